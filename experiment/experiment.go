@@ -1,0 +1,353 @@
+// Package experiment owns the experiment file: its types, strict decoding from
+// YAML with line and column, defaults, validation, units and the JSON Schema.
+// It reads one file and expands nothing: package matrix turns an Experiment
+// into cells.
+//
+// Values of vLLM flags stay text exactly as written ("0.90", "32k"), because
+// vLLM reads 1k as 1000 and 1K as 1024 and no round trip through a number may
+// change that.
+package experiment
+
+import (
+	"time"
+)
+
+// Experiment is one decoded and validated experiment file.
+type Experiment struct {
+	File string // path as given, for messages
+	Raw  []byte // bytes as read, copied into the run directory
+
+	Version     int // file format version, 1
+	Name        string
+	Description string
+	Server      Server
+	Matrix      Matrix
+	Loads       []Load // in file order
+	Trials      Trials
+	Cooldown    Cooldown
+	SLO         []Constraint // in file order; empty when the file has none
+	UseCases    []UseCase    // in file order
+}
+
+// Server says what is started and how.
+type Server struct {
+	Model     string
+	ModelName string // served model name; the model itself unless flag served-model-name says otherwise
+	Flags     Flags  // the baseline, in file order
+	APIKeyEnv string // name of the environment variable that holds the API key; empty: none
+
+	// Exactly one of these is set.
+	Podman    *Podman
+	Process   *Process
+	Endpoint  *Endpoint
+	Simulated *Simulated
+
+	ReadyTimeout time.Duration // launch to ready; DefaultReadyTimeout
+	StopTimeout  time.Duration // TERM to KILL; DefaultStopTimeout
+}
+
+// Backend is the name of the section that is set: "podman", "process",
+// "endpoint" or "simulated".
+func (s Server) Backend() string {
+	switch {
+	case s.Podman != nil:
+		return "podman"
+	case s.Process != nil:
+		return "process"
+	case s.Endpoint != nil:
+		return "endpoint"
+	default:
+		return "simulated"
+	}
+}
+
+// Podman starts each configuration in a container through a podman service.
+type Podman struct {
+	Image   string   // fully qualified reference
+	Command []string // put before the flags; empty for vllm-openai images, whose entry point is the server
+	GPUs    string   // "all", "none" (default) or a comma-separated list of indices, as CDI devices nvidia.com/gpu=...
+	Volumes []string // "host:container[:options]", ~ expanded
+	Env     []EnvVar
+	Network string // "" = published port on 127.0.0.1 (default); "host" = host network
+	Port    int    // port inside the container with a published port; DefaultContainerPort
+	IPC     string // "host" or ""; set to host automatically where tensor-parallel-size > 1 and no ShmSize
+	ShmSize int64  // bytes; 0: podman's default
+	Pull    string // missing (default), always, never
+	Socket  string // address of the podman service (unix:///..., tcp://..., ssh://...); "" = found as podman finds it
+	User    string
+}
+
+// Process starts each configuration as a child process.
+type Process struct {
+	Command []string // e.g. [vllm, serve]; the model and flags are appended
+	// ModelArg says how the model is passed: "flag" (default) appends
+	// --model NAME, "positional" appends NAME, "none" appends nothing.
+	ModelArg string
+	Env      []EnvVar
+	Dir      string // working directory; "" = the runner's
+}
+
+// Endpoint measures a server that somebody else runs. It cannot be restarted,
+// so no flag can vary.
+type Endpoint struct {
+	URL string // base URL without /v1, e.g. http://127.0.0.1:8000
+}
+
+// Simulated starts the embedded simulated vLLM server (`sweep vllm-sim serve`)
+// as a child process per configuration.
+type Simulated struct {
+	GPU     string   // name in the simulator's library, e.g. H100; DefaultSimulatedGPU
+	GPUs    int      // how many of them; DefaultSimulatedGPUs
+	Speedup float64  // simulated seconds per real second; DefaultSimulatedSpeedup
+	Args    []string // further --sim-... arguments, passed as they are
+}
+
+// EnvVar is one environment variable of the server. Either Value is given or
+// FromEnv names the runner's variable that holds it (for secrets: only the
+// name is ever written anywhere).
+type EnvVar struct {
+	Name    string
+	Value   string
+	FromEnv string
+}
+
+// FlagKind says how a flag is rendered on the command line.
+type FlagKind int
+
+const (
+	// FlagText renders --name value.
+	FlagText FlagKind = iota
+	// FlagBool renders --name for true and --no-name for false.
+	FlagBool
+	// FlagUnset renders nothing: the server's own default applies.
+	FlagUnset
+)
+
+// Flag is one server flag with one value.
+type Flag struct {
+	Name  string   // canonical: without leading dashes, hyphens for underscores
+	Value string   // text as written; "true"/"false" for FlagBool; "" for FlagUnset; JSON for mappings and lists
+	Kind  FlagKind // from the YAML node
+}
+
+// Args renders the flag as command-line arguments.
+func (f Flag) Args() []string {
+	switch {
+	case f.Kind == FlagUnset:
+		return nil
+	case f.Kind == FlagBool && f.Value == "true":
+		return []string{"--" + f.Name}
+	case f.Kind == FlagBool:
+		return []string{"--no-" + f.Name}
+	default:
+		return []string{"--" + f.Name, f.Value}
+	}
+}
+
+// String is the flag as shown to people: "max-model-len=8192".
+func (f Flag) String() string {
+	if f.Kind == FlagUnset {
+		return f.Name + "=default"
+	}
+	return f.Name + "=" + f.Value
+}
+
+// Flags is an ordered set of flags with unique names.
+type Flags []Flag
+
+// Get returns the flag of that name.
+func (fs Flags) Get(name string) (Flag, bool) {
+	for _, f := range fs {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Flag{}, false
+}
+
+// With returns a copy in which f replaces the flag of the same name, in its
+// place, or is appended.
+func (fs Flags) With(f Flag) Flags {
+	out := make(Flags, 0, len(fs)+1)
+	found := false
+	for _, g := range fs {
+		if g.Name == f.Name {
+			g, found = f, true
+		}
+		out = append(out, g)
+	}
+	if !found {
+		out = append(out, f)
+	}
+	return out
+}
+
+// Args renders all flags in order.
+func (fs Flags) Args() []string {
+	var out []string
+	for _, f := range fs {
+		out = append(out, f.Args()...)
+	}
+	return out
+}
+
+// Strategies of a matrix.
+const (
+	OneAtATime = "one-at-a-time" // baseline plus each parameter varied alone (default)
+	Grid       = "grid"          // every combination
+	List       = "list"          // the configurations written out, plus the baseline
+)
+
+// Matrix declares what is varied.
+type Matrix struct {
+	Strategy   string
+	Parameters []Parameter // in file order; empty with List
+	// Configurations are the entries of strategy list: flags that differ from
+	// the baseline.
+	Configurations []Flags
+	// Exclude holds patterns; a configuration is excluded when it has all
+	// flags of one pattern with the values written there.
+	Exclude []Flags
+}
+
+// Parameter is a swept flag with its levels.
+type Parameter struct {
+	Name   string
+	Levels []Flag // same name each; the baseline's level may be among them
+}
+
+// Load is one declared load: lengths and an arrival process with one or more points.
+type Load struct {
+	Name     string
+	API      string // completions (default) or chat
+	Prompt   Lengths
+	Output   Lengths
+	Arrivals Arrivals
+	// At least one of Duration and Requests is set; with both, the first
+	// reached ends the load. They bound the measured window, not the warm-up.
+	Duration time.Duration
+	Requests int
+	// Timeout bounds one request from its send to its last byte.
+	Timeout time.Duration
+	// IgnoreEOS asks the server to generate exactly the wanted number of tokens (default true).
+	IgnoreEOS bool
+}
+
+// ArrivalKind names an arrival process.
+type ArrivalKind string
+
+// The arrival processes.
+const (
+	Constant    ArrivalKind = "constant"    // open loop, fixed gap; points are req/s
+	Poisson     ArrivalKind = "poisson"     // open loop, exponential gaps; points are req/s
+	Concurrency ArrivalKind = "concurrency" // closed loop; points are requests in flight
+	Throughput  ArrivalKind = "throughput"  // all at once, capped; points are the caps
+	Sweep       ArrivalKind = "sweep"       // synchronous, saturated, and rates between, found at run time
+)
+
+// OpenLoop says whether requests are sent on a schedule of their own,
+// whatever the server does.
+func (k ArrivalKind) OpenLoop() bool { return k == Constant || k == Poisson }
+
+// Arrivals is an arrival process with its points.
+type Arrivals struct {
+	Kind   ArrivalKind
+	Points []float64 // rates or concurrencies, ascending as written; empty for Sweep
+	// SweepPoints is the number of points of a Sweep (>= 3): the synchronous
+	// rate, the saturated one, and SweepPoints-2 Poisson rates between.
+	SweepPoints int
+	// MaxConcurrency caps requests in flight in open loop; 0: no cap. A capped
+	// open loop is "partly open" and is labelled so.
+	MaxConcurrency int
+}
+
+// LengthKind names a distribution of token counts.
+type LengthKind string
+
+// The length distributions.
+const (
+	Fixed     LengthKind = "fixed"
+	Normal    LengthKind = "normal"
+	Lognormal LengthKind = "lognormal"
+	Uniform   LengthKind = "uniform"
+	Empirical LengthKind = "empirical"
+)
+
+// Lengths is a distribution of token counts.
+type Lengths struct {
+	Kind LengthKind
+	// Fixed uses Mean alone. Mean and Stdev of a lognormal are those of the
+	// lognormal itself, not of its logarithm.
+	Mean, Stdev float64
+	// Min and Max clamp every draw; 0: no bound (but never under 1 token).
+	Min, Max int
+	// File (CSV, optionally .gz; resolved against the experiment file) and
+	// Column of an empirical distribution. Two empirical lengths of one load
+	// that name the same file are drawn from the same row.
+	File, Column string
+}
+
+// Orders of a run.
+const (
+	Blocks     = "blocks"     // randomised blocks with the baseline in each (default)
+	Sequential = "sequential" // each configuration started once, all its repeats on that start
+)
+
+// Trials says how often and how a cell is measured.
+type Trials struct {
+	Repeat int           // blocks; DefaultRepeat
+	Warmup time.Duration // load before the window opens; DefaultWarmup
+	Seed   uint64        // of run order, prompts and arrivals; DefaultSeed
+	Order  string        // Blocks or Sequential
+}
+
+// Cooldown is the wait between a server's release and the next start.
+type Cooldown struct {
+	AtLeast time.Duration
+	AtMost  time.Duration // limit when a condition below is given
+	// GPUTemperature in degrees Celsius at or below which the GPUs count as cool; 0: not waited for.
+	GPUTemperature float64
+	// GPUMemory in bytes at or below which used GPU memory counts as released; 0: not waited for.
+	GPUMemory int64
+}
+
+// Op compares a metric with a limit.
+type Op string
+
+// The comparisons of a constraint.
+const (
+	AtMost  Op = "<="
+	AtLeast Op = ">="
+)
+
+// Constraint limits one metric. Value is in the metric's base unit (seconds,
+// per second, fraction).
+type Constraint struct {
+	Metric string
+	Op     Op
+	Value  float64
+}
+
+// UseCase asks for one recommendation.
+type UseCase struct {
+	Name      string
+	Objective string // metric name
+	Maximize  bool   // otherwise minimised
+	Load      string
+	SubjectTo []Constraint // its own, before those of slo, which apply to every use case that does not limit the same metric itself
+}
+
+// Defaults of the experiment file.
+const (
+	DefaultReadyTimeout     = 20 * time.Minute
+	DefaultStopTimeout      = 30 * time.Second
+	DefaultContainerPort    = 8000
+	DefaultSimulatedGPU     = "H100"
+	DefaultSimulatedGPUs    = 1
+	DefaultSimulatedSpeedup = 1.0
+	DefaultRepeat           = 3
+	DefaultWarmup           = 10 * time.Second
+	DefaultSeed             = 1
+	DefaultRequestTimeout   = 10 * time.Minute
+	DefaultThroughputCap    = 512
+)

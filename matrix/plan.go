@@ -1,0 +1,155 @@
+// Package matrix turns an experiment into a plan: configurations, load points,
+// cells, exclusions, run order and a cost estimate, all with stable
+// content-hashed IDs. It launches nothing.
+//
+// A parameter is a swept flag, a level one of its values, a configuration a
+// complete set of server flags, a load point one point of a load's arrival
+// process, a cell a configuration at a load point, a block one visit of every
+// cell in random order, a start one launch of a server, and a trial one load
+// run on one start: the unit of replication.
+package matrix
+
+import (
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+)
+
+// Plan is everything a run will do, known before it begins. It is stored as
+// plan.json in the run directory; its JSON form is documented in
+// docs/run-directory.md.
+type Plan struct {
+	Name           string          `json:"name"`
+	Model          string          `json:"model"`
+	Backend        string          `json:"backend"`
+	Strategy       string          `json:"strategy"`
+	Order          string          `json:"order"`
+	Seed           uint64          `json:"seed"`
+	Blocks         int             `json:"blocks"`
+	Parameters     []string        `json:"parameters"`     // names, in file order
+	Configurations []Configuration `json:"configurations"` // baseline first, then declaration order
+	LoadPoints     []LoadPoint     `json:"load_points"`    // in file order
+	Cells          []Cell          `json:"cells"`          // configurations x load points, in declaration order
+	Starts         []Start         `json:"starts"`         // in run order
+	Excluded       []Exclusion     `json:"excluded,omitempty"`
+	Estimate       Estimate        `json:"estimate"`
+	Warnings       []string        `json:"warnings,omitempty"` // e.g. the weaker claims of order: sequential
+}
+
+// Configuration is a complete set of server flags.
+type Configuration struct {
+	ID       string           `json:"id"`    // "c-" and 8 hex digits of the content hash
+	Label    string           `json:"label"` // "baseline", or the flags that differ: "max-model-len=4096"
+	Baseline bool             `json:"baseline,omitempty"`
+	Flags    experiment.Flags `json:"flags"`             // complete and effective, in file order
+	Changed  experiment.Flags `json:"changed,omitempty"` // those that differ from the baseline
+	GPUs     int              `json:"gpus"`              // tensor x pipeline x data parallel size
+}
+
+// LoadPoint is one point of a load.
+type LoadPoint struct {
+	ID    string                 `json:"id"`    // "l-" and 8 hex digits
+	Label string                 `json:"label"` // "chat poisson 5/s", "documents c=16"
+	Load  string                 `json:"load"`  // name of the load
+	Kind  experiment.ArrivalKind `json:"kind"`
+	// Value is the rate in req/s (constant, poisson), the concurrency
+	// (concurrency) or the cap (throughput). For kind sweep it is the position
+	// in 0..1 between the synchronous (0) and the saturated point (1).
+	Value          float64 `json:"value"`
+	MaxConcurrency int     `json:"max_concurrency,omitempty"`
+}
+
+// Cell is a configuration at a load point.
+type Cell struct {
+	ID            string `json:"id"` // "x-" and 8 hex digits
+	Configuration string `json:"configuration"`
+	LoadPoint     string `json:"load_point"`
+}
+
+// Purposes of a start.
+const (
+	PurposeMeasure   = "measure"
+	PurposeCalibrate = "calibrate" // finds the rates of sweep loads on the baseline; its trials are not results
+)
+
+// Start is one planned launch of a server with the trials run on it.
+type Start struct {
+	ID            string  `json:"id"`    // "s01-c1a2b3c4": place in the run order and configuration
+	Block         int     `json:"block"` // from 1; 0 for calibration
+	Configuration string  `json:"configuration"`
+	Purpose       string  `json:"purpose"`
+	Trials        []Trial `json:"trials"` // in run order
+}
+
+// Trial is one planned load run.
+type Trial struct {
+	ID   string `json:"id"`   // "t001-x1a2b3c4"
+	Cell string `json:"cell"` // cell ID
+	// Block the trial counts for; with order sequential the repeats of one
+	// start have rising blocks.
+	Block int `json:"block"`
+	// Seed of prompts and arrivals: shared by all cells of a block at the same
+	// load point, different between blocks.
+	Seed uint64 `json:"seed"`
+}
+
+// Exclusion is a configuration that is not run, and why.
+type Exclusion struct {
+	Label  string           `json:"label"`
+	Flags  experiment.Flags `json:"flags"` // complete
+	Reason string           `json:"reason"`
+}
+
+// Estimate is the predicted cost. Start and release times are assumptions
+// until measured, and named here.
+type Estimate struct {
+	Starts        int           `json:"starts"`
+	Trials        int           `json:"trials"`
+	PerStart      time.Duration `json:"per_start_ns"`   // assumed launch to ready plus stop and release
+	Loading       time.Duration `json:"loading_ns"`     // all starts
+	Measuring     time.Duration `json:"measuring_ns"`   // warm-up, load and drain of all trials
+	CoolingDown   time.Duration `json:"cooldown_ns"`    // at_least of every start
+	Total         time.Duration `json:"total_ns"`       //
+	GPUHours      float64       `json:"gpu_hours"`      // GPUs of each start x its share of the time
+	UnknownTrials int           `json:"unknown_trials"` // trials bounded by requests in closed loop, guessed with an assumed latency
+}
+
+// Configuration returns the configuration with that ID, or false.
+func (p *Plan) Configuration(id string) (Configuration, bool) {
+	for _, c := range p.Configurations {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Configuration{}, false
+}
+
+// LoadPoint returns the load point with that ID, or false.
+func (p *Plan) LoadPoint(id string) (LoadPoint, bool) {
+	for _, l := range p.LoadPoints {
+		if l.ID == id {
+			return l, true
+		}
+	}
+	return LoadPoint{}, false
+}
+
+// Cell returns the cell with that ID, or false.
+func (p *Plan) Cell(id string) (Cell, bool) {
+	for _, c := range p.Cells {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Cell{}, false
+}
+
+// Baseline returns the baseline configuration, or false when it is excluded.
+func (p *Plan) Baseline() (Configuration, bool) {
+	for _, c := range p.Configurations {
+		if c.Baseline {
+			return c, true
+		}
+	}
+	return Configuration{}, false
+}
