@@ -1,0 +1,73 @@
+// Package launcher starts one server configuration, proves that it is ready
+// and that it is the one it started, keeps its log, stops it, and proves that
+// it is gone. Failures to start are results with a diagnosis, not just errors.
+//
+// A Backend knows how to start a server in one world (sub-packages podman,
+// process, endpoint). Start, in this package, adds what is the same for all:
+// readiness, identity, the watch on the server's exit, stop and release.
+package launcher
+
+import (
+	"context"
+	"time"
+)
+
+// Spec is one launch.
+type Spec struct {
+	RunID   string // label and name prefix of everything the run creates
+	StartID string // unique in the run
+	Model   string
+	// ModelName is the name the server is expected to serve (identity check).
+	ModelName string
+	Args      []string          // rendered server flags, without model, host and port
+	Env       map[string]string // resolved values; secrets included, never logged
+	Secrets   []string          // values to redact wherever text is kept
+	LogPath   string            // file that receives the server's output, redacted
+
+	ReadyTimeout time.Duration
+	StopTimeout  time.Duration // TERM to KILL
+}
+
+// Backend starts servers in one world.
+type Backend interface {
+	// Name is "podman", "process" or "endpoint".
+	Name() string
+	// Check says whether the world is fit before anything starts (service
+	// reachable, executable present); the error names the remedy.
+	Check(ctx context.Context) error
+	// Launch starts the server and returns at once, before it is ready. ctx
+	// bounds the launch, not the server's life.
+	Launch(ctx context.Context, spec Spec) (Handle, error)
+	// Clean removes what an earlier process of this run left behind (its
+	// runner was killed) and returns the names of what it removed.
+	Clean(ctx context.Context, runID string) ([]string, error)
+}
+
+// Handle is one launched server as its backend sees it.
+type Handle interface {
+	// BaseURL is where the server will answer, without /v1.
+	BaseURL() string
+	// ID is the container ID or process ID, for records and identity.
+	ID() string
+	// Command is the complete command line as started, redacted.
+	Command() []string
+	// Exited is closed when the server is gone; Exit is valid then.
+	Exited() <-chan struct{}
+	Exit() Exit
+	// Owns reports whether the listening address belongs to this server, as
+	// far as the backend can tell; the error says what owns it instead.
+	Owns(ctx context.Context) error
+	// Stop asks the server to end, escalates after spec.StopTimeout, waits until it is gone and its
+	// resources (container, process group, port) are released. It may be
+	// called twice. The error says what is left.
+	Stop(ctx context.Context) error
+	// Facts are backend facts for the launch record: image digest, container ID, pid, port...
+	Facts() map[string]string
+}
+
+// Exit says how a server ended.
+type Exit struct {
+	Code   int    // exit code; 128+n for signal n; -1 unknown
+	Detail string // "killed by SIGKILL", "out of memory", ...
+	At     time.Time
+}

@@ -1,0 +1,62 @@
+package launcher
+
+import "time"
+
+// Class says why a start failed. The strings are stored in records.
+type Class string
+
+// The classes of failure (facts: vLLM's own messages, see diagnose.go).
+const (
+	ClassArguments    Class = "arguments"     // unknown flag or value: exit 2
+	ClassKVCache      Class = "kv-cache"      // cache cannot hold one request, or nothing is left for it
+	ClassGPUNotFree   Class = "gpu-not-free"  // less free GPU memory than asked for
+	ClassGPUMemory    Class = "gpu-memory"    // CUDA out of memory
+	ClassConfig       Class = "configuration" // heads against tensor parallel, max length, scheduler limits...
+	ClassGPUs         Class = "gpus"          // more GPUs wanted than there are
+	ClassModel        Class = "model"         // unknown, gated or unreachable model
+	ClassPort         Class = "port"          // address in use
+	ClassIdentity     Class = "identity"      // another server answers on the port, or another model
+	ClassTimeout      Class = "timeout"       // not ready in time
+	ClassImage        Class = "image"         // image missing or not pullable
+	ClassBackend      Class = "backend"       // podman service down, executable missing
+	ClassHostMemory   Class = "host-memory"   // killed with 137 while loading
+	ClassExited       Class = "exited"        // ended before it was ready, cause unknown
+	ClassEngineDead   Class = "engine-dead"   // engine died after ready
+	ClassNCCL         Class = "nccl"          // collective communication failed
+	ClassUnclassified Class = "unclassified"
+)
+
+// Diagnosis explains a failure with its evidence.
+type Diagnosis struct {
+	Class    Class    `json:"class"`
+	Cause    string   `json:"cause"`              // root cause in one line, the server's own words where there are any
+	Evidence []string `json:"evidence,omitempty"` // log lines
+	Remedy   string   `json:"remedy,omitempty"`   // one sentence
+	Exit     *Exit    `json:"exit,omitempty"`
+}
+
+// Failure is the error of a start that did not become ready.
+type Failure struct {
+	Diagnosis Diagnosis
+	Err       error // what was being done; may be nil
+}
+
+// Error is the root cause in one line.
+func (f *Failure) Error() string { return string(f.Diagnosis.Class) + ": " + f.Diagnosis.Cause }
+
+// Unwrap returns the underlying error.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Phase is a part of the start-up with its time since the launch.
+type Phase struct {
+	Name string        `json:"name"` // launched, loading, compiling, profiling, graphs, ready
+	At   time.Duration `json:"at_ns"`
+}
+
+// Identity is what was proved about the server before load.
+type Identity struct {
+	Model       string `json:"model"`         // id from /v1/models
+	MaxModelLen int    `json:"max_model_len"` // from /v1/models; 0 if not told
+	Version     string `json:"version"`       // from /version; "" if not told
+	Owner       string `json:"owner"`         // what proved ownership: container ID, pid; "" for endpoint
+}
