@@ -1,0 +1,187 @@
+// Package analysis turns trial records into findings: an estimate per cell, a
+// ratio and a verdict against the baseline, the Pareto frontier and a
+// recommendation per use case. It reads records and knows nothing of how they
+// were made.
+//
+// The unit of replication is the trial (one server start with its load run).
+// Analysis works on the logarithm of per-trial metrics, so that estimates are
+// geometric means and comparisons are ratios.
+package analysis
+
+import (
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// Input is everything that analysis needs, in memory.
+type Input struct {
+	Plan     *matrix.Plan
+	SLO      []experiment.Constraint
+	UseCases []experiment.UseCase
+	Trials   []rundir.Trial
+	Starts   []rundir.Start
+	// Confidence level of intervals, e.g. 0.95 (0: DefaultConfidence).
+	Confidence float64
+	// Margin is the practical margin of verdicts, e.g. 0.03 (0: DefaultMargin).
+	Margin float64
+}
+
+// Defaults.
+const (
+	DefaultConfidence = 0.95
+	DefaultMargin     = 0.03
+)
+
+// Findings is what a run says. It is stored as report/results.json; the JSON
+// form is documented in docs/run-directory.md.
+type Findings struct {
+	Confidence      float64          `json:"confidence"`
+	Margin          float64          `json:"margin"`
+	Baseline        string           `json:"baseline,omitempty"` // configuration ID
+	Cells           []Cell           `json:"cells"`              // in plan order, failed ones included
+	Frontiers       []Frontier       `json:"frontiers"`          // one per load, and per latency metric asked for
+	Effects         []Effect         `json:"effects"`            // parameter levels against the baseline
+	Recommendations []Recommendation `json:"recommendations"`    // one per use case, in file order
+	Failures        []Failure        `json:"failures,omitempty"` // configurations that could not start or died
+	Warnings        []string         `json:"warnings,omitempty"` // doubts about the run as a whole
+}
+
+// Cell is one configuration at one load point.
+type Cell struct {
+	ID            string              `json:"id"`
+	Configuration string              `json:"configuration"` // ID
+	Label         string              `json:"label"`         // of the configuration
+	LoadPoint     string              `json:"load_point"`    // ID
+	PointLabel    string              `json:"point_label"`
+	Load          string              `json:"load"`
+	Baseline      bool                `json:"baseline,omitempty"`
+	GPUs          int                 `json:"gpus"`
+	Trials        int                 `json:"trials"`  // that count
+	Invalid       int                 `json:"invalid"` // measured but not counted
+	Failed        int                 `json:"failed"`
+	Missing       int                 `json:"missing"`             // planned and not run (yet)
+	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
+	Absent        map[string]string   `json:"absent,omitempty"`    // metric → why there is no estimate
+	Ratios        map[string]Ratio    `json:"ratios,omitempty"`    // to the baseline at the same load point
+	MeetsSLO      *bool               `json:"meets_slo,omitempty"` // point estimates against the experiment's slo; nil: cannot tell or none
+	SLOFailures   []string            `json:"slo_failures,omitempty"`
+	Warnings      []string            `json:"warnings,omitempty"`
+}
+
+// Estimate is a value over trials with its doubt, in the metric's base unit.
+type Estimate struct {
+	Center float64 `json:"center"`           // geometric mean of the per-trial values
+	Lo     float64 `json:"lo,omitempty"`     // interval; equal to Hi and 0 when there is none
+	Hi     float64 `json:"hi,omitempty"`     //
+	N      int     `json:"n"`                // trials
+	Method string  `json:"method"`           // "t-log pooled", "t-log own", "range" (n=2), "point" (n=1)
+	Values []Value `json:"values,omitempty"` // the trials behind it
+}
+
+// HasInterval reports whether Lo and Hi mean something.
+func (e Estimate) HasInterval() bool { return e.Hi > e.Lo }
+
+// Value is one trial's contribution.
+type Value struct {
+	Trial string  `json:"trial"`
+	Block int     `json:"block"`
+	Order int     `json:"order"`
+	Value float64 `json:"value"`
+}
+
+// Verdicts of a comparison.
+const (
+	Better     = "better"     // interval beyond 1, in the metric's better direction, and the estimate beyond the margin or the claim significant after correction
+	Worse      = "worse"      //
+	Equivalent = "equivalent" // TOST within the margin
+	Undecided  = "undecided"
+)
+
+// Ratio compares a cell with the baseline at the same load point.
+type Ratio struct {
+	Center     float64 `json:"center"` // cell / baseline
+	Lo         float64 `json:"lo,omitempty"`
+	Hi         float64 `json:"hi,omitempty"`
+	P          float64 `json:"p,omitempty"`          // two-sided, before correction; 0 when untested
+	PAdjusted  float64 `json:"p_adjusted,omitempty"` // Holm over the family
+	Verdict    string  `json:"verdict"`
+	Reason     string  `json:"reason,omitempty"`      // why undecided: "n=1", "interval spans 1"
+	MoreTrials int     `json:"more_trials,omitempty"` // further blocks likely needed to decide; 0: decided or cannot tell
+}
+
+// HasInterval reports whether Lo and Hi mean something.
+func (r Ratio) HasInterval() bool { return r.Hi > r.Lo }
+
+// Frontier is the set of cells of one load that no other cell beats on both axes.
+type Frontier struct {
+	Load   string   `json:"load"`
+	X      string   `json:"x"`     // latency metric, lower is better
+	Y      string   `json:"y"`     // throughput metric, higher is better
+	Cells  []string `json:"cells"` // IDs, by rising X
+	Method string   `json:"method"`
+	// Skipped are cells without an estimate of X or Y, with the reason.
+	Skipped map[string]string `json:"skipped,omitempty"`
+}
+
+// Effect is one level of one parameter, alone against the baseline, at one load point.
+type Effect struct {
+	Parameter     string           `json:"parameter"`
+	Level         string           `json:"level"`
+	Configuration string           `json:"configuration"`
+	LoadPoint     string           `json:"load_point"`
+	Ratios        map[string]Ratio `json:"ratios"` // by metric name
+}
+
+// Recommendation answers one use case.
+type Recommendation struct {
+	UseCase   string `json:"use_case"`
+	Objective string `json:"objective"`
+	Maximize  bool   `json:"maximize"`
+	Load      string `json:"load"`
+	// Constraints in force, with what the winner reached.
+	Constraints []ConstraintCheck `json:"constraints"`
+	// Cell is the winner's ID; empty when nothing qualifies, then Refused says why.
+	Cell          string           `json:"cell,omitempty"`
+	Configuration string           `json:"configuration,omitempty"`
+	Label         string           `json:"label,omitempty"`
+	PointLabel    string           `json:"point_label,omitempty"`
+	Flags         experiment.Flags `json:"flags,omitempty"`
+	Command       string           `json:"command,omitempty"` // the exact server command line
+	Estimate      *Estimate        `json:"estimate,omitempty"`
+	Ratio         *Ratio           `json:"ratio,omitempty"` // objective against the baseline's best qualifying point
+	// Ties are other configurations that the data cannot separate from the winner.
+	Ties    []Tie  `json:"ties,omitempty"`
+	Refused string `json:"refused,omitempty"` // reason; with the nearest miss
+	// Confirmed is true only after the confirm stage; until that exists every
+	// recommendation says it is not confirmed.
+	Confirmed bool     `json:"confirmed"`
+	Doubts    []string `json:"doubts,omitempty"`
+}
+
+// Tie is a configuration not separable from the winner.
+type Tie struct {
+	Cell     string   `json:"cell"`
+	Label    string   `json:"label"`
+	Estimate Estimate `json:"estimate"`
+}
+
+// ConstraintCheck is one constraint with the winner's (or nearest miss's) value.
+type ConstraintCheck struct {
+	Metric string        `json:"metric"`
+	Op     experiment.Op `json:"op"`
+	Limit  float64       `json:"limit"`
+	Value  *float64      `json:"value,omitempty"`
+	Holds  bool          `json:"holds"`
+}
+
+// Failure is a configuration that could not be measured.
+type Failure struct {
+	Configuration string   `json:"configuration"`
+	Label         string   `json:"label"`
+	Class         string   `json:"class"`
+	Cause         string   `json:"cause"`
+	Remedy        string   `json:"remedy,omitempty"`
+	Starts        []string `json:"starts"` // IDs of the failed starts
+	AfterReady    bool     `json:"after_ready,omitempty"`
+}

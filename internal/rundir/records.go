@@ -1,0 +1,132 @@
+package rundir
+
+import (
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+// FormatVersion is written into every record and checked when reading.
+const FormatVersion = 1
+
+// Outcomes of a trial.
+const (
+	OutcomeOK      = "ok"      // measured; counts
+	OutcomeInvalid = "invalid" // measured, but a declared cause (client limits, too many failures) forbids counting it
+	OutcomeFailed  = "failed"  // the server did not start, or died under it
+)
+
+// Outcomes of a start.
+const (
+	StartReady  = "ready"
+	StartFailed = "failed"
+)
+
+// Trial is the record of one trial (trials/<id>/trial.json). It is written once, atomically.
+type Trial struct {
+	Format        int       `json:"format"`
+	ID            string    `json:"id"`
+	Cell          string    `json:"cell"`
+	Configuration string    `json:"configuration"`
+	LoadPoint     string    `json:"load_point"`
+	Start         string    `json:"start"` // ID of the server start it ran on
+	Block         int       `json:"block"`
+	Order         int       `json:"order"` // place in the run, from 1: time order for drift
+	Seed          uint64    `json:"seed"`
+	Began         time.Time `json:"began"`
+	Ended         time.Time `json:"ended"`
+	Outcome       string    `json:"outcome"`
+	// Reasons say why an invalid trial does not count or a failed one failed.
+	Reasons []string `json:"reasons,omitempty"`
+	// Metrics in base units (seconds, per second), by metric name; a metric
+	// that could not be estimated is absent here and named in Absent.
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	Absent  map[string]string  `json:"absent,omitempty"` // metric name → reason
+	// Requests by class inside the window, and tokens.
+	Requests     map[string]int `json:"requests,omitempty"`
+	InputTokens  int64          `json:"input_tokens,omitempty"`
+	OutputTokens int64          `json:"output_tokens,omitempty"`
+	Window       float64        `json:"window_s,omitempty"` // length of the measured window, seconds
+	Rate         float64        `json:"rate,omitempty"`     // req/s asked for in open loop
+	LoadLabel    string         `json:"load_label,omitempty"`
+	Client       *ClientFacts   `json:"client,omitempty"`
+	Engine       *EngineFacts   `json:"engine,omitempty"`
+	Warnings     []string       `json:"warnings,omitempty"`
+}
+
+// ClientFacts are the load generator's evidence about itself; times in seconds.
+type ClientFacts struct {
+	DispatchLagP50 float64 `json:"dispatch_lag_p50_s"`
+	DispatchLagP99 float64 `json:"dispatch_lag_p99_s"`
+	OfferedRate    float64 `json:"offered_rate"`
+	AskedRate      float64 `json:"asked_rate,omitempty"`
+	CPUShare       float64 `json:"cpu_share"`
+	GCPauseMax     float64 `json:"gc_pause_max_s"`
+	SchedLagP99    float64 `json:"sched_lag_p99_s"`
+	MeanInFlight   float64 `json:"mean_in_flight"`
+	PeakInFlight   int     `json:"peak_in_flight"`
+}
+
+// EngineFacts are differences of the server's own counters over the trial,
+// from /metrics. A counter that the server does not offer is nil.
+type EngineFacts struct {
+	Preemptions        *float64 `json:"preemptions,omitempty"`
+	PrefixCacheQueries *float64 `json:"prefix_cache_query_tokens,omitempty"`
+	PrefixCacheHits    *float64 `json:"prefix_cache_hit_tokens,omitempty"`
+	GenerationTokens   *float64 `json:"generation_tokens,omitempty"`
+	KVCacheUsage       *float64 `json:"kv_cache_usage,omitempty"` // 0..1 at the end of the window
+}
+
+// Start is the record of one server start (starts/<id>/launch.json).
+type Start struct {
+	Format        int                 `json:"format"`
+	ID            string              `json:"id"`
+	Block         int                 `json:"block"`
+	Configuration string              `json:"configuration"`
+	Label         string              `json:"label"`
+	Purpose       string              `json:"purpose"`
+	Backend       string              `json:"backend"`
+	Flags         experiment.Flags    `json:"flags"`
+	Command       []string            `json:"command,omitempty"` // as started, secrets redacted
+	Facts         map[string]string   `json:"facts,omitempty"`   // image digest, container ID, pid, port
+	Outcome       string              `json:"outcome"`
+	Began         time.Time           `json:"began"`
+	Ready         time.Duration       `json:"ready_after_ns,omitempty"`
+	Phases        []launcher.Phase    `json:"phases,omitempty"`
+	Identity      *launcher.Identity  `json:"identity,omitempty"`
+	Diagnosis     *launcher.Diagnosis `json:"diagnosis,omitempty"` // of a failed start, or of a server that died under load
+	Stopped       *time.Time          `json:"stopped,omitempty"`
+	StopTook      time.Duration       `json:"stop_took_ns,omitempty"`
+	Released      bool                `json:"released"`
+	Cooldown      time.Duration       `json:"cooldown_ns,omitempty"` // waited after the release
+	Warnings      []string            `json:"warnings,omitempty"`
+}
+
+// Provenance says where a run was made (provenance.json).
+type Provenance struct {
+	Format       int               `json:"format"`
+	RunID        string            `json:"run_id"`
+	Began        time.Time         `json:"began"`
+	SweepVersion string            `json:"sweep_version"`
+	Experiment   string            `json:"experiment_sha256"` // of experiment.yaml as read
+	Host         string            `json:"host"`
+	OS           string            `json:"os"`
+	Kernel       string            `json:"kernel,omitempty"`
+	CPU          string            `json:"cpu,omitempty"`
+	Cores        int               `json:"cores"`
+	MemoryBytes  int64             `json:"memory_bytes,omitempty"`
+	GPUs         []GPU             `json:"gpus,omitempty"`
+	Driver       string            `json:"driver,omitempty"`
+	Backend      map[string]string `json:"backend,omitempty"` // podman version, image digest, simulated GPU...
+	Simulated    bool              `json:"simulated,omitempty"`
+	Warnings     []string          `json:"warnings,omitempty"`
+}
+
+// GPU is one device of the host.
+type GPU struct {
+	Index       int    `json:"index"`
+	Name        string `json:"name"`
+	UUID        string `json:"uuid,omitempty"`
+	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
+}
