@@ -1,0 +1,102 @@
+package rundir
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// Run is everything a run directory holds, read without locking it, so that a
+// running experiment can be looked at.
+type Run struct {
+	Path       string
+	Plan       *matrix.Plan
+	Provenance Provenance
+	Events     []Event
+	Starts     []Start // by time
+	Trials     []Trial // by order
+	// Experiment is the file as it was read when the run began.
+	Experiment []byte
+	Warnings   []string // records passed over, a torn journal
+}
+
+// ExperimentPath is where the run keeps its experiment file.
+func (r *Run) ExperimentPath() string { return filepath.Join(r.Path, experimentFile) }
+
+// ReportDir is the folder of the report.
+func (r *Run) ReportDir() string { return filepath.Join(r.Path, reportDir) }
+
+// Finished reports whether the last event is the end of the run.
+func (r *Run) Finished() bool {
+	return len(r.Events) > 0 && r.Events[len(r.Events)-1].Event == EventRunFinished
+}
+
+// Read reads a run directory.
+func Read(path string) (*Run, error) {
+	r := &Run{Path: path, Plan: &matrix.Plan{}}
+	if err := readJSON(filepath.Join(path, planFile), r.Plan); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w: it has no %s", path, ErrNotRun, planFile)
+		}
+		return nil, err
+	}
+	if err := readJSON(filepath.Join(path, provenanceFile), &r.Provenance); err != nil {
+		return nil, err
+	}
+	if v := r.Provenance.Format; v > FormatVersion {
+		return nil, fmt.Errorf("%s: written by a newer sweep (format %d, this program reads up to %d)", path, v, FormatVersion)
+	}
+	var err error
+	if r.Experiment, err = os.ReadFile(r.ExperimentPath()); err != nil {
+		return nil, err
+	}
+	var torn bool
+	if r.Events, torn, err = ReadJournal(filepath.Join(path, journalFile)); err != nil {
+		return nil, err
+	}
+	if torn {
+		r.Warnings = append(r.Warnings, "the last line of the journal is half written and was passed over")
+	}
+	if r.Starts, err = records[Start](r, startsDir, "launch.json"); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(r.Starts, func(a, b Start) int { return a.Began.Compare(b.Began) })
+	if r.Trials, err = records[Trial](r, trialsDir, "trial.json"); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(r.Trials, func(a, b Trial) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
+	})
+	return r, nil
+}
+
+// records reads file of every folder under kind. A folder without the file is
+// work in flight and passed over; a record that cannot be read is a warning:
+// one damaged trial must not hide the others.
+func records[T any](r *Run, kind, file string) ([]T, error) {
+	entries, err := os.ReadDir(filepath.Join(r.Path, kind))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []T
+	for _, e := range entries {
+		var v T
+		err := readJSON(filepath.Join(r.Path, kind, e.Name(), file), &v)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s/%s passed over: %v", kind, e.Name(), err))
+		default:
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}

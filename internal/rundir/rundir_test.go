@@ -1,0 +1,118 @@
+package rundir
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+func newRun(t *testing.T) *Dir {
+	t.Helper()
+	d, err := Create(t.TempDir(), "demo", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Init([]byte("version: 1\n"), &matrix.Plan{Name: "demo", Blocks: 2}, Provenance{RunID: d.RunID()}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestRoundTrip(t *testing.T) {
+	d := newRun(t)
+	trial := Trial{Format: FormatVersion, ID: "t001", Cell: "x1", Order: 1, Outcome: OutcomeOK,
+		Metrics: map[string]float64{"ttft_p50": 0.0421}, Absent: map[string]string{"ttft_p99": "83 requests, 662 needed"}}
+	start := Start{Format: FormatVersion, ID: "s01", Outcome: StartReady, Began: time.Unix(1, 0).UTC()}
+	if err := errors.Join(d.WriteTrial(trial), d.WriteStart(start), d.Journal.Append(Event{Event: EventRunFinished})); err != nil {
+		t.Fatal(err)
+	}
+	if !Busy(d.Path) {
+		t.Error("a held run directory is not busy")
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if Busy(d.Path) {
+		t.Error("a closed run directory is busy")
+	}
+	r, err := Read(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Trial{trial}, r.Trials); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Start{start}, r.Starts); diff != "" {
+		t.Error(diff)
+	}
+	if r.Plan.Name != "demo" || !r.Finished() || string(r.Experiment) != "version: 1\n" {
+		t.Errorf("read back %+v", r)
+	}
+}
+
+func TestLockNamesItsOwner(t *testing.T) {
+	d := newRun(t)
+	defer d.Close()
+	_, err := Open(d.Path)
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "by process ") {
+		t.Fatalf("second open: %v", err)
+	}
+}
+
+func TestOneDamagedRecordDoesNotHideTheOthers(t *testing.T) {
+	d := newRun(t)
+	for _, id := range []string{"t001", "t002"} {
+		if err := d.WriteTrial(Trial{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A folder without its record is a trial that was in flight.
+	if _, err := d.TrialDir("t003"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(d.Path, trialsDir, "t001", "trial.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	r, err := Read(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Trials) != 1 || r.Trials[0].ID != "t002" || len(r.Warnings) != 1 {
+		t.Errorf("trials %v, warnings %q", r.Trials, r.Warnings)
+	}
+}
+
+func TestNotARun(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Read(dir); !errors.Is(err, ErrNotRun) {
+		t.Errorf("Read: %v", err)
+	}
+	if _, err := Open(dir); !errors.Is(err, ErrNotRun) {
+		t.Errorf("Open: %v", err)
+	}
+}
+
+func TestTwoRunsInOneSecond(t *testing.T) {
+	root, now := t.TempDir(), time.Now()
+	a, err := Create(root, "x", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, err := Create(root, "x", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if a.Path == b.Path {
+		t.Error("both runs got the same directory")
+	}
+}
