@@ -112,22 +112,22 @@ type EnvVar struct {
 }
 
 // FlagKind says how a flag is rendered on the command line.
-type FlagKind int
+type FlagKind string
 
 const (
 	// FlagText renders --name value.
-	FlagText FlagKind = iota
+	FlagText FlagKind = ""
 	// FlagBool renders --name for true and --no-name for false.
-	FlagBool
+	FlagBool FlagKind = "bool"
 	// FlagUnset renders nothing: the server's own default applies.
-	FlagUnset
+	FlagUnset FlagKind = "unset"
 )
 
 // Flag is one server flag with one value.
 type Flag struct {
-	Name  string   // canonical: without leading dashes, hyphens for underscores
-	Value string   // text as written; "true"/"false" for FlagBool; "" for FlagUnset; JSON for mappings and lists
-	Kind  FlagKind // from the YAML node
+	Name  string   `json:"name"`           // canonical: without leading dashes, hyphens for underscores
+	Value string   `json:"value"`          // text as written; "true"/"false" for FlagBool; "" for FlagUnset; JSON for mappings and lists
+	Kind  FlagKind `json:"kind,omitempty"` // from the YAML node
 }
 
 // Args renders the flag as command-line arguments.
@@ -323,18 +323,18 @@ const (
 // Constraint limits one metric. Value is in the metric's base unit (seconds,
 // per second, fraction).
 type Constraint struct {
-	Metric string
-	Op     Op
-	Value  float64
+	Metric string  `json:"metric"`
+	Op     Op      `json:"op"`
+	Value  float64 `json:"value"`
 }
 
 // UseCase asks for one recommendation.
 type UseCase struct {
-	Name      string
-	Objective string // metric name
-	Maximize  bool   // otherwise minimised
-	Load      string
-	SubjectTo []Constraint // its own, before those of slo, which apply to every use case that does not limit the same metric itself
+	Name      string       `json:"name"`
+	Objective string       `json:"objective"` // metric name
+	Maximize  bool         `json:"maximize"`  // otherwise minimised
+	Load      string       `json:"load"`
+	SubjectTo []Constraint `json:"subject_to,omitempty"` // its own, before those of slo, which apply to every use case that does not limit the same metric itself
 }
 
 // Defaults of the experiment file.

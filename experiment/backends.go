@@ -1,0 +1,192 @@
+package experiment
+
+import (
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var gpuList = regexp.MustCompile(`^(all|none|[0-9]+(,[0-9]+)*)$`)
+
+func podmanSection() section[Podman] {
+	return section[Podman]{
+		initial: Podman{GPUs: "none", Port: DefaultContainerPort, Pull: "missing"},
+		fields: []field[Podman]{
+			must(bind("image", "Image with registry and tag or digest.", image(), func(p *Podman) *string { return &p.Image })),
+			bind("command", "Command put before the flags; not needed for vllm-openai images, whose entry point is the server.",
+				words(), func(p *Podman) *[]string { return &p.Command }),
+			bind("gpus", "GPUs of the container: all, none (default) or indices such as 0,1.", gpus(),
+				func(p *Podman) *string { return &p.GPUs }),
+			bind("volumes", "Mounts, host:container[:options]; ~ is the home directory.", listOf(volume(), "a list of mounts", false),
+				func(p *Podman) *[]string { return &p.Volumes }),
+			bind("env", "Environment of the container. Secrets by reference: {from_env: NAME}.", environment(),
+				func(p *Podman) *[]EnvVar { return &p.Env }),
+			bind("network", "host: share the host's network. Without it the port is published on 127.0.0.1.", word("host"),
+				func(p *Podman) *string { return &p.Network }),
+			bind("port", "Port of the server inside the container; 8000.", whole(1, 65535), func(p *Podman) *int { return &p.Port }),
+			bind("ipc", "host: share the host's IPC namespace; chosen by itself where tensor-parallel-size > 1 and no shm_size is given.",
+				word("host"), func(p *Podman) *string { return &p.IPC }),
+			bind("shm_size", "Size of /dev/shm, such as 16GiB.", size(), func(p *Podman) *int64 { return &p.ShmSize }),
+			bind("pull", "When to pull the image: missing (default), always or never.", word("missing", "always", "never"),
+				func(p *Podman) *string { return &p.Pull }),
+			bind("socket", "Address of the podman service; found as podman finds it when not given.",
+				matching(regexp.MustCompile(`^(unix|tcp|ssh)://.+`), "an address that starts with unix://, tcp:// or ssh://"),
+				func(p *Podman) *string { return &p.Socket }),
+			bind("user", "User in the container, as podman run --user takes it.", scalarText("a user"),
+				func(p *Podman) *string { return &p.User }),
+		},
+	}
+}
+
+// words is a list of command-line words.
+func words() value[[]string] {
+	return listOf(scalarText("text"), "a list of words such as [vllm, serve]", false)
+}
+
+// image is a fully qualified image reference.
+func image() value[string] {
+	v := text("an image such as docker.io/vllm/vllm-openai:v0.27.1")
+	return value[string]{schema: v.schema, read: func(d *decoder, path string, e entry) (string, bool) {
+		ref, ok := v.read(d, path, e)
+		if !ok {
+			return "", false
+		}
+		registry, rest, slash := strings.Cut(ref, "/")
+		if !slash || !strings.ContainsAny(registry, ".:") && registry != "localhost" {
+			d.fail(e.place(), "did you mean docker.io/"+ref+"?", "%s must name its registry", path).Help =
+				"without a registry podman asks or guesses"
+			return "", false
+		}
+		last := rest[strings.LastIndex(rest, "/")+1:]
+		if _, tag, tagged := strings.Cut(last, ":"); !strings.Contains(last, "@") && (!tagged || tag == "latest") {
+			d.warn(e.place(), "names no version", "%s may be another server tomorrow", ref).Help =
+				"write a tag such as :v0.27.1 or a digest"
+		}
+		return ref, true
+	}}
+}
+
+// gpus is all, none, an index or a list of indices.
+func gpus() value[string] {
+	one := scalarText("all, none or indices such as 0,1")
+	several := listOf(scalarText("an index"), "all, none or indices such as 0,1", true)
+	return value[string]{schema: anyOf(one.schema, arrayOf(number("integer", 0, false))), read: func(d *decoder, path string, e entry) (string, bool) {
+		parts, ok := several.read(d, path, e)
+		if !ok {
+			return "", false
+		}
+		joined := strings.ReplaceAll(strings.Join(parts, ","), " ", "")
+		if !gpuList.MatchString(joined) {
+			d.expect(path, e, "all, none or indices such as 0,1")
+			return "", false
+		}
+		return joined, true
+	}}
+}
+
+// volume is host:container[:options] with ~ expanded.
+func volume() value[string] {
+	v := text("a mount such as ~/models:/models:ro")
+	return value[string]{schema: v.schema, read: func(d *decoder, path string, e entry) (string, bool) {
+		got, ok := v.read(d, path, e)
+		if !ok {
+			return "", false
+		}
+		parts := strings.Split(got, ":")
+		if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || !strings.HasPrefix(parts[1], "/") {
+			d.expect(path, e, "a mount such as ~/models:/models:ro")
+			return "", false
+		}
+		if parts[0] == "~" || strings.HasPrefix(parts[0], "~/") {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				d.fail(e.place(), "the home directory is not known", "%s: ~ cannot be expanded: %v", path, err)
+				return "", false
+			}
+			got = filepath.Join(home, parts[0][1:]) + got[len(parts[0]):]
+		}
+		return got, true
+	}}
+}
+
+func processSection() section[Process] {
+	return section[Process]{
+		initial: Process{ModelArg: "flag"},
+		fields: []field[Process]{
+			must(bind("command", "Command line, to which the model and the flags are appended: [vllm, serve].", words(),
+				func(p *Process) *[]string { return &p.Command })),
+			bind("model", "How the model is passed: flag (default; --model NAME), positional (NAME) or none.",
+				word("flag", "positional", "none"), func(p *Process) *string { return &p.ModelArg }),
+			bind("env", "Environment added to sweep's own. Secrets by reference: {from_env: NAME}.", environment(),
+				func(p *Process) *[]EnvVar { return &p.Env }),
+			bind("dir", "Working directory of the process.", text("a directory"), func(p *Process) *string { return &p.Dir }),
+		},
+		check: func(d *decoder, path string, e entry, p *Process) {
+			if command, given := e.value.get("command"); given && command.value.kind == listNode && len(command.value.items) == 0 {
+				d.fail(command.place(), "found an empty list", "%s.command must name a program", path)
+			}
+		},
+	}
+}
+
+// endpoint is a URL, or a mapping with one.
+func endpoint() value[*Endpoint] {
+	full := section[Endpoint]{fields: []field[Endpoint]{
+		must(bind("url", "Base URL without /v1, such as http://127.0.0.1:8000.", baseURL(), func(p *Endpoint) *string { return &p.URL })),
+	}}
+	return value[*Endpoint]{schema: anyOf(baseURL().schema, full.schema()), read: func(d *decoder, path string, e entry) (*Endpoint, bool) {
+		if e.value.scalar() {
+			u, ok := baseURL().read(d, path, e)
+			return &Endpoint{URL: u}, ok
+		}
+		got, ok := full.decode(d, path, e)
+		return &got, ok
+	}}
+}
+
+func baseURL() value[string] {
+	const want = "a URL such as http://127.0.0.1:8000"
+	v := text(want)
+	return value[string]{schema: pattern("^https?://.+"), read: func(d *decoder, path string, e entry) (string, bool) {
+		got, ok := v.read(d, path, e)
+		if !ok {
+			return "", false
+		}
+		u, err := url.Parse(got)
+		if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Host == "" {
+			d.expect(path, e, want)
+			return "", false
+		}
+		if u.RawQuery != "" || u.Fragment != "" {
+			d.fail(e.place(), "has a query or a fragment", "%s must be a base URL", path)
+			return "", false
+		}
+		if u.User != nil {
+			d.fail(e.place(), "holds a user name or password", "%s must be a URL without credentials", path).Help =
+				"write server.api_key: {from_env: NAME}"
+			return "", false
+		}
+		got = strings.TrimRight(got, "/")
+		if base, v1 := strings.CutSuffix(got, "/v1"); v1 {
+			d.fail(e.place(), "did you mean "+base+"?", "%s must be the base URL without /v1", path)
+			return "", false
+		}
+		return got, true
+	}}
+}
+
+func simulatedSection() section[Simulated] {
+	return section[Simulated]{
+		initial: Simulated{GPU: DefaultSimulatedGPU, GPUs: DefaultSimulatedGPUs, Speedup: DefaultSimulatedSpeedup},
+		fields: []field[Simulated]{
+			bind("gpu", "GPU to simulate; H100.", text("the name of a GPU"), func(s *Simulated) *string { return &s.GPU }),
+			bind("gpus", "How many of them; 1.", whole(1, math.MaxInt32), func(s *Simulated) *int { return &s.GPUs }),
+			bind("speedup", "Simulated seconds per real second; 1.", realNumber(0, true), func(s *Simulated) *float64 { return &s.Speedup }),
+			bind("args", "Further arguments of `sweep vllm-sim serve`, passed as they are.", words(), func(s *Simulated) *[]string { return &s.Args }),
+		},
+	}
+}

@@ -1,0 +1,137 @@
+package experiment
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// maxFileSize bounds the experiment file, in bytes.
+const maxFileSize = 1 << 20
+
+// LoadFile reads, decodes and validates the experiment file at path. All faults
+// are reported at once. The experiment is nil when there are errors;
+// diagnostics may hold warnings beside an experiment.
+func LoadFile(path string) (*Experiment, Diagnostics) {
+	fault := func(summary string) (*Experiment, Diagnostics) {
+		return nil, Diagnostics{{Severity: Error, Summary: summary, Range: Range{File: path}}}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fault(fmt.Sprintf("read the experiment file: %v", err))
+	case info.IsDir():
+		return fault("read the experiment file: it is a directory")
+	case info.Size() > maxFileSize:
+		return fault(fmt.Sprintf("read the experiment file: %d bytes are more than the limit of %d", info.Size(), maxFileSize))
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fault(fmt.Sprintf("read the experiment file: %v", err))
+	}
+	return Parse(path, data)
+}
+
+// Parse decodes and validates an experiment file that has been read. Paths in
+// it are resolved against the folder of path.
+func Parse(path string, data []byte) (*Experiment, Diagnostics) {
+	raw := data
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors put a byte order mark first
+	if len(data) > maxFileSize {
+		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file is larger than %d bytes", maxFileSize), Range: Range{File: path}}}
+	}
+	if bad := badText(path, data); bad != nil {
+		return nil, Diagnostics{*bad}
+	}
+	src := newSource(path, data)
+	root, ds := parseYAML(src, data)
+	if root == nil {
+		return nil, ds
+	}
+	d := &decoder{src: src, dir: filepath.Dir(path), ds: ds}
+	e, _ := fileSection().decode(d, "", entry{value: root})
+	e.File, e.Raw = path, raw
+	ds = d.ds.sorted()
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	return &e, ds
+}
+
+// badText reports bytes that are not UTF-8.
+func badText(path string, data []byte) *Diagnostic {
+	if utf8.Valid(data) {
+		return nil
+	}
+	rest, line := data, 1
+	for len(rest) > 0 {
+		text, after, _ := bytes.Cut(rest, []byte("\n"))
+		if !utf8.Valid(text) {
+			column := 1
+			for tail := text; ; column++ {
+				r, n := utf8.DecodeRune(tail)
+				if r == utf8.RuneError && n <= 1 {
+					break
+				}
+				tail = tail[n:]
+			}
+			shown := strings.ToValidUTF8(strings.TrimSuffix(string(text), "\r"), "\ufffd")
+			at := Range{File: path, Line: line, Column: column, EndColumn: column + 1, Text: shown}
+			return &Diagnostic{Severity: Error, Summary: "the file is not UTF-8 text", Range: at,
+				Label: "not UTF-8", Help: "save the file as UTF-8"}
+		}
+		rest, line = after, line+1
+	}
+	return nil
+}
+
+// namePattern keeps the experiment's name usable as a folder name.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+func fileSection() section[Experiment] {
+	return section[Experiment]{
+		initial: Experiment{
+			Trials: trialsSection().initial,
+			Matrix: Matrix{Strategy: OneAtATime},
+		},
+		fields: []field[Experiment]{
+			must(bind("version", "Version of this file format: 1.", version(), func(e *Experiment) *int { return &e.Version })),
+			must(bind("name", "Name of the experiment and of its folder under runs/.",
+				matching(namePattern, "a name of letters, digits, dots, hyphens and underscores that starts with a letter or digit"),
+				func(e *Experiment) *string { return &e.Name })),
+			bind("description", "What the experiment is to find out; shown in the report.", text("text"),
+				func(e *Experiment) *string { return &e.Description }),
+			must(bind("server", "What is started and how.", serverSection().value(), func(e *Experiment) *Server { return &e.Server })),
+			bind("matrix", "Which flags are varied. Without it the baseline alone is measured.", matrixSection().value(),
+				func(e *Experiment) *Matrix { return &e.Matrix }),
+			must(bind("loads", "The loads under which every configuration is measured, by name.", loads(),
+				func(e *Experiment) *[]Load { return &e.Loads })),
+			bind("trials", "How often and how each cell is measured.", trialsSection().value(),
+				func(e *Experiment) *Trials { return &e.Trials }),
+			bind("cooldown", "The wait between the release of one server and the next start.", cooldownSection().value(),
+				func(e *Experiment) *Cooldown { return &e.Cooldown }),
+			bind("slo", "Limits that every recommended configuration keeps, metric by metric.", constraints(),
+				func(e *Experiment) *[]Constraint { return &e.SLO }),
+			bind("use_cases", "The questions to answer: one recommendation each, by name.", useCases(),
+				func(e *Experiment) *[]UseCase { return &e.UseCases }),
+		},
+		check: checkFile,
+	}
+}
+
+func version() value[int] {
+	one := any(1)
+	return value[int]{schema: &jsonschema.Schema{Const: &one}, read: func(d *decoder, path string, e entry) (int, bool) {
+		if e.value.text != "1" || e.value.kind != intNode {
+			d.expect(path, e, "1, the only version of this format")
+			return 0, false
+		}
+		return 1, true
+	}}
+}

@@ -1,0 +1,222 @@
+package experiment
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Equal says whether two flags mean the same: the same name and kind, and
+// values that are the same text or, where both are plain decimal numbers, the
+// same number (0.9 and 0.90). 32k and 32000 differ: only the server knows
+// which of its flags read suffixes.
+func (f Flag) Equal(g Flag) bool {
+	if f.Name != g.Name || f.Kind != g.Kind {
+		return false
+	}
+	return f.Canonical() == g.Canonical()
+}
+
+var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+
+// Canonical is the value without insignificant zeros: two flags of one name
+// and kind mean the same exactly when their canonical values are equal.
+func (f Flag) Canonical() string {
+	if f.Kind != FlagText || !plainNumber.MatchString(f.Value) {
+		return f.Value
+	}
+	v := f.Value
+	if strings.Contains(v, ".") {
+		v = strings.TrimSuffix(strings.TrimRight(v, "0"), ".")
+	}
+	if v == "-0" {
+		return "0"
+	}
+	return v
+}
+
+// CanonicalFlagName is a flag's name without leading dashes and with hyphens
+// for underscores. What follows a dot is a key inside the flag's JSON value
+// (--compilation-config.cudagraph_mode) and stays as it is.
+func CanonicalFlagName(name string) string {
+	name = strings.TrimPrefix(name, "--")
+	head, tail, dotted := strings.Cut(name, ".")
+	head = strings.ReplaceAll(head, "_", "-")
+	if dotted {
+		return head + "." + tail
+	}
+	return head
+}
+
+// flagOf reads a YAML value as the value of a flag.
+func flagOf(name string, n *node) Flag {
+	f := Flag{Name: name}
+	switch n.kind {
+	case nullNode:
+		f.Kind = FlagUnset
+	case boolNode:
+		f.Kind, f.Value = FlagBool, strings.ToLower(n.text)
+	case listNode, mapNode:
+		f.Value = n.json()
+	default:
+		f.Value = n.text
+	}
+	return f
+}
+
+// placedFlag is a flag with its place in the file.
+type placedFlag struct {
+	Flag
+	entry entry
+}
+
+// placedFlags reads a mapping of flags without reporting anything.
+func placedFlags(n *node) []placedFlag {
+	var out []placedFlag
+	for _, e := range n.entries {
+		out = append(out, placedFlag{flagOf(CanonicalFlagName(e.name), e.value), e})
+	}
+	return out
+}
+
+// flags is a mapping of flag names to single values.
+func flags() value[Flags] {
+	schema := objectOf(typed("string", "number", "boolean", "null", "object", "array"))
+	return value[Flags]{schema: schema, read: func(d *decoder, path string, e entry) (Flags, bool) {
+		if e.value.kind != mapNode && e.value.kind != nullNode {
+			d.expect(path, e, "a mapping of flags to values").Help = "for example {max-model-len: 8192}"
+			return nil, false
+		}
+		var out Flags
+		places := map[string]entry{}
+		for _, f := range placedFlags(e.value) {
+			if first, dup := places[f.Name]; dup {
+				d.duplicateFlag(f.Name, f.entry, first)
+				continue
+			}
+			places[f.Name] = f.entry
+			if d.checkFlagName(f.entry) && d.checkFlag(path, f) {
+				out = append(out, f.Flag)
+			}
+		}
+		return out, true
+	}}
+}
+
+func (d *decoder) duplicateFlag(name string, again, first entry) {
+	diag := d.fail(again.key.at, "written again here", "duplicate flag %q", name)
+	diag.Related = []Related{{first.key.at, "first written here"}}
+	if again.name != first.name {
+		diag.Help = "hyphens, underscores and leading dashes make no difference"
+	}
+}
+
+var flagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9_.-]+)?$`)
+
+// ownFlags are set by sweep itself, with what to write instead.
+var ownFlags = map[string]string{
+	"model":   "write server.model",
+	"host":    "sweep chooses the address that it measures",
+	"port":    "sweep chooses a free port",
+	"uds":     "sweep measures over TCP",
+	"api-key": "write server.api_key: {from_env: NAME}: keys do not belong in a file",
+	"config":  "write the flags here, so that they are part of the configuration's identity",
+}
+
+// shortFlags are vLLM's abbreviations of flags that people sweep
+// (vllm/engine/arg_utils.py).
+var shortFlags = map[string]string{
+	"tp": "tensor-parallel-size", "pp": "pipeline-parallel-size", "dp": "data-parallel-size",
+	"dcp": "decode-context-parallel-size", "q": "quantization", "cc": "compilation-config",
+	"sc": "speculative-config", "O": "optimization-level",
+}
+
+// checkFlagName reports names that are no flags or that sweep sets itself.
+func (d *decoder) checkFlagName(e entry) bool {
+	name := CanonicalFlagName(e.name)
+	if long, ok := shortFlags[strings.TrimLeft(name, "-")]; ok {
+		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", long), "flag %q is an abbreviation", e.name).Help =
+			"write flags in full, so that a flag is the same everywhere"
+		return false
+	}
+	if !flagName.MatchString(name) {
+		d.fail(e.key.at, "not the name of a flag", "unknown flag %q", short(e.name)).Help =
+			"a flag is written as the server spells it: max-model-len"
+		return false
+	}
+	if instead, own := ownFlags[name]; own {
+		d.fail(e.key.at, "not a flag to set here", "flag %q is set by sweep", name).Help = instead
+		return false
+	}
+	if positive, no := strings.CutPrefix(name, "no-"); no {
+		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", positive), "flag %q is a negation", name).Help =
+			fmt.Sprintf("write %s: false, which is passed as --%s", positive, name)
+		return false
+	}
+	return true
+}
+
+// checkFlag checks the value of one flag as far as no server is needed for it.
+func (d *decoder) checkFlag(path string, f placedFlag) bool {
+	at := f.entry.place()
+	if strings.ContainsRune(f.Value, 0) {
+		d.fail(at, "found a NUL character", "%s.%s must be text without NUL", path, f.Name)
+		return false
+	}
+	if f.Kind != FlagText {
+		return true
+	}
+	switch f.Name {
+	case "gpu-memory-utilization":
+		v, err := strconv.ParseFloat(f.Value, 64)
+		if err != nil || !(v > 0 && v <= 1) {
+			diag := d.fail(at, f.entry.value.found(), "gpu-memory-utilization must be above 0 and at most 1")
+			if percent := strings.TrimSuffix(f.Value, "%"); err != nil || v > 1 {
+				if p, err := strconv.ParseFloat(percent, 64); err == nil && p > 1 && p <= 100 {
+					diag.Label = fmt.Sprintf("did you mean %g?", p/100)
+				}
+			}
+			return false
+		}
+	case "tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "max-num-seqs":
+		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || !digits(f.Value) {
+			d.fail(at, f.entry.value.found(), "%s must be a whole number of at least 1", f.Name)
+			return false
+		}
+	case "served-model-name":
+		if f.entry.value.kind == listNode {
+			d.fail(at, "found a list", "served-model-name must be one name").Help = "requests name one model"
+			return false
+		}
+	}
+	if f.entry.value.kind == textNode && slices.Contains([]string{"yes", "no", "on", "off"}, strings.ToLower(f.Value)) {
+		d.warn(at, "text, not true or false", "flag %s is passed as --%s %s", f.Name, f.Name, f.Value).Help =
+			"write true or false for a flag that is switched"
+	}
+	if secretFlag(f.Name) {
+		d.warnSecret(at, f.Name)
+	}
+	return true
+}
+
+// checkTogether reports flags of one configuration that vLLM refuses together
+// (vllm/config/scheduler.py: "max_num_batched_tokens must be greater than or
+// equal to max_num_seqs").
+func (d *decoder) checkTogether(all []placedFlag) {
+	find := func(name string) (placedFlag, int64, bool) {
+		i := slices.IndexFunc(all, func(f placedFlag) bool { return f.Name == name })
+		if i < 0 {
+			return placedFlag{}, 0, false
+		}
+		n, ok := humanInt(all[i].Value)
+		return all[i], n, ok
+	}
+	tokens, nTokens, ok1 := find("max-num-batched-tokens")
+	seqs, nSeqs, ok2 := find("max-num-seqs")
+	if ok1 && ok2 && nTokens < nSeqs {
+		d.fail(tokens.entry.place(), "too small", "max-num-batched-tokens must be at least max-num-seqs").Related =
+			[]Related{{seqs.entry.place(), "max-num-seqs is given here"}}
+	}
+}

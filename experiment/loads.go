@@ -1,0 +1,216 @@
+package experiment
+
+import (
+	"math"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// named reads a mapping of free names to sections, in file order.
+func named[T any](s section[T], what string, name func(*T) *string) value[[]T] {
+	return value[[]T]{schema: objectOf(s.schema()), read: func(d *decoder, path string, e entry) ([]T, bool) {
+		if e.value.kind != mapNode && e.value.kind != nullNode {
+			d.expect(path, e, "a mapping of names to "+what)
+			return nil, false
+		}
+		var out []T
+		for _, child := range e.value.entries {
+			if !namePattern.MatchString(child.name) {
+				d.fail(child.key.at, "not usable in file names", "%s: a name must be letters, digits, dots, hyphens and underscores", path)
+			}
+			got, _ := s.decode(d, join(path, child.name), child)
+			*name(&got) = child.name
+			out = append(out, got)
+		}
+		return out, true
+	}}
+}
+
+// loads is the mapping of load names to loads, at least one.
+func loads() value[[]Load] {
+	v := named(loadSection(), "loads", func(l *Load) *string { return &l.Name })
+	one := 1
+	schema := *v.schema
+	schema.Type, schema.Types, schema.MinProperties = "object", nil, &one
+	return value[[]Load]{schema: &schema, read: func(d *decoder, path string, e entry) ([]Load, bool) {
+		got, ok := v.read(d, path, e)
+		if ok && len(got) == 0 {
+			d.fail(e.place(), e.value.found(), "%s must name at least one load", path).Help =
+				"chat: {prompt_tokens: 100, output_tokens: 100, arrivals: {poisson: [2, 5]}, duration: 60s}"
+		}
+		return got, ok
+	}}
+}
+
+func loadSection() section[Load] {
+	return section[Load]{
+		initial: Load{API: "completions", Timeout: DefaultRequestTimeout, IgnoreEOS: true},
+		fields: []field[Load]{
+			bind("api", "completions (default) or chat.", word("completions", "chat"), func(l *Load) *string { return &l.API }),
+			must(bind("prompt_tokens", "Tokens of each prompt.", lengths(), func(l *Load) *Lengths { return &l.Prompt })),
+			must(bind("output_tokens", "Tokens wanted from each answer.", lengths(), func(l *Load) *Lengths { return &l.Output })),
+			must(bind("arrivals", "When requests are sent.", arrivals(), func(l *Load) *Arrivals { return &l.Arrivals })),
+			bind("duration", "Length of the measured window, after the warm-up.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Duration }),
+			bind("requests", "Requests in the measured window. With duration too, the first reached ends the load.", whole(1, math.MaxInt32),
+				func(l *Load) *int { return &l.Requests }),
+			bind("timeout", "Longest time for one request; 10m.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Timeout }),
+			bind("ignore_eos", "Ask the server for exactly the wanted number of tokens; true.", boolean(), func(l *Load) *bool { return &l.IgnoreEOS }),
+		},
+		check: func(d *decoder, path string, e entry, l *Load) {
+			_, duration := e.value.get("duration")
+			_, requests := e.value.get("requests")
+			if !duration && !requests {
+				d.fail(e.keyPlace(), "", "%s needs duration or requests", path).Help = "duration: 60s ends the load after a minute, requests: 200 after 200 requests"
+			}
+			if l.Prompt.Kind == Empirical && l.Output.Kind == Empirical && l.Prompt.File == l.Output.File {
+				d.checkSameRows(path, e, l)
+			}
+		},
+	}
+}
+
+// lengths is a number of tokens or a distribution of them.
+func lengths() value[Lengths] {
+	fixed := whole(1, math.MaxInt32)
+	mapping := section[Lengths]{
+		oneOf: []string{string(Fixed), string(Normal), string(Lognormal), string(Uniform), string(Empirical)},
+		fields: []field[Lengths]{
+			{name: string(Fixed), doc: "Always this many.", schema: fixed.schema, read: func(d *decoder, path string, e entry, l *Lengths) {
+				if n, ok := fixed.read(d, path, e); ok {
+					*l = Lengths{Kind: Fixed, Mean: float64(n)}
+				}
+			}},
+			distribution(Normal, "Normal, rounded and clamped.", true),
+			distribution(Lognormal, "Lognormal; mean and stdev are those of the lengths, not of their logarithms.", true),
+			distribution(Uniform, "Every whole number from min to max alike.", false),
+			bind(string(Empirical), "Drawn from a column of a CSV file.", empiricalSection().value(), func(l *Lengths) *Lengths { return l }),
+		},
+	}
+	return value[Lengths]{schema: anyOf(fixed.schema, mapping.schema()), read: func(d *decoder, path string, e entry) (Lengths, bool) {
+		if e.value.scalar() {
+			n, ok := fixed.read(d, path, e)
+			return Lengths{Kind: Fixed, Mean: float64(n)}, ok
+		}
+		return mapping.decode(d, path, e)
+	}}
+}
+
+// distribution is one of the drawn lengths. Only moments says whether mean and
+// stdev are given; otherwise min and max are, and are required.
+func distribution(kind LengthKind, doc string, moments bool) field[Lengths] {
+	bounds := []field[Lengths]{
+		bind("min", "Draws below are raised to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Min }),
+		bind("max", "Draws above are lowered to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Max }),
+	}
+	s := section[Lengths]{initial: Lengths{Kind: kind}, check: checkBounds}
+	if moments {
+		s.fields = append([]field[Lengths]{
+			must(bind("mean", "Mean, in tokens.", realNumber(1, false), func(l *Lengths) *float64 { return &l.Mean })),
+			must(bind("stdev", "Standard deviation, in tokens.", realNumber(0, true), func(l *Lengths) *float64 { return &l.Stdev })),
+		}, bounds...)
+	} else {
+		s.fields = []field[Lengths]{must(bounds[0]), must(bounds[1])}
+		s.fields[0].doc, s.fields[1].doc = "Smallest length.", "Largest length."
+	}
+	return bind(string(kind), doc, s.value(), func(l *Lengths) *Lengths { return l })
+}
+
+// checkBounds reports bounds that contradict each other or the mean.
+func checkBounds(d *decoder, path string, e entry, l *Lengths) {
+	low, _ := e.value.get("min")
+	high, hasMax := e.value.get("max")
+	if l.Min > 0 && l.Max > 0 && l.Min > l.Max {
+		d.fail(high.place(), "less than min", "%s.max must be at least %s.min", path, path).Related =
+			[]Related{{low.place(), "min is given here"}}
+		return
+	}
+	mean, hasMean := e.value.get("mean")
+	if hasMean && (hasMax && l.Max > 0 && l.Mean > float64(l.Max) || l.Mean > 0 && l.Mean < float64(l.Min)) {
+		d.warn(mean.place(), "outside min and max", "%s: most draws will be clamped", path)
+	}
+}
+
+// arrivals is an arrival process with its points.
+func arrivals() value[Arrivals] {
+	s := section[Arrivals]{
+		oneOf: []string{string(Constant), string(Poisson), string(Concurrency), string(Throughput), string(Sweep)},
+		fields: []field[Arrivals]{
+			process(Constant, "Open loop with a fixed gap, in requests per second.", rates()),
+			process(Poisson, "Open loop with exponential gaps, in requests per second.", rates()),
+			process(Concurrency, "Closed loop with so many requests in flight.", inFlight()),
+			process(Throughput, "All requests at once, at most so many in flight; 512 when left empty.", caps()),
+			{name: string(Sweep), doc: "Synchronous, saturated, and rates between, found at run time: how many points, at least 3.",
+				schema: whole(3, 100).schema, read: func(d *decoder, path string, e entry, a *Arrivals) {
+					if n, ok := whole(3, 100).read(d, path, e); ok {
+						a.SweepPoints = n
+					}
+					a.Kind = Sweep
+				}},
+			bind("max_concurrency", "Most requests in flight in open loop; no limit when not given.", whole(1, math.MaxInt32),
+				func(a *Arrivals) *int { return &a.MaxConcurrency }),
+		},
+		check: func(d *decoder, path string, e entry, a *Arrivals) {
+			limit, given := e.value.get("max_concurrency")
+			if given && (a.Kind == Concurrency || a.Kind == Throughput) {
+				d.fail(limit.key.at, "not used with "+string(a.Kind), "%s.max_concurrency limits open loops only", path).Help =
+					"the points of " + string(a.Kind) + " are already numbers of requests in flight"
+			}
+		},
+	}
+	v := s.value()
+	return value[Arrivals]{schema: v.schema, read: func(d *decoder, path string, e entry) (Arrivals, bool) {
+		if e.value.scalar() {
+			d.expect(path, e, "a mapping").Help = "for example {poisson: [2, 5]} or {concurrency: [1, 4]}"
+			return Arrivals{}, false
+		}
+		return v.read(d, path, e)
+	}}
+}
+
+// process is one of the arrival processes with points.
+func process(kind ArrivalKind, doc string, points value[[]float64]) field[Arrivals] {
+	return field[Arrivals]{name: string(kind), doc: doc, schema: points.schema, read: func(d *decoder, path string, e entry, a *Arrivals) {
+		a.Kind = kind
+		got, ok := points.read(d, path, e)
+		if !ok {
+			return
+		}
+		a.Points = got
+		if len(got) == 0 {
+			d.fail(e.place(), "found an empty list", "%s must have at least one point", path)
+		}
+		for i := 1; i < len(got); i++ {
+			if got[i] <= got[i-1] {
+				d.fail(e.value.items[i].at, "not above the point before", "%s must rise from point to point", path)
+				return
+			}
+		}
+	}}
+}
+
+func rates() value[[]float64] {
+	return listOf(realNumber(0, true), "a rate in requests per second or a list of them", true)
+}
+
+func inFlight() value[[]float64] {
+	one := whole(1, math.MaxInt32)
+	point := value[float64]{schema: one.schema, read: func(d *decoder, path string, e entry) (float64, bool) {
+		n, ok := one.read(d, path, e)
+		return float64(n), ok
+	}}
+	return listOf(point, "a number of requests in flight or a list of them", true)
+}
+
+// caps is like inFlight, and empty for the default.
+func caps() value[[]float64] {
+	v := inFlight()
+	none := 0
+	empty := &jsonschema.Schema{Types: []string{"null", "object"}, MaxProperties: &none}
+	return value[[]float64]{schema: anyOf(append(v.schema.AnyOf, empty)...), read: func(d *decoder, path string, e entry) ([]float64, bool) {
+		if e.value.kind == nullNode || e.value.kind == mapNode && len(e.value.entries) == 0 {
+			return []float64{DefaultThroughputCap}, true
+		}
+		return v.read(d, path, e)
+	}}
+}

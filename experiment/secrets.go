@@ -1,0 +1,39 @@
+package experiment
+
+import (
+	"slices"
+	"strings"
+)
+
+// secretWords mark names whose values should not be written in a file.
+var secretWords = []string{"TOKEN", "KEY", "SECRET", "PASSWORD"}
+
+// secretVariable says whether an environment variable's name looks like a
+// secret's: a word of it ends in one of secretWords. TOKENIZERS_PARALLELISM
+// does not, HF_TOKEN and OPENAI_APIKEY do.
+func secretVariable(name string) bool {
+	for _, part := range strings.Split(strings.ToUpper(name), "_") {
+		for _, w := range secretWords {
+			if strings.HasSuffix(part, w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// secretFlag says the same of a flag, by whole words: max-num-batched-tokens
+// is none.
+func secretFlag(name string) bool {
+	for _, part := range strings.Split(strings.ToUpper(name), "-") {
+		if slices.Contains(secretWords, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decoder) warnSecret(at Range, name string) {
+	d.warn(at, "looks like a secret in plain text", "%s is copied into every run directory", name).Help =
+		"pass secrets by reference, in env: {" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + ": {from_env: NAME}}"
+}

@@ -1,0 +1,107 @@
+package experiment
+
+import (
+	"regexp"
+	"time"
+)
+
+// variableName is the form of an environment variable's name.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// backends are the sections of which a server has exactly one.
+var backends = []string{"podman", "process", "endpoint", "simulated"}
+
+func serverSection() section[Server] {
+	return section[Server]{
+		initial: Server{ReadyTimeout: DefaultReadyTimeout, StopTimeout: DefaultStopTimeout},
+		oneOf:   backends,
+		fields: []field[Server]{
+			bind("model", "Model to serve, as the server names it. Required except for endpoint, which says it itself.",
+				text("the name of a model"), func(s *Server) *string { return &s.Model }),
+			bind("flags", "The baseline: flags of `vllm serve`, spelled as vLLM spells them. Values are passed as written; true gives --name, false --no-name, null the server's default.",
+				flags(), func(s *Server) *Flags { return &s.Flags }),
+			bind("api_key", "Variable of the environment that holds the server's API key.", fromEnv(),
+				func(s *Server) *string { return &s.APIKeyEnv }),
+			bind("podman", "Start each configuration in a container.", pointerTo(podmanSection().value()),
+				func(s *Server) **Podman { return &s.Podman }),
+			bind("process", "Start each configuration as a process.", pointerTo(processSection().value()),
+				func(s *Server) **Process { return &s.Process }),
+			bind("endpoint", "Measure a server that somebody else runs; no flag can vary.", endpoint(),
+				func(s *Server) **Endpoint { return &s.Endpoint }),
+			bind("simulated", "Start the simulated vLLM server: no GPU is needed.", pointerTo(simulatedSection().value()),
+				func(s *Server) **Simulated { return &s.Simulated }),
+			bind("ready_timeout", "Longest time from launch to ready; 20m.", duration(time.Nanosecond),
+				func(s *Server) *time.Duration { return &s.ReadyTimeout }),
+			bind("stop_timeout", "Time for a clean stop before the server is killed; 30s.", duration(time.Nanosecond),
+				func(s *Server) *time.Duration { return &s.StopTimeout }),
+		},
+		check: checkServer,
+	}
+}
+
+func checkServer(d *decoder, path string, e entry, s *Server) {
+	if _, given := e.value.get("model"); !given {
+		if _, ok := e.value.get("endpoint"); !ok {
+			d.fail(e.keyPlace(), "", "missing field %q", join(path, "model")).Help = "model: Qwen/Qwen2.5-3B-Instruct"
+		}
+	}
+	s.ModelName = s.Model
+	if f, ok := s.Flags.Get("served-model-name"); ok && f.Kind == FlagText {
+		s.ModelName = f.Value
+	}
+	if flags, ok := e.value.get("flags"); ok {
+		d.checkTogether(placedFlags(flags.value))
+		if _, ok := e.value.get("endpoint"); ok && len(s.Flags) > 0 {
+			d.warn(flags.key.at, "not applied", "the flags of an endpoint are a note only").Help =
+				"sweep does not start an endpoint and cannot give it flags"
+		}
+	}
+}
+
+// fromEnv is {from_env: NAME}.
+func fromEnv() value[string] {
+	named := section[string]{fields: []field[string]{
+		must(bind("from_env", "Name of the variable in sweep's own environment.",
+			matching(variableName, "the name of an environment variable"), func(s *string) *string { return s })),
+	}}
+	return value[string]{schema: named.schema(), read: func(d *decoder, path string, e entry) (string, bool) {
+		if e.value.scalar() {
+			d.fail(e.place(), "a secret in plain text", "%s must be given by reference", path).Help =
+				"write {from_env: NAME}, where NAME is a variable of the environment"
+			return "", false
+		}
+		return named.decode(d, path, e)
+	}}
+}
+
+// environment is a mapping of variables for the server.
+func environment() value[[]EnvVar] {
+	reference, plain := fromEnv(), scalarText("text")
+	return value[[]EnvVar]{
+		schema: objectOf(anyOf(plain.schema, reference.schema)),
+		read: func(d *decoder, path string, e entry) ([]EnvVar, bool) {
+			if e.value.kind != mapNode && e.value.kind != nullNode {
+				d.expect(path, e, "a mapping of variables to values").Help = "for example {HF_HOME: /models, HF_TOKEN: {from_env: HF_TOKEN}}"
+				return nil, false
+			}
+			var out []EnvVar
+			for _, child := range e.value.entries {
+				if !variableName.MatchString(child.name) {
+					d.fail(child.key.at, "not the name of a variable", "%s: %q must be letters, digits and underscores", path, short(child.name))
+					continue
+				}
+				v := EnvVar{Name: child.name}
+				if child.value.kind == mapNode {
+					v.FromEnv, _ = reference.read(d, join(path, child.name), child)
+				} else {
+					v.Value, _ = plain.read(d, join(path, child.name), child)
+					if v.Value != "" && secretVariable(v.Name) {
+						d.warnSecret(child.place(), v.Name)
+					}
+				}
+				out = append(out, v)
+			}
+			return out, true
+		},
+	}
+}

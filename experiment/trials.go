@@ -1,0 +1,55 @@
+package experiment
+
+import "time"
+
+func trialsSection() section[Trials] {
+	return section[Trials]{
+		initial: Trials{Repeat: DefaultRepeat, Warmup: DefaultWarmup, Seed: DefaultSeed, Order: Blocks},
+		fields: []field[Trials]{
+			bind("repeat", "Blocks: how often every cell is measured, each time on a fresh start; 3.", whole(1, 1000),
+				func(t *Trials) *int { return &t.Repeat }),
+			bind("warmup", "Load before the measured window opens; 10s.", duration(0), func(t *Trials) *time.Duration { return &t.Warmup }),
+			bind("seed", "Seed of run order, prompts and arrivals; 1.", seed(), func(t *Trials) *uint64 { return &t.Seed }),
+			bind("order", "blocks (default): every block visits each configuration once, in random order. sequential: one start per configuration with all its repeats; cheaper and weaker.",
+				word(Blocks, Sequential), func(t *Trials) *string { return &t.Order }),
+		},
+	}
+}
+
+func cooldownSection() section[Cooldown] {
+	return section[Cooldown]{
+		fields: []field[Cooldown]{
+			bind("at_least", "Always wait this long.", duration(0), func(c *Cooldown) *time.Duration { return &c.AtLeast }),
+			bind("at_most", "Never wait longer for the conditions below; 5m.", duration(time.Nanosecond), func(c *Cooldown) *time.Duration { return &c.AtMost }),
+			bind("gpu_temperature", "Wait until the GPUs are at or below this many degrees Celsius.", realNumber(0, true),
+				func(c *Cooldown) *float64 { return &c.GPUTemperature }),
+			bind("gpu_memory", "Wait until used GPU memory is at or below this size, such as 1GiB.", size(),
+				func(c *Cooldown) *int64 { return &c.GPUMemory }),
+		},
+		check: checkCooldown,
+	}
+}
+
+func checkCooldown(d *decoder, path string, e entry, c *Cooldown) {
+	atMost, limited := e.value.get("at_most")
+	conditional := c.GPUTemperature > 0 || c.GPUMemory > 0
+	switch {
+	case limited && !conditional && c.AtMost > 0:
+		d.warn(atMost.key.at, "limits nothing", "%s.at_most is for gpu_temperature and gpu_memory, and neither is given", path)
+	case conditional && !limited:
+		c.AtMost = max(DefaultCooldownAtMost, c.AtLeast)
+	case conditional && c.AtMost > 0 && c.AtMost < c.AtLeast:
+		atLeast, _ := e.value.get("at_least")
+		d.fail(atMost.place(), "shorter than at_least", "%s.at_most must be at least %s.at_least", path, path).Related =
+			[]Related{{atLeast.place(), "at_least is given here"}}
+	}
+	if temperature, ok := e.value.get("gpu_temperature"); ok && c.GPUTemperature > 0 && c.GPUTemperature < minCoolTemperature {
+		d.warn(temperature.place(), "below room temperature", "%s.gpu_temperature may never be reached", path)
+	}
+}
+
+// minCoolTemperature is a room's, in degrees Celsius: no idle GPU gets colder.
+const minCoolTemperature = 25
+
+// DefaultCooldownAtMost limits the wait for cool and empty GPUs.
+const DefaultCooldownAtMost = 5 * time.Minute

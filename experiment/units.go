@@ -1,0 +1,149 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// duration is a Go duration of at least minimum: 90s, 5m, 1h30m.
+func duration(minimum time.Duration) value[time.Duration] {
+	want := `a duration such as 90s, 5m or 1h30m`
+	if minimum > 0 {
+		want = `a duration above 0 such as 90s, 5m or 1h30m`
+	}
+	schema := pattern(`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`)
+	if minimum <= 0 {
+		schema = anyOf(schema, &jsonschema.Schema{Enum: []any{0}})
+	}
+	return value[time.Duration]{schema: schema, read: func(d *decoder, path string, e entry) (time.Duration, bool) {
+		got, err := time.ParseDuration(e.value.text)
+		if e.value.scalar() && err == nil && got >= minimum {
+			return got, true
+		}
+		diag := d.expect(path, e, want)
+		if fixed, ok := fixDuration(e.value.text); e.value.scalar() && ok {
+			diag.Label = "did you mean " + fixed + "?"
+		}
+		return 0, false
+	}}
+}
+
+var loose = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-zµ]*)$`)
+
+// fixDuration guesses what a duration with a wrong or no unit was meant to be.
+func fixDuration(text string) (string, bool) {
+	m := loose.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return "", false
+	}
+	number := m[1]
+	var unit string
+	switch strings.ToLower(m[2]) {
+	case "", "s", "sec", "secs", "second", "seconds":
+		unit = "s"
+	case "m", "min", "mins", "minute", "minutes":
+		unit = "m"
+	case "h", "hr", "hrs", "hour", "hours":
+		unit = "h"
+	case "ms", "msec", "millis", "millisecond", "milliseconds":
+		unit = "ms"
+	case "d", "day", "days":
+		days, err := strconv.ParseFloat(number, 64)
+		if err != nil || days > 1000 {
+			return "", false
+		}
+		return strconv.FormatFloat(days*24, 'f', -1, 64) + "h", true
+	default:
+		return "", false
+	}
+	if number == "0" {
+		return "", false
+	}
+	return number + unit, true
+}
+
+// sizeUnits are bytes by unit: IEC powers of 1024 and SI powers of 1000.
+var sizeUnits = map[string]float64{
+	"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+}
+
+// size is a number of bytes with its unit: 1GiB, 512MiB, 16GB.
+func size() value[int64] {
+	return value[int64]{schema: pattern(`^[0-9]+(\.[0-9]+)? ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$`),
+		read: func(d *decoder, path string, e entry) (int64, bool) {
+			m := loose.FindStringSubmatch(e.value.text)
+			if e.value.kind == textNode && m != nil {
+				n, err := strconv.ParseFloat(m[1], 64)
+				unit, ok := sizeUnits[m[2]]
+				if bytes := n * unit; ok && err == nil && bytes < math.MaxInt64 {
+					return int64(bytes), true
+				}
+			}
+			diag := d.expect(path, e, "a size with its unit such as 1GiB, 512MiB or 16GB")
+			if m != nil && e.value.scalar() {
+				if fixed, ok := fixSizeUnit(m[2]); ok {
+					diag.Label = "did you mean " + m[1] + fixed + "?"
+				}
+			}
+			return 0, false
+		}}
+}
+
+// fixSizeUnit guesses the unit of sizes such as 1G, 1Gi and 1gib.
+func fixSizeUnit(unit string) (string, bool) {
+	switch strings.ToLower(unit) {
+	case "k", "ki", "kib":
+		return "KiB", true
+	case "m", "mi", "mib", "mb":
+		return "MiB", true
+	case "g", "gi", "gib", "gb":
+		return "GiB", true
+	case "t", "ti", "tib", "tb":
+		return "TiB", true
+	default:
+		return "", false
+	}
+}
+
+// percentage reads 1% or 0.01 as a fraction.
+func percentage(n *node) (float64, error) {
+	text := strings.TrimSpace(n.text)
+	scale := 1.0
+	if cut, ok := strings.CutSuffix(text, "%"); ok {
+		text, scale = strings.TrimSpace(cut), 100
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f >= 0 && f/scale <= 1) {
+		return 0, fmt.Errorf("%q is no share between 0 and 1 or 0%% and 100%%", n.text)
+	}
+	return f / scale, nil
+}
+
+// humanInt reads an integer as vLLM's flags do: 32k is 32000 and 32K is 32768
+// (vllm/utils/argparse_utils.py, human_readable_int).
+func humanInt(text string) (int64, bool) {
+	scale := 1.0
+	if text != "" {
+		if i := strings.IndexByte("kmgt", text[len(text)-1]); i >= 0 {
+			scale, text = math.Pow(1000, float64(i+1)), text[:len(text)-1]
+		} else if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
+			scale, text = math.Pow(1024, float64(i+1)), text[:len(text)-1]
+		}
+	}
+	if scale == 1 {
+		n, err := strconv.ParseInt(text, 10, 64)
+		return n, err == nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(math.Abs(f*scale) < math.MaxInt64) {
+		return 0, false
+	}
+	return int64(f * scale), true
+}

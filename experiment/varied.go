@@ -1,0 +1,174 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+)
+
+func matrixSection() section[Matrix] {
+	return section[Matrix]{
+		initial: Matrix{Strategy: OneAtATime},
+		fields: []field[Matrix]{
+			bind("strategy", "one-at-a-time (default): the baseline and each parameter varied alone. grid: every combination. list: the configurations written out, and the baseline.",
+				word(OneAtATime, Grid, List), func(m *Matrix) *string { return &m.Strategy }),
+			bind("parameters", "Flags to vary, each with the list of its levels; null is the server's default.", parameters(),
+				func(m *Matrix) *[]Parameter { return &m.Parameters }),
+			bind("configurations", "With strategy list: the flags of each configuration that differ from the baseline.",
+				listOf(flags(), "a list of mappings of flags to values", false), func(m *Matrix) *[]Flags { return &m.Configurations }),
+			bind("exclude", "Patterns: a configuration that has all flags of one pattern is left out.",
+				listOf(flags(), "a list of mappings of flags to values", false), func(m *Matrix) *[]Flags { return &m.Exclude }),
+		},
+		check: checkMatrix,
+	}
+}
+
+// parameters is a mapping of flag names to lists of levels.
+func parameters() value[[]Parameter] {
+	level := typed("string", "number", "boolean", "null", "object", "array")
+	return value[[]Parameter]{schema: objectOf(arrayOf(level)), read: func(d *decoder, path string, e entry) ([]Parameter, bool) {
+		if e.value.kind != mapNode && e.value.kind != nullNode {
+			d.expect(path, e, "a mapping of flags to lists of levels").Help = "for example {max-model-len: [4096, 8192]}"
+			return nil, false
+		}
+		var out []Parameter
+		places := map[string]entry{}
+		for _, child := range e.value.entries {
+			name := CanonicalFlagName(child.name)
+			if first, dup := places[name]; dup {
+				d.duplicateFlag(name, child, first)
+				continue
+			}
+			places[name] = child
+			if !d.checkFlagName(child) {
+				continue
+			}
+			if levels, ok := d.levels(path, name, child); ok {
+				out = append(out, Parameter{Name: name, Levels: levels})
+			}
+		}
+		return out, true
+	}}
+}
+
+// levels reads the levels of one parameter.
+func (d *decoder) levels(path, name string, e entry) ([]Flag, bool) {
+	path = join(path, name)
+	if e.value.kind != listNode {
+		diag := d.expect(path, e, "a list of levels")
+		if e.value.scalar() {
+			diag.Help = fmt.Sprintf("write [%s]", e.value.text)
+		}
+		return nil, false
+	}
+	if len(e.value.items) == 0 {
+		d.fail(e.place(), "found an empty list", "%s must have at least one level", path)
+		return nil, false
+	}
+	if name == "served-model-name" {
+		d.fail(e.key.at, "cannot vary", "served-model-name must be the same everywhere").Help = "requests name one model"
+		return nil, false
+	}
+	var out []Flag
+	for i, item := range e.value.items {
+		f := placedFlag{flagOf(name, item), entry{name: e.name, value: item}}
+		if j := slices.IndexFunc(out, f.Equal); j >= 0 {
+			diag := d.fail(item.at, "the same level", "duplicate level %s of %s", levelText(f.Flag), name)
+			diag.Related = []Related{{e.value.items[j].at, "first written here"}}
+		}
+		if !d.checkFlag(path, f) {
+			f.Flag = Flag{Name: name, Value: fmt.Sprint("\x00", i)} // keeps the places in step; the file is refused anyway
+		}
+		out = append(out, f.Flag)
+	}
+	return out, true
+}
+
+// levelText is a level as the file writes it.
+func levelText(f Flag) string {
+	if f.Kind == FlagUnset {
+		return "null"
+	}
+	return f.Value
+}
+
+func checkMatrix(d *decoder, path string, e entry, m *Matrix) {
+	parameters, hasParameters := e.value.get("parameters")
+	configurations, hasConfigurations := e.value.get("configurations")
+	switch {
+	case m.Strategy == List && hasParameters:
+		d.fail(parameters.key.at, "not used by strategy list", "strategy list takes %s.configurations, not parameters", path)
+	case m.Strategy == List && !hasConfigurations:
+		d.fail(e.keyPlace(), "", "missing field %q", join(path, "configurations")).Help = "strategy list needs the configurations written out"
+	case m.Strategy != List && hasConfigurations:
+		d.fail(configurations.key.at, "only for strategy list", "strategy %s takes %s.parameters, not configurations", m.Strategy, path)
+	}
+}
+
+// checkExclude warns of patterns that cannot match: a flag that never varies,
+// or a value that no configuration has.
+func (d *decoder) checkExclude(matrix entry, e *Experiment) {
+	exclude, ok := matrix.value.get("exclude")
+	if !ok || exclude.value.kind != listNode {
+		return
+	}
+	values := flagValues(e)
+	names := make([]string, 0, len(values))
+	for _, v := range values {
+		if !slices.Contains(names, v.Name) {
+			names = append(names, v.Name)
+		}
+	}
+	for _, item := range exclude.value.items {
+		if item.kind == mapNode && len(item.entries) == 0 || item.kind == nullNode {
+			d.fail(item.at, "found nothing", "a pattern of %s must have at least one flag", "matrix.exclude")
+		}
+		for _, f := range placedFlags(item) {
+			switch {
+			case !e.Matrix.varies(f.Name):
+				diag := d.warn(f.entry.key.at, "never varied", "matrix.exclude names flag %q, which no parameter varies", f.Name)
+				if near, ok := nearest(f.Name, names); ok && near != f.Name {
+					diag.Label = fmt.Sprintf("did you mean %q?", near)
+				}
+			case !slices.ContainsFunc(values, f.Equal):
+				d.warn(f.entry.place(), "no configuration has this value", "matrix.exclude pattern %s=%s excludes nothing", f.Name, levelText(f.Flag))
+			}
+		}
+	}
+}
+
+// varies says whether the flag differs between configurations.
+func (m Matrix) varies(name string) bool {
+	for _, p := range m.Parameters {
+		if p.Name == name {
+			return true
+		}
+	}
+	for _, c := range m.Configurations {
+		if _, ok := c.Get(name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// flagValues lists every flag value that some configuration may have. A flag
+// that only some configurations set is unset in the others.
+func flagValues(e *Experiment) Flags {
+	out := slices.Clone(e.Server.Flags)
+	unset := func(name string) {
+		if _, inBaseline := e.Server.Flags.Get(name); !inBaseline {
+			out = append(out, Flag{Name: name, Kind: FlagUnset})
+		}
+	}
+	for _, p := range e.Matrix.Parameters {
+		unset(p.Name)
+		out = append(out, p.Levels...)
+	}
+	for _, c := range e.Matrix.Configurations {
+		for _, f := range c {
+			unset(f.Name)
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,238 @@
+package experiment
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxNodes bounds the values that a file may expand to: aliases of aliases
+// grow without limit otherwise.
+const maxNodes = 100_000
+
+// parseYAML reads one YAML document. It returns nil when the file holds
+// nothing that can be decoded; the reasons are in the diagnostics.
+func parseYAML(src *source, data []byte) (*node, Diagnostics) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	root, err := decodeDocument(dec)
+	if errors.Is(err, io.EOF) || err == nil && emptyDocument(root) {
+		return nil, Diagnostics{{
+			Severity: Error, Summary: "the file is empty", Range: src.whole(),
+			Help: "`sweep init` writes a commented starter file",
+		}}
+	}
+	if err != nil {
+		return nil, Diagnostics{syntaxDiagnostic(src, err)}
+	}
+	c := &converter{src: src, done: map[*yaml.Node]*node{}, open: map[*yaml.Node]bool{}}
+	n := c.convert(root.Content[0])
+	c.secondDocument(dec)
+	if n.weight > maxNodes {
+		c.fail(n.at, fmt.Sprintf("the file expands to more than %d values", maxNodes), "aliases multiply what they name")
+		return nil, c.ds
+	}
+	return n, c.ds
+}
+
+func emptyDocument(doc *yaml.Node) bool {
+	return len(doc.Content) == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].Tag == "!!null"
+}
+
+// decodeDocument decodes the next document. yaml.v3 panics on a few malformed
+// inputs ("internal error: ..."): that is a fault of the input here.
+func decodeDocument(dec *yaml.Decoder) (doc *yaml.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("yaml: %v", p)
+		}
+	}()
+	doc = new(yaml.Node)
+	if err := dec.Decode(doc); err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+// yamlLine finds the line in messages such as "yaml: line 5: did not find expected key".
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+// syntaxDiagnostic turns an error of the YAML parser into a diagnostic.
+func syntaxDiagnostic(src *source, err error) Diagnostic {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	at := src.whole()
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		text = text[len(m[0]):]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			at = src.line(min(n, len(src.lines)))
+		}
+	}
+	d := Diagnostic{Severity: Error, Summary: "not valid YAML: " + text, Range: at, Label: "at or just above this line"}
+	if anchor, ok := strings.CutPrefix(text, "unknown anchor '"); ok {
+		name, _, _ := strings.Cut(anchor, "'")
+		d.Range, d.Label = src.find("*"+name, at), "no anchor &"+name+" comes before this"
+	}
+	if tab, ok := src.tabIndent(); ok {
+		d.Range, d.Label = tab, "a tab in the indentation"
+		d.Help = "YAML is indented with spaces only"
+	}
+	return d
+}
+
+// find returns the place of the first occurrence of text, or otherwise.
+func (s *source) find(text string, otherwise Range) Range {
+	for i, l := range s.lines {
+		if before, _, ok := strings.Cut(l, text); ok {
+			return s.at(i+1, len([]rune(before))+1, len([]rune(text)))
+		}
+	}
+	return otherwise
+}
+
+// tabIndent finds the first tab in the indentation of a line.
+func (s *source) tabIndent() (Range, bool) {
+	for i, l := range s.lines {
+		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
+		if before, _, ok := strings.Cut(indent, "\t"); ok && strings.TrimSpace(l) != "" {
+			return s.at(i+1, len(before)+1, len(indent)-len(before)), true
+		}
+	}
+	return Range{}, false
+}
+
+// converter turns yaml.v3's nodes into this package's.
+type converter struct {
+	src  *source
+	ds   Diagnostics
+	done map[*yaml.Node]*node
+	open map[*yaml.Node]bool // being converted: an alias to one of these is a cycle
+}
+
+func (c *converter) fail(at Range, summary, label string) *Diagnostic {
+	c.ds = append(c.ds, Diagnostic{Severity: Error, Summary: summary, Range: at, Label: label})
+	return &c.ds[len(c.ds)-1]
+}
+
+// secondDocument reports anything after the first document.
+func (c *converter) secondDocument(dec *yaml.Decoder) {
+	doc, err := decodeDocument(dec)
+	switch {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		c.ds = append(c.ds, syntaxDiagnostic(c.src, err))
+	default:
+		c.fail(c.src.line(doc.Line), "the file holds more than one YAML document", "a second document starts here").
+			Help = "one experiment a file: remove the line with --- or split the file"
+	}
+}
+
+func (c *converter) convert(y *yaml.Node) *node {
+	if n, ok := c.done[y]; ok {
+		return n
+	}
+	if y.Kind == yaml.AliasNode {
+		return c.alias(y)
+	}
+	c.open[y] = true
+	n := &node{at: c.src.value(y.Line, y.Column, y.Value), text: y.Value, weight: 1}
+	switch y.Kind {
+	case yaml.SequenceNode:
+		n.kind = listNode
+		for _, item := range y.Content {
+			child := c.convert(item)
+			n.items = append(n.items, child)
+			n.weight = min(n.weight+child.weight, maxNodes+1)
+		}
+	case yaml.MappingNode:
+		n.kind = mapNode
+		c.mapping(n, y)
+	default:
+		n.kind = c.scalarKind(y, n.at)
+	}
+	delete(c.open, y)
+	c.done[y] = n
+	return n
+}
+
+// alias resolves *name. An alias inside the value that it names has no end.
+func (c *converter) alias(y *yaml.Node) *node {
+	at := c.src.at(y.Line, y.Column, len([]rune(y.Value))+1)
+	if c.open[y.Alias] {
+		c.fail(at, fmt.Sprintf("alias *%s lies inside the value that it names", y.Value), "this would never end")
+		return &node{kind: nullNode, at: at, weight: 1}
+	}
+	return c.convert(y.Alias)
+}
+
+func (c *converter) mapping(n *node, y *yaml.Node) {
+	var merges []*node
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		key := y.Content[i]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		at := c.src.value(y.Content[i].Line, y.Content[i].Column, key.Value)
+		if key.Kind != yaml.ScalarNode || key.Tag == "!!null" {
+			c.fail(at, "a key must be plain text", "not a key")
+			continue
+		}
+		value := c.convert(y.Content[i+1])
+		n.weight = min(n.weight+1+value.weight, maxNodes+1)
+		if key.Tag == "!!merge" {
+			merges = append(merges, c.merged(value, at)...)
+			continue
+		}
+		if first, dup := n.get(key.Value); dup {
+			d := c.fail(at, fmt.Sprintf("duplicate field %q", key.Value), "written again here")
+			d.Related = []Related{{first.key.at, "first written here"}}
+			continue
+		}
+		n.entries = append(n.entries, entry{key.Value, &node{kind: textNode, text: key.Value, at: at, weight: 1}, value})
+	}
+	for _, m := range merges {
+		for _, e := range m.entries {
+			if _, own := n.get(e.name); !own {
+				n.entries = append(n.entries, e)
+			}
+		}
+	}
+}
+
+// merged returns the mappings that a merge key << names.
+func (c *converter) merged(value *node, at Range) []*node {
+	all := []*node{value}
+	if value.kind == listNode {
+		all = value.items
+	}
+	for _, m := range all {
+		if m.kind != mapNode {
+			c.fail(at, "<< takes a mapping or a list of mappings", m.found())
+			return nil
+		}
+	}
+	return all
+}
+
+// scalarKind resolves the type of a scalar. Dates are text here.
+func (c *converter) scalarKind(y *yaml.Node, at Range) nodeKind {
+	switch tag := y.ShortTag(); tag {
+	case "!!null":
+		return nullNode
+	case "!!bool":
+		return boolNode
+	case "!!int":
+		return intNode
+	case "!!float":
+		return floatNode
+	case "!!str", "!!timestamp", "!!merge":
+		return textNode
+	default:
+		c.fail(at, fmt.Sprintf("YAML tag %s has no meaning here", tag), "remove the tag")
+		return textNode
+	}
+}
