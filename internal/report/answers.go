@@ -1,0 +1,111 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// answer is one use case with its recommendation, or the reason why there is none.
+type answer struct {
+	UseCase   string
+	Goal      string // "maximise output throughput on chat"
+	Refused   string // then nothing but Checks and Doubts follows
+	Label     string // of the configuration
+	Baseline  bool   // the winner is the baseline itself
+	Point     string // load point
+	Objective string // metric name
+	Value     *quantity
+	Gain      *comparison
+	Checks    []check
+	Command   string
+	Ties      []tie
+	Confirmed bool
+	Doubts    []string
+}
+
+// check is one constraint with what was reached.
+type check struct {
+	Limit string
+	Value string
+	State string // "holds", "fails" or "unknown"
+}
+
+type tie struct{ Label, Text string }
+
+func (b *build) answers() []answer {
+	var out []answer
+	for _, r := range b.Findings.Recommendations {
+		out = append(out, b.answer(r))
+	}
+	return out
+}
+
+func (b *build) answer(r analysis.Recommendation) answer {
+	a := answer{
+		UseCase: r.UseCase, Goal: goal(r), Refused: r.Refused,
+		Label: r.Label, Point: r.PointLabel, Objective: r.Objective,
+		Command: r.Command, Confirmed: r.Confirmed, Doubts: r.Doubts,
+	}
+	if r.Cell == "" && a.Refused == "" {
+		a.Refused = "no configuration qualifies"
+	}
+	if c, ok := b.Plan.Configuration(r.Configuration); ok {
+		a.Baseline = c.Baseline
+	}
+	if r.Estimate != nil {
+		q := newQuantity(r.Objective, *r.Estimate)
+		a.Value = &q
+	}
+	if r.Ratio != nil && !a.Baseline {
+		a.Gain = newComparison(*r.Ratio)
+	}
+	for _, c := range r.Constraints {
+		a.Checks = append(a.Checks, newCheck(c))
+	}
+	for _, t := range r.Ties {
+		text := metric.Format(r.Objective, t.Estimate.Center) + " (" + estimateDoubt(r.Objective, t.Estimate) + ")"
+		label := t.Label
+		if c, ok := b.cells[t.Cell]; ok && c.PointLabel != r.PointLabel {
+			label += " at " + c.PointLabel
+		}
+		a.Ties = append(a.Ties, tie{label, text})
+	}
+	return a
+}
+
+func goal(r analysis.Recommendation) string {
+	verb := "minimise "
+	if r.Maximize {
+		verb = "maximise "
+	}
+	return verb + metric.Title(r.Objective) + " on " + r.Load
+}
+
+func newCheck(c analysis.ConstraintCheck) check {
+	out := check{Limit: constraintText(c.Metric, c.Op, c.Limit), Value: "not measured", State: "unknown"}
+	if c.Value == nil {
+		return out
+	}
+	out.Value, out.State = metric.Format(c.Metric, *c.Value), "fails"
+	if c.Holds {
+		out.State = "holds"
+	}
+	return out
+}
+
+// Status is the one-word standing of an answer.
+func (a answer) Status() string {
+	switch {
+	case a.Refused != "":
+		return "no answer"
+	case a.Confirmed:
+		return "confirmed"
+	default:
+		return "not confirmed yet"
+	}
+}
+
+// Kind is the status as a CSS class.
+func (a answer) Kind() string { return strings.ReplaceAll(a.Status(), " ", "-") }

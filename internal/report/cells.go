@@ -1,0 +1,158 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// cellTable is every cell with every shown metric, failed cells included.
+type cellTable struct {
+	Columns []column
+	Rows    []cellRow
+	Loads   []string // for the filter
+}
+
+// column is one metric.
+type column struct {
+	Name, Title string
+	Better      string // "higher is better" or "lower is better"
+}
+
+type cellRow struct {
+	ID        string
+	Label     string
+	Baseline  bool
+	Load      string
+	Point     string
+	Order     int // in the plan, for sorting by load point
+	Trials    string
+	TrialSort int
+	Tags      []tag
+	Entries   []entry
+	Unusable  string // then there is no entry
+	Link      string // ID of the failure on the page
+}
+
+// tag marks a row: Kind is a CSS class.
+type tag struct{ Kind, Text, Title string }
+
+// entry is one metric of one cell.
+type entry struct {
+	Quantity   *quantity
+	Comparison *comparison
+	Absent     string
+}
+
+func (b *build) columns() []column {
+	var out []column
+	for _, name := range b.metrics {
+		c := column{Name: name, Title: metric.Title(name)}
+		if m, err := metric.Parse(name); err == nil {
+			c.Better = "lower is better"
+			if m.Better == metric.Higher {
+				c.Better = "higher is better"
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (b *build) cellTable() cellTable {
+	t := cellTable{Columns: b.columns()}
+	seen := map[string]bool{}
+	for _, l := range b.Plan.LoadPoints {
+		if !seen[l.Load] {
+			seen[l.Load] = true
+			t.Loads = append(t.Loads, l.Load)
+		}
+	}
+	for _, c := range b.Findings.Cells {
+		t.Rows = append(t.Rows, b.cellRow(c))
+	}
+	return t
+}
+
+func (b *build) cellRow(c analysis.Cell) cellRow {
+	r := cellRow{
+		ID: c.ID, Label: c.Label, Baseline: c.Baseline, Load: c.Load, Point: c.PointLabel,
+		Trials: trialsText(c), TrialSort: c.Trials, Tags: b.tags(c),
+	}
+	for i, l := range b.Plan.LoadPoints {
+		if l.ID == c.LoadPoint {
+			r.Order = i
+		}
+	}
+	if len(c.Estimates) == 0 {
+		r.Unusable = unmeasured(c)
+		for i, f := range b.Findings.Failures {
+			if f.Configuration == c.Configuration && c.Failed > 0 {
+				r.Unusable += ": " + f.Cause
+				r.Link = failureID(i)
+			}
+		}
+		return r
+	}
+	for _, name := range b.metrics {
+		r.Entries = append(r.Entries, newEntry(c, name))
+	}
+	return r
+}
+
+func newEntry(c analysis.Cell, name string) entry {
+	e, ok := c.Estimates[name]
+	if !ok {
+		if why := c.Absent[name]; why != "" {
+			return entry{Absent: why}
+		}
+		return entry{Absent: "not measured"}
+	}
+	q := newQuantity(name, e)
+	out := entry{Quantity: &q}
+	if r, ok := c.Ratios[name]; ok && !c.Baseline {
+		out.Comparison = newComparison(r)
+	}
+	return out
+}
+
+// trialsText is "3", "2 of 3" or "2 of 3 (1 invalid)".
+func trialsText(c analysis.Cell) string {
+	total := c.Trials + c.Invalid + c.Failed + c.Missing
+	if total == c.Trials {
+		return fmt.Sprint(c.Trials)
+	}
+	return fmt.Sprintf("%d of %d", c.Trials, total)
+}
+
+func (b *build) tags(c analysis.Cell) []tag {
+	var out []tag
+	add := func(kind, text, title string) { out = append(out, tag{kind, text, title}) }
+	for _, u := range b.recommended[c.ID] {
+		add("good", "best for "+u, "recommended for the use case "+u)
+	}
+	if b.frontier[c.ID] {
+		add("plain", "frontier", "no other cell of this load is better in both latency and throughput")
+	}
+	if c.MeetsSLO != nil && !*c.MeetsSLO {
+		title := "misses the experiment's objectives"
+		for _, f := range c.SLOFailures {
+			title += "; " + f
+		}
+		add("bad", "misses SLO", title)
+	}
+	if c.Invalid > 0 {
+		add("warn", fmt.Sprintf("%d invalid", c.Invalid), "measured but not counted")
+	}
+	if c.Failed > 0 && len(c.Estimates) > 0 {
+		add("bad", fmt.Sprintf("%d failed", c.Failed), "the server did not start or died")
+	}
+	if c.Missing > 0 {
+		add("warn", fmt.Sprintf("%d missing", c.Missing), "planned and not run")
+	}
+	for _, w := range c.Warnings {
+		add("warn", "warning", w)
+	}
+	return out
+}

@@ -1,0 +1,151 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// doubt is one reason to trust the numbers less.
+type doubt struct {
+	Text  string
+	Where string // what it concerns, where that is less than the run
+}
+
+// doubts gathers every reason for doubt, the gravest first. Text that several
+// records share appears once, with the places.
+func (b *build) doubts(figures []figureView) []doubt {
+	var d doubtList
+	b.recordDoubts(&d)
+	for _, w := range slices.Concat(b.Findings.Warnings, b.Plan.Warnings) {
+		d.add(w, "")
+	}
+	b.precisionDoubts(&d)
+	for _, c := range b.Findings.Cells {
+		for _, w := range c.Warnings {
+			d.add(w, c.Label+" at "+c.PointLabel)
+		}
+	}
+	for _, t := range b.Trials {
+		for _, w := range t.Warnings {
+			d.add(w, t.ID)
+		}
+	}
+	b.startDoubts(&d)
+	if b.Provenance != nil {
+		for _, w := range b.Provenance.Warnings {
+			d.add(w, "")
+		}
+	}
+	for _, w := range b.Warnings {
+		d.add(w, "")
+	}
+	for _, f := range figures {
+		if f.Broken != "" {
+			d.add("a figure could not be embedded: "+f.Broken, f.Title)
+		}
+	}
+	return d.list()
+}
+
+// recordDoubts are trials that are missing, failed or do not count.
+func (b *build) recordDoubts(d *doubtList) {
+	planned, done := b.progress()
+	if done < planned {
+		d.add(fmt.Sprintf("%d of %d planned trials are missing", planned-done, planned), "")
+	}
+	failed := 0
+	for _, t := range b.Trials {
+		switch t.Outcome {
+		case rundir.OutcomeInvalid:
+			d.add("measured but not counted: "+strings.Join(t.Reasons, "; "), t.ID)
+		case rundir.OutcomeFailed:
+			failed++
+		}
+	}
+	if failed > 0 {
+		d.add(count(failed, "trial")+" failed because the server did not start or died", "see Failures")
+	}
+}
+
+// precisionDoubts say where the design is too small or too weak for claims.
+func (b *build) precisionDoubts(d *doubtList) {
+	if b.Plan.Order == experiment.Sequential && len(b.Plan.Warnings) == 0 {
+		d.add("order sequential: trials of a configuration ran one after another, so drift over the night can look like a difference", "")
+	}
+	one, two, slo := 0, 0, 0
+	for _, c := range b.Findings.Cells {
+		switch c.Trials {
+		case 1:
+			one++
+		case 2:
+			two++
+		}
+		if c.MeetsSLO == nil && len(c.Estimates) > 0 {
+			slo++
+		}
+	}
+	if one > 0 {
+		d.add(count(one, "cell")+" with a single trial (n=1): a value without an interval, no verdict", "")
+	}
+	if two > 0 {
+		d.add(count(two, "cell")+" with two trials: the interval is their range, not a confidence interval", "")
+	}
+	if slo > 0 && b.Experiment != nil && len(b.Experiment.SLO) > 0 {
+		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
+	}
+	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed })
+	if unconfirmed {
+		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
+	}
+	for _, e := range b.Plan.Excluded {
+		d.add("excluded from the matrix: "+e.Reason, e.Label)
+	}
+}
+
+func (b *build) startDoubts(d *doubtList) {
+	for _, s := range b.Starts {
+		for _, w := range s.Warnings {
+			d.add(w, s.ID)
+		}
+		if s.Stopped != nil && !s.Released {
+			d.add("resources were not seen released after the stop", s.ID)
+		}
+	}
+}
+
+// doubtList keeps doubts in order of arrival and joins equal texts.
+type doubtList struct {
+	texts  []string
+	places map[string][]string
+}
+
+func (l *doubtList) add(text, where string) {
+	if l.places == nil {
+		l.places = map[string][]string{}
+	}
+	if _, ok := l.places[text]; !ok {
+		l.texts = append(l.texts, text)
+		l.places[text] = nil
+	}
+	if where != "" && !slices.Contains(l.places[text], where) {
+		l.places[text] = append(l.places[text], where)
+	}
+}
+
+func (l *doubtList) list() []doubt {
+	var out []doubt
+	for _, t := range l.texts {
+		places := l.places[t]
+		where := strings.Join(places, ", ")
+		if len(places) > 4 {
+			where = fmt.Sprintf("%s and %d more", strings.Join(places[:3], ", "), len(places)-3)
+		}
+		out = append(out, doubt{t, where})
+	}
+	return out
+}

@@ -1,0 +1,44 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+)
+
+//go:embed page.html
+var pageTemplate string
+
+//go:embed page.css
+var pageStyle string
+
+//go:embed page.js
+var pageScript string
+
+// htmlPage is what the template sees besides the page itself.
+type htmlPage struct {
+	*page
+	Policy string
+	Style  template.CSS
+	Script template.JS
+}
+
+// renderHTML renders the page as one file that needs no network. The policy
+// forbids every request and every script but the page's own, which it names by
+// its hash: text that slipped through escaping could still not run.
+func renderHTML(p *page) ([]byte, error) {
+	t, err := template.New(IndexFile).Parse(pageTemplate)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256([]byte(pageScript))
+	policy := "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'"
+	var b bytes.Buffer
+	err = t.Execute(&b, htmlPage{
+		page: p, Policy: policy, Style: template.CSS(pageStyle), Script: template.JS(pageScript),
+	})
+	return b.Bytes(), err
+}

@@ -1,0 +1,294 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// page is the report as text: what the HTML and the Markdown render.
+type page struct {
+	Name        string
+	Description string
+	RunID       string
+	Question    question
+	Banners     []banner
+	Answers     []answer
+	Doubts      []doubt
+	Headline    *figureView
+	Figures     []figureView // without the headline
+	Cells       cellTable
+	Failures    []failureView
+	Effects     effectTable
+	Night       night
+	Method      method
+	Provenance  []fact
+	Reproduce   reproduce
+}
+
+// question is what the run was asked.
+type question struct {
+	Model          string
+	Backend        string
+	Configurations string // "7 configurations: baseline and 6 with one flag changed"
+	Loads          []string
+	Trials         string
+	SLO            []string
+}
+
+// banner is a statement about the whole report that nobody may miss.
+type banner struct {
+	Kind    string // "partial" or "simulated"
+	Title   string
+	Text    string
+	Command string
+}
+
+// fact is a name with its value.
+type fact struct{ Name, Value string }
+
+// quantity is an estimate as text.
+type quantity struct {
+	Text  string
+	Doubt string // its interval, or why there is none
+	Sort  string // the number itself, for sorting
+}
+
+// comparison is a ratio to the baseline as text.
+type comparison struct {
+	Change   string
+	Interval string
+	Verdict  string
+	Reason   string
+	Sort     string // the ratio itself, for sorting
+}
+
+// build holds what the parts of a page are made from.
+type build struct {
+	Input
+	cells       map[string]analysis.Cell
+	starts      map[string]rundir.Start
+	frontier    map[string]bool
+	recommended map[string][]string // cell ID → use cases
+	metrics     []string            // in display order
+}
+
+func newPage(in Input) *page {
+	b := &build{
+		Input:       in,
+		cells:       map[string]analysis.Cell{},
+		starts:      map[string]rundir.Start{},
+		frontier:    map[string]bool{},
+		recommended: map[string][]string{},
+	}
+	for _, c := range in.Findings.Cells {
+		b.cells[c.ID] = c
+	}
+	for _, s := range in.Starts {
+		b.starts[s.ID] = s
+	}
+	for _, f := range in.Findings.Frontiers {
+		for _, id := range f.Cells {
+			b.frontier[id] = true
+		}
+	}
+	for _, r := range in.Findings.Recommendations {
+		if r.Cell != "" {
+			b.recommended[r.Cell] = append(b.recommended[r.Cell], r.UseCase)
+		}
+	}
+	b.metrics = b.shownMetrics()
+	p := &page{
+		Name:       in.Plan.Name,
+		Question:   b.question(),
+		Banners:    b.banners(),
+		Answers:    b.answers(),
+		Cells:      b.cellTable(),
+		Failures:   b.failures(),
+		Effects:    b.effects(),
+		Night:      b.night(),
+		Method:     b.method(),
+		Provenance: b.provenance(),
+		Reproduce:  b.reproduce(),
+	}
+	if in.Experiment != nil {
+		p.Description = in.Experiment.Description
+	}
+	if in.Provenance != nil {
+		p.RunID = in.Provenance.RunID
+	}
+	figures := make([]figureView, len(in.Figures))
+	for i, f := range in.Figures {
+		figures[i] = newFigure(i, f)
+	}
+	if len(figures) > 0 {
+		p.Headline, p.Figures = &figures[0], figures[1:]
+	}
+	p.Doubts = b.doubts(figures)
+	return p
+}
+
+func (b *build) question() question {
+	q := question{Model: b.Plan.Model, Backend: b.Plan.Backend}
+	q.Configurations = count(len(b.Plan.Configurations), "configuration")
+	if len(b.Plan.Parameters) > 0 {
+		q.Configurations += " (" + b.Plan.Strategy + ": " + strings.Join(b.Plan.Parameters, ", ") + ")"
+	}
+	q.Loads = b.loads()
+	q.Trials = fmt.Sprintf("%s per cell, %s, seed %d", count(b.Plan.Blocks, "trial"), b.Plan.Order, b.Plan.Seed)
+	if b.Experiment != nil {
+		for _, c := range b.Experiment.SLO {
+			q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
+		}
+	}
+	return q
+}
+
+// loads describes each load with its points, and its lengths where the
+// experiment is at hand.
+func (b *build) loads() []string {
+	var names []string
+	points := map[string][]string{}
+	for _, l := range b.Plan.LoadPoints {
+		if !slices.Contains(names, l.Load) {
+			names = append(names, l.Load)
+		}
+		label := l.Label
+		if len(points[l.Load]) > 0 { // the points after the first need their value alone
+			label = strings.TrimPrefix(label, l.Load+" ")
+			label = strings.TrimPrefix(label, string(l.Kind)+" ")
+		}
+		points[l.Load] = append(points[l.Load], label)
+	}
+	var out []string
+	for _, name := range names {
+		text := strings.Join(points[name], ", ")
+		if l, ok := b.load(name); ok {
+			text += "; " + lengthsText(l.Prompt) + " tokens in, " + lengthsText(l.Output) + " out"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func (b *build) load(name string) (experiment.Load, bool) {
+	if b.Experiment == nil {
+		return experiment.Load{}, false
+	}
+	i := slices.IndexFunc(b.Experiment.Loads, func(l experiment.Load) bool { return l.Name == name })
+	if i < 0 {
+		return experiment.Load{}, false
+	}
+	return b.Experiment.Loads[i], true
+}
+
+func lengthsText(l experiment.Lengths) string {
+	switch l.Kind {
+	case experiment.Fixed:
+		return fmt.Sprintf("%.0f", l.Mean)
+	case experiment.Uniform:
+		return fmt.Sprintf("%d–%d", l.Min, l.Max)
+	case experiment.Empirical:
+		return "lengths from " + l.Column
+	default:
+		return fmt.Sprintf("%s %.0f ± %.0f", l.Kind, l.Mean, l.Stdev)
+	}
+}
+
+func (b *build) banners() []banner {
+	var out []banner
+	if simulated(b.Input) {
+		out = append(out, banner{
+			Kind:  "simulated",
+			Title: "Simulated server: not a GPU measurement",
+			Text:  "The server was sweep's simulator. Its numbers show what such a run looks like; they say nothing about a real GPU.",
+		})
+	}
+	planned, done := b.progress()
+	if !b.Finished || done < planned {
+		text := fmt.Sprintf("%d of %d trials are recorded.", done, planned)
+		if !b.Finished {
+			text += " The run has not come to its end; every answer below may still change."
+		} else {
+			text += " The run ended without the others; the table of cells shows which are missing."
+		}
+		out = append(out, banner{Kind: "partial", Title: "Partial results", Text: text, Command: b.Resume})
+	}
+	return out
+}
+
+// progress counts the planned trials that measure, and those that are recorded.
+func (b *build) progress() (planned, done int) {
+	recorded := map[string]bool{}
+	for _, t := range b.Trials {
+		recorded[t.ID] = true
+	}
+	for _, s := range b.Plan.Starts {
+		if s.Purpose == matrix.PurposeCalibrate {
+			continue
+		}
+		for _, t := range s.Trials {
+			planned++
+			if recorded[t.ID] {
+				done++
+			}
+		}
+	}
+	return planned, done
+}
+
+// shownMetrics are the metrics of the tables: first those that the experiment
+// asks about, then the usual ones; only those that some cell has, or lacks with
+// a reason.
+func (b *build) shownMetrics() []string {
+	var wanted []string
+	for _, r := range b.Findings.Recommendations {
+		wanted = append(wanted, r.Objective)
+		for _, c := range r.Constraints {
+			wanted = append(wanted, c.Metric)
+		}
+	}
+	if b.Experiment != nil {
+		for _, c := range b.Experiment.SLO {
+			wanted = append(wanted, c.Metric)
+		}
+	}
+	wanted = append(wanted, "output_throughput", "output_throughput_per_gpu", "request_throughput", "goodput",
+		"ttft_p50", "ttft_p95", "tpot_p50", "itl_p99", "e2e_p50", "e2e_p95", "error_rate")
+	var out []string
+	for _, name := range wanted {
+		if !slices.Contains(out, name) && b.anyCellHas(name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (b *build) anyCellHas(name string) bool {
+	return slices.ContainsFunc(b.Findings.Cells, func(c analysis.Cell) bool {
+		_, ok := c.Estimates[name]
+		_, absent := c.Absent[name]
+		return ok || absent
+	})
+}
+
+func newQuantity(name string, e analysis.Estimate) quantity {
+	return quantity{Text: metric.Format(name, e.Center), Doubt: estimateDoubt(name, e), Sort: number(e.Center)}
+}
+
+func newComparison(r analysis.Ratio) *comparison {
+	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Sort: number(r.Center)}
+	if r.Verdict == analysis.Undecided {
+		c.Reason = r.Reason
+		if r.MoreTrials > 0 {
+			c.Reason = strings.TrimPrefix(c.Reason+"; about "+count(r.MoreTrials, "further trial")+" would decide", "; ")
+		}
+	}
+	return c
+}
