@@ -9,6 +9,7 @@ package launcher
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -22,7 +23,10 @@ type Spec struct {
 	Args      []string          // rendered server flags, without model, host and port
 	Env       map[string]string // resolved values; secrets included, never logged
 	Secrets   []string          // values to redact wherever text is kept
-	LogPath   string            // file that receives the server's output, redacted
+	LogPath   string            // file that receives the server's output, redacted; "" for an endpoint
+	// APIKey is sent as a bearer token when the model list is asked for; ""
+	// when the server wants none. It is redacted like the Secrets.
+	APIKey string
 
 	ReadyTimeout time.Duration
 	StopTimeout  time.Duration // TERM to KILL
@@ -54,12 +58,14 @@ type Handle interface {
 	// Exited is closed when the server is gone; Exit is valid then.
 	Exited() <-chan struct{}
 	Exit() Exit
-	// Owns reports whether the listening address belongs to this server, as
-	// far as the backend can tell; the error says what owns it instead.
+	// Owns reports whether the listening address belongs to this server; the
+	// error says what owns it instead, or is ErrOwnerUnknown where the backend
+	// cannot tell.
 	Owns(ctx context.Context) error
-	// Stop asks the server to end, escalates after spec.StopTimeout, waits until it is gone and its
-	// resources (container, process group, port) are released. It may be
-	// called twice. The error says what is left.
+	// Stop asks the server to end, escalates after spec.StopTimeout, and waits
+	// until its container or process group is gone and its log is complete.
+	// It may be called twice. The error says what is left, or is ErrNotOurs
+	// when the server was somebody else's and was left alone.
 	Stop(ctx context.Context) error
 	// Facts are backend facts for the launch record: image digest, container ID, pid, port...
 	Facts() map[string]string
@@ -70,4 +76,18 @@ type Exit struct {
 	Code   int    // exit code; 128+n for signal n; -1 unknown
 	Detail string // "killed by SIGKILL", "out of memory", ...
 	At     time.Time
+}
+
+// Errors of a Handle that are answers rather than faults.
+var (
+	ErrOwnerUnknown = errors.New("it cannot be told here who owns the listening port")
+	ErrNotOurs      = errors.New("the server is somebody else's and was left running")
+)
+
+// AllSecrets are the values to redact, the API key among them.
+func (s Spec) AllSecrets() []string {
+	if s.APIKey == "" {
+		return s.Secrets
+	}
+	return append([]string{s.APIKey}, s.Secrets...)
 }

@@ -35,10 +35,20 @@ type Diagnosis struct {
 	Exit     *Exit    `json:"exit,omitempty"`
 }
 
-// Failure is the error of a start that did not become ready.
+// Failure is the error of a start that did not become ready. By the time it is
+// returned the server has been stopped.
 type Failure struct {
 	Diagnosis Diagnosis
 	Err       error // what was being done; may be nil
+
+	// What is known of the start, for its record; empty when nothing was
+	// launched.
+	ID      string
+	Command []string
+	Facts   map[string]string
+	Phases  []Phase
+	Logged  Logged
+	Release *Release // of the server that had been launched
 }
 
 // Error is the root cause in one line.
@@ -59,4 +69,24 @@ type Identity struct {
 	MaxModelLen int    `json:"max_model_len"` // from /v1/models; 0 if not told
 	Version     string `json:"version"`       // from /version; "" if not told
 	Owner       string `json:"owner"`         // what proved ownership: container ID, pid; "" for endpoint
+}
+
+// Logged is what the server's log told about its own size during start-up.
+// Zero values were not logged.
+type Logged struct {
+	EngineVersion  string  `json:"engine_version,omitempty"`
+	KVCacheTokens  int64   `json:"kv_cache_tokens,omitempty"`
+	MaxConcurrency float64 `json:"max_concurrency,omitempty"` // requests of the maximum length that fit
+	KVCacheGiB     float64 `json:"kv_cache_gib,omitempty"`    // memory available for the cache
+	ModelGiB       float64 `json:"model_gib,omitempty"`       // memory taken by the weights
+}
+
+// Release says what was proved after a stop. Durations are wall-clock.
+type Release struct {
+	Gone     bool          `json:"gone"`      // process group or container no longer exists
+	PortFree bool          `json:"port_free"` // connections to the port are refused
+	LeftOn   bool          `json:"left_on"`   // the server is somebody else's and keeps running
+	StopTook time.Duration `json:"stop_took_ns"`
+	PortTook time.Duration `json:"port_took_ns"` // from gone to port free
+	Problem  string        `json:"problem,omitempty"`
 }

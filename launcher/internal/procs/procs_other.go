@@ -1,0 +1,9 @@
+//go:build !linux
+
+package procs
+
+// All is not known here; callers fall back to what signals tell.
+func All() ([]Process, error) { return nil, nil }
+
+// Marked is not known here.
+func Marked(int, string, string) bool { return false }

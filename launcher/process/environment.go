@@ -1,0 +1,74 @@
+package process
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/internal/procs"
+)
+
+// inherited are the variables that a server inherits: those it needs to find
+// its files, its libraries, its GPUs and its model. Everything else would be
+// an unrecorded difference between two machines. A trailing * stands for any
+// rest.
+var inherited = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_*",
+	"LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHON*", "VIRTUAL_ENV", "CONDA_*",
+	"CUDA_*", "NVIDIA_*", "NCCL_*", "GLOO_*", "HIP_*", "ROCR_*", "OMP_*",
+	"HF_*", "HUGGING*", "TRANSFORMERS_*", "VLLM_*", "TORCH*", "PYTORCH_*", "TRITON_*", "FLASHINFER_*",
+	"http_proxy", "https_proxy", "no_proxy", "all_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+}
+
+// withheld are exceptions: a server that inherits a key from the shell of
+// whoever runs the experiment refuses every request without it.
+var withheld = []string{"VLLM_API_KEY"}
+
+// environment is the server's environment, and the values in it to redact:
+// those that the spec names and inherited ones that look like credentials.
+func environment(own []string, spec launcher.Spec) (env, secrets []string) {
+	secrets = spec.AllSecrets()
+	values := map[string]string{
+		// setproctitle, which vLLM uses to name its processes, overwrites the
+		// environment in /proc, and with it the markers, unless told not to.
+		"SPT_NOENV": "1",
+	}
+	for _, entry := range own {
+		name, value, ok := strings.Cut(entry, "=")
+		if !ok || !inherits(name) {
+			continue
+		}
+		values[name] = value
+		if credential(name) {
+			secrets = append(secrets, value)
+		}
+	}
+	maps.Copy(values, spec.Env)
+	values[procs.RunMarker] = spec.RunID
+	values[procs.StartMarker] = spec.StartID
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, name+"="+values[name])
+	}
+	return env, secrets
+}
+
+func inherits(name string) bool {
+	if slices.Contains(withheld, name) {
+		return false
+	}
+	return slices.ContainsFunc(inherited, func(pattern string) bool {
+		prefix, wild := strings.CutSuffix(pattern, "*")
+		return name == pattern || wild && strings.HasPrefix(name, prefix)
+	})
+}
+
+// credential tells from its name that a variable holds one.
+func credential(name string) bool {
+	name = strings.ToUpper(name)
+	return slices.ContainsFunc([]string{"TOKEN", "_KEY", "SECRET", "PASSWORD"}, func(end string) bool {
+		return strings.HasSuffix(name, end)
+	})
+}

@@ -1,0 +1,159 @@
+package launcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	firstProbe   = 50 * time.Millisecond // gap between probes of a server that starts quickly
+	longestProbe = 500 * time.Millisecond
+	// probeTimeout bounds one request of a probe. vLLM answers /health within
+	// milliseconds, but its event loop may be held up while it warms up.
+	probeTimeout = 5 * time.Second
+	maxAnswer    = 4 << 20 // bytes read of one answer
+)
+
+// probeResult is the end of probing: ready, another server, or neither when
+// the context ended first.
+type probeResult struct {
+	ready       bool
+	identity    Identity
+	identityErr error
+	lastTry     error
+}
+
+// probe asks the server until it is ready, turns out to be another one, or
+// ctx ends.
+func probe(ctx context.Context, h Handle, spec Spec) probeResult {
+	// A client of its own: no proxy may stand between, and no connection to
+	// an earlier server on the same port may be reused.
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	p := prober{client: &http.Client{Transport: transport, Timeout: probeTimeout}, h: h, spec: spec}
+	r := probeResult{lastTry: errors.New("not asked yet")}
+	for wait := firstProbe; ; wait = min(wait*5/4, longestProbe) {
+		id, err := p.once(ctx)
+		var other *otherServer
+		switch {
+		case err == nil:
+			return probeResult{ready: true, identity: id}
+		case errors.As(err, &other):
+			return probeResult{identityErr: err}
+		case ctx.Err() == nil:
+			r.lastTry = err
+		}
+		select {
+		case <-ctx.Done():
+			return r
+		case <-time.After(wait):
+		}
+	}
+}
+
+// otherServer says that what answers is not the server that was launched.
+type otherServer struct{ why string }
+
+func (o *otherServer) Error() string { return o.why }
+
+type prober struct {
+	client *http.Client
+	h      Handle
+	spec   Spec
+}
+
+// once makes one attempt: healthy, ours, the right model.
+func (p prober) once(ctx context.Context) (Identity, error) {
+	if _, err := p.get(ctx, "/health", ""); err != nil {
+		return Identity{}, err
+	}
+	var id Identity
+	switch err := p.h.Owns(ctx); {
+	case err == nil:
+		id.Owner = p.h.ID()
+	case errors.Is(err, ErrOwnerUnknown):
+	case ctx.Err() != nil:
+		return Identity{}, ctx.Err()
+	default:
+		return Identity{}, &otherServer{err.Error()}
+	}
+	if err := p.model(ctx, &id); err != nil {
+		return Identity{}, err
+	}
+	if body, err := p.get(ctx, "/version", ""); err == nil {
+		var v struct{ Version string }
+		if json.Unmarshal(body, &v) == nil {
+			id.Version = v.Version
+		}
+	}
+	return id, nil
+}
+
+// model finds the expected name in the model list.
+func (p prober) model(ctx context.Context, id *Identity) error {
+	body, err := p.get(ctx, "/v1/models", p.spec.APIKey)
+	var status *statusError
+	if errors.As(err, &status) && (status.code == http.StatusUnauthorized || status.code == http.StatusForbidden) {
+		return &otherServer{fmt.Sprintf("the server refuses the API key (%s answered %d)", "/v1/models", status.code)}
+	}
+	if err != nil {
+		return err
+	}
+	var list struct {
+		Data []struct {
+			ID          string
+			MaxModelLen int `json:"max_model_len"`
+		}
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return fmt.Errorf("read model list: %w", err)
+	}
+	var served []string
+	for _, m := range list.Data {
+		if m.ID == p.spec.ModelName {
+			id.Model, id.MaxModelLen = m.ID, m.MaxModelLen
+			return nil
+		}
+		served = append(served, m.ID)
+	}
+	slices.Sort(served)
+	return &otherServer{fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served)}
+}
+
+type statusError struct {
+	path string
+	code int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("GET %s answered %d", e.path, e.code) }
+
+// get returns the body of a 200 answer.
+func (p prober) get(ctx context.Context, path, key string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(p.h.BaseURL(), "/")+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, &statusError{path, resp.StatusCode}
+	}
+	return body, nil
+}

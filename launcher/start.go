@@ -1,0 +1,172 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
+)
+
+// phasePoll is how often the log is read for phases while the server starts;
+// also the resolution of Phase.At.
+const phasePoll = 100 * time.Millisecond
+
+// exitGrace is how long a server whose port answers as another's is given to
+// end by itself: its own words ("address already in use") are then the cause.
+const exitGrace = time.Second
+
+// Start launches one server, waits until it is ready, and proves that the
+// server that answers is the one it launched. observe, which may be nil, is
+// called from this goroutine with each phase as it is seen.
+//
+// The error of a start that did not become ready is a *Failure; the server has
+// been stopped by then. When ctx ends first the server is stopped too and
+// ctx's error is returned.
+func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Server, error) {
+	begun := time.Now()
+	h, err := b.Launch(ctx, spec)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, launchFailure(err, spec)
+	}
+	s := &Server{Handle: h, spec: spec}
+	w := watch{log: serverlog.NewTail(spec.LogPath), begun: begun, observe: observe}
+	w.enter(PhaseLaunched)
+	identity, failure := w.untilReady(ctx, h, spec)
+	s.Phases, s.Logged, s.Identity = w.phases, w.reader.logged, identity
+	if failure == nil {
+		s.ReadyAfter = time.Since(begun)
+		return s, nil
+	}
+	release, stopErr := s.Stop(ctx)
+	if ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), stopErr)
+	}
+	return nil, s.describe(failure, release)
+}
+
+// launchFailure makes a Failure of any error of a Launch.
+func launchFailure(err error, spec Spec) *Failure {
+	var f *Failure
+	if !errors.As(err, &f) {
+		f = &Failure{Diagnosis: Diagnosis{Class: ClassBackend, Cause: err.Error()}, Err: err}
+	}
+	f.Diagnosis.Cause = serverlog.Redact(f.Diagnosis.Cause, spec.AllSecrets())
+	return f
+}
+
+// notReady says why the wait for readiness ended without it.
+type notReady struct {
+	exited   bool  // the server is gone; otherwise something else answers, or time is up
+	identity error // something else answers
+	lastTry  error // what the last probe said
+}
+
+// watch follows one start.
+type watch struct {
+	log     *serverlog.Tail
+	begun   time.Time
+	observe func(Phase)
+	reader  logReader
+	phases  []Phase
+}
+
+// untilReady watches probe, log, exit and clock until one of them decides.
+func (w *watch) untilReady(ctx context.Context, h Handle, spec Spec) (Identity, *notReady) {
+	ctx, cancel := context.WithTimeout(ctx, spec.ReadyTimeout)
+	defer cancel()
+	probed := make(chan probeResult, 1)
+	go func() { probed <- probe(ctx, h, spec) }()
+	tick := time.NewTicker(phasePoll)
+	defer tick.Stop()
+	for {
+		select {
+		case r := <-probed:
+			return w.decide(r, h)
+		case <-h.Exited():
+			cancel()
+			r := <-probed
+			w.readLog()
+			return Identity{}, &notReady{exited: true, lastTry: r.lastTry}
+		case <-tick.C:
+			w.readLog()
+		}
+	}
+}
+
+// decide judges the end of probing.
+func (w *watch) decide(r probeResult, h Handle) (Identity, *notReady) {
+	var grace time.Duration
+	if r.identityErr != nil {
+		grace = exitGrace
+	}
+	select {
+	case <-h.Exited():
+		w.readLog()
+		return Identity{}, &notReady{exited: true, identity: r.identityErr, lastTry: r.lastTry}
+	case <-time.After(grace):
+		w.readLog()
+	}
+	switch {
+	case r.identityErr != nil:
+		return Identity{}, &notReady{identity: r.identityErr}
+	case r.ready:
+		w.enter(PhaseReady)
+		return r.identity, nil
+	default:
+		return Identity{}, &notReady{lastTry: r.lastTry}
+	}
+}
+
+// readLog takes phases and sizes from what was logged since the last call. A
+// log that cannot be read costs phases, nothing else.
+func (w *watch) readLog() {
+	_ = w.log.Lines(func(line string) {
+		if phase := w.reader.read(line); phase != "" {
+			w.enter(phase)
+		}
+	})
+}
+
+// enter records a phase once, and only forwards: several workers log the same
+// line.
+func (w *watch) enter(name string) {
+	for _, p := range w.phases {
+		if phaseOrder[p.Name] >= phaseOrder[name] {
+			return
+		}
+	}
+	p := Phase{Name: name, At: time.Since(w.begun)}
+	w.phases = append(w.phases, p)
+	if w.observe != nil {
+		w.observe(p)
+	}
+}
+
+// describe turns the end of an unsuccessful start into a Failure, after the
+// server was stopped and its log is complete.
+func (s *Server) describe(why *notReady, release Release) *Failure {
+	f := &Failure{
+		ID: s.Handle.ID(), Command: s.Handle.Command(), Facts: s.Handle.Facts(),
+		Phases: s.Phases, Logged: s.Logged, Release: &release,
+	}
+	switch {
+	case why.exited:
+		f.Err = errors.New("server ended before it was ready")
+		f.Diagnosis = Diagnose(s.spec.LogPath, s.Handle.Exit())
+		if why.identity != nil {
+			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, why.identity.Error())
+		}
+	case why.identity != nil:
+		f.Err = why.identity
+		f.Diagnosis = diagnoseIdentity(why.identity, s.Handle.BaseURL())
+	default:
+		f.Err = fmt.Errorf("server not ready after %s: %w", s.spec.ReadyTimeout, why.lastTry)
+		f.Diagnosis = diagnoseTimeout(s.spec, s.Phases, why.lastTry)
+	}
+	return f
+}
