@@ -2,7 +2,9 @@ package experiment
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +20,7 @@ import (
 type LengthsFile struct {
 	Columns []string // names in the file's header
 	Rows    [][]int  // per row, the wanted columns in the wanted order
+	Digest  string   // SHA-256 of the file's bytes as stored, in hexadecimal
 }
 
 // ColumnError says that a CSV file lacks a column.
@@ -46,16 +49,26 @@ func ReadLengths(path string, columns ...string) (*LengthsFile, error) {
 		return nil, err
 	}
 	defer f.Close()
-	var r io.Reader = f
+	digest := sha256.New()
+	stored := io.TeeReader(f, digest)
+	r := stored
 	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(f)
+		z, err := gzip.NewReader(stored)
 		if err != nil {
 			return nil, fmt.Errorf("decompress %s: %w", path, err)
 		}
 		defer z.Close()
 		r = z
 	}
-	return readLengths(path, csv.NewReader(r), columns)
+	out, err := readLengths(path, csv.NewReader(r), columns)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, stored); err != nil { // what the decoders left unread
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	out.Digest = hex.EncodeToString(digest.Sum(nil))
+	return out, nil
 }
 
 func readLengths(path string, r *csv.Reader, columns []string) (*LengthsFile, error) {
@@ -101,6 +114,20 @@ func readLengths(path string, r *csv.Reader, columns []string) (*LengthsFile, er
 	return out, nil
 }
 
+// moments are the mean and the standard deviation (of the file, not of a
+// population it was drawn from) of the first wanted column.
+func (f *LengthsFile) moments() (mean, stdev float64) {
+	n := float64(len(f.Rows))
+	for _, row := range f.Rows {
+		mean += float64(row[0]) / n
+	}
+	for _, row := range f.Rows {
+		d := float64(row[0]) - mean
+		stdev += d * d / n
+	}
+	return mean, math.Sqrt(stdev)
+}
+
 func empiricalSection() section[Lengths] {
 	return section[Lengths]{
 		initial: Lengths{Kind: Empirical},
@@ -135,8 +162,10 @@ func lengthsPath() value[string] {
 // checkColumn reads the whole column, so that a bad value is found now and
 // not in the middle of the night.
 func (d *decoder) checkColumn(path string, e entry, l *Lengths) {
-	_, err := ReadLengths(l.File, l.Column)
+	rows, err := ReadLengths(l.File, l.Column)
 	if err == nil {
+		l.Digest = rows.Digest
+		l.Mean, l.Stdev = rows.moments()
 		return
 	}
 	file, _ := e.value.get("file")

@@ -285,6 +285,10 @@ type Lengths struct {
 	// Column of an empirical distribution. Two empirical lengths of one load
 	// that name the same file are drawn from the same row.
 	File, Column string
+	// Digest is the SHA-256 of the empirical file's bytes in hexadecimal: with
+	// Column it identifies the distribution wherever the file lies. Mean and
+	// Stdev of an empirical distribution are those of the column.
+	Digest string
 }
 
 // Orders of a run.

@@ -210,7 +210,7 @@ func (d *decoder) checkTogether(all []placedFlag) {
 		if i < 0 {
 			return placedFlag{}, 0, false
 		}
-		n, ok := humanInt(all[i].Value)
+		n, ok := all[i].Int()
 		return all[i], n, ok
 	}
 	tokens, nTokens, ok1 := find("max-num-batched-tokens")

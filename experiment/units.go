@@ -126,24 +126,27 @@ func percentage(n *node) (float64, error) {
 	return f / scale, nil
 }
 
-// humanInt reads an integer as vLLM's flags do: 32k is 32000 and 32K is 32768
-// (vllm/utils/argparse_utils.py, human_readable_int).
-func humanInt(text string) (int64, bool) {
-	scale := 1.0
-	if text != "" {
-		if i := strings.IndexByte("kmgt", text[len(text)-1]); i >= 0 {
-			scale, text = math.Pow(1000, float64(i+1)), text[:len(text)-1]
-		} else if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
-			scale, text = math.Pow(1024, float64(i+1)), text[:len(text)-1]
-		}
+// Int reads the flag's value as vLLM reads integers: 32k is 32000 and 32K is
+// 32768 (vllm/utils/argparse_utils.py, human_readable_int). It is false for
+// everything else, "auto" among it.
+func (f Flag) Int() (int64, bool) {
+	text, scale := f.Value, 1.0
+	if f.Kind != FlagText || text == "" {
+		return 0, false
+	}
+	last := text[len(text)-1]
+	if i := strings.IndexByte("kmgt", last); i >= 0 {
+		scale = math.Pow(1000, float64(i+1))
+	} else if i := strings.IndexByte("KMGT", last); i >= 0 {
+		scale = math.Pow(1024, float64(i+1))
 	}
 	if scale == 1 {
 		n, err := strconv.ParseInt(text, 10, 64)
 		return n, err == nil
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(math.Abs(f*scale) < math.MaxInt64) {
+	v, err := strconv.ParseFloat(text[:len(text)-1], 64)
+	if err != nil || !(math.Abs(v*scale) < math.MaxInt64) {
 		return 0, false
 	}
-	return int64(f * scale), true
+	return int64(v * scale), true
 }

@@ -33,7 +33,11 @@ type Plan struct {
 	Starts         []Start         `json:"starts"`         // in run order
 	Excluded       []Exclusion     `json:"excluded,omitempty"`
 	Estimate       Estimate        `json:"estimate"`
-	Warnings       []string        `json:"warnings,omitempty"` // e.g. the weaker claims of order: sequential
+	// SLO and UseCases are the questions that the run is to answer, as in the
+	// experiment file.
+	SLO      []experiment.Constraint `json:"slo,omitempty"`
+	UseCases []experiment.UseCase    `json:"use_cases,omitempty"`
+	Warnings []string                `json:"warnings,omitempty"` // e.g. the weaker claims of order: sequential
 }
 
 // Configuration is a complete set of server flags.

@@ -1,0 +1,138 @@
+package matrix
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+)
+
+// WriteText prints the plan for people.
+func (p *Plan) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %d blocks, seed %d\n", p.Name, orDash(p.Model), p.Backend, p.Strategy, p.Order, p.Blocks, p.Seed)
+	p.writeConfigurations(&b)
+	p.writeLoadPoints(&b)
+	p.writeExcluded(&b)
+	p.writeOrder(&b)
+	p.writeEstimate(&b)
+	if len(p.Warnings) > 0 {
+		b.WriteString("\nWarnings\n")
+		for _, warning := range p.Warnings {
+			fmt.Fprintf(&b, "  %s\n", warning)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "(the endpoint's model)"
+	}
+	return s
+}
+
+// table aligns columns that the rows separate with tabs.
+func table(b *strings.Builder, rows func(w io.Writer)) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	rows(w)
+	_ = w.Flush() // a strings.Builder takes everything
+}
+
+func (p *Plan) writeConfigurations(b *strings.Builder) {
+	fmt.Fprintf(b, "\nConfigurations (%d)\n", len(p.Configurations))
+	table(b, func(w io.Writer) {
+		for _, c := range p.Configurations {
+			text := c.Label
+			if c.Baseline {
+				text = "baseline"
+				if len(c.Flags) > 0 {
+					text += ": " + label(c.Flags)
+				}
+			}
+			fmt.Fprintf(w, "  %s\t%d GPU\t%s\n", c.ID, c.GPUs, text)
+		}
+	})
+}
+
+func (p *Plan) writeLoadPoints(b *strings.Builder) {
+	fmt.Fprintf(b, "\nLoad points (%d)\n", len(p.LoadPoints))
+	table(b, func(w io.Writer) {
+		for _, l := range p.LoadPoints {
+			fmt.Fprintf(w, "  %s\t%s\n", l.ID, l.Label)
+		}
+	})
+}
+
+func (p *Plan) writeExcluded(b *strings.Builder) {
+	if len(p.Excluded) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nExcluded (%d)\n", len(p.Excluded))
+	table(b, func(w io.Writer) {
+		for _, x := range p.Excluded {
+			fmt.Fprintf(w, "  %s\t%s\n", x.Label, x.Reason)
+		}
+	})
+}
+
+// writeOrder prints one line per block: the configurations in run order.
+func (p *Plan) writeOrder(b *strings.Builder) {
+	b.WriteString("\nRun order\n")
+	if p.Order == experiment.Sequential {
+		if p.Starts[0].Purpose == PurposeCalibrate {
+			fmt.Fprintf(b, "  calibration: %s\n", p.Starts[0].Configuration)
+		}
+		fmt.Fprintf(b, "  one start per configuration in the order above, with %d repeats each\n", p.Blocks)
+		return
+	}
+	var lines []string
+	block := math.MinInt
+	for _, s := range p.Starts {
+		if s.Block != block {
+			block = s.Block
+			name := fmt.Sprintf("block %d: ", block)
+			if s.Purpose == PurposeCalibrate {
+				name = "calibration: "
+			}
+			lines = append(lines, name+s.Configuration)
+			continue
+		}
+		lines[len(lines)-1] += " " + s.Configuration
+	}
+	for _, l := range lines {
+		fmt.Fprintf(b, "  %s\n", l)
+	}
+}
+
+func (p *Plan) writeEstimate(b *strings.Builder) {
+	e := p.Estimate
+	b.WriteString("\nEstimate\n")
+	table(b, func(w io.Writer) {
+		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, e.PerStart)
+		fmt.Fprintf(w, "  trials\t%d\t%d cells\n", e.Trials, len(p.Cells))
+		fmt.Fprintf(w, "  time\t%s\tloading %s, measuring %s, cooling down %s\n", round(e.Total), round(e.Loading), round(e.Measuring), round(e.CoolingDown))
+		if p.Backend == "simulated" {
+			fmt.Fprintf(w, "  GPU-hours\t0\tsimulated\n")
+		} else {
+			fmt.Fprintf(w, "  GPU-hours\t%.3g\t\n", e.GPUHours)
+		}
+	})
+	if e.UnknownTrials > 0 {
+		fmt.Fprintf(b, "  %d trials end after a number of requests: their time is guessed from a latency of %s plus %s per output token\n",
+			e.UnknownTrials, assumedFirstToken, assumedPerToken)
+	}
+}
+
+// round drops what an estimate cannot know.
+func round(d time.Duration) time.Duration {
+	if d >= time.Hour {
+		return d.Round(time.Minute)
+	}
+	return d.Round(time.Second)
+}
