@@ -71,11 +71,11 @@ type Cell struct {
 
 // Estimate is a value over trials with its doubt, in the metric's base unit.
 type Estimate struct {
-	Center float64 `json:"center"`           // geometric mean of the per-trial values
+	Center float64 `json:"center"`           // geometric mean of the per-trial values (arithmetic where one is zero)
 	Lo     float64 `json:"lo,omitempty"`     // interval; equal to Hi and 0 when there is none
 	Hi     float64 `json:"hi,omitempty"`     //
 	N      int     `json:"n"`                // trials
-	Method string  `json:"method"`           // "t-log pooled", "t-log own", "range" (n=2), "point" (n=1)
+	Method string  `json:"method"`           // one of the Method constants
 	Values []Value `json:"values,omitempty"` // the trials behind it
 }
 
@@ -92,10 +92,10 @@ type Value struct {
 
 // Verdicts of a comparison.
 const (
-	Better     = "better"     // interval beyond 1, in the metric's better direction, and the estimate beyond the margin or the claim significant after correction
-	Worse      = "worse"      //
-	Equivalent = "equivalent" // TOST within the margin
-	Undecided  = "undecided"
+	Better     = "better"     // significant after correction, in the metric's better direction, and not Equivalent
+	Worse      = "worse"      // the same, in the other direction
+	Equivalent = "equivalent" // surely within the margin (TOST), whether or not different from 1
+	Undecided  = "undecided"  // Reason says why
 )
 
 // Ratio compares a cell with the baseline at the same load point.
@@ -106,7 +106,7 @@ type Ratio struct {
 	P          float64 `json:"p,omitempty"`          // two-sided, before correction; 0 when untested
 	PAdjusted  float64 `json:"p_adjusted,omitempty"` // Holm over the family
 	Verdict    string  `json:"verdict"`
-	Reason     string  `json:"reason,omitempty"`      // why undecided: "n=1", "interval spans 1"
+	Reason     string  `json:"reason,omitempty"`      // why undecided ("n=1", "interval spans 1"), or a doubt about the verdict
 	MoreTrials int     `json:"more_trials,omitempty"` // further blocks likely needed to decide; 0: decided or cannot tell
 }
 
@@ -149,7 +149,11 @@ type Recommendation struct {
 	Flags         experiment.Flags `json:"flags,omitempty"`
 	Command       string           `json:"command,omitempty"` // the exact server command line
 	Estimate      *Estimate        `json:"estimate,omitempty"`
-	Ratio         *Ratio           `json:"ratio,omitempty"` // objective against the baseline's best qualifying point
+	Ratio         *Ratio           `json:"ratio,omitempty"` // objective against BaselineCell; nil when the winner is the baseline
+	// BaselineCell is what Ratio compares with: the baseline's best qualifying
+	// cell, or its cell at the winner's load point when it qualifies nowhere.
+	BaselineCell      string `json:"baseline_cell,omitempty"`
+	BaselineQualifies bool   `json:"baseline_qualifies,omitempty"`
 	// Ties are other configurations that the data cannot separate from the winner.
 	Ties    []Tie  `json:"ties,omitempty"`
 	Refused string `json:"refused,omitempty"` // reason; with the nearest miss

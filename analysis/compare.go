@@ -1,0 +1,199 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// power of a comparison for which further trials are proposed.
+const power = 0.8
+
+// withinStartDoubt goes with every verdict from repeats on one start.
+const withinStartDoubt = "repeats on one server start: differences between starts are not in the interval"
+
+// difference of two series on the log scale.
+type difference struct {
+	d       float64 // log of the ratio of the centers; 0 when !valid
+	valid   bool    // d means something
+	se, df  float64 // 0: no test, and reason says why
+	sd      float64 // of one trial, for planning
+	n       int     // trials of the smaller series
+	reason  string
+	oneSeat bool // repeats within a start on either side
+}
+
+// compare returns the log ratio of a to b. At one load point with equal
+// variances the block model pairs the blocks that both have; otherwise each
+// side brings its own variance (Welch).
+func compare(a, b *series) difference {
+	c := difference{n: min(len(a.values), len(b.values)), oneSeat: a.withinStart || b.withinStart}
+	if a.arithmetic || b.arithmetic {
+		ca, cb := a.estimate(DefaultConfidence).Center, b.estimate(DefaultConfidence).Center
+		if ca > 0 && cb > 0 {
+			c.d, c.valid = math.Log(ca/cb), true
+		}
+		c.reason = "values of zero have no ratio interval"
+		return c
+	}
+	c.d, c.valid = stat.Mean(a.logs, nil)-stat.Mean(b.logs, nil), true
+	if c.n == 1 {
+		c.reason = "n=1"
+		return c
+	}
+	if a.family == b.family && a.family.pooled {
+		f := a.family.fit
+		if d, factor, ok := f.contrast(a.place, b.place); ok {
+			c.d, c.se, c.df, c.sd = d, math.Sqrt(f.mse*factor), f.df, math.Sqrt(f.mse)
+			return c
+		}
+	}
+	sa, oka := a.spread()
+	sb, okb := b.spread()
+	switch {
+	case !oka || !okb:
+		c.reason = "no variation between trials"
+		if c.n == 2 {
+			c.reason = "n=2"
+		}
+	default:
+		va, vb := sa.variance/float64(len(a.logs)), sb.variance/float64(len(b.logs))
+		c.se, c.df = math.Sqrt(va+vb), welchDF(va, sa.df, vb, sb.df)
+		c.sd = math.Sqrt((sa.variance + sb.variance) / 2)
+	}
+	return c
+}
+
+// ratio turns a difference into a ratio without a verdict; false when the
+// ratio does not exist.
+func (c difference) ratio(confidence float64) (Ratio, bool) {
+	r := Ratio{Center: math.Exp(c.d), Verdict: Undecided, Reason: c.reason}
+	if !c.valid || !finite(r.Center) || r.Center == 0 {
+		return Ratio{}, false
+	}
+	if c.se > 0 {
+		h := tQuantile(confidence, c.df) * c.se
+		if lo, hi := math.Exp(c.d-h), math.Exp(c.d+h); finite(hi) && hi > lo {
+			r.Lo, r.Hi = lo, hi
+		}
+		r.P = twoSided(c.d/c.se, c.df)
+	}
+	return r, true
+}
+
+// settle gives a ratio with an adjusted p-value its verdict. Equivalence comes
+// first: a difference that is real but surely within the margin is of no
+// practical use. Better and worse need the corrected p-value.
+func (a *analyser) settle(r *Ratio, c difference, better metric.Direction, family int) {
+	alpha := 1 - a.confidence
+	if c.se == 0 {
+		return
+	}
+	switch {
+	case tost(c.d, c.se, c.df, a.margin) < alpha:
+		r.Verdict = Equivalent
+	case r.PAdjusted < alpha && (c.d > 0) == (better == metric.Higher):
+		r.Verdict = Better
+	case r.PAdjusted < alpha:
+		r.Verdict = Worse
+	case r.P < alpha:
+		r.Reason = fmt.Sprintf("significant alone, not after correction for %d comparisons", family)
+	default:
+		r.Reason = "interval spans 1"
+	}
+	if c.oneSeat {
+		r.Reason = joinReason(r.Reason, withinStartDoubt)
+	} else if r.Verdict == Undecided {
+		r.MoreTrials = a.moreTrials(c)
+	}
+}
+
+// tost is the p-value of equivalence within ±margin (two one-sided tests,
+// Schuirmann 1987), all on the log scale.
+func tost(d, se, df, margin float64) float64 {
+	dist := distuv.StudentsT{Sigma: 1, Nu: df}
+	return math.Max(dist.CDF(-(d+margin)/se), dist.CDF((d-margin)/se))
+}
+
+// moreTrials is how many further trials of each side a difference of the size
+// seen, or of the margin when that is larger, needs to be found with power 0.8
+// before correction: k = 2 (z_{1-α/2} + z_{power})² (sd/δ)², 15.7 (sd/δ)² at 95 %.
+func (a *analyser) moreTrials(c difference) int {
+	z := distuv.UnitNormal.Quantile(0.5+a.confidence/2) + distuv.UnitNormal.Quantile(power)
+	delta := math.Max(math.Abs(c.d), a.margin)
+	k := math.Ceil(2 * z * z * (c.sd / delta) * (c.sd / delta))
+	return max(1, int(math.Min(k, 1e6))-c.n)
+}
+
+func joinReason(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// compareWithBaseline fills the ratios of all cells to the baseline at the
+// same load point. The comparisons of one metric in the whole run are one
+// family for Holm's correction.
+func (a *analyser) compareWithBaseline() {
+	base := map[string]int{} // load point → baseline cell
+	for i, c := range a.findings.Cells {
+		if c.Baseline {
+			base[c.LoadPoint] = i
+		}
+	}
+	for _, m := range a.metrics {
+		a.compareMetric(m, base)
+	}
+}
+
+type claim struct {
+	cell int
+	r    Ratio
+	d    difference
+}
+
+func (a *analyser) compareMetric(name string, base map[string]int) {
+	dir, err := metric.Parse(name)
+	if err != nil {
+		return
+	}
+	var claims []claim
+	var tested []int
+	var ps []float64
+	for i, c := range a.findings.Cells {
+		b, ok := base[c.LoadPoint]
+		if !ok || c.Baseline {
+			continue
+		}
+		sc, sb := a.series[seriesKey{i, name}], a.series[seriesKey{b, name}]
+		if sc == nil || sb == nil {
+			continue
+		}
+		d := compare(sc, sb)
+		r, ok := d.ratio(a.confidence)
+		if !ok {
+			continue
+		}
+		if r.P > 0 {
+			tested, ps = append(tested, len(claims)), append(ps, r.P)
+		}
+		claims = append(claims, claim{i, r, d})
+	}
+	for i, p := range holm(ps) {
+		cl := &claims[tested[i]]
+		cl.r.PAdjusted = p
+		a.settle(&cl.r, cl.d, dir.Better, len(ps))
+	}
+	for _, cl := range claims {
+		c := &a.findings.Cells[cl.cell]
+		if c.Ratios == nil {
+			c.Ratios = map[string]Ratio{}
+		}
+		c.Ratios[name] = cl.r
+	}
+}

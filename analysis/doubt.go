@@ -1,0 +1,124 @@
+package analysis
+
+import (
+	"fmt"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// doubts says what a reader should know before acting on a recommendation.
+func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate, best []candidate, preferred bool, drifts []drift) []string {
+	c := a.findings.Cells[w.cell]
+	s := a.series[seriesKey{w.cell, u.Objective}]
+	out := []string{"not confirmed on fresh starts"}
+	if len(best) > 1 {
+		out[0] += fmt.Sprintf("; the best of %d configurations tends to be overstated", len(best))
+	}
+	if n := len(s.values); n < 3 {
+		out = append(out, fmt.Sprintf("rests on %s", plural(n, "trial")))
+	}
+	if s.withinStart {
+		out = append(out, withinStartDoubt)
+	}
+	if preferred {
+		top := a.findings.Cells[best[0].cell]
+		out = append(out, fmt.Sprintf("%s has the better point estimate (%s), within the margin and not told apart; %s is preferred as %s",
+			top.Label, metric.Format(u.Objective, best[0].value), c.Label, a.cheapness(c, top)))
+	}
+	if n := len(rec.Ties); n > 0 && !preferred {
+		out = append(out, fmt.Sprintf("not told apart from %s", plural(n, "other configuration")))
+	}
+	out = append(out, a.constraintDoubts(c, rec.Constraints)...)
+	out = append(out, a.baselineDoubts(rec, c)...)
+	if c.Invalid > 0 {
+		out = append(out, fmt.Sprintf("%s of this cell did not count", plural(c.Invalid, "trial")))
+	}
+	if a.highestPoint(c, u) {
+		out = append(out, "this is the highest load point tested: more load may give more")
+	}
+	for _, d := range drifts {
+		if d.metric == u.Objective || limits(rec.Constraints, d.metric) {
+			out = append(out, "drift: "+d.String())
+		}
+	}
+	return out
+}
+
+// cheapness says what makes c cheaper than other, see analyser.cheaper.
+func (a *analyser) cheapness(c, other Cell) string {
+	switch {
+	case c.GPUs < other.GPUs:
+		return fmt.Sprintf("it needs %s instead of %d", plural(c.GPUs, "GPU"), other.GPUs)
+	case c.Baseline:
+		return "it is the baseline"
+	default:
+		return "it changes fewer flags of the baseline"
+	}
+}
+
+// constraintDoubts names the constraints that hold by point estimate and not
+// by interval, and those without an interval.
+func (a *analyser) constraintDoubts(c Cell, checks []ConstraintCheck) []string {
+	var out []string
+	for _, k := range checks {
+		e, ok := c.Estimates[k.Metric]
+		if !ok || !e.HasInterval() {
+			continue
+		}
+		bound, side := e.Hi, "upper"
+		if k.Op == experiment.AtLeast {
+			bound, side = e.Lo, "lower"
+		}
+		if !holds(bound, experiment.Constraint{Metric: k.Metric, Op: k.Op, Value: k.Limit}) {
+			out = append(out, fmt.Sprintf("%s: %s bound %s is beyond the limit %s",
+				k.Metric, side, metric.Format(k.Metric, bound), metric.Format(k.Metric, k.Limit)))
+		}
+	}
+	return out
+}
+
+func (a *analyser) baselineDoubts(rec Recommendation, c Cell) []string {
+	switch {
+	case c.Baseline:
+		return nil
+	case a.findings.Baseline == "":
+		return []string{"there is no baseline to compare with"}
+	case rec.Ratio == nil:
+		return []string{"not compared with the baseline, which has no estimate there"}
+	}
+	var out []string
+	if !rec.BaselineQualifies {
+		out = append(out, "the baseline meets the constraints at no load point; compared with it at the same load point")
+	}
+	if rec.Ratio.Verdict == Undecided {
+		out = append(out, "the difference from the baseline is undecided: "+rec.Ratio.Reason)
+	}
+	return out
+}
+
+// highestPoint reports whether a throughput was maximised into the end of the
+// tested range.
+func (a *analyser) highestPoint(c Cell, u experiment.UseCase) bool {
+	here, _ := a.in.Plan.LoadPoint(c.LoadPoint)
+	points := 0
+	for _, p := range a.in.Plan.LoadPoints {
+		if p.Load != c.Load {
+			continue
+		}
+		points++
+		if p.Value > here.Value {
+			return false
+		}
+	}
+	return u.Maximize && points > 1
+}
+
+func limits(checks []ConstraintCheck, name string) bool {
+	for _, k := range checks {
+		if k.Metric == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,83 @@
+package analysis
+
+import (
+	"slices"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// effects lists every configuration that differs from the baseline in exactly
+// one flag, at each load point where the two were measured, in plan order.
+func (a *analyser) effects() []Effect {
+	out := []Effect{}
+	for _, conf := range a.in.Plan.Configurations {
+		if conf.Baseline || len(conf.Changed) != 1 {
+			continue
+		}
+		flag := conf.Changed[0]
+		level := flag.Value
+		if flag.Kind == experiment.FlagUnset {
+			level = "default"
+		}
+		for _, c := range a.findings.Cells {
+			if c.Configuration == conf.ID && len(c.Ratios) > 0 {
+				out = append(out, Effect{
+					Parameter: flag.Name, Level: level, Configuration: conf.ID,
+					LoadPoint: c.LoadPoint, Ratios: c.Ratios,
+				})
+			}
+		}
+	}
+	return out
+}
+
+// failures groups the starts that failed, or whose server died after it was
+// ready, by configuration and cause, in plan order.
+func (a *analyser) failures() []Failure {
+	type group struct {
+		configuration, class string
+		afterReady           bool
+	}
+	at := map[group]int{}
+	var out []Failure
+	starts := slices.Clone(a.in.Starts)
+	slices.SortStableFunc(starts, func(x, y rundir.Start) int { return x.Began.Compare(y.Began) })
+	for _, s := range starts {
+		if s.Outcome != rundir.StartFailed && s.Diagnosis == nil {
+			continue
+		}
+		f := Failure{
+			Configuration: s.Configuration, Label: s.Label, Class: "unclassified",
+			Cause: "no diagnosis was recorded", AfterReady: s.Outcome != rundir.StartFailed,
+		}
+		if d := s.Diagnosis; d != nil {
+			f.Class, f.Cause, f.Remedy = string(d.Class), d.Cause, d.Remedy
+		}
+		if conf, ok := a.in.Plan.Configuration(s.Configuration); ok {
+			f.Label = conf.Label
+		}
+		g := group{f.Configuration, f.Class, f.AfterReady}
+		i, ok := at[g]
+		if !ok {
+			i = len(out)
+			at[g] = i
+			out = append(out, f)
+		}
+		out[i].Starts = append(out[i].Starts, s.ID)
+	}
+	slices.SortStableFunc(out, func(x, y Failure) int {
+		return a.planPlace(x.Configuration) - a.planPlace(y.Configuration)
+	})
+	return out
+}
+
+// planPlace is a configuration's place in the plan; unknown ones come last.
+func (a *analyser) planPlace(id string) int {
+	for i, c := range a.in.Plan.Configurations {
+		if c.ID == id {
+			return i
+		}
+	}
+	return len(a.in.Plan.Configurations)
+}

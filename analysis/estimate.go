@@ -1,0 +1,280 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// Methods of an estimate.
+const (
+	MethodPooled      = "t-log pooled"           // variance of all cells at the load point
+	MethodOwn         = "t-log own"              // variance of the cell's own trials
+	MethodWithinStart = "t-log within one start" // repeats on one server start: start-to-start variance not seen
+	MethodArithmetic  = "t arithmetic"           // a value of zero or less: arithmetic mean, own variance
+	MethodRange       = "range"                  // n=2: Lo and Hi are the two values
+	MethodPoint       = "point"                  // n=1
+)
+
+// Limits at which the variances of cells count as unequal.
+const (
+	unequalP     = 0.01 // of the Brown-Forsythe test, and of the largest variance against the pooled one
+	unequalRatio = 4.0  // at least this much larger than the pooled variance
+	minPooledDF  = 2    // fewer and the pooled variance is not used
+	tinyVariance = 1e-20
+)
+
+// series is the values of one metric in one cell.
+type series struct {
+	values      []Value
+	logs        []float64
+	arithmetic  bool // has values that have no logarithm
+	withinStart bool // repeats on the same server start
+	family      *family
+	place       int // in the family's fit
+}
+
+// family is the cells of one load point with one metric: they share blocks and,
+// unless they prove unequal, a variance.
+type family struct {
+	point, metric string
+	cells         []*series
+	fit           *blockFit
+	pooled        bool
+	unequal       bool
+}
+
+// estimate fills the estimates of all cells.
+func (a *analyser) estimate() {
+	a.collectMetrics()
+	for _, p := range a.in.Plan.LoadPoints {
+		for _, m := range a.metrics {
+			f := &family{point: p.ID, metric: m}
+			for i := range a.findings.Cells {
+				if a.findings.Cells[i].LoadPoint == p.ID {
+					a.addSeries(f, i)
+				}
+			}
+			if len(f.cells) > 0 {
+				f.model()
+				a.families = append(a.families, f)
+			}
+		}
+	}
+	for i := range a.findings.Cells {
+		c := &a.findings.Cells[i]
+		for _, m := range a.metrics {
+			if s, ok := a.series[seriesKey{i, m}]; ok {
+				if c.Estimates == nil {
+					c.Estimates = map[string]Estimate{}
+				}
+				c.Estimates[m] = s.estimate(a.confidence)
+			}
+		}
+	}
+}
+
+// addSeries collects a cell's values of the family's metric, or why there are none.
+func (a *analyser) addSeries(f *family, cell int) {
+	s := &series{family: f, place: -1}
+	starts := map[string]int{}
+	why := ""
+	for _, t := range a.trials[cell] {
+		v, ok := t.Metrics[f.metric]
+		if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+			if why == "" {
+				why = absence(t, f.metric)
+			}
+			continue
+		}
+		s.values = append(s.values, Value{Trial: t.ID, Block: t.Block, Order: t.Order, Value: v})
+		s.arithmetic = s.arithmetic || v <= 0
+		starts[t.Start]++
+		s.withinStart = s.withinStart || (t.Start != "" && starts[t.Start] > 1)
+	}
+	c := &a.findings.Cells[cell]
+	if n := len(s.values); n < c.Trials {
+		if c.Absent == nil {
+			c.Absent = map[string]string{}
+		}
+		if n > 0 {
+			why = fmt.Sprintf("in %d of %d trials: %s", c.Trials-n, c.Trials, why)
+		}
+		c.Absent[f.metric] = why
+	}
+	if len(s.values) == 0 {
+		return
+	}
+	if !s.arithmetic {
+		for _, v := range s.values {
+			s.logs = append(s.logs, math.Log(v.Value))
+		}
+	}
+	f.cells = append(f.cells, s)
+	a.series[seriesKey{cell, f.metric}] = s
+}
+
+func absence(t rundir.Trial, name string) string {
+	if why := t.Absent[name]; why != "" {
+		return why
+	}
+	return "not in the trial's record"
+}
+
+// model fits the family and decides whether its cells share a variance.
+func (f *family) model() {
+	blocks := map[int]int{}
+	var numbers []int
+	for _, s := range f.cells {
+		for _, v := range s.values {
+			if !s.arithmetic && !slices.Contains(numbers, v.Block) {
+				numbers = append(numbers, v.Block)
+			}
+		}
+	}
+	slices.Sort(numbers)
+	for i, b := range numbers {
+		blocks[b] = i
+	}
+	var obs []observation
+	cells := 0
+	for _, s := range f.cells {
+		if s.arithmetic {
+			continue
+		}
+		s.place = cells
+		cells++
+		for i, v := range s.values {
+			obs = append(obs, observation{s.place, blocks[v.Block], s.logs[i]})
+		}
+	}
+	if cells == 0 {
+		return
+	}
+	f.fit = fitBlocks(obs, cells, len(numbers))
+	if f.fit.df < minPooledDF || f.fit.mse < tinyVariance {
+		return
+	}
+	f.unequal = f.unequalVariances(obs, cells)
+	f.pooled = !f.unequal
+}
+
+// unequalVariances tests the cells' variances with the block effects taken
+// out. With many cells the largest of equal variances is easily four times the
+// pooled one (k=3: one cell in 55), so the ratio must also be beyond the
+// F quantile corrected for the number of cells.
+func (f *family) unequalVariances(obs []observation, cells int) bool {
+	groups := make([][]float64, cells)
+	for _, o := range obs {
+		groups[o.cell] = append(groups[o.cell], o.y-f.fit.beta[o.block])
+	}
+	groups = slices.DeleteFunc(groups, func(g []float64) bool { return len(g) < 3 })
+	for _, g := range groups {
+		limit := distuv.F{D1: float64(len(g) - 1), D2: f.fit.df}.Quantile(1 - unequalP/float64(len(groups)))
+		if stat.Variance(g, nil) > math.Max(unequalRatio, limit)*f.fit.mse {
+			return true
+		}
+	}
+	_, p, ok := brownForsythe(groups)
+	return ok && p < unequalP
+}
+
+// spread is a variance of one trial's log value, with its degrees of freedom.
+type spread struct {
+	variance, df float64
+	own          bool
+}
+
+// spread returns the variance to judge the series by, false when there is none.
+func (s *series) spread() (spread, bool) {
+	n := len(s.logs)
+	switch {
+	case s.arithmetic || n < 2:
+		return spread{}, false
+	case s.family.pooled:
+		return spread{variance: s.family.fit.within, df: s.family.fit.withinDF}, true
+	case n < 3:
+		return spread{}, false
+	}
+	v := stat.Variance(s.logs, nil)
+	return spread{variance: v, df: float64(n - 1), own: true}, v >= tinyVariance
+}
+
+func (s *series) estimate(confidence float64) Estimate {
+	e := Estimate{N: len(s.values), Values: s.values}
+	if s.arithmetic {
+		return s.arithmeticEstimate(e, confidence)
+	}
+	mean := stat.Mean(s.logs, nil)
+	e.Center = math.Exp(mean)
+	sp, ok := s.spread()
+	switch {
+	case e.N == 1:
+		e.Center, e.Method = s.values[0].Value, MethodPoint
+		return e
+	case ok && s.withinStart:
+		e.Method = MethodWithinStart
+	case ok && sp.own:
+		e.Method = MethodOwn
+	case ok:
+		e.Method = MethodPooled
+	case e.N == 2:
+		e.Method = MethodRange
+		e.setInterval(minmax(s.values))
+		return e
+	default: // trials without any variation
+		e.Method = MethodOwn
+		return e
+	}
+	h := tQuantile(confidence, sp.df) * math.Sqrt(sp.variance/float64(e.N))
+	e.setInterval(math.Exp(mean-h), math.Exp(mean+h))
+	return e
+}
+
+// arithmeticEstimate is for values of zero or less, which have no logarithm.
+func (s *series) arithmeticEstimate(e Estimate, confidence float64) Estimate {
+	x := make([]float64, len(s.values))
+	for i, v := range s.values {
+		x[i] = v.Value
+	}
+	e.Center = stat.Mean(x, nil)
+	switch len(x) {
+	case 1:
+		e.Method = MethodPoint
+	case 2:
+		e.Method = MethodRange
+		e.setInterval(minmax(s.values))
+	default:
+		e.Method = MethodArithmetic
+		n := float64(len(x))
+		h := tQuantile(confidence, n-1) * stat.StdDev(x, nil) / math.Sqrt(n)
+		lo := e.Center - h
+		if slices.Min(x) >= 0 {
+			lo = math.Max(lo, 0) // the quantity has no values under zero
+		}
+		e.setInterval(lo, e.Center+h)
+	}
+	return e
+}
+
+// setInterval keeps an interval that is one: finite and not empty.
+func (e *Estimate) setInterval(lo, hi float64) {
+	if finite(lo) && finite(hi) && hi > lo {
+		e.Lo, e.Hi = lo, hi
+	}
+}
+
+func minmax(vs []Value) (lo, hi float64) {
+	lo, hi = vs[0].Value, vs[0].Value
+	for _, v := range vs {
+		lo, hi = math.Min(lo, v.Value), math.Max(hi, v.Value)
+	}
+	return lo, hi
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

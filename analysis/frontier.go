@@ -1,0 +1,151 @@
+package analysis
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// throughput is the Y axis of every frontier.
+const throughput = "output_throughput"
+
+// frontierMethod is how cells get onto a frontier.
+const frontierMethod = "strict dominance of point estimates over trials"
+
+// frontiers computes the frontiers of every load over all its load points. The
+// first frontier of a load is the headline, see headlineX.
+func (a *analyser) frontiers() []Frontier {
+	out := []Frontier{}
+	for _, load := range a.loads() {
+		var cells []Cell
+		for _, c := range a.findings.Cells {
+			if c.Load == load && c.Trials > 0 {
+				cells = append(cells, c)
+			}
+		}
+		if len(cells) == 0 {
+			continue
+		}
+		axes := []string{
+			a.headlineX(load, cells),
+			usual(cells, "ttft_p95", "ttft_p50"),
+			usual(cells, "tpot_p50"),
+			usual(cells, "e2e_p95", "e2e_p50"),
+		}
+		done := map[string]bool{"": true}
+		for _, x := range axes {
+			if done[x] {
+				continue
+			}
+			done[x] = true
+			if f := frontier(load, x, throughput, cells); len(f.Cells) > 0 {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// loads lists the loads of the plan in file order.
+func (a *analyser) loads() []string {
+	var out []string
+	for _, p := range a.in.Plan.LoadPoints {
+		if !slices.Contains(out, p.Load) {
+			out = append(out, p.Load)
+		}
+	}
+	return out
+}
+
+// headlineX chooses the latency that the file cares about most: the first
+// latency of the slo, else the first that a use case of the load optimises or
+// limits, else the end-to-end latency; always one that most cells have.
+func (a *analyser) headlineX(load string, cells []Cell) string {
+	var wanted []string
+	for _, k := range a.in.SLO {
+		wanted = append(wanted, k.Metric)
+	}
+	for _, u := range a.in.UseCases {
+		if u.Load != load {
+			continue
+		}
+		wanted = append(wanted, u.Objective)
+		for _, k := range u.SubjectTo {
+			wanted = append(wanted, k.Metric)
+		}
+	}
+	for _, m := range wanted {
+		if p, err := metric.Parse(m); err == nil && p.Unit == metric.Seconds && usual(cells, m) != "" {
+			return m
+		}
+	}
+	return usual(cells, "e2e_p95", "e2e_p50")
+}
+
+// usual returns the first of the metrics that more than half of the cells
+// have an estimate of, or "".
+func usual(cells []Cell, names ...string) string {
+	for _, m := range names {
+		n := 0
+		for _, c := range cells {
+			if _, ok := c.Estimates[m]; ok {
+				n++
+			}
+		}
+		if 2*n > len(cells) {
+			return m
+		}
+	}
+	return ""
+}
+
+// frontier keeps the cells that no other beats: another cell with x no higher
+// and y no lower, and one of the two better. Equal cells stay together.
+func frontier(load, x, y string, cells []Cell) Frontier {
+	f := Frontier{Load: load, X: x, Y: y, Method: frontierMethod}
+	type point struct {
+		id   string
+		x, y float64
+	}
+	var ps []point
+	for _, c := range cells {
+		var missing []string
+		for _, m := range []string{x, y} {
+			if _, ok := c.Estimates[m]; !ok {
+				missing = append(missing, noEstimate(c, m))
+			}
+		}
+		if len(missing) > 0 {
+			if f.Skipped == nil {
+				f.Skipped = map[string]string{}
+			}
+			f.Skipped[c.ID] = strings.Join(missing, "; ")
+			continue
+		}
+		ps = append(ps, point{c.ID, c.Estimates[x].Center, c.Estimates[y].Center})
+	}
+	sort.SliceStable(ps, func(i, j int) bool {
+		if ps[i].x != ps[j].x {
+			return ps[i].x < ps[j].x
+		}
+		return ps[i].y > ps[j].y
+	})
+	for i, p := range ps {
+		if i == 0 {
+			f.Cells = append(f.Cells, p.id)
+			continue
+		}
+		best := ps[0]
+		for _, q := range ps[:i] {
+			if q.y > best.y {
+				best = q
+			}
+		}
+		if p.y > best.y || (p.x == best.x && p.y == best.y) {
+			f.Cells = append(f.Cells, p.id)
+		}
+	}
+	return f
+}

@@ -1,0 +1,280 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// candidate is a cell that a use case could recommend.
+type candidate struct {
+	cell   int
+	checks []ConstraintCheck
+	why    []string // constraints that do not hold, in words
+	worst  float64  // largest relative violation; 0: qualifies
+	value  float64  // point estimate of the objective
+}
+
+// recommend answers the use cases in file order.
+func (a *analyser) recommend(drifts []drift) []Recommendation {
+	out := []Recommendation{}
+	for _, u := range a.in.UseCases {
+		out = append(out, a.recommendOne(u, drifts))
+	}
+	return out
+}
+
+func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommendation {
+	rec := Recommendation{
+		UseCase: u.Name, Objective: u.Objective, Maximize: u.Maximize, Load: u.Load,
+		Constraints: []ConstraintCheck{},
+	}
+	for _, k := range constraintsOf(u, a.in.SLO) {
+		rec.Constraints = append(rec.Constraints, ConstraintCheck{Metric: k.Metric, Op: k.Op, Limit: k.Value})
+	}
+	all, refused := a.candidates(u)
+	if refused != "" {
+		rec.Refused = refused
+		return rec
+	}
+	var fit []candidate
+	for _, c := range all {
+		if c.worst == 0 {
+			fit = append(fit, c)
+		}
+	}
+	if len(fit) == 0 {
+		near := nearest(all)
+		rec.Constraints = near.checks
+		rec.Refused = a.refusal(all, near)
+		return rec
+	}
+	best := a.bestPerConfiguration(fit, u.Maximize)
+	winner, ties, preferred := a.choose(u, best)
+	a.describe(&rec, winner)
+	for _, t := range ties {
+		c := a.findings.Cells[t.cell]
+		rec.Ties = append(rec.Ties, Tie{Cell: c.ID, Label: c.Label, Estimate: c.Estimates[u.Objective]})
+	}
+	a.compareWinner(&rec, u, winner, best)
+	rec.Doubts = a.doubts(rec, u, winner, best, preferred, drifts)
+	return rec
+}
+
+// candidates lists the measured cells of the use case's load that have an
+// estimate of the objective, or says why there are none.
+func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
+	var out []candidate
+	planned, measured := 0, 0
+	why := ""
+	for i, c := range a.findings.Cells {
+		if c.Load != u.Load {
+			continue
+		}
+		planned++
+		if c.Trials == 0 {
+			continue
+		}
+		measured++
+		e, ok := c.Estimates[u.Objective]
+		if !ok {
+			why = noEstimate(c, u.Objective)
+			continue
+		}
+		cand := candidate{cell: i, value: e.Center}
+		for _, k := range constraintsOf(u, a.in.SLO) {
+			got, reason := check(c, k)
+			cand.checks = append(cand.checks, got)
+			if !got.Holds {
+				cand.why = append(cand.why, reason)
+				cand.worst = math.Max(cand.worst, violation(got))
+			}
+		}
+		out = append(out, cand)
+	}
+	switch {
+	case planned == 0:
+		return nil, fmt.Sprintf("the plan has no cell of load %s", u.Load)
+	case measured == 0:
+		return nil, fmt.Sprintf("no cell of load %s has a trial that counts (%d planned)", u.Load, planned)
+	case len(out) == 0:
+		return nil, fmt.Sprintf("no cell of load %s has the objective: %s", u.Load, why)
+	}
+	return out, ""
+}
+
+// nearest is the candidate with the smallest of the largest violations.
+func nearest(all []candidate) candidate {
+	best := all[0]
+	for _, c := range all[1:] {
+		if c.worst < best.worst {
+			best = c
+		}
+	}
+	return best
+}
+
+// refusal says which constraint binds, how near the nearest cell came and how
+// many cells each constraint rules out.
+func (a *analyser) refusal(all []candidate, near candidate) string {
+	c := a.findings.Cells[near.cell]
+	var b strings.Builder
+	fmt.Fprintf(&b, "none of %d measured cells meets every constraint; ", len(all))
+	fmt.Fprintf(&b, "nearest is %s at %s: %s", c.Label, c.PointLabel, strings.Join(near.why, ", "))
+	if finite(near.worst) && near.worst > 0 {
+		fmt.Fprintf(&b, " (%s off)", share(near.worst))
+	}
+	binding, most := -1, 0
+	for i := range near.checks {
+		n := 0
+		for _, o := range all {
+			if !o.checks[i].Holds {
+				n++
+			}
+		}
+		if n > most {
+			binding, most = i, n
+		}
+	}
+	k := near.checks[binding]
+	fmt.Fprintf(&b, "; binding constraint: %s %s %s fails in %d of %d cells",
+		k.Metric, k.Op, metric.Format(k.Metric, k.Limit), most, len(all))
+	return b.String()
+}
+
+// bestPerConfiguration keeps each configuration's best load point, best first.
+// Equal values keep plan order.
+func (a *analyser) bestPerConfiguration(fit []candidate, maximize bool) []candidate {
+	sort.SliceStable(fit, func(i, j int) bool {
+		if maximize {
+			return fit[i].value > fit[j].value
+		}
+		return fit[i].value < fit[j].value
+	})
+	seen := map[string]bool{}
+	var out []candidate
+	for _, c := range fit {
+		id := a.findings.Cells[c.cell].Configuration
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// choose takes the best point estimate, or a cheaper configuration that comes
+// to the same: one whose estimate is within the margin of the best and whose
+// difference from it is either not separable from zero or equivalent. Cheaper
+// is fewer GPUs, then the baseline, then fewer changed flags. The ties are the
+// other configurations that the data do not separate from the winner.
+func (a *analyser) choose(u experiment.UseCase, best []candidate) (winner candidate, ties []candidate, preferred bool) {
+	top := best[0]
+	winner = top
+	for _, c := range best[1:] {
+		near, open := a.same(u.Objective, c, top)
+		if near && open && a.cheaper(c, winner) {
+			winner, preferred = c, true
+		}
+	}
+	for _, c := range best {
+		if c.cell == winner.cell {
+			continue
+		}
+		if _, open := a.same(u.Objective, c, winner); open {
+			ties = append(ties, c)
+		}
+	}
+	return winner, ties, preferred
+}
+
+// same reports whether two candidates' objectives are within the margin of
+// each other by point estimate, and whether the data leave open that they are
+// equal. Without an interval for their ratio, only the former can be known and
+// stands for both.
+func (a *analyser) same(objective string, x, y candidate) (near, open bool) {
+	d := compare(a.series[seriesKey{x.cell, objective}], a.series[seriesKey{y.cell, objective}])
+	if !d.valid {
+		return x.value == y.value, x.value == y.value
+	}
+	near = math.Abs(d.d) <= a.margin
+	if d.se == 0 {
+		return near, near
+	}
+	alpha := 1 - a.confidence
+	open = twoSided(d.d/d.se, d.df) >= alpha || tost(d.d, d.se, d.df, a.margin) < alpha
+	return near, open
+}
+
+func (a *analyser) cheaper(x, y candidate) bool {
+	cx, cy := a.findings.Cells[x.cell], a.findings.Cells[y.cell]
+	if cx.GPUs != cy.GPUs {
+		return cx.GPUs < cy.GPUs
+	}
+	if cx.Baseline != cy.Baseline {
+		return cx.Baseline
+	}
+	return a.changed[cx.Configuration] < a.changed[cy.Configuration]
+}
+
+// describe fills in what the winner is.
+func (a *analyser) describe(rec *Recommendation, w candidate) {
+	c := a.findings.Cells[w.cell]
+	e := c.Estimates[rec.Objective]
+	conf, _ := a.in.Plan.Configuration(c.Configuration)
+	rec.Cell, rec.Configuration, rec.Label, rec.PointLabel = c.ID, c.Configuration, c.Label, c.PointLabel
+	rec.Flags = conf.Flags
+	rec.Command = command(a.in.Plan.Model, conf.Flags)
+	rec.Estimate = &e
+	if w.checks != nil {
+		rec.Constraints = w.checks
+	}
+}
+
+// compareWinner fills the ratio of the objective to the baseline's best
+// qualifying cell, or to the baseline at the winner's load point where the
+// baseline qualifies nowhere. The winner was picked as the best of several, so
+// its p-value is corrected for their number (Bonferroni).
+func (a *analyser) compareWinner(rec *Recommendation, u experiment.UseCase, w candidate, best []candidate) {
+	wc := a.findings.Cells[w.cell]
+	if wc.Baseline {
+		return
+	}
+	base := -1
+	for _, c := range best {
+		if a.findings.Cells[c.cell].Baseline {
+			base, rec.BaselineQualifies = c.cell, true
+		}
+	}
+	for i, c := range a.findings.Cells {
+		if base < 0 && c.Baseline && c.LoadPoint == wc.LoadPoint {
+			base = i
+		}
+	}
+	if base < 0 {
+		return
+	}
+	sw, sb := a.series[seriesKey{w.cell, u.Objective}], a.series[seriesKey{base, u.Objective}]
+	if sb == nil {
+		return
+	}
+	d := compare(sw, sb)
+	r, ok := d.ratio(a.confidence)
+	if !ok {
+		return
+	}
+	if r.P > 0 {
+		others := max(1, len(best)-1)
+		r.PAdjusted = math.Min(1, r.P*float64(others))
+		dir := metric.Lower
+		if u.Maximize {
+			dir = metric.Higher
+		}
+		a.settle(&r, d, dir, others)
+	}
+	rec.Ratio, rec.BaselineCell = &r, a.findings.Cells[base].ID
+}

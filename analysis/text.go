@@ -1,0 +1,270 @@
+package analysis
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// textWidth is the widest line of WriteText in columns; names and command-line
+// words longer than that are not broken.
+const textWidth = 100
+
+// WriteText prints the findings for a terminal: recommendations, the headline
+// frontier of each load, failures and warnings.
+func (f *Findings) WriteText(w io.Writer) error {
+	var b strings.Builder
+	for _, r := range f.Recommendations {
+		f.writeRecommendation(&b, r)
+	}
+	headline := map[string]bool{}
+	for _, fr := range f.Frontiers {
+		if !headline[fr.Load] {
+			headline[fr.Load] = true
+			f.writeFrontier(&b, fr)
+		}
+	}
+	writeFailures(&b, f.Failures)
+	if len(f.Warnings) > 0 {
+		b.WriteString("Warnings\n")
+		for _, s := range f.Warnings {
+			wrap(&b, "  - ", s)
+		}
+	}
+	_, err := io.WriteString(w, strings.TrimRight(b.String(), "\n")+"\n")
+	return err
+}
+
+func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
+	verb := "minimize"
+	if r.Maximize {
+		verb = "maximize"
+	}
+	fmt.Fprintf(b, "%s: %s %s on load %s\n", r.UseCase, verb, r.Objective, r.Load)
+	if r.Refused != "" {
+		wrap(b, "  no recommendation: ", r.Refused)
+		b.WriteString("\n")
+		return
+	}
+	wrap(b, "  configuration  ", r.Label+" at "+r.PointLabel)
+	if r.Estimate != nil {
+		wrap(b, "  "+pad(r.Objective, 13)+"  ", estimateText(r.Objective, *r.Estimate))
+	}
+	if r.Ratio != nil {
+		wrap(b, "  gain           ", f.gainText(r))
+	}
+	for i, k := range r.Constraints {
+		head := "  constraints    "
+		if i > 0 {
+			head = strings.Repeat(" ", len(head))
+		}
+		wrap(b, head, checkText(k))
+	}
+	for i, t := range r.Ties {
+		head := "  not told apart "
+		if i > 0 {
+			head = strings.Repeat(" ", len(head))
+		}
+		wrap(b, head, t.Label+": "+estimateText(r.Objective, t.Estimate))
+	}
+	b.WriteString("  command\n")
+	writeCommand(b, r)
+	if len(r.Doubts) > 0 {
+		b.WriteString("  doubts\n")
+		for _, d := range r.Doubts {
+			wrap(b, "    - ", d)
+		}
+	}
+	b.WriteString("\n")
+}
+
+// writeCommand prints the command over several lines that a shell joins again.
+func writeCommand(b *strings.Builder, r Recommendation) {
+	words := strings.Fields(r.Command)
+	if len(words) > 3 && r.Flags != nil {
+		words = nil
+		rest := r.Command
+		var tail []string
+		for i := len(r.Flags) - 1; i >= 0; i-- {
+			var q []string
+			for _, a := range r.Flags[i].Args() {
+				q = append(q, quote(a))
+			}
+			if part := strings.Join(q, " "); part != "" {
+				tail = append([]string{part}, tail...)
+				rest = strings.TrimSuffix(rest, " "+part)
+			}
+		}
+		words = append([]string{rest}, tail...)
+	}
+	line := "    "
+	for i, word := range words {
+		switch {
+		case i == 0:
+			line += word
+		case len(line)+1+len(word)+2 > textWidth:
+			b.WriteString(line + " \\\n")
+			line = "      " + word
+		default:
+			line += " " + word
+		}
+	}
+	b.WriteString(line + "\n")
+}
+
+func estimateText(name string, e Estimate) string {
+	s := metric.Format(name, e.Center)
+	if e.HasInterval() {
+		s += fmt.Sprintf("  [%s, %s]", metric.Format(name, e.Lo), metric.Format(name, e.Hi))
+	}
+	return s + fmt.Sprintf("  n=%d, %s", e.N, e.Method)
+}
+
+func (f *Findings) gainText(r Recommendation) string {
+	q := *r.Ratio
+	s := percent(q.Center-1) + " against the baseline"
+	for _, c := range f.Cells {
+		if c.ID == r.BaselineCell {
+			s += " at " + c.PointLabel
+		}
+	}
+	if q.HasInterval() {
+		s += fmt.Sprintf("  [%s, %s]", percent(q.Lo-1), percent(q.Hi-1))
+	}
+	s += ", " + q.Verdict
+	if q.P > 0 {
+		s += ", p=" + formatP(q.PAdjusted)
+	}
+	if q.MoreTrials > 0 {
+		s += fmt.Sprintf(", about %s more to decide", plural(q.MoreTrials, "block"))
+	}
+	return s
+}
+
+func checkText(k ConstraintCheck) string {
+	s := fmt.Sprintf("%s %s %s", k.Metric, k.Op, metric.Format(k.Metric, k.Limit))
+	if k.Value == nil {
+		return s + ": no value"
+	}
+	s += ": " + metric.Format(k.Metric, *k.Value)
+	if !k.Holds {
+		s += ", fails"
+	}
+	return s
+}
+
+func (f *Findings) writeFrontier(b *strings.Builder, fr Frontier) {
+	fmt.Fprintf(b, "Frontier of load %s: %s against %s, %d of %s\n", fr.Load, fr.Y, fr.X,
+		len(fr.Cells), plural(f.measured(fr.Load), "measured cell"))
+	cells := map[string]Cell{}
+	for _, c := range f.Cells {
+		cells[c.ID] = c
+	}
+	rows := [][]string{{fr.X, fr.Y, "GPUs", "slo", "configuration", "load point"}}
+	for _, id := range fr.Cells {
+		c := cells[id]
+		slo := ""
+		if c.MeetsSLO != nil {
+			slo = map[bool]string{true: "met", false: "missed"}[*c.MeetsSLO]
+		}
+		rows = append(rows, []string{
+			metric.Format(fr.X, c.Estimates[fr.X].Center), metric.Format(fr.Y, c.Estimates[fr.Y].Center),
+			fmt.Sprint(c.GPUs), slo, c.Label, c.PointLabel,
+		})
+	}
+	writeTable(b, rows, 3)
+	b.WriteString("\n")
+}
+
+func (f *Findings) measured(load string) int {
+	n := 0
+	for _, c := range f.Cells {
+		if c.Load == load && c.Trials > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// writeTable aligns columns, the first `right` of them to the right. The
+// second last column is cut so that lines fit.
+func writeTable(b *strings.Builder, rows [][]string, right int) {
+	width := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, s := range r {
+			width[i] = max(width[i], columns(s))
+		}
+	}
+	total := 2 * len(width)
+	for _, n := range width {
+		total += n
+	}
+	long := len(width) - 2
+	if over := total - textWidth; over > 0 {
+		width[long] = max(12, width[long]-over)
+	}
+	for _, r := range rows {
+		var line strings.Builder
+		for i, s := range r {
+			s = cut(s, width[i])
+			gap := strings.Repeat(" ", width[i]-columns(s))
+			if i < right {
+				line.WriteString("  " + gap + s)
+			} else {
+				line.WriteString("  " + s + gap)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+}
+
+func writeFailures(b *strings.Builder, fs []Failure) {
+	if len(fs) == 0 {
+		return
+	}
+	b.WriteString("Failures\n")
+	for _, f := range fs {
+		when := "did not start"
+		if f.AfterReady {
+			when = "died after it was ready"
+		}
+		wrap(b, "  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, plural(len(f.Starts), "start"), f.Cause))
+		if f.Remedy != "" {
+			wrap(b, "    remedy: ", f.Remedy)
+		}
+	}
+	b.WriteString("\n")
+}
+
+// wrap writes head and text in lines of at most textWidth columns, continued
+// under the text. Double spaces inside a line are kept.
+func wrap(b *strings.Builder, head, text string) {
+	indent := strings.Repeat(" ", columns(head))
+	line, empty := head, true
+	for _, word := range strings.Split(text, " ") {
+		if !empty && columns(line)+1+columns(word) > textWidth {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
+}
+
+func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-columns(s))) }
+
+// columns counts runes, which are one column each in what is printed here.
+func columns(s string) int { return len([]rune(s)) }
+
+func cut(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}

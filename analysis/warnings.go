@@ -1,0 +1,175 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/experiment"
+)
+
+// warn collects the doubts about the run as a whole and about its cells.
+func (a *analyser) warn(drifts []drift) {
+	w := &a.findings.Warnings
+	a.warnCounts(w)
+	if a.in.Plan.Order == experiment.Sequential {
+		*w = append(*w, "order sequential: repeats share one server start and configurations ran one after the other, so that drift and differences between starts look like effects of flags")
+	} else if n := a.countSeries(func(s *series) bool { return s.withinStart }); n > 0 {
+		*w = append(*w, "some cells were repeated on one server start: differences between starts are not in their intervals")
+	}
+	if a.findings.Baseline == "" {
+		*w = append(*w, "no baseline configuration: no ratios")
+	} else if points := a.pointsWithoutBaseline(); len(points) > 0 {
+		*w = append(*w, "no baseline trial counts at "+strings.Join(points, ", ")+": no ratios there")
+	}
+	for _, d := range drifts {
+		*w = append(*w, "drift: "+d.String()+"; blocks keep it out of the ratios but not out of the estimates")
+	}
+	a.warnVariances(w)
+	if len(a.unknown) > 0 {
+		*w = append(*w, "unknown metrics ignored: "+strings.Join(a.unknown, ", "))
+	}
+	for i := range a.findings.Cells {
+		a.warnCell(i)
+	}
+}
+
+func (a *analyser) warnCounts(w *[]string) {
+	var counting, invalid, failed, missing, single, measured int
+	for _, c := range a.findings.Cells {
+		counting, invalid, failed, missing = counting+c.Trials, invalid+c.Invalid, failed+c.Failed, missing+c.Missing
+		if c.Trials > 0 {
+			measured++
+		}
+		if c.Trials == 1 {
+			single++
+		}
+	}
+	if counting == 0 {
+		*w = append(*w, "no trial counts")
+	}
+	if missing > 0 {
+		*w = append(*w, fmt.Sprintf("the run is not finished: %s missing", plural(missing, "planned trial")))
+	}
+	if invalid > 0 {
+		*w = append(*w, fmt.Sprintf("%s measured and not counted", plural(invalid, "invalid trial")))
+	}
+	if failed > 0 {
+		*w = append(*w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))
+	}
+	if single > 0 {
+		*w = append(*w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, plural(measured, "measured cell")))
+	}
+	if a.strangers > 0 {
+		*w = append(*w, fmt.Sprintf("%s of cells that the plan does not have ignored", plural(a.strangers, "trial")))
+	}
+}
+
+func (a *analyser) countSeries(match func(*series) bool) int {
+	n := 0
+	for _, s := range a.series {
+		if match(s) {
+			n++
+		}
+	}
+	return n
+}
+
+// pointsWithoutBaseline lists load points where others were measured and the
+// baseline was not.
+func (a *analyser) pointsWithoutBaseline() []string {
+	base, other := map[string]bool{}, map[string]bool{}
+	for _, c := range a.findings.Cells {
+		if c.Trials == 0 {
+			continue
+		}
+		if c.Baseline {
+			base[c.LoadPoint] = true
+		} else {
+			other[c.LoadPoint] = true
+		}
+	}
+	var out []string
+	for _, p := range a.in.Plan.LoadPoints {
+		if other[p.ID] && !base[p.ID] {
+			out = append(out, p.Label)
+		}
+	}
+	return out
+}
+
+// warnVariances names the metrics for which some load point fell back to each
+// cell's own variance.
+func (a *analyser) warnVariances(w *[]string) {
+	var names []string
+	for _, f := range a.families {
+		if f.unequal && !slices.Contains(names, f.metric) {
+			names = append(names, f.metric)
+		}
+	}
+	slices.Sort(names)
+	if n := len(names); n > 4 {
+		names = append(names[:4], fmt.Sprintf("and %d more", n-4))
+	}
+	if len(names) > 0 {
+		*w = append(*w, "variances differ between cells, so each cell's own is used at some load points: "+strings.Join(names, ", "))
+	}
+}
+
+func (a *analyser) warnCell(i int) {
+	c := &a.findings.Cells[i]
+	if c.Trials == 0 && c.Invalid > 0 {
+		c.Warnings = append(c.Warnings, "measured, but no trial counts")
+	}
+	partial := 0
+	for m, e := range c.Estimates {
+		if _, ok := c.Absent[m]; ok && e.N < c.Trials {
+			partial++
+		}
+	}
+	if partial > 0 {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s from fewer trials than counted", plural(partial, "metric")))
+	}
+	seen := map[string]bool{}
+	for _, t := range a.trials[i] {
+		for _, text := range t.Warnings {
+			if !seen[text] {
+				seen[text] = true
+				c.Warnings = append(c.Warnings, text)
+			}
+		}
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// percent renders a relative change with its sign: "+12 %", "-0.4 %".
+func percent(x float64) string {
+	p := 100 * x
+	digits := 0
+	if math.Abs(p) < 9.95 {
+		digits = 1
+	}
+	s := strconv.FormatFloat(p, 'f', digits, 64)
+	if p >= 0 {
+		s = "+" + strings.TrimPrefix(s, "-")
+	}
+	return s + " %"
+}
+
+// share is percent without sign.
+func share(x float64) string { return strings.TrimLeft(percent(math.Abs(x)), "+") }
+
+func formatP(p float64) string {
+	if p < 0.001 {
+		return "<0.001"
+	}
+	return strconv.FormatFloat(p, 'g', 2, 64)
+}
