@@ -1,0 +1,41 @@
+package plots
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var gallery = flag.String("gallery", "", "write the pictures of all fixtures into this folder")
+
+// fixtures are the inputs that tests and the gallery draw.
+func fixtures() map[string]func() Input {
+	return map[string]func() Input{"rich": rich, "small": small, "big": big}
+}
+
+// TestGallery writes every fixture in both themes for people to look at:
+//
+//	go test ./plots -run TestGallery -gallery /some/folder
+func TestGallery(t *testing.T) {
+	if *gallery == "" {
+		t.Skip("no -gallery folder")
+	}
+	for name, input := range fixtures() {
+		dir := filepath.Join(*gallery, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		in := input()
+		for _, theme := range []Theme{Light(), Dark()} {
+			files, err := Render(dir, in, Options{Theme: theme})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(dir, files)
+		}
+		for _, a := range Absent(in) {
+			t.Logf("%s: no %s: %s", name, a.Name, a.Reason)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+// Package plots draws the figures of a run: for each load the Pareto frontier
+// of throughput against latency, the throughput-latency curve of each
+// configuration, and the effect of each parameter level against the baseline.
+// It computes no statistics: estimates, intervals, verdicts, frontiers and
+// recommendations come from package analysis, and a title claims only what a
+// verdict there says.
+//
+// [Figures] says which figures a run yields, [Render] writes them. A figure is
+// made of words and records (figure files), a drawing (frontier, curve,
+// effects) on a pen over a gonum/plot canvas, labels placed by a placer, and a
+// [Theme]. The same input gives the same bytes.
+package plots
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// Input is everything that the figures show.
+type Input struct {
+	Plan     *matrix.Plan
+	Findings *analysis.Findings
+	SLO      []experiment.Constraint
+	Facts    Facts
+}
+
+// Facts are the circumstances that captions state; empty ones are left out.
+type Facts struct {
+	Model  string // the plan's model when empty
+	Device string // "2 x H200", "simulated H100"
+	Date   string // of the run, as it shall be printed
+	Run    string // run ID
+}
+
+// Figure is one picture with the data behind it.
+type Figure struct {
+	Name     string // file name without extension: "frontier-chat"
+	Kind     string // "frontier", "curve" or "effects"
+	Load     string
+	Title    string // the finding
+	Subtitle string // how to read the marks
+	Caption  string // circumstances, and what is not drawn
+
+	frame   frame
+	body    func(p *pen, area vg.Rectangle)
+	records [][]string // CSV, header first
+}
+
+// Absence is a figure that could not be drawn.
+type Absence struct {
+	Name   string
+	Reason string
+}
+
+// Figures returns the figures that this run yields, by load in plan order.
+func Figures(in Input) []Figure {
+	figures, _ := build(in)
+	return figures
+}
+
+// Absent returns the figures that this run does not yield, and why.
+func Absent(in Input) []Absence {
+	_, absent := build(in)
+	return absent
+}
+
+// build makes all figures of all loads.
+func build(in Input) (figures []Figure, absent []Absence) {
+	if in.Plan == nil || in.Findings == nil {
+		return nil, []Absence{{Name: "figures", Reason: "no plan or no findings"}}
+	}
+	add := func(f Figure, reason string) {
+		if reason != "" {
+			absent = append(absent, Absence{Name: f.Name, Reason: reason})
+			return
+		}
+		figures = append(figures, f)
+	}
+	names := slugs{}
+	for _, load := range loads(in.Plan) {
+		slug := names.of(load)
+		for i, fr := range frontiersOf(in, load) {
+			name := "frontier-" + slug
+			if i > 0 {
+				name += "-" + slugOf(fr.X)
+			}
+			add(frontierFigure(in, name, fr))
+		}
+		add(curveFigure(in, "curve-"+slug, load))
+		add(effectsFigure(in, "effects-"+slug, load))
+	}
+	return figures, absent
+}
+
+// Formats of figure files.
+const (
+	PNG = "png"
+	SVG = "svg"
+	CSV = "csv"
+)
+
+// Options choose what Render writes.
+type Options struct {
+	Figures []string // names; empty: all
+	Formats []string // of PNG, SVG, CSV; empty: all three
+	Theme   Theme    // zero: Light
+}
+
+// Render writes NAME.png, NAME.svg and NAME.csv of each figure into dir, which
+// must exist, and returns the file names written, without dir. With the dark
+// theme pictures are called NAME-dark.png and NAME-dark.svg. A file is either
+// written whole or not at all. Figures that the run does not yield are left
+// out (see [Absent]); asking for one by name is an error.
+func Render(dir string, in Input, opts Options) ([]string, error) {
+	figures, err := opts.choose(in)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Theme.Name == "" {
+		opts.Theme = Light()
+	}
+	formats := opts.Formats
+	if len(formats) == 0 {
+		formats = []string{PNG, SVG, CSV}
+	}
+	var written []string
+	for _, f := range figures {
+		for _, format := range formats {
+			name, err := f.save(dir, format, opts.Theme)
+			if err != nil {
+				return written, err
+			}
+			written = append(written, name)
+		}
+	}
+	return written, nil
+}
+
+// choose returns the figures asked for, in the order in which they are built.
+func (o Options) choose(in Input) ([]Figure, error) {
+	figures, absent := build(in)
+	if len(o.Figures) == 0 {
+		return figures, nil
+	}
+	for _, name := range o.Figures {
+		if slices.ContainsFunc(figures, func(f Figure) bool { return f.Name == name }) {
+			continue
+		}
+		for _, a := range absent {
+			if a.Name == name {
+				return nil, fmt.Errorf("figure %s: %s", name, a.Reason)
+			}
+		}
+		return nil, fmt.Errorf("figure %s: no such figure", name)
+	}
+	return slices.DeleteFunc(figures, func(f Figure) bool { return !slices.Contains(o.Figures, f.Name) }), nil
+}
+
+// save writes one file by way of a temporary one beside it.
+func (f Figure) save(dir, format string, theme Theme) (string, error) {
+	var buf bytes.Buffer
+	name, err := f.encode(&buf, format, theme)
+	if err != nil {
+		return "", fmt.Errorf("draw figure %s as %s: %w", f.Name, format, err)
+	}
+	if err := writeFile(filepath.Join(dir, name), buf.Bytes()); err != nil {
+		return "", fmt.Errorf("write figure %s: %w", f.Name, err)
+	}
+	return name, nil
+}
+
+// encode writes f in the format and returns its file name.
+func (f Figure) encode(w io.Writer, format string, theme Theme) (string, error) {
+	name := f.Name
+	if theme.Name != "light" && format != CSV {
+		name += "-" + theme.Name
+	}
+	name += "." + format
+	switch format {
+	case PNG:
+		return name, f.WritePNG(w, theme)
+	case SVG:
+		return name, f.WriteSVG(w, theme)
+	case CSV:
+		return name, f.WriteCSV(w)
+	}
+	return "", fmt.Errorf("unknown format %q: png, svg or csv", format)
+}
+
+func writeFile(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails once renamed, as it should
+	if _, err = tmp.Write(data); err == nil {
+		err = tmp.Chmod(0o644)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,55 @@
+package plots
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/analysis"
+)
+
+// cellRecords are the rows of cells with two metrics, header first.
+func cellRecords(in Input, points []point, x, y string, frontier []string) [][]string {
+	header := []string{"cell", "configuration", "label", "load_point", "point", "trials", "baseline", "on_frontier", "meets_slo", "recommended_for"}
+	for _, m := range []string{x, y} {
+		header = append(header, m, m+"_lo", m+"_hi", m+"_n")
+	}
+	out := [][]string{header}
+	for _, q := range points {
+		row := []string{
+			q.cell.ID, q.cell.Configuration, q.cell.Label, q.load.ID, q.load.Label, strconv.Itoa(q.cell.Trials),
+			strconv.FormatBool(q.cell.Baseline), strconv.FormatBool(slices.Contains(frontier, q.cell.ID)),
+			optional(q.cell.MeetsSLO), recommendedFor(in, q.cell.ID),
+		}
+		out = append(out, append(append(row, estimateFields(q.x)...), estimateFields(q.y)...))
+	}
+	return out
+}
+
+func recommendedFor(in Input, cell string) string {
+	var out []string
+	for _, r := range in.Findings.Recommendations {
+		if r.Cell == cell {
+			out = append(out, r.UseCase)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func optional(b *bool) string {
+	if b == nil {
+		return ""
+	}
+	return strconv.FormatBool(*b)
+}
+
+// estimateFields are the centre, the interval (empty without one) and n.
+func estimateFields(e analysis.Estimate) []string {
+	lo, hi := "", ""
+	if e.HasInterval() {
+		lo, hi = float(e.Lo), float(e.Hi)
+	}
+	return []string{float(e.Center), lo, hi, strconv.Itoa(e.N)}
+}
+
+func float(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

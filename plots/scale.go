@@ -1,0 +1,151 @@
+package plots
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// scale maps a value range to a length range, linearly or by logarithm.
+type scale struct {
+	log      bool
+	min, max float64 // values, min < max; both > 0 when log
+	lo, hi   vg.Length
+}
+
+func (s scale) at(v float64) vg.Length {
+	f := (v - s.min) / (s.max - s.min)
+	if s.log {
+		f = math.Log(v/s.min) / math.Log(s.max/s.min)
+	}
+	return s.lo + vg.Length(f)*(s.hi-s.lo)
+}
+
+// clamped is at, kept inside the range.
+func (s scale) clamped(v float64) vg.Length { return s.at(min(max(v, s.min), s.max)) }
+
+// ticks are 1-2-5 ticks inside the range, about want of them.
+func (s scale) ticks(want int) []float64 {
+	if s.log {
+		return logTicks(s.min, s.max, want)
+	}
+	return linearTicks(s.min, s.max, want)
+}
+
+// linearTicks are the multiples of 1, 2 or 5 times a power of ten in lo..hi, at
+// most about want of them.
+func linearTicks(lo, hi float64, want int) []float64 {
+	raw := (hi - lo) / float64(max(want, 2))
+	unit := math.Pow(10, math.Floor(math.Log10(raw)))
+	step := unit
+	for _, m := range []float64{1, 2, 5, 10} {
+		if step = m * unit; step >= raw*0.999 {
+			break
+		}
+	}
+	var out []float64
+	for i := math.Ceil(lo/step - 1e-9); i*step <= hi*(1+1e-12)+step*1e-9; i++ {
+		out = append(out, tidy(i*step))
+	}
+	return out
+}
+
+// logTicks are ticks of a logarithmic axis over lo..hi, both > 0: powers of ten
+// when the range is long, 1-2-5 as a rule, finer ones when the range is shorter
+// than a decade, so that at least two show.
+func logTicks(lo, hi float64, want int) []float64 {
+	finest := []float64{1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9}
+	var best []float64
+	for _, mantissas := range [][]float64{{1}, {1, 3}, {1, 2, 5}, {1, 2, 3, 5, 7}, finest} {
+		t := mantissaTicks(lo, hi, mantissas)
+		if len(t) > want && len(best) >= 2 {
+			break
+		}
+		best = t
+		if len(mantissas) >= 3 && len(t) >= 4 {
+			break
+		}
+	}
+	if len(best) < 3 {
+		return linearTicks(lo, hi, min(want, 5))
+	}
+	return best
+}
+
+func mantissaTicks(lo, hi float64, mantissas []float64) []float64 {
+	var out []float64
+	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
+		for _, m := range mantissas {
+			if v := tidy(m * math.Pow(10, e)); v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// tidy removes the binary dust of a decimal computed in steps.
+func tidy(v float64) float64 {
+	f, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 12, 64), 64)
+	if err != nil {
+		return v
+	}
+	return f
+}
+
+// tickLabels renders ticks given in base unit u, and says which unit belongs
+// into the axis title ("" when the ticks carry theirs).
+func tickLabels(u metric.Unit, ticks []float64) (labels []string, unit string) {
+	factor, unit := 1.0, string(u)
+	switch u {
+	case metric.Fraction:
+		factor, unit = 100, "%"
+	case metric.Seconds:
+		lo, hi := math.Inf(1), 0.0
+		for _, t := range ticks {
+			if t > 0 {
+				lo = min(lo, t)
+			}
+			hi = max(hi, t)
+		}
+		switch {
+		case hi <= 2e-3:
+			factor, unit = 1e6, "µs"
+		case hi <= 2:
+			factor, unit = 1e3, "ms"
+		case lo < 0.1:
+			for _, t := range ticks {
+				labels = append(labels, metric.FormatUnit(u, t))
+			}
+			return labels, ""
+		}
+	}
+	for _, t := range ticks {
+		labels = append(labels, number(t*factor))
+	}
+	return labels, unit
+}
+
+// number prints v with up to ten significant digits and thousands separators.
+func number(v float64) string {
+	s := strconv.FormatFloat(tidy(math.Abs(v)), 'f', -1, 64)
+	whole, frac, _ := strings.Cut(s, ".")
+	var b strings.Builder
+	if v < 0 {
+		b.WriteString("−")
+	}
+	for i, r := range whole {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(r)
+	}
+	if frac != "" {
+		b.WriteString("." + frac)
+	}
+	return b.String()
+}

@@ -1,0 +1,180 @@
+package plots
+
+import (
+	"image/color"
+	"slices"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// series is one configuration over the points of one load.
+type series struct {
+	config matrix.Configuration
+	short  string // label for the picture
+	value  string // short, without the parameter's name where its panel names it
+	panel  string // parameter that varies alone, or combinations
+	family int    // hue; familyBaseline or familyContext have none
+	level  int    // place within the family
+	points []point
+}
+
+// Families without a hue.
+const (
+	familyBaseline = -1
+	familyContext  = -2 // one of many, not the point of the figure
+)
+
+// combinations is the panel of configurations that change several parameters.
+const combinations = "combinations"
+
+// emphasised is how many configurations a figure shows in colour before the
+// rest recedes, frontier and recommended ones first.
+const emphasised = 10
+
+// point is one cell with the two estimates that place it.
+type point struct {
+	cell     analysis.Cell
+	load     matrix.LoadPoint
+	x, y     analysis.Estimate
+	frontier bool
+}
+
+// seriesOf returns the configurations of a load that have estimates of both
+// metrics at some point, in plan order. Configurations that touch a cell of
+// notable keep their hue when there are many.
+func seriesOf(in Input, load, x, y string, frontier, notable []string) []series {
+	short := shortLabels(in.Plan.Configurations)
+	cells := map[[2]string]analysis.Cell{}
+	for _, c := range in.Findings.Cells {
+		cells[[2]string{c.Configuration, c.LoadPoint}] = c
+	}
+	var out []series
+	for i, config := range in.Plan.Configurations {
+		s := series{config: config, short: short[i], value: valueLabel(config, short[i]), panel: panelOf(config)}
+		for _, lp := range in.Plan.LoadPoints {
+			c, ok := cells[[2]string{config.ID, lp.ID}]
+			ex, okx := c.Estimates[x]
+			ey, oky := c.Estimates[y]
+			if !ok || !okx || !oky || lp.Load != load || ex.Center <= 0 {
+				continue
+			}
+			s.points = append(s.points, point{cell: c, load: lp, x: ex, y: ey, frontier: slices.Contains(frontier, c.ID)})
+		}
+		if len(s.points) > 0 {
+			out = append(out, s)
+		}
+	}
+	assignHues(in.Plan, out, notable)
+	return out
+}
+
+// panelOf is the one parameter in which a configuration differs from the
+// baseline.
+func panelOf(c matrix.Configuration) string {
+	if len(c.Changed) == 1 {
+		return c.Changed[0].Name
+	}
+	return combinations
+}
+
+// assignHues gives each parameter a hue, in plan order whether or not it is
+// present, so that it keeps its hue in every figure. Combinations get the hues
+// that are left, one each; when there are too many of anything, what is not
+// notable recedes.
+func assignHues(plan *matrix.Plan, all []series, notable []string) {
+	levels := map[string]int{}
+	next, many := len(plan.Parameters), len(all) > emphasised
+	if plan.Strategy == "list" {
+		next = 0
+	}
+	for i := range all {
+		s := &all[i]
+		touches := slices.ContainsFunc(s.points, func(p point) bool { return slices.Contains(notable, p.cell.ID) })
+		switch {
+		case s.config.Baseline:
+			s.family = familyBaseline
+		case many && !touches:
+			s.family = familyContext
+		case s.panel == combinations:
+			s.family, s.level = next, next
+			next++
+		default:
+			s.family, s.level = slices.Index(plan.Parameters, s.panel), levels[s.panel]
+			if s.family < 0 { // a list names no parameters
+				s.family, s.level = next, next
+				next++
+			}
+		}
+		levels[s.panel]++
+	}
+}
+
+func (s series) color(t Theme) color.NRGBA {
+	switch s.family {
+	case familyBaseline:
+		return t.Ink
+	case familyContext:
+		return t.Context
+	}
+	if s.panel == combinations {
+		return t.hue(s.family)
+	}
+	return t.level(s.family, s.level)
+}
+
+func (s series) shape() shape {
+	switch s.family {
+	case familyBaseline, familyContext:
+		return circle
+	}
+	return shape((s.level + 1) % int(shapes))
+}
+
+// loads are the names of the loads in plan order.
+func loads(plan *matrix.Plan) []string {
+	var out []string
+	for _, lp := range plan.LoadPoints {
+		if !slices.Contains(out, lp.Load) {
+			out = append(out, lp.Load)
+		}
+	}
+	return out
+}
+
+// pointsOf are the load points of a load in plan order.
+func pointsOf(plan *matrix.Plan, load string) []matrix.LoadPoint {
+	var out []matrix.LoadPoint
+	for _, lp := range plan.LoadPoints {
+		if lp.Load == load {
+			out = append(out, lp)
+		}
+	}
+	return out
+}
+
+// frontiersOf are the findings' frontiers of a load. Without any, one with no
+// members says which axes the figure would have had.
+func frontiersOf(in Input, load string) []analysis.Frontier {
+	var out []analysis.Frontier
+	for _, f := range in.Findings.Frontiers {
+		if f.Load == load {
+			out = append(out, f)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, analysis.Frontier{Load: load, X: "ttft_p95", Y: "output_throughput"})
+	}
+	return out
+}
+
+// recommendationsOf are the recommendations for a load, refused ones included.
+func recommendationsOf(in Input, load string) []analysis.Recommendation {
+	var out []analysis.Recommendation
+	for _, r := range in.Findings.Recommendations {
+		if r.Load == load {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,192 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// percent prints a fraction as "95 %".
+func percent(v float64) string { return number(tidy(math.Round(v*1000)/10)) + " %" }
+
+// change prints a ratio as a signed percentage: "+24 %", "−3.1 %"; from three
+// times on as a factor: "×3.2".
+func change(ratio float64) string {
+	pc := (ratio - 1) * 100
+	switch {
+	case ratio >= 3:
+		return "×" + number(math.Round(ratio*10)/10)
+	case math.Abs(pc) >= 9.95:
+		pc = math.Round(pc)
+	default:
+		pc = math.Round(pc*10) / 10
+	}
+	if pc > 0 {
+		return "+" + number(pc) + " %"
+	}
+	return number(pc+0) + " %" // -0 becomes 0
+}
+
+// amount prints a ratio without its sign: "24 %".
+func amount(ratio float64) string {
+	return strings.TrimLeft(change(ratio), "+−")
+}
+
+func configurationOf(in Input, id string) matrix.Configuration {
+	if c, ok := in.Plan.Configuration(id); ok {
+		return c
+	}
+	return matrix.Configuration{ID: id, Label: id}
+}
+
+// frontierTitle is the finding of a load: what the recommendation for the
+// figure's throughput says, else any other, else a count without a claim.
+func frontierTitle(in Input, fr analysis.Frontier) string {
+	recs := recommendationsOf(in, fr.Load)
+	rank := func(r analysis.Recommendation) int {
+		switch {
+		case r.Objective == fr.Y:
+			return 0
+		case r.Objective == fr.X:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(recs, func(a, b analysis.Recommendation) int { return rank(a) - rank(b) })
+	if len(recs) > 0 {
+		return recommendationTitle(in, recs[0])
+	}
+	if len(fr.Cells) == 0 {
+		return fmt.Sprintf("%s against %s, load %s", capital(shortTitle(fr.Y)), shortTitle(fr.X), fr.Load)
+	}
+	n := 0
+	for _, c := range in.Findings.Cells {
+		if c.Load == fr.Load && len(c.Estimates) > 0 {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), plural(n, "cell"), shortTitle(fr.Y), shortTitle(fr.X))
+}
+
+// recommendationTitle states a recommendation as strongly as its verdict
+// allows and not more.
+func recommendationTitle(in Input, r analysis.Recommendation) string {
+	if r.Cell == "" {
+		return fmt.Sprintf("Nothing measured meets the constraints of use case %s", r.UseCase)
+	}
+	config := configurationOf(in, r.Configuration)
+	name, objective := shortLabel(config), shortTitle(r.Objective)
+	within := ""
+	if len(r.Constraints) > 0 {
+		within = " within its constraints"
+	}
+	if config.Baseline {
+		return fmt.Sprintf("No configuration is shown to beat the baseline in %s%s", objective, within)
+	}
+	verdict := analysis.Undecided
+	if r.Ratio != nil {
+		verdict = r.Ratio.Verdict
+	}
+	switch verdict {
+	case analysis.Better:
+		return fmt.Sprintf("%s: %s %s than the baseline%s%s", name, amountOf(r), objective, within, tied(r))
+	case analysis.Equivalent:
+		return fmt.Sprintf("%s leads in %s, yet is equivalent to the baseline (within ±%s)", name, objective, percent(in.Findings.Margin))
+	case analysis.Worse:
+		return fmt.Sprintf("%s is the best in %s that meets the constraints; it is worse than the baseline", name, objective)
+	}
+	return fmt.Sprintf("Undecided: %s leads in %s, but the trials do not separate it from the baseline", name, objective)
+}
+
+// amountOf is "24 % more" or "18 % lower", as fits the objective.
+func amountOf(r analysis.Recommendation) string {
+	ratio, more, less := r.Ratio.Center, "more", "less"
+	if m, err := metric.Parse(r.Objective); err == nil && m.Unit == metric.Seconds {
+		more, less = "higher", "lower"
+	}
+	switch {
+	case ratio >= 3:
+		return amount(ratio) + " the"
+	case ratio > 1:
+		return amount(ratio) + " " + more
+	}
+	return amount(ratio) + " " + less
+}
+
+// tied tells of configurations that the data cannot separate from the winner.
+func tied(r analysis.Recommendation) string {
+	switch n := len(r.Ties); n {
+	case 0:
+		return ""
+	case 1:
+		return "; one other is not separable from it"
+	default:
+		return fmt.Sprintf("; %d others are not separable from it", n)
+	}
+}
+
+// caption is the circumstances of a figure and what it leaves out.
+func caption(in Input, load string, points []point, notes []string) string {
+	model := in.Facts.Model
+	if model == "" {
+		model = in.Plan.Model
+	}
+	parts := []string{model, loadText(in.Plan, load), in.Facts.Device, trialsText(points)}
+	if countIntervals(points) > 0 {
+		parts = append(parts, percent(in.Findings.Confidence)+" intervals")
+	}
+	parts = append(parts, notes...)
+	if n := len(in.Findings.Failures); n > 0 {
+		parts = append(parts, failuresText(in.Findings.Failures))
+	}
+	if in.Facts.Run != "" {
+		parts = append(parts, "run "+in.Facts.Run)
+	}
+	parts = append(parts, in.Facts.Date)
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	return strings.Join(parts, " · ")
+}
+
+// loadText is a load with its arrival process and range.
+func loadText(plan *matrix.Plan, load string) string {
+	lps := pointsOf(plan, load)
+	if len(lps) == 0 {
+		return load
+	}
+	first, last := pointName(lps[0]), pointName(lps[len(lps)-1])
+	if first == last {
+		return fmt.Sprintf("load %s (%s %s)", load, lps[0].Kind, first)
+	}
+	return fmt.Sprintf("load %s (%s %s to %s)", load, lps[0].Kind, first, last)
+}
+
+// trialsText is the number of trials behind each cell.
+func trialsText(points []point) string {
+	lo, hi := points[0].cell.Trials, points[0].cell.Trials
+	for _, q := range points {
+		lo, hi = min(lo, q.cell.Trials), max(hi, q.cell.Trials)
+	}
+	switch {
+	case lo == hi:
+		return plural(lo, "trial") + " a cell"
+	default:
+		return fmt.Sprintf("%d to %d trials a cell", lo, hi)
+	}
+}
+
+// failuresText names up to two failed configurations.
+func failuresText(failures []analysis.Failure) string {
+	var names []string
+	for _, f := range failures {
+		names = append(names, fmt.Sprintf("%s (%s)", cut(f.Label, maxLabel), f.Class))
+	}
+	if len(names) > 2 {
+		names = append(names[:2], fmt.Sprintf("%d more", len(failures)-2))
+	}
+	return "failed: " + strings.Join(names, ", ")
+}

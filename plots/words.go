@@ -1,0 +1,179 @@
+package plots
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// Lengths of labels in characters.
+const (
+	maxValue = 14 // of one flag's value
+	maxLabel = 34 // of one configuration
+)
+
+// shortLabels are labels of configurations short enough for a picture, and
+// different from each other.
+func shortLabels(configs []matrix.Configuration) []string {
+	out, seen := make([]string, len(configs)), map[string]int{}
+	for i, c := range configs {
+		s := shortLabel(c)
+		if seen[s]++; seen[s] > 1 {
+			s = fmt.Sprintf("%s (%d)", s, seen[s])
+		}
+		out[i] = s
+	}
+	return out
+}
+
+func shortLabel(c matrix.Configuration) string {
+	if c.Baseline {
+		return "baseline"
+	}
+	if len(c.Changed) == 0 {
+		return cut(c.Label, maxLabel)
+	}
+	out := ""
+	for i, f := range c.Changed {
+		next := shortFlag(f)
+		if i > 0 && len([]rune(out+", "+next)) > maxLabel {
+			return fmt.Sprintf("%s +%d", out, len(c.Changed)-i)
+		}
+		if i > 0 {
+			next = ", " + next
+		}
+		out += next
+	}
+	return out
+}
+
+func shortFlag(f experiment.Flag) string {
+	return cut(f.Name, maxLabel-6) + "=" + shortValue(f)
+}
+
+// shortValue is a flag's value: JSON becomes {…} or […] with its first quoted
+// values where they are short.
+func shortValue(f experiment.Flag) string {
+	v := strings.TrimSpace(f.Value)
+	switch {
+	case f.Kind == experiment.FlagUnset:
+		return "default"
+	case strings.HasPrefix(v, "{"):
+		return "{…}"
+	case strings.HasPrefix(v, "["):
+		return "[…]"
+	case strings.Contains(v, "/"): // a model or a path: its end tells it apart
+		return cut(v[strings.LastIndexByte(v, '/')+1:], maxValue)
+	}
+	return cut(v, maxValue)
+}
+
+// valueLabel is a configuration's label where its parameter is already named.
+func valueLabel(c matrix.Configuration, short string) string {
+	if _, v, ok := strings.Cut(short, "="); ok && len(c.Changed) == 1 {
+		return v
+	}
+	return short
+}
+
+func cut(s string, limit int) string {
+	r := []rune(s)
+	if len(r) <= limit {
+		return s
+	}
+	return string(r[:limit-1]) + "…"
+}
+
+// pointName is a load point within its load: "c=16", "5/s".
+func pointName(lp matrix.LoadPoint) string {
+	switch lp.Kind {
+	case experiment.Concurrency:
+		return "c=" + number(lp.Value)
+	case experiment.Constant, experiment.Poisson:
+		return number(lp.Value) + "/s"
+	case experiment.Throughput:
+		return "cap " + number(lp.Value)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(lp.Label, lp.Load))
+}
+
+// pointNumber is the small number at a point.
+func pointNumber(lp matrix.LoadPoint) string {
+	if lp.Kind == experiment.Sweep {
+		return number(tidy(100*lp.Value)) + " %"
+	}
+	return number(lp.Value)
+}
+
+// numbersMean says what the small numbers are.
+func numbersMean(kind experiment.ArrivalKind) string {
+	switch kind {
+	case experiment.Concurrency:
+		return "concurrent requests"
+	case experiment.Throughput:
+		return "cap on concurrent requests"
+	case experiment.Sweep:
+		return "load between synchronous (0 %) and saturated (100 %)"
+	}
+	return "requests/s offered"
+}
+
+// shortTitle is a metric in few words: "TTFT p95", "output throughput".
+func shortTitle(name string) string {
+	m, err := metric.Parse(name)
+	if err != nil || m.Stat == "" {
+		return metric.Title(name)
+	}
+	base := map[string]string{
+		"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "end-to-end latency",
+		"ttft_sent": "TTFT from send", "e2e_sent": "latency from send",
+	}[m.Base]
+	return base + " " + m.Stat
+}
+
+// capital makes the first letter a capital.
+func capital(s string) string {
+	r := []rune(s)
+	if len(r) > 0 {
+		r[0] = unicode.ToUpper(r[0])
+	}
+	return string(r)
+}
+
+// plural is "1 cell", "3 cells".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// slugs makes file names from load names, different for different loads.
+type slugs map[string]bool
+
+func (s slugs) of(name string) string {
+	slug := slugOf(name)
+	for base, i := slug, 2; s[slug]; i++ {
+		slug = fmt.Sprintf("%s-%d", base, i)
+	}
+	s[slug] = true
+	return slug
+}
+
+func slugOf(name string) string {
+	out := strings.Map(func(r rune) rune {
+		switch {
+		case r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)), r == '_', r == '-', r == '.':
+			return r
+		}
+		return '-'
+	}, name)
+	if out = strings.Trim(out, "-."); out == "" {
+		return "load"
+	}
+	return out
+}
