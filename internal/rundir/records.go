@@ -19,8 +19,9 @@ const (
 
 // Outcomes of a start.
 const (
-	StartReady  = "ready"
-	StartFailed = "failed"
+	StartLaunching = "launching" // in flight, or the runner was killed meanwhile
+	StartReady     = "ready"
+	StartFailed    = "failed"
 )
 
 // Trial is the record of one trial (trials/<id>/trial.json). It is written once, atomically.
@@ -95,6 +96,7 @@ type Start struct {
 	Ready         time.Duration       `json:"ready_after_ns,omitempty"`
 	Phases        []launcher.Phase    `json:"phases,omitempty"`
 	Identity      *launcher.Identity  `json:"identity,omitempty"`
+	Logged        *launcher.Logged    `json:"logged,omitempty"`    // sizes that the server's log told
 	Diagnosis     *launcher.Diagnosis `json:"diagnosis,omitempty"` // of a failed start, or of a server that died under load
 	Stopped       *time.Time          `json:"stopped,omitempty"`
 	StopTook      time.Duration       `json:"stop_took_ns,omitempty"`
@@ -105,22 +107,25 @@ type Start struct {
 
 // Provenance says where a run was made (provenance.json).
 type Provenance struct {
-	Format       int               `json:"format"`
-	RunID        string            `json:"run_id"`
-	Began        time.Time         `json:"began"`
-	SweepVersion string            `json:"sweep_version"`
-	Experiment   string            `json:"experiment_sha256"` // of experiment.yaml as read
-	Host         string            `json:"host"`
-	OS           string            `json:"os"`
-	Kernel       string            `json:"kernel,omitempty"`
-	CPU          string            `json:"cpu,omitempty"`
-	Cores        int               `json:"cores"`
-	MemoryBytes  int64             `json:"memory_bytes,omitempty"`
-	GPUs         []GPU             `json:"gpus,omitempty"`
-	Driver       string            `json:"driver,omitempty"`
-	Backend      map[string]string `json:"backend,omitempty"` // podman version, image digest, simulated GPU...
-	Simulated    bool              `json:"simulated,omitempty"`
-	Warnings     []string          `json:"warnings,omitempty"`
+	Format       int       `json:"format"`
+	RunID        string    `json:"run_id"`
+	Began        time.Time `json:"began"`
+	SweepVersion string    `json:"sweep_version"`
+	Experiment   string    `json:"experiment_sha256"` // of experiment.yaml as read
+	// ExperimentFile is the absolute path it was read from, against which the
+	// paths inside it were resolved.
+	ExperimentFile string            `json:"experiment_file"`
+	Host           string            `json:"host"`
+	OS             string            `json:"os"`
+	Kernel         string            `json:"kernel,omitempty"`
+	CPU            string            `json:"cpu,omitempty"`
+	Cores          int               `json:"cores"`
+	MemoryBytes    int64             `json:"memory_bytes,omitempty"`
+	GPUs           []GPU             `json:"gpus,omitempty"`
+	Driver         string            `json:"driver,omitempty"`
+	Backend        map[string]string `json:"backend,omitempty"` // podman version, image digest, simulated GPU...
+	Simulated      bool              `json:"simulated,omitempty"`
+	Warnings       []string          `json:"warnings,omitempty"`
 }
 
 // GPU is one device of the host.

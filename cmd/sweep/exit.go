@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/runner"
+)
+
+// Exit codes. They are API: docs/exit-codes.md and every help text show them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitSomeFailed  = 3   // finished, some trials failed
+	exitInvalid     = 4   // invalid experiment
+	exitSLO         = 5   // SLO not met
+	exitEnvironment = 6   // environment unfit
+	exitLocked      = 11  // run directory in use
+	exitInterrupted = 130 // interrupted, resumable
+)
+
+const exitTable = `Exit codes:
+  0    done
+  1    failed
+  2    wrong usage
+  3    finished, but some trials failed or do not count
+  4    the experiment file is invalid
+  5    no configuration meets the constraints of a use case
+  6    the environment is not fit (podman, executable, variable missing)
+  11   the run directory is in use by another process
+  130  interrupted; the run can be resumed`
+
+// codedError carries an exit code and, optionally, what to do next.
+type codedError struct {
+	code  int
+	err   error // nil: everything was said already
+	hints []string
+}
+
+func (e *codedError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *codedError) Unwrap() error { return e.err }
+
+// quiet ends a command with a code after it said everything itself.
+func quiet(code int) error { return &codedError{code: code} }
+
+// withCode gives an error an exit code.
+func withCode(code int, err error, hints ...string) error {
+	return &codedError{code: code, err: err, hints: hints}
+}
+
+// exitCode maps an error to its exit code.
+func exitCode(err error) int {
+	var coded *codedError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.Is(err, rundir.ErrLocked):
+		return exitLocked
+	case errors.Is(err, runner.ErrInterrupted):
+		return exitInterrupted
+	case errors.Is(err, runner.ErrEnvironment):
+		return exitEnvironment
+	default:
+		return exitFailed
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// load reads an experiment file and its plan. Diagnostics go to stderr; errors
+// among them end the command with exit code 4 before anything starts.
+func (sys *System) load(path string) (*experiment.Experiment, *matrix.Plan, error) {
+	e, ds := experiment.LoadFile(path)
+	return sys.checked(e, ds, "text")
+}
+
+func (sys *System) checked(e *experiment.Experiment, ds experiment.Diagnostics, format string) (*experiment.Experiment, *matrix.Plan, error) {
+	if len(ds) > 0 || format != "text" {
+		if err := ds.Write(sys.Stderr, format, sys.Colour); err != nil {
+			return nil, nil, err
+		}
+	}
+	if ds.HasErrors() {
+		return nil, nil, quiet(exitInvalid)
+	}
+	p, err := matrix.New(e)
+	if err != nil {
+		return nil, nil, withCode(exitInvalid, fmt.Errorf("%s: %w", e.File, err))
+	}
+	return e, p, nil
+}
+
+func newValidate(sys *System) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "validate FILE",
+		Short: "Check an experiment file; nothing is started",
+		Example: `  sweep validate experiment.yaml
+  sweep validate --format github-actions experiment.yaml`,
+		Args: exactly("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, ds := experiment.LoadFile(args[0])
+			_, p, err := sys.checked(e, ds, format)
+			if err != nil {
+				return err
+			}
+			if format == "text" {
+				fmt.Fprintf(sys.Stdout, "%s is valid: %d configurations x %d load points, %d starts, %d trials\n",
+					args[0], len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "how faults are printed: text, json or github-actions")
+	return cmd
+}
+
+func newPlan(sys *System) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "Show what a run would do and how long it would take",
+		Example: `  sweep plan experiment.yaml
+  sweep plan --json experiment.yaml | jq .estimate`,
+		Args: exactly("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, p, err := sys.load(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(sys, p)
+			}
+			return p.WriteText(sys.Stdout)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
+	return cmd
+}
+
+func newSchema(sys *System) *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the experiment file, for editors",
+		Example: `  sweep schema > experiment.schema.json
+  # then, as the first line of experiment.yaml:
+  # yaml-language-server: $schema=./experiment.schema.json`,
+		Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			b, err := experiment.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = sys.Stdout.Write(b)
+			return err
+		},
+	}
+}
+
+func newInit(sys *System) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a commented experiment file to start from",
+		Example: `  sweep init
+  sweep init my-service.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "experiment.yaml"
+			if len(args) == 1 {
+				path = args[0]
+			}
+			return writeStarter(sys, path, force)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
+	return cmd
+}
+
+func writeStarter(sys *System, path string, force bool) error {
+	name := filepath.Base(path)
+	name = name[:len(name)-len(filepath.Ext(name))]
+	flag := os.O_CREATE | os.O_WRONLY | os.O_EXCL
+	if force {
+		flag = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flag, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return withCode(exitUsage, fmt.Errorf("%s exists already", path), "Give another name, or --force to overwrite it.")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(experiment.Starter(name))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(sys.Stdout, "Wrote %s. Next:\n  sweep plan %s\n  sweep run %s\n", path, path, path)
+	return nil
+}
+
+func writeJSON(sys *System, v any) error {
+	enc := json.NewEncoder(sys.Stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/report"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/plots"
+)
+
+// results is a run with its findings.
+type results struct {
+	run      *rundir.Run
+	findings *analysis.Findings
+}
+
+// readResults reads a run directory and analyses it.
+func readResults(path string) (*results, error) {
+	run, err := rundir.Read(path)
+	if errors.Is(err, rundir.ErrNotRun) {
+		return nil, withCode(exitUsage, err, "A run directory is what 'sweep run' prints: runs/NAME/TIME.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := analysis.Analyze(analysis.Input{
+		Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("analyse %s: %w", path, err)
+	}
+	return &results{run: run, findings: f}, nil
+}
+
+// export writes the report of a run; with figures it draws them anew, without
+// it keeps the ones of the last time out of the page.
+func (r *results) export(figures bool) error {
+	dir := r.run.ReportDir()
+	in := report.Input{
+		Experiment: r.experiment(), Plan: r.run.Plan, Findings: r.findings, Trials: r.run.Trials, Starts: r.run.Starts,
+		Provenance: &r.run.Provenance, Finished: r.run.Finished(), Resume: resumeCommand(r.run.Path), Warnings: r.run.Warnings,
+	}
+	if figures {
+		drawn, err := r.draw(filepath.Join(dir, "figures"))
+		if err != nil {
+			return err
+		}
+		in.Figures = drawn
+	}
+	_, err := report.Write(dir, in)
+	return err
+}
+
+// experiment is the experiment as it was read, or nil when it does not decode
+// any more (a file of lengths is gone): the report can do without.
+func (r *results) experiment() *experiment.Experiment {
+	e, _ := experiment.Parse(r.run.Provenance.ExperimentFile, r.run.Experiment)
+	return e
+}
+
+func (r *results) plotInput() plots.Input {
+	return plots.Input{
+		Plan: r.run.Plan, Findings: r.findings, SLO: r.run.Plan.SLO,
+		Facts: plots.Facts{
+			Model: r.run.Plan.Model, Device: device(r.run.Provenance), Run: r.run.Provenance.RunID,
+			Date: r.run.Provenance.Began.Format("2006-01-02"),
+		},
+	}
+}
+
+// draw writes all figures, light and dark, and returns them for the page.
+func (r *results) draw(dir string) ([]report.Figure, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	in := r.plotInput()
+	if _, err := plots.Render(dir, in, plots.Options{}); err != nil {
+		return nil, err
+	}
+	if _, err := plots.Render(dir, in, plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}); err != nil {
+		return nil, err
+	}
+	var out []report.Figure
+	for _, f := range plots.Figures(in) {
+		var light, dark bytes.Buffer
+		if err := errors.Join(f.WriteSVG(&light, plots.Light()), f.WriteSVG(&dark, plots.Dark())); err != nil {
+			return nil, err
+		}
+		out = append(out, report.Figure{
+			Name: f.Name, Title: f.Title, Caption: f.Caption, SVG: light.Bytes(), DarkSVG: dark.Bytes(),
+			Files: []string{"figures/" + f.Name + ".png", "figures/" + f.Name + ".svg", "figures/" + f.Name + ".csv"},
+		})
+	}
+	return out, nil
+}
+
+// device names what the run measured on: "2 x NVIDIA H100", "simulated H100".
+func device(p rundir.Provenance) string {
+	if p.Simulated {
+		name := "simulated " + p.Backend["simulated_gpu"]
+		if n, _ := strconv.Atoi(p.Backend["simulated_gpus"]); n > 1 {
+			name = fmt.Sprintf("%d x %s", n, name)
+		}
+		return name
+	}
+	counts := map[string]int{}
+	for _, g := range p.GPUs {
+		counts[g.Name]++
+	}
+	var parts []string
+	for name, n := range counts {
+		if n > 1 {
+			name = fmt.Sprintf("%d x %s", n, name)
+		}
+		parts = append(parts, name)
+	}
+	slices.SortFunc(parts, cmp.Compare[string])
+	return strings.Join(parts, " + ")
+}
+
+// resumeCommand continues an unfinished run.
+func resumeCommand(path string) string { return "sweep run --resume " + shellWord(path) }
+
+// shellWord quotes a word for a POSIX shell where it needs it.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,@+", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the program and returns its exit code.
+func Main(sys *System) int {
+	root := newRoot(sys)
+	root.SetArgs(sys.Args)
+	err := root.ExecuteContext(context.Background())
+	var coded *codedError
+	if errors.As(err, &coded) && coded.err == nil {
+		return coded.code
+	}
+	if err != nil {
+		fmt.Fprintf(sys.Stderr, "sweep: %v\n", err)
+		if coded != nil {
+			for _, h := range coded.hints {
+				fmt.Fprintln(sys.Stderr, h)
+			}
+		}
+	}
+	return exitCode(err)
+}
+
+func newRoot(sys *System) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sweep",
+		Short: "Find out which vLLM flags serve a load best",
+		Long: `sweep measures which vLLM flags serve a load best.
+
+A YAML file declares the flags to vary and the loads to serve. sweep restarts
+the server for every configuration, measures it in randomised blocks, separates
+noise from effect, and recommends a configuration per use case.`,
+		Example: `  sweep init                          write a commented experiment.yaml
+  sweep plan experiment.yaml          what would run, how long it would take
+  sweep run experiment.yaml           measure; results in runs/NAME/TIME/report
+  sweep status runs/NAME/TIME         how far it is
+  sweep bench http://127.0.0.1:8000   load one server once`,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			msg := fmt.Sprintf("unknown command %q", args[0])
+			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+				msg += fmt.Sprintf("; did you mean %q?", s[0])
+			}
+			return withCode(exitUsage, errors.New(msg), "Run 'sweep --help' for the commands.")
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(sys.Stdout)
+	root.SetErr(sys.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return withCode(exitUsage, err, fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "write", Title: "Write an experiment:"},
+		&cobra.Group{ID: "run", Title: "Measure:"},
+		&cobra.Group{ID: "read", Title: "Read results:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("write", newInit(sys), newValidate(sys), newPlan(sys), newSchema(sys))
+	add("run", newRun(sys), newBench(sys), newSim(sys))
+	add("read", newStatus(sys), newAnalyze(sys), newPlot(sys), newReport(sys))
+	root.AddCommand(newVersion(sys))
+	return root
+}
+
+// exactly asks for the named positional arguments.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return withCode(exitUsage, fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), strings.Join(names, " "), len(args)),
+			fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
+	}
+}

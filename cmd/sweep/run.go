@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+type runOptions struct {
+	resume string
+	out    string
+	plain  bool
+}
+
+func newRun(sys *System) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Measure every configuration of an experiment",
+		Long: `Measure every configuration of an experiment: start the server, prove that it is
+ready and ours, load it, stop it, prove that it is gone, cool down, and so on
+in randomised blocks. Results are exported after every trial to DIR/report.
+
+The first Ctrl-C stops the running server and ends the run cleanly; it can be
+resumed. The second ends at once. A closed terminal does not end the run.
+
+` + exitTable,
+		Example: `  sweep run experiment.yaml
+  sweep run --out /data/runs experiment.yaml
+  sweep run --resume runs/acme-support-bot/20261123-221004`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.resume != "" && len(args) == 0 {
+				return nil
+			}
+			if o.resume != "" {
+				return withCode(exitUsage, errors.New("--resume takes the run's own experiment file; give no other"))
+			}
+			return exactly("FILE")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.resume != "" {
+				return sys.resume(cmd.Context(), o)
+			}
+			return sys.fresh(cmd.Context(), args[0], o)
+		},
+	}
+	cmd.Flags().StringVar(&o.resume, "resume", "", "continue the unfinished run in this `directory`")
+	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` under which run directories are made")
+	cmd.Flags().BoolVar(&o.plain, "plain", false, "plain lines instead of the progress line, also on a terminal")
+	return cmd
+}
+
+// fresh begins a new run.
+func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
+	e, p, err := sys.load(path)
+	if err != nil {
+		return err
+	}
+	b, gpus, err := sys.surroundings(ctx, e)
+	if err != nil {
+		return err
+	}
+	if gpus != nil {
+		defer gpus.Close()
+	}
+	dir, err := rundir.Create(o.out, e.Name, time.Now())
+	if err != nil {
+		return withCode(exitEnvironment, err)
+	}
+	defer dir.Close()
+	prov, err := provenance(e, dir.RunID(), gpus)
+	if err != nil {
+		return err
+	}
+	if err := dir.Init(e.Raw, p, prov); err != nil {
+		return err
+	}
+	return sys.carryOut(ctx, o, e, p, dir, b, gpus)
+}
+
+// resume continues a run with the plan and the experiment that it began with.
+func (sys *System) resume(ctx context.Context, o runOptions) error {
+	dir, err := rundir.Open(o.resume)
+	if errors.Is(err, rundir.ErrNotRun) {
+		return withCode(exitUsage, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	past, err := rundir.Read(o.resume)
+	if err != nil {
+		return err
+	}
+	if dir.Torn {
+		fmt.Fprintln(sys.Stderr, "warning: the last line of the journal was half written and was cut off")
+	}
+	e, ds := experiment.Parse(past.Provenance.ExperimentFile, past.Experiment)
+	if ds.HasErrors() {
+		return errors.Join(ds.Write(sys.Stderr, "text", sys.Colour), quiet(exitInvalid))
+	}
+	b, gpus, err := sys.surroundings(ctx, e)
+	if err != nil {
+		return err
+	}
+	if gpus != nil {
+		defer gpus.Close()
+	}
+	return sys.carryOut(ctx, o, e, past.Plan, dir, b, gpus)
+}
+
+// surroundings makes the backend, checks it, and opens the GPUs where the
+// server is to use real ones.
+func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Backend, telemetry.GPUs, error) {
+	b, err := runner.NewBackend(e.Server, sys.Self)
+	if err != nil {
+		return nil, nil, withCode(exitEnvironment, err)
+	}
+	if err := b.Check(ctx); err != nil {
+		return nil, nil, withCode(exitEnvironment, err)
+	}
+	if e.Server.Simulated != nil || e.Server.Endpoint != nil {
+		return b, nil, nil
+	}
+	gpus, err := telemetry.OpenGPUs(ctx)
+	if err != nil {
+		fmt.Fprintf(sys.Stderr, "warning: %v; GPUs are not watched and not waited for\n", err)
+		return b, nil, nil
+	}
+	return b, gpus, nil
+}
+
+func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (rundir.Provenance, error) {
+	file, err := filepath.Abs(e.File)
+	if err != nil {
+		return rundir.Provenance{}, err
+	}
+	host := telemetry.ReadHost()
+	sum := sha256.Sum256(e.Raw)
+	p := rundir.Provenance{
+		RunID: runID, Began: time.Now(), SweepVersion: programVersion(),
+		Experiment: hex.EncodeToString(sum[:]), ExperimentFile: file,
+		Host: host.Name, OS: host.OS, Kernel: host.Kernel, CPU: host.CPU, Cores: host.Cores, MemoryBytes: host.MemoryBytes,
+		Backend: map[string]string{"backend": e.Server.Backend()},
+	}
+	switch s := e.Server; {
+	case s.Simulated != nil:
+		p.Simulated = true
+		p.Backend["simulated_gpu"] = s.Simulated.GPU
+		p.Backend["simulated_gpus"] = strconv.Itoa(s.Simulated.GPUs)
+		p.Backend["simulated_speedup"] = strconv.FormatFloat(s.Simulated.Speedup, 'g', -1, 64)
+	case s.Podman != nil:
+		p.Backend["image"] = s.Podman.Image
+	case s.Endpoint != nil:
+		p.Backend["url"] = s.Endpoint.URL
+	}
+	if gpus != nil {
+		p.Driver = gpus.Driver()
+		for _, d := range gpus.Devices() {
+			p.GPUs = append(p.GPUs, rundir.GPU{Index: d.Index, Name: d.Name, UUID: d.UUID, MemoryBytes: d.MemoryBytes})
+		}
+	}
+	return p, nil
+}
+
+// carryOut runs what is left of the plan, exports as it goes, and prints the
+// answer.
+func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Experiment, p *matrix.Plan,
+	dir *rundir.Dir, b launcher.Backend, gpus telemetry.GPUs,
+) error {
+	shown := shortest(dir.Path)
+	screen := newScreen(sys, o.plain)
+	screen.Message(fmt.Sprintf("%s: %d configurations x %d load points, %d starts, %d trials, about %s",
+		p.Name, len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials, words(p.Estimate.Total)))
+	for _, w := range p.Warnings {
+		screen.Message("warning: " + w)
+	}
+	screen.Message("run directory: " + shown)
+	ctx, release := sys.interruptible(ctx, func() {
+		screen.Message("stopping: the running server is being shut down (once more ends at once)")
+	})
+	defer release()
+	result, err := runner.Run(ctx, runner.Options{
+		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv,
+		AfterTrial: func(context.Context) error { return exportRun(dir.Path, false) },
+	})
+	screen.Close()
+	return sys.conclude(shown, dir.Path, result, err)
+}
+
+func exportRun(path string, figures bool) error {
+	r, err := readResults(path)
+	if err != nil {
+		return err
+	}
+	return r.export(figures)
+}
+
+// conclude exports the final report, prints the answer and chooses the exit code.
+func (sys *System) conclude(shown, path string, result runner.Result, runErr error) error {
+	res, err := readResults(path)
+	if err == nil {
+		err = res.export(true)
+	}
+	if err != nil {
+		err = fmt.Errorf("export the results of %s: %w", shown, err)
+		return errors.Join(runErr, err)
+	}
+	if runErr != nil {
+		fmt.Fprintf(sys.Stderr, "%d of %d trials are finished. To continue:\n  %s\n",
+			result.OK+result.Invalid+result.Failed, result.Planned, resumeCommand(shown))
+		return withCode(exitCode(runErr), runErr)
+	}
+	if err := res.findings.WriteText(sys.Stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(sys.Stdout, "\nReport:   %s\nFigures:  %s\n",
+		filepath.Join(shown, "report", "index.html"), filepath.Join(shown, "report", "figures"))
+	return sys.verdict(res, result)
+}
+
+// verdict chooses the exit code of a finished run.
+func (sys *System) verdict(res *results, r runner.Result) error {
+	for _, rec := range res.findings.Recommendations {
+		if rec.Refused != "" {
+			return quiet(exitSLO)
+		}
+	}
+	if r.Failed+r.Invalid > 0 {
+		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
+		return quiet(exitSomeFailed)
+	}
+	return nil
+}
+
+// shortest is the path relative to the working directory where that is shorter.
+func shortest(path string) string {
+	wd, err := filepath.Abs(".")
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
+		return rel
+	}
+	return path
+}

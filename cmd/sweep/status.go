@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// runStatus is what `sweep status --json` prints.
+type runStatus struct {
+	Path      string    `json:"path"`
+	Name      string    `json:"name"`
+	State     string    `json:"state"` // running, finished, interrupted
+	Began     time.Time `json:"began"`
+	LastEvent time.Time `json:"last_event"`
+	Event     string    `json:"event"`
+	Planned   int       `json:"planned_trials"`
+	OK        int       `json:"ok"`
+	Invalid   int       `json:"invalid"`
+	Failed    int       `json:"failed"`
+	Resume    string    `json:"resume,omitempty"`
+	Warnings  []string  `json:"warnings,omitempty"`
+}
+
+func newStatus(sys *System) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status DIR",
+		Short: "Show how far a run is; works on a running one",
+		Example: `  sweep status runs/acme-support-bot/20261123-221004
+  sweep status --json runs/acme-support-bot/20261123-221004`,
+		Args: exactly("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := statusOf(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(sys, s)
+			}
+			return s.write(sys)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+func statusOf(path string) (*runStatus, error) {
+	run, err := rundir.Read(path)
+	if errors.Is(err, rundir.ErrNotRun) {
+		return nil, withCode(exitUsage, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &runStatus{Path: path, Name: run.Plan.Name, Began: run.Provenance.Began, Warnings: run.Warnings}
+	for _, st := range run.Plan.Starts {
+		s.Planned += len(st.Trials)
+	}
+	for _, t := range run.Trials {
+		switch t.Outcome {
+		case rundir.OutcomeOK:
+			s.OK++
+		case rundir.OutcomeInvalid:
+			s.Invalid++
+		default:
+			s.Failed++
+		}
+	}
+	if n := len(run.Events); n > 0 {
+		s.LastEvent, s.Event = run.Events[n-1].Time, run.Events[n-1].Event
+	}
+	switch {
+	case rundir.Busy(path):
+		s.State = "running"
+	case run.Finished():
+		s.State = "finished"
+	default:
+		s.State = "interrupted"
+		s.Resume = resumeCommand(path)
+	}
+	return s, nil
+}
+
+func (s *runStatus) write(sys *System) error {
+	fmt.Fprintf(sys.Stdout, "%s: %s, %d of %d trials finished", s.Name, s.State, s.OK+s.Invalid+s.Failed, s.Planned)
+	if s.Failed+s.Invalid > 0 {
+		fmt.Fprintf(sys.Stdout, " (%d failed, %d do not count)", s.Failed, s.Invalid)
+	}
+	fmt.Fprintf(sys.Stdout, "\nbegan %s, last event %s: %s\n", s.Began.Format(time.DateTime), s.LastEvent.Local().Format(time.DateTime), s.Event)
+	for _, w := range s.Warnings {
+		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
+	}
+	if s.Resume != "" {
+		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", s.Resume)
+	}
+	return nil
+}

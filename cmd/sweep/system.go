@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// System is the one door to the operating system: arguments, environment,
+// streams and signals. Commands get everything through it.
+type System struct {
+	Args      []string // without the program's name
+	LookupEnv func(string) (string, bool)
+	Stdout    io.Writer
+	Stderr    io.Writer
+	// Self is the path of this program, which is started again as the
+	// simulated server.
+	Self string
+	// OutTTY and ErrTTY tell whether the streams are terminals that understand
+	// escape sequences; Width returns the columns of stderr's terminal.
+	OutTTY, ErrTTY bool
+	Colour         bool // of diagnostics on stderr
+	Width          func() int
+	// Exit ends the program at once, for a second interrupt.
+	Exit func(int)
+}
+
+func system() *System {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	capable := os.Getenv("TERM") != "dumb"
+	errTTY := capable && term.IsTerminal(int(os.Stderr.Fd()))
+	_, noColour := os.LookupEnv("NO_COLOR")
+	return &System{
+		Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, Self: self,
+		OutTTY: capable && term.IsTerminal(int(os.Stdout.Fd())),
+		ErrTTY: errTTY,
+		Colour: errTTY && !noColour,
+		Width: func() int {
+			w, _, err := term.GetSize(int(os.Stderr.Fd()))
+			if err != nil || w < 20 {
+				return 80
+			}
+			return w
+		},
+		Exit: os.Exit,
+	}
+}
+
+// interruptible returns a context that the first SIGINT or SIGTERM cancels,
+// after calling note; the second ends the program at once with exit code 130.
+// SIGHUP is ignored: a run must outlive the SSH connection it was started from.
+func (sys *System) interruptible(ctx context.Context, note func()) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for n := 1; ; n++ {
+			select {
+			case <-done:
+				return
+			case <-signals:
+				if n > 1 {
+					sys.Exit(exitInterrupted)
+					return
+				}
+				note()
+				cancel()
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		signal.Reset(syscall.SIGHUP)
+		close(done)
+		cancel()
+	}
+}

@@ -1,0 +1,71 @@
+package runner
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/endpoint"
+	"github.com/vllm-sweep/sweep/launcher/podman"
+	"github.com/vllm-sweep/sweep/launcher/process"
+)
+
+// NewBackend makes the backend that an experiment asks for. self is the path
+// of this program, which also holds the simulated server.
+func NewBackend(s experiment.Server, self string) (launcher.Backend, error) {
+	switch {
+	case s.Podman != nil:
+		p := s.Podman
+		return podman.New(podman.Options{
+			Image: p.Image, Command: p.Command, GPUs: p.GPUs, Volumes: p.Volumes, Network: p.Network,
+			Port: p.Port, IPC: p.IPC, ShmSize: p.ShmSize, Pull: p.Pull, Socket: p.Socket, User: p.User,
+		}), nil
+	case s.Process != nil:
+		p := s.Process
+		return process.New(process.Options{Command: p.Command, ModelArg: p.ModelArg, Dir: p.Dir}), nil
+	case s.Endpoint != nil:
+		return endpoint.New(endpoint.Options{URL: s.Endpoint.URL}), nil
+	default:
+		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: "flag"}), nil
+	}
+}
+
+func simulatedCommand(s experiment.Simulated, self string) []string {
+	cmd := []string{
+		self, "vllm-sim", "serve",
+		"--sim-gpu", s.GPU,
+		"--sim-gpus", strconv.Itoa(s.GPUs),
+		"--sim-speedup", strconv.FormatFloat(s.Speedup, 'g', -1, 64),
+	}
+	return append(cmd, s.Args...)
+}
+
+// serverEnv resolves the environment of the server and lists the values that
+// came by reference, which are secrets.
+func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map[string]string, secrets []string, err error) {
+	var vars []experiment.EnvVar
+	switch {
+	case s.Podman != nil:
+		vars = s.Podman.Env
+	case s.Process != nil:
+		vars = s.Process.Env
+	}
+	env = map[string]string{}
+	for _, v := range vars {
+		if v.FromEnv == "" {
+			env[v.Name] = v.Value
+			continue
+		}
+		value, ok := lookup(v.FromEnv)
+		if !ok {
+			return nil, nil, fmt.Errorf("%w: the server's %s is to come from the environment variable %s, which is not set: export it and try again",
+				ErrEnvironment, v.Name, v.FromEnv)
+		}
+		env[v.Name] = value
+		if value != "" {
+			secrets = append(secrets, value)
+		}
+	}
+	return env, secrets, nil
+}

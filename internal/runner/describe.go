@@ -1,0 +1,36 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// headline metrics of the line printed after each trial.
+var headline = []string{"request_throughput", "output_throughput", "ttft_p50", "tpot_p50", "e2e_p50"}
+
+// describe is one line about a finished trial.
+func (r *run) describe(t rundir.Trial) string {
+	conf, _ := r.Plan.Configuration(t.Configuration)
+	point, _ := r.Plan.LoadPoint(t.LoadPoint)
+	head := fmt.Sprintf("%s block %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)
+	if t.Outcome == rundir.OutcomeFailed {
+		return head + " failed: " + strings.Join(t.Reasons, "; ")
+	}
+	var parts []string
+	for _, name := range headline {
+		if v, ok := t.Metrics[name]; ok {
+			label := strings.ReplaceAll(name, "_", " ")
+			if strings.HasSuffix(name, "throughput") {
+				label = "" // the unit says it
+			}
+			parts = append(parts, strings.TrimSpace(label+" "+metric.Format(name, v)))
+		}
+	}
+	if t.Outcome == rundir.OutcomeInvalid {
+		parts = append(parts, "INVALID: "+strings.Join(t.Reasons, "; "))
+	}
+	return head + " " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,179 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// load returns the load of that name.
+func (r *run) load(name string) (experiment.Load, error) {
+	for _, l := range r.Experiment.Loads {
+		if l.Name == name {
+			return l, nil
+		}
+	}
+	return experiment.Load{}, fmt.Errorf("the plan names load %q, which the experiment does not have", name)
+}
+
+// config translates one load point on one server into a run of the generator.
+func (r *run) config(l experiment.Load, p matrix.LoadPoint, seed uint64, s *launcher.Server) (loadgen.Config, error) {
+	arrivals, err := r.arrivals(l, p)
+	if err != nil {
+		return loadgen.Config{}, err
+	}
+	return loadgen.Config{
+		BaseURL:   s.BaseURL(),
+		Model:     s.Identity.Model,
+		API:       loadgen.API(l.API),
+		APIKey:    r.apiKey,
+		Arrivals:  arrivals,
+		Prompt:    r.lengths(l.Prompt),
+		Output:    r.lengths(l.Output),
+		Warmup:    r.Experiment.Trials.Warmup,
+		Duration:  l.Duration,
+		Requests:  l.Requests,
+		Timeout:   l.Timeout,
+		IgnoreEOS: l.IgnoreEOS,
+		Seed:      seed,
+		// One salt a run: prompts are shared by the cells of a block, but a
+		// server that outlives the run (endpoint) meets fresh ones next time.
+		Salt:     r.dir.RunID(),
+		Progress: r.progress,
+	}, nil
+}
+
+func (r *run) progress(p loadgen.Progress) {
+	r.updateStatus(func(s *Status) {
+		s.Load = LoadStatus{InWindow: p.InWindow, Completed: p.Completed, Failed: p.Failed, InFlight: p.InFlight}
+	})
+}
+
+func (r *run) arrivals(l experiment.Load, p matrix.LoadPoint) (loadgen.Arrivals, error) {
+	switch p.Kind {
+	case experiment.Constant, experiment.Poisson:
+		return loadgen.Arrivals{Kind: loadgen.ArrivalKind(p.Kind), Rate: p.Value, MaxConcurrency: p.MaxConcurrency}, nil
+	case experiment.Concurrency, experiment.Throughput:
+		return loadgen.Arrivals{Kind: loadgen.ArrivalKind(p.Kind), Concurrency: int(p.Value)}, nil
+	case experiment.Sweep:
+		return r.sweepArrivals(l, p)
+	default:
+		return loadgen.Arrivals{}, fmt.Errorf("load %s: arrivals %q are not known", l.Name, p.Kind)
+	}
+}
+
+// sweepArrivals places a point of a sweep load between the synchronous and the
+// saturated rate that the calibration found.
+func (r *run) sweepArrivals(l experiment.Load, p matrix.LoadPoint) (loadgen.Arrivals, error) {
+	limit := sweepCap(l)
+	switch p.Value {
+	case 0:
+		return loadgen.Arrivals{Kind: loadgen.Concurrency, Concurrency: 1}, nil
+	case 1:
+		// Saturation is held, not burst: a closed loop at the cap has a steady window.
+		return loadgen.Arrivals{Kind: loadgen.Concurrency, Concurrency: limit}, nil
+	}
+	rates, ok := r.rates[l.Name]
+	if !ok {
+		return loadgen.Arrivals{}, fmt.Errorf("load %s: its rates were not found yet", l.Name)
+	}
+	rate := loadgen.SweepRate(p.Value, rates.Synchronous, rates.Saturated)
+	return loadgen.Arrivals{Kind: loadgen.Poisson, Rate: rate, MaxConcurrency: l.Arrivals.MaxConcurrency}, nil
+}
+
+// sweepCap is the concurrency that counts as saturation of a sweep load.
+func sweepCap(l experiment.Load) int {
+	if l.Arrivals.MaxConcurrency > 0 {
+		return l.Arrivals.MaxConcurrency
+	}
+	return experiment.DefaultThroughputCap
+}
+
+func (r *run) sweepLoads() []experiment.Load {
+	var out []experiment.Load
+	for _, l := range r.Experiment.Loads {
+		if l.Arrivals.Kind == experiment.Sweep {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// calibrate finds the rates of all sweep loads on a running baseline. They are
+// found once, so that every configuration is measured at the same rates.
+func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Start) error {
+	r.stage(StageMeasuring)
+	for _, l := range r.sweepLoads() {
+		if _, ok := r.rates[l.Name]; ok {
+			continue
+		}
+		cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Sweep, Value: 1}, r.Experiment.Trials.Seed, s)
+		if err != nil {
+			return err
+		}
+		sync, saturated, err := loadgen.Calibrate(ctx, cfg)
+		if err != nil {
+			return fmt.Errorf("find the rates of load %s on %s: %w", l.Name, rec.ID, err)
+		}
+		r.rates[l.Name] = rundir.Rates{Synchronous: sync, Saturated: saturated}
+		r.message("load %s: %s synchronous, %s saturated on the baseline", l.Name,
+			metric.FormatUnit(metric.Requests, sync), metric.FormatUnit(metric.Requests, saturated))
+	}
+	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventLoadsResolved, Start: rec.ID, Rates: r.rates})
+}
+
+// lengths translates a distribution; empirical samples were read at the start.
+func (r *run) lengths(l experiment.Lengths) loadgen.Lengths {
+	return loadgen.Lengths{
+		Kind: loadgen.LengthKind(l.Kind), Mean: l.Mean, Stdev: l.Stdev, Min: l.Min, Max: l.Max,
+		Values: r.samples[sampleKey(l)], Source: l.File,
+	}
+}
+
+func sampleKey(l experiment.Lengths) string { return l.File + "\x00" + l.Column }
+
+// loadSamples reads every empirical distribution once.
+func (r *run) loadSamples() error {
+	for _, l := range r.Experiment.Loads {
+		for _, d := range []experiment.Lengths{l.Prompt, l.Output} {
+			if d.Kind != experiment.Empirical || r.samples[sampleKey(d)] != nil {
+				continue
+			}
+			file, err := experiment.ReadLengths(d.File, d.Column)
+			if err != nil {
+				return fmt.Errorf("lengths of load %s: %w", l.Name, err)
+			}
+			values := make([]int, len(file.Rows))
+			for i, row := range file.Rows {
+				values[i] = row[0]
+			}
+			r.samples[sampleKey(d)] = values
+		}
+	}
+	return nil
+}
+
+// goodput takes the per-request limits for goodput from the experiment's slo:
+// its limits on ttft, tpot and e2e, whichever percentile they are stated for.
+func (r *run) goodput() map[string]float64 {
+	out := map[string]float64{}
+	for _, c := range r.Experiment.SLO {
+		m, err := metric.Parse(c.Metric)
+		if err != nil || c.Op != experiment.AtMost {
+			continue
+		}
+		switch m.Base {
+		case "ttft", "tpot", "e2e":
+			if old, ok := out[m.Base]; !ok || c.Value < old {
+				out[m.Base] = c.Value
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,48 @@
+package runner
+
+import "time"
+
+// Observer watches a run. Its methods are called from the goroutine that runs
+// (Status also from the load generator's progress goroutine, never at the same
+// time) and must not block.
+type Observer interface {
+	// Message is one thing that happened, in one line.
+	Message(text string)
+	// Status is the present state; it comes often.
+	Status(s Status)
+}
+
+// Stages of the work.
+const (
+	StageStarting  = "starting"
+	StageMeasuring = "measuring"
+	StageStopping  = "stopping"
+	StageCooldown  = "cooling down"
+	StageExporting = "exporting"
+)
+
+// Status is the present state of a run.
+type Status struct {
+	Done, Total   int    // trials
+	Configuration string // label
+	Point         string // label of the load point, while measuring
+	Block, Blocks int
+	Stage         string
+	StageBegan    time.Time
+	Phase         string        // of the start-up, while starting
+	Load          LoadStatus    // while measuring
+	Left          time.Duration // estimated time to the end of the run
+}
+
+// LoadStatus is a glimpse of the load in progress.
+type LoadStatus struct {
+	InWindow  bool
+	Completed int
+	Failed    int
+	InFlight  int
+}
+
+type silent struct{}
+
+func (silent) Message(string) {}
+func (silent) Status(Status)  {}

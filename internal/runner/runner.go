@@ -1,0 +1,283 @@
+// Package runner carries a plan out: for each planned start it launches the
+// server, proves it ready and its own, runs the trials on it, stops it, proves
+// it released, and cools down. Every step is appended to the run directory's
+// journal first or recorded atomically after, so that a run can be killed at
+// any moment and continued.
+//
+// Failure is data: a configuration that cannot start or dies is recorded with
+// its diagnosis and the run goes on. Only what no later step could survive (a
+// disk that is full, a container service that stays away) ends it early, and
+// then it can be resumed.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// ErrInterrupted is wrapped when the context ended the run; it can be resumed.
+var ErrInterrupted = errors.New("interrupted")
+
+// ErrEnvironment is wrapped when the run cannot go on because of its
+// surroundings (container service away); it can be resumed once they are mended.
+var ErrEnvironment = errors.New("the environment is not fit")
+
+// Options are what a run needs.
+type Options struct {
+	Experiment *experiment.Experiment
+	Plan       *matrix.Plan
+	Dir        *rundir.Dir
+	Backend    launcher.Backend
+	GPUs       telemetry.GPUs // nil when none can be read
+	Observer   Observer       // nil: nobody watches
+	LookupEnv  func(string) (string, bool)
+	// AfterTrial is called after each finished trial and each finished start,
+	// between loads, so that results can be exported; may be nil. Its error is
+	// shown and does not end the run.
+	AfterTrial func(context.Context) error
+}
+
+// Result counts what a run did, trials of earlier sessions included.
+type Result struct {
+	OK, Invalid, Failed int
+	Planned             int
+}
+
+// Run carries the plan out, or what is left of it.
+func Run(ctx context.Context, o Options) (Result, error) {
+	r, err := newRun(o)
+	if err != nil {
+		return Result{}, err
+	}
+	err = r.all(ctx)
+	switch {
+	case err == nil:
+		err = r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunFinished})
+	case ctx.Err() != nil:
+		err = errors.Join(
+			fmt.Errorf("%w: %w", ErrInterrupted, err),
+			r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunInterrupted}))
+	}
+	return r.result(), err
+}
+
+// run is a run in progress; one goroutine uses it.
+type run struct {
+	Options
+	dir        *rundir.Dir
+	env        map[string]string // of the server, resolved
+	secrets    []string
+	apiKey     string
+	done       map[string]rundir.Trial // by trial ID
+	attempts   map[string]int          // by planned start ID: launches so far
+	hopeless   map[string]verdict      // by configuration ID: fails for certain
+	rates      map[string]rundir.Rates // of sweep loads, by load name
+	order      int                     // of the last trial
+	provenance rundir.Provenance
+	samples    map[string][]int // empirical lengths by file and column
+	clock      *clock
+	status     Status
+}
+
+// verdict remembers why a configuration is not started again.
+type verdict struct {
+	start     string
+	diagnosis launcher.Diagnosis
+}
+
+func newRun(o Options) (*run, error) {
+	r := &run{
+		Options: o, dir: o.Dir,
+		done: map[string]rundir.Trial{}, attempts: map[string]int{}, hopeless: map[string]verdict{},
+		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
+	}
+	if r.Observer == nil {
+		r.Observer = silent{}
+	}
+	var err error
+	if r.env, r.secrets, err = serverEnv(o.Experiment.Server, o.LookupEnv); err != nil {
+		return nil, err
+	}
+	if name := o.Experiment.Server.APIKeyEnv; name != "" {
+		key, ok := o.LookupEnv(name)
+		if !ok {
+			return nil, fmt.Errorf("%w: server.api_key is to come from %s, which is not set", ErrEnvironment, name)
+		}
+		r.apiKey = key
+		r.secrets = append(r.secrets, key)
+	}
+	if err := r.loadSamples(); err != nil {
+		return nil, err
+	}
+	if err := r.recover(); err != nil {
+		return nil, err
+	}
+	r.clock = newClock(o.Plan, o.Experiment, r.done)
+	return r, nil
+}
+
+// recover takes up what an earlier session of this run left.
+func (r *run) recover() error {
+	past, err := rundir.Read(r.dir.Path)
+	if err != nil {
+		return err
+	}
+	r.provenance = past.Provenance
+	if r.provenance.Backend == nil {
+		r.provenance.Backend = map[string]string{}
+	}
+	for _, t := range past.Trials {
+		r.done[t.ID] = t
+		r.order = max(r.order, t.Order)
+	}
+	for _, s := range past.Starts {
+		r.attempts[plannedStart(s.ID)]++
+		if s.Outcome == rundir.StartFailed && s.Diagnosis != nil && certain(s.Diagnosis.Class) {
+			r.hopeless[s.Configuration] = verdict{s.ID, *s.Diagnosis}
+		}
+	}
+	for _, e := range past.Events {
+		for load, rates := range e.Rates {
+			r.rates[load] = rates
+		}
+	}
+	for _, w := range past.Warnings {
+		r.message("warning: %s", w)
+	}
+	return nil
+}
+
+// all visits every planned start that has work left.
+func (r *run) all(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	last := r.lastPending()
+	for i, s := range r.Plan.Starts {
+		if len(r.pending(s)) == 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.start(ctx, s, i == last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) begin(ctx context.Context) error {
+	event := rundir.Event{Event: rundir.EventRunStarted}
+	if len(r.dir.Events) > 0 {
+		event.Event = rundir.EventRunResumed
+		removed, err := r.Backend.Clean(ctx, r.dir.RunID())
+		if err != nil {
+			return fmt.Errorf("%w: remove what the earlier session left: %w", ErrEnvironment, err)
+		}
+		if len(removed) > 0 {
+			r.message("removed what the earlier session left: %v", removed)
+			if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventOrphans, Facts: numbered(removed)}); err != nil {
+				return err
+			}
+		}
+	}
+	r.updateStatus(func(s *Status) { s.Done, s.Total = r.counts() })
+	return r.dir.Journal.Append(event)
+}
+
+// pending lists the trials of a start that are not finished. A calibration is
+// pending until the rates of all sweep loads are known.
+func (r *run) pending(s matrix.Start) []matrix.Trial {
+	if s.Purpose == matrix.PurposeCalibrate {
+		for _, l := range r.sweepLoads() {
+			if _, ok := r.rates[l.Name]; !ok {
+				return []matrix.Trial{{}}
+			}
+		}
+		return nil
+	}
+	var out []matrix.Trial
+	for _, t := range s.Trials {
+		if _, ok := r.done[t.ID]; !ok {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// lastPending is the index of the last start with work, after which no
+// cool-down is needed; -1 when there is none.
+func (r *run) lastPending() int {
+	last := -1
+	for i, s := range r.Plan.Starts {
+		if len(r.pending(s)) > 0 {
+			last = i
+		}
+	}
+	return last
+}
+
+func (r *run) counts() (done, total int) {
+	for _, s := range r.Plan.Starts {
+		total += len(s.Trials)
+		for _, t := range s.Trials {
+			if _, ok := r.done[t.ID]; ok {
+				done++
+			}
+		}
+	}
+	return done, total
+}
+
+func (r *run) result() Result {
+	_, total := r.counts()
+	res := Result{Planned: total}
+	for _, t := range r.done {
+		switch t.Outcome {
+		case rundir.OutcomeOK:
+			res.OK++
+		case rundir.OutcomeInvalid:
+			res.Invalid++
+		default:
+			res.Failed++
+		}
+	}
+	return res
+}
+
+func (r *run) message(format string, args ...any) {
+	r.Observer.Message(fmt.Sprintf(format, args...))
+}
+
+func (r *run) updateStatus(change func(*Status)) {
+	change(&r.status)
+	r.status.Left = r.clock.left(r.done, r.status.StageBegan)
+	r.Observer.Status(r.status)
+}
+
+// stage enters a stage of the work.
+func (r *run) stage(name string) {
+	r.updateStatus(func(s *Status) {
+		s.Stage, s.StageBegan, s.Load = name, time.Now(), LoadStatus{}
+	})
+}
+
+// afterTrial exports results; a failure to do so is shown and the run goes on,
+// because the records are safe.
+func (r *run) afterTrial(ctx context.Context) {
+	if r.AfterTrial == nil || ctx.Err() != nil {
+		return
+	}
+	if err := r.AfterTrial(ctx); err != nil {
+		r.message("warning: results could not be exported: %v", err)
+	}
+}

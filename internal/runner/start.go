@@ -1,0 +1,313 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// relaunches is how often a planned start is launched again after its server
+// died under load, for the trials that were still to come.
+const relaunches = 1
+
+// backendWaits are the pauses before a start is tried again after the
+// container service (not the server) failed it.
+var backendWaits = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second}
+
+// start carries one planned start out: launch, trials, stop, cool-down. last
+// tells that nothing follows, so no cool-down is needed.
+func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
+	conf, ok := r.Plan.Configuration(p.Configuration)
+	if !ok {
+		return fmt.Errorf("plan.json names configuration %s, which it does not hold", p.Configuration)
+	}
+	if v, ok := r.hopeless[conf.ID]; ok && p.Purpose == matrix.PurposeMeasure {
+		return r.skip(ctx, p, v)
+	}
+	for launch := 0; ; launch++ {
+		died, err := r.launch(ctx, p, conf, last)
+		if err != nil {
+			return err
+		}
+		if !died || len(r.pending(p)) == 0 {
+			return nil
+		}
+		if launch == relaunches {
+			return r.failPending(ctx, p, "", launcher.Diagnosis{Class: launcher.ClassEngineDead,
+				Cause: fmt.Sprintf("the server died under load %d times on this start", launch+1)})
+		}
+	}
+}
+
+// skip records the trials of a configuration that fails for certain without
+// launching it again.
+func (r *run) skip(ctx context.Context, p matrix.Start, v verdict) error {
+	d := v.diagnosis
+	d.Cause = fmt.Sprintf("not started again: %s (%s)", d.Cause, v.start)
+	return r.failPending(ctx, p, v.start, d)
+}
+
+// launch makes one server start of p. died reports that the server ended by
+// itself while it was measured.
+func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configuration, last bool) (died bool, err error) {
+	rec := r.newRecord(p, conf)
+	r.updateStatus(func(s *Status) {
+		s.Configuration, s.Point, s.Phase = conf.Label, "", ""
+		s.Block, s.Blocks = p.Block, r.Plan.Blocks
+	})
+	r.stage(StageStarting)
+	srv, failure, err := r.up(ctx, rec, conf)
+	if err != nil {
+		return false, err
+	}
+	if failure != nil {
+		return false, r.failed(ctx, p, rec, failure, last)
+	}
+	workErr := r.work(ctx, p, srv, rec)
+	died = errors.Is(workErr, errServerDied)
+	if died {
+		workErr = nil
+	}
+	return died, errors.Join(workErr, r.down(ctx, srv, rec, last))
+}
+
+func (r *run) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
+	r.attempts[p.ID]++
+	id := p.ID
+	if n := r.attempts[p.ID]; n > 1 {
+		id += "." + strconv.Itoa(n)
+	}
+	return &rundir.Start{
+		ID: id, Block: p.Block, Configuration: conf.ID, Label: conf.Label, Purpose: p.Purpose,
+		Backend: r.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
+	}
+}
+
+// plannedStart is the planned ID of a start, without the number of the attempt.
+func plannedStart(id string) string {
+	planned, _, _ := strings.Cut(id, ".")
+	return planned
+}
+
+// up launches the server. A failure of the configuration comes back as a
+// Failure; an error ends the run.
+func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configuration) (*launcher.Server, *launcher.Failure, error) {
+	if err := r.dir.WriteStart(*rec); err != nil {
+		return nil, nil, err
+	}
+	if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartBegan, Start: rec.ID, Detail: conf.Label}); err != nil {
+		return nil, nil, err
+	}
+	dir, err := r.dir.StartDir(rec.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	srv := r.Experiment.Server
+	spec := launcher.Spec{
+		RunID: r.dir.RunID(), StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
+		Args: conf.Flags.Args(), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey,
+		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
+	}
+	for try := 0; ; try++ {
+		s, err := launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
+			r.updateStatus(func(st *Status) { st.Phase = p.Name })
+		})
+		var failure *launcher.Failure
+		switch {
+		case err == nil:
+			return s, nil, r.ready(s, rec)
+		case ctx.Err() != nil:
+			return nil, nil, err
+		case !errors.As(err, &failure):
+			return nil, nil, err
+		case failure.Diagnosis.Class != launcher.ClassBackend:
+			return nil, failure, nil
+		case try == len(backendWaits):
+			return nil, nil, fmt.Errorf("%w: %w", ErrEnvironment, failure)
+		}
+		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause, backendWaits[try])
+		if err := sleep(ctx, backendWaits[try]); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// ready records a server that is up.
+func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
+	rec.Outcome = rundir.StartReady
+	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
+	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
+	r.message("%s %s: ready after %s", rec.ID, rec.Label, round(s.ReadyAfter))
+	err := errors.Join(
+		r.sameImage(rec),
+		r.dir.WriteStart(*rec),
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartReady, Start: rec.ID, Facts: rec.Facts}))
+	if err != nil {
+		_, stopErr := s.Stop(context.Background())
+		return errors.Join(err, stopErr)
+	}
+	return nil
+}
+
+// sameImage refuses to mix results of two images: a tag can move between two
+// sessions of one run, a digest cannot.
+func (r *run) sameImage(rec *rundir.Start) error {
+	digest := rec.Facts[factImageDigest]
+	if digest == "" {
+		return nil
+	}
+	switch known := r.provenance.Backend[factImageDigest]; known {
+	case digest:
+		return nil
+	case "":
+		r.provenance.Backend[factImageDigest] = digest
+		return r.dir.WriteProvenance(r.provenance)
+	default:
+		return fmt.Errorf("%w: the image is now %s; this run measured %s, and results of two images are not mixed: "+
+			"pull the former digest or begin a new run", ErrEnvironment, digest, known)
+	}
+}
+
+// factImageDigest is the key of the image's digest in launch facts and provenance.
+const factImageDigest = "image_digest"
+
+// failed records a start that did not become ready, with its trials.
+func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure, last bool) error {
+	d := f.Diagnosis
+	rec.Outcome, rec.Diagnosis = rundir.StartFailed, &d
+	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, f.Phases
+	rec.Logged = &f.Logged
+	if f.Release != nil {
+		setRelease(rec, *f.Release)
+	} else {
+		rec.Released = true // nothing was launched
+	}
+	r.message("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause)
+	if certain(d.Class) {
+		r.hopeless[rec.Configuration] = verdict{rec.ID, d}
+	}
+	err := errors.Join(
+		r.dir.WriteStart(*rec),
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartFailed, Start: rec.ID, Detail: string(d.Class) + ": " + d.Cause}))
+	if err != nil {
+		return err
+	}
+	if p.Purpose == matrix.PurposeCalibrate {
+		return fmt.Errorf("the baseline did not start, so the rates of sweep loads cannot be found: %w", f)
+	}
+	if err := r.failPending(ctx, p, rec.ID, d); err != nil || last {
+		return err
+	}
+	return r.cooldown(ctx, rec)
+}
+
+// certain reports whether a failure of that class repeats whenever the same
+// configuration is started on the same host.
+func certain(c launcher.Class) bool {
+	switch c {
+	case launcher.ClassArguments, launcher.ClassKVCache, launcher.ClassConfig, launcher.ClassGPUs, launcher.ClassModel:
+		return true
+	default:
+		return false
+	}
+}
+
+// work runs the pending trials of a start, or its calibration.
+func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec *rundir.Start) error {
+	if p.Purpose == matrix.PurposeCalibrate {
+		return r.calibrate(ctx, s, rec)
+	}
+	for _, t := range r.pending(p) {
+		if err := r.trial(ctx, t, s, rec); err != nil {
+			return err
+		}
+		r.stage(StageExporting)
+		r.afterTrial(ctx)
+	}
+	return nil
+}
+
+// down stops the server, proves the release, and cools down. It works also
+// after ctx ended, without the cool-down.
+func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, last bool) error {
+	r.stage(StageStopping)
+	if d := s.Died(); d != nil {
+		rec.Diagnosis = d
+	}
+	release, stopErr := s.Stop(ctx)
+	stopped := time.Now()
+	rec.Stopped = &stopped
+	setRelease(rec, release)
+	r.clock.start(rec.Ready + release.StopTook + release.PortTook)
+	if stopErr != nil {
+		rec.Warnings = append(rec.Warnings, "release not proved: "+release.Problem)
+		r.message("warning: %s: %v", rec.ID, stopErr)
+	}
+	err := errors.Join(
+		r.dir.WriteStart(*rec),
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartStopped, Start: rec.ID, Detail: release.Problem}))
+	if err != nil || last || ctx.Err() != nil {
+		return err
+	}
+	return r.cooldown(ctx, rec)
+}
+
+// cooldown waits before the next start and records how the wait ended.
+func (r *run) cooldown(ctx context.Context, rec *rundir.Start) error {
+	r.stage(StageCooldown)
+	c := r.Experiment.Cooldown
+	res, err := telemetry.Cooldown(ctx, telemetry.CooldownRule{
+		AtLeast: c.AtLeast, AtMost: c.AtMost, Temperature: c.GPUTemperature, Memory: uint64(c.GPUMemory),
+	}, r.GPUs)
+	if err != nil {
+		return err
+	}
+	rec.Cooldown = res.Waited
+	if !res.Reached {
+		rec.Warnings = append(rec.Warnings, "cool-down not reached: "+res.Detail)
+	}
+	return errors.Join(
+		r.dir.WriteStart(*rec),
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventCooldown, Start: rec.ID, Detail: res.Detail}))
+}
+
+func setRelease(rec *rundir.Start, rel launcher.Release) {
+	rec.StopTook = rel.StopTook + rel.PortTook
+	rec.Released = rel.Gone && rel.PortFree || rel.LeftOn
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// round shortens a duration for people.
+func round(d time.Duration) time.Duration {
+	if d < 10*time.Second {
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+func numbered(items []string) map[string]string {
+	out := map[string]string{}
+	for i, s := range items {
+		out[strconv.Itoa(i+1)] = s
+	}
+	return out
+}

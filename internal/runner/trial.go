@@ -1,0 +1,265 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// errServerDied ends a load when its server ends.
+var errServerDied = errors.New("the server died under load")
+
+// failedShare is the share of failed requests above which a trial does not
+// count: its latencies would describe only the requests that survived.
+const failedShare = 0.05
+
+// trial runs one load on a running server and records it. It returns
+// errServerDied, after recording, when the server ended meanwhile.
+func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, start *rundir.Start) error {
+	rec, cfg, err := r.prepare(t, s, start)
+	if err != nil {
+		return err
+	}
+	if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialBegan, Start: start.ID, Trial: t.ID}); err != nil {
+		return err
+	}
+	before, scrapeErr := telemetry.ScrapeEngine(ctx, s.BaseURL())
+	result, loadErr, died := r.runLoad(ctx, cfg, s)
+	rec.Ended = time.Now()
+	if ctx.Err() != nil {
+		return ctx.Err() // not recorded: resume repeats it
+	}
+	if scrapeErr == nil && !died {
+		after, err := telemetry.ScrapeEngine(ctx, s.BaseURL())
+		if err == nil {
+			rec.Engine = engineFacts(before, after)
+		}
+	}
+	if result != nil {
+		if err := r.fill(rec, result, s); err != nil {
+			return err
+		}
+	}
+	judge(rec, result, loadErr, died, s)
+	if err := r.finish(*rec); err != nil {
+		return err
+	}
+	if died {
+		return errServerDied
+	}
+	return nil
+}
+
+// prepare makes the record and the generator's configuration of a trial.
+func (r *run) prepare(t matrix.Trial, s *launcher.Server, start *rundir.Start) (*rundir.Trial, loadgen.Config, error) {
+	cell, ok1 := r.Plan.Cell(t.Cell)
+	point, ok2 := r.Plan.LoadPoint(cell.LoadPoint)
+	if !ok1 || !ok2 {
+		return nil, loadgen.Config{}, fmt.Errorf("plan.json names cell %s, which it does not hold whole", t.Cell)
+	}
+	l, err := r.load(point.Load)
+	if err != nil {
+		return nil, loadgen.Config{}, err
+	}
+	cfg, err := r.config(l, point, t.Seed, s)
+	if err != nil {
+		return nil, loadgen.Config{}, err
+	}
+	r.updateStatus(func(st *Status) { st.Point = point.Label })
+	r.stage(StageMeasuring)
+	rec := r.newTrial(t, cell, start.ID)
+	rec.Rate = cfg.Arrivals.Rate
+	return rec, cfg, nil
+}
+
+func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.Trial {
+	r.order++
+	return &rundir.Trial{
+		ID: t.ID, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint,
+		Start: start, Block: t.Block, Order: r.order, Seed: t.Seed, Began: time.Now(),
+	}
+}
+
+// runLoad runs the generator and ends it when the server ends.
+func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, error, bool) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-s.Exited():
+			cancel(errServerDied)
+		case <-ctx.Done():
+		}
+	}()
+	result, err := loadgen.Run(ctx, cfg)
+	died := errors.Is(context.Cause(ctx), errServerDied)
+	cancel(nil)
+	<-watched
+	if !died {
+		// The load can fail a moment before the exit is noticed.
+		select {
+		case <-s.Exited():
+			died = true
+		default:
+		}
+	}
+	return result, err, died
+}
+
+// fill copies what the generator measured into the record and writes the raw
+// records beside it.
+func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) error {
+	conf, _ := r.Plan.Configuration(rec.Configuration)
+	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs})
+	rec.Metrics, rec.Absent = sum.Metrics, sum.Absent
+	rec.Window = (res.WindowEnd - res.WindowStart).Seconds()
+	rec.InputTokens, rec.OutputTokens = res.WindowInput, res.WindowTokens
+	rec.LoadLabel = res.Label
+	rec.Warnings = append(rec.Warnings, res.Warnings...)
+	rec.Client = clientFacts(res.Client)
+	rec.Requests = map[string]int{}
+	for _, q := range res.Requests {
+		if q.Phase == loadgen.PhaseWindow {
+			rec.Requests[string(q.Class)]++
+		}
+	}
+	dir, err := r.dir.TrialDir(rec.ID)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		atomicfile.Write(filepath.Join(dir, "requests.parquet"), func(w io.Writer) error { return loadgen.WriteParquet(w, res) }),
+		atomicfile.Write(filepath.Join(dir, "latency.hlog"), func(w io.Writer) error { return loadgen.WriteHistograms(w, res) }))
+}
+
+// judge sets the outcome and its reasons.
+func judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, died bool, s *launcher.Server) {
+	ok, all := 0, 0
+	for class, n := range rec.Requests {
+		all += n
+		if class == string(loadgen.ClassOK) {
+			ok += n
+		}
+	}
+	switch {
+	case died:
+		rec.Outcome = rundir.OutcomeFailed
+		reason := errServerDied.Error()
+		if d := s.Died(); d != nil {
+			reason += ": " + string(d.Class) + ": " + d.Cause
+		}
+		rec.Reasons = append(rec.Reasons, reason)
+	case loadErr != nil:
+		rec.Outcome = rundir.OutcomeFailed
+		rec.Reasons = append(rec.Reasons, loadErr.Error())
+	case ok == 0:
+		rec.Outcome = rundir.OutcomeFailed
+		rec.Reasons = append(rec.Reasons, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
+	case float64(all-ok) > failedShare*float64(all):
+		rec.Outcome = rundir.OutcomeInvalid
+		rec.Reasons = append(rec.Reasons, fmt.Sprintf("%d of %d requests failed (%s)%s", all-ok, all, classes(rec.Requests), firstError(res)))
+	case len(res.Invalid) > 0:
+		rec.Outcome = rundir.OutcomeInvalid
+		rec.Reasons = append(rec.Reasons, res.Invalid...)
+	default:
+		rec.Outcome = rundir.OutcomeOK
+	}
+}
+
+// classes words the failed requests: "timeout 20, http 3".
+func classes(requests map[string]int) string {
+	var parts []string
+	for class, n := range requests {
+		if class != string(loadgen.ClassOK) && n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", class, n))
+		}
+	}
+	slices.Sort(parts)
+	if len(parts) == 0 {
+		return "none was sent"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// firstError is the first error text of the window, for the reader.
+func firstError(res *loadgen.Result) string {
+	for _, q := range res.Requests {
+		if q.Phase == loadgen.PhaseWindow && q.Error != "" {
+			return "; first: " + q.Error
+		}
+	}
+	return ""
+}
+
+// finish records a trial; from then on resume does not repeat it.
+func (r *run) finish(t rundir.Trial) error {
+	if err := r.dir.WriteTrial(t); err != nil {
+		return err
+	}
+	r.done[t.ID] = t
+	if t.Outcome != rundir.OutcomeFailed {
+		r.clock.trial(t.LoadPoint, t.Ended.Sub(t.Began))
+	}
+	r.updateStatus(func(s *Status) { s.Done, s.Total = r.counts() })
+	r.message("%s", r.describe(t))
+	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome})
+}
+
+// failPending records all pending trials of a start as failed for one cause.
+func (r *run) failPending(ctx context.Context, p matrix.Start, start string, d launcher.Diagnosis) error {
+	for _, t := range r.pending(p) {
+		cell, ok := r.Plan.Cell(t.Cell)
+		if !ok {
+			return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
+		}
+		rec := r.newTrial(t, cell, start)
+		rec.Ended = rec.Began
+		rec.Outcome = rundir.OutcomeFailed
+		rec.Reasons = []string{string(d.Class) + ": " + d.Cause}
+		if err := r.finish(*rec); err != nil {
+			return err
+		}
+	}
+	r.afterTrial(ctx)
+	return nil
+}
+
+func clientFacts(c loadgen.Client) *rundir.ClientFacts {
+	return &rundir.ClientFacts{
+		DispatchLagP50: c.DispatchLagP50.Seconds(), DispatchLagP99: c.DispatchLagP99.Seconds(),
+		OfferedRate: c.OfferedRate, AskedRate: c.AskedRate, CPUShare: c.CPUShare,
+		GCPauseMax: c.GCPauseMax.Seconds(), SchedLagP99: c.SchedLagP99.Seconds(),
+		MeanInFlight: c.MeanInFlight, PeakInFlight: c.PeakInFlight,
+	}
+}
+
+// engineFacts is the change of the engine's counters over a trial, warm-up and
+// drain included.
+func engineFacts(before, after telemetry.Engine) *rundir.EngineFacts {
+	diff := func(a, b *float64) *float64 {
+		if a == nil || b == nil {
+			return nil
+		}
+		d := *b - *a
+		return &d
+	}
+	return &rundir.EngineFacts{
+		Preemptions:        diff(before.Preemptions, after.Preemptions),
+		PrefixCacheQueries: diff(before.PrefixCacheQueries, after.PrefixCacheQueries),
+		PrefixCacheHits:    diff(before.PrefixCacheHits, after.PrefixCacheHits),
+		GenerationTokens:   diff(before.GenerationTokens, after.GenerationTokens),
+	}
+}
