@@ -16,7 +16,7 @@ demo: build ## run examples/quickstart.yaml on the simulated server
 	bin/sweep run examples/quickstart.yaml
 
 test: ## all checks and tests; installs podman and Chromium where it may
-	scripts/test.sh
+	.ci/test.sh
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; fi

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs all checks and tests. Installs what they need where it may (Debian or
+# Ubuntu, as root); elsewhere the container and browser tests skip with one
+# loud line, unless SWEEP_REQUIRE_PODMAN=1 or SWEEP_REQUIRE_CHROMIUM=1 forbid it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+.ci/install-test-deps.sh
+
+make --no-print-directory lint
+go build ./...
+CGO_ENABLED=0 go build -o /dev/null ./cmd/sweep
+# Two packages at a time: several start servers and measure time.
+go test -timeout 15m -p 2 ./...
