@@ -8,7 +8,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/runner"
 )
 
-// Exit codes. They are API: docs/exit-codes.md and every help text show them.
+// Exit codes. They are API: docs/exit-codes.md and the help of `sweep run` show them.
 const (
 	exitDone        = 0
 	exitFailed      = 1
