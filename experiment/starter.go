@@ -1,0 +1,43 @@
+package experiment
+
+import (
+	"bytes"
+	_ "embed"
+	"slices"
+	"strings"
+)
+
+//go:embed starter.yaml
+var starter []byte
+
+// Starter is a commented experiment file of that name to begin with. It is
+// valid as it stands and runs without a GPU. Characters that a name cannot
+// have become hyphens.
+func Starter(name string) []byte {
+	return bytes.Replace(starter, []byte("name: NAME"), []byte("name: "+usableName(name)), 1)
+}
+
+// usableName makes text fit namePattern and YAML's plain style, where names
+// such as 2026 or true would not be text.
+func usableName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		default:
+			return '-'
+		}
+	}, name)
+	name = strings.Trim(name, ".-_")
+	if len(name) > 100 {
+		name = strings.TrimRight(name[:100], ".-_")
+	}
+	if name == "" {
+		return "experiment"
+	}
+	first := name[0] | 0x20 // in lower case
+	if first < 'a' || first > 'z' || slices.Contains([]string{"true", "false", "null"}, strings.ToLower(name)) {
+		return `"` + name + `"`
+	}
+	return name
+}
