@@ -30,7 +30,11 @@ const (
 	Constant    ArrivalKind = "constant"    // open loop, fixed gap of 1/Rate
 	Poisson     ArrivalKind = "poisson"     // open loop, exponential gaps with mean 1/Rate, never rescaled
 	Concurrency ArrivalKind = "concurrency" // closed loop: Concurrency requests in flight, slots handed over
-	Throughput  ArrivalKind = "throughput"  // all requests due at once, at most Concurrency in flight
+	// Throughput holds every request ready at once and keeps at most
+	// Concurrency in flight (0: no limit; then Requests must be set). The
+	// backlog waits in the client by design, so its wait counts as no latency:
+	// as in closed loop, the intended send is the actual send.
+	Throughput ArrivalKind = "throughput"
 )
 
 // Arrivals is one arrival process.
@@ -68,6 +72,9 @@ type Config struct {
 	// Salt makes prompts of one trial differ from those of every other, so that
 	// a server's prefix cache cannot answer them.
 	Salt string
+	// TokenLow and TokenHigh bound the token IDs of completions prompts
+	// (TokenLow <= ID < TokenHigh); 0: DefaultTokenLow, DefaultTokenHigh.
+	TokenLow, TokenHigh int
 
 	// Progress is called about twice a second from a goroutine of its own; it
 	// must not block. May be nil.
@@ -110,7 +117,9 @@ type Phase uint8
 const (
 	PhaseWarmup Phase = iota
 	PhaseWindow
-	PhaseTail // closed loop only: issued after the window to keep the load up; not used at present by open loop
+	// PhaseTail: closed loop only, issued after the window to keep the load up
+	// until the requests of the window have ended; then cancelled.
+	PhaseTail
 )
 
 // Request is the record of one request. Times are offsets from the run's
@@ -120,12 +129,15 @@ type Request struct {
 	Phase     Phase
 	Class     Class
 	Scheduled time.Duration // intended send (closed loop: equal to Sent)
-	Sent      time.Duration // request written
+	Ready     time.Duration // the generator took it up; Sent is later only when it waited for a free slot (a cap)
+	Sent      time.Duration // handed to the HTTP transport
 	First     time.Duration // first chunk with a token
 	Last      time.Duration // last chunk with a token
 	End       time.Duration // last byte, or failure
 	// Gaps are the gaps between consecutive token chunks after the first, in
-	// microseconds; len(Gaps) = Chunks-1.
+	// microseconds; len(Gaps) = Chunks-1. They are differences of time stamps
+	// cut to microseconds, so that their sums are exact. Chunks that came with
+	// one read share its time stamp: their gap is 0.
 	Gaps         []uint32
 	Chunks       int // chunks that carried at least one token
 	PromptAsked  int // tokens wanted in the prompt
@@ -157,17 +169,40 @@ func (r *Request) TPOT() (time.Duration, bool) {
 	return (r.Last - r.First) / time.Duration(r.OutputTokens-1), true
 }
 
+// Labels of a load, for people and for the records.
+const (
+	LabelOpen   = "open"        // sends on a schedule of its own
+	LabelPartly = "partly open" // a schedule, with a cap on requests in flight
+	LabelClosed = "closed"      // a new request when one ends
+	LabelBurst  = "burst"       // a heap of requests worked off: measured to the last completion
+)
+
 // Result is what a run measured.
+//
+// The window opens when the warm-up hands over, without a pause, and closes
+// when its next request would have been issued: after Duration, or with
+// Requests
+//
+//   - Constant: one gap after the last send, so that Requests / window = Rate;
+//   - Poisson: when the next arrival, which is not sent, would have been due;
+//   - Concurrency: when a slot is free after the last issue (with no more
+//     requests than slots it is a burst, like Throughput);
+//   - Throughput: at the last completion, since a burst has no steady state;
+//     bounded by Duration alone it closes like Concurrency.
+//
+// Requests due inside the window are waited for (Drain) and make the latency
+// distribution. Throughput counts what was received inside the window.
 type Result struct {
 	Start       time.Time // wall clock of offset 0
 	WindowStart time.Duration
 	WindowEnd   time.Duration
 	End         time.Duration
-	Label       string // "open", "partly open" or "closed"
+	Label       string // one of the labels above
 	Requests    []Request
 	// WindowTokens are output tokens received inside the window, whichever
 	// phase their request belongs to; WindowInput are prompt tokens of requests
 	// whose first token arrived inside the window. They feed throughput.
+	// Requests that failed add nothing; those cut off by the end of the drain do.
 	WindowTokens int64
 	WindowInput  int64
 	// WindowCompleted are requests whose last token arrived inside the window.
@@ -191,6 +226,7 @@ type Client struct {
 	SchedLagP99    time.Duration // goroutine scheduling latency p99 (runtime/metrics)
 	MeanInFlight   float64       // time-weighted mean requests in flight inside the window
 	PeakInFlight   int
+	Coalesced      float64 // share of token chunks that came with the same read as the one before, 0..1
 }
 
 // LengthKind names a distribution of token counts.

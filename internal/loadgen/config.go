@@ -1,0 +1,190 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Token IDs of completions prompts. Below 1000 lie the special tokens of the
+// known tokenizers; every vocabulary that vLLM serves in practice reaches
+// 10,000, and 9,000 IDs are enough to make each prompt unique.
+const (
+	DefaultTokenLow  = 1_000
+	DefaultTokenHigh = 10_000
+)
+
+// DefaultTimeout bounds a request when Config.Timeout is 0.
+const DefaultTimeout = 10 * time.Minute
+
+// reserved are body fields that the generator sets itself: its measurement
+// rests on them.
+var reserved = []string{
+	"model", "prompt", "messages", "stream", "stream_options",
+	"max_tokens", "max_completion_tokens", "min_tokens",
+}
+
+// Validate reports everything that is wrong with the configuration, joined.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		bad("base URL %q: want http://host:port or https://host:port", c.BaseURL)
+	} else if strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/v1") {
+		bad("base URL %q: leave out /v1", c.BaseURL)
+	}
+	if c.Model == "" {
+		bad("model is empty")
+	}
+	if c.API != Completions && c.API != Chat {
+		bad("API %q: want %s or %s", c.API, Completions, Chat)
+	}
+	if err := c.Arrivals.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.Prompt.validate(); err != nil {
+		bad("prompt tokens: %w", err)
+	}
+	if err := c.Output.validate(); err != nil {
+		bad("output tokens: %w", err)
+	}
+	if c.Warmup < 0 || c.Duration < 0 || c.Timeout < 0 || c.Drain < 0 {
+		bad("warm-up, duration, time-out and drain must not be negative")
+	}
+	if c.Requests < 0 {
+		bad("requests must not be negative")
+	}
+	if c.Duration == 0 && c.Requests == 0 {
+		bad("neither a duration nor a number of requests is set: the load would never end")
+	}
+	if c.Arrivals.Kind == Throughput && c.Arrivals.Concurrency == 0 && c.Requests == 0 {
+		bad("throughput without a concurrency needs a number of requests")
+	}
+	if low, high := c.tokens(); low < 0 || high-low < 2 {
+		bad("token IDs %d to %d: want at least two", low, high)
+	}
+	for _, k := range reserved {
+		if _, ok := c.Body[k]; ok {
+			bad("body field %q is set by the load generator", k)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a Arrivals) validate() error {
+	switch a.Kind {
+	case Constant, Poisson:
+		if !(a.Rate > 0) || math.IsInf(a.Rate, 0) {
+			return fmt.Errorf("%s arrivals: rate %v req/s: want more than 0", a.Kind, a.Rate)
+		}
+	case Concurrency:
+		if a.Concurrency < 1 {
+			return fmt.Errorf("concurrency %d: want at least 1", a.Concurrency)
+		}
+	case Throughput:
+		if a.Concurrency < 0 {
+			return fmt.Errorf("throughput with concurrency %d: want 0 (no limit) or more", a.Concurrency)
+		}
+	default:
+		return fmt.Errorf("arrivals %q: want %s, %s, %s or %s", a.Kind, Constant, Poisson, Concurrency, Throughput)
+	}
+	if a.MaxConcurrency < 0 {
+		return fmt.Errorf("concurrency cap %d: want 0 (none) or more", a.MaxConcurrency)
+	}
+	return nil
+}
+
+func (l Lengths) validate() error {
+	finite := !math.IsNaN(l.Mean) && !math.IsInf(l.Mean, 0) && l.Stdev >= 0 && !math.IsInf(l.Stdev, 0)
+	switch l.Kind {
+	case Fixed, Normal, Lognormal:
+		if !finite || l.Mean < 1 {
+			return fmt.Errorf("%s with mean %v and standard deviation %v: want a mean of at least 1", l.Kind, l.Mean, l.Stdev)
+		}
+	case Uniform:
+		if l.Min < 1 || l.Max < l.Min {
+			return fmt.Errorf("uniform from %d to %d: want 1 <= min <= max", l.Min, l.Max)
+		}
+	case Empirical:
+		if len(l.Values) == 0 {
+			return errors.New("empirical without values")
+		}
+		if v := slices.Min(l.Values); v < 0 {
+			return fmt.Errorf("empirical value %d is negative", v)
+		}
+	default:
+		return fmt.Errorf("distribution %q: want %s, %s, %s, %s or %s", l.Kind, Fixed, Normal, Lognormal, Uniform, Empirical)
+	}
+	if l.Min < 0 || l.Max < 0 || (l.Max > 0 && l.Min > l.Max) {
+		return fmt.Errorf("bounds %d to %d", l.Min, l.Max)
+	}
+	return nil
+}
+
+func (c *Config) tokens() (low, high int) {
+	low, high = c.TokenLow, c.TokenHigh
+	if low == 0 {
+		low = DefaultTokenLow
+	}
+	if high == 0 {
+		high = DefaultTokenHigh
+	}
+	return low, high
+}
+
+func (c *Config) timeout() time.Duration {
+	if c.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return c.Timeout
+}
+
+func (c *Config) drain() time.Duration {
+	if c.Drain == 0 {
+		return c.timeout()
+	}
+	return c.Drain
+}
+
+// open says whether requests are sent on a schedule of their own.
+func (a Arrivals) open() bool { return a.Kind == Constant || a.Kind == Poisson }
+
+func (c *Config) label() string {
+	switch {
+	case c.Arrivals.open() && c.Arrivals.MaxConcurrency > 0:
+		return LabelPartly
+	case c.Arrivals.open():
+		return LabelOpen
+	case c.burst():
+		return LabelBurst
+	default:
+		return LabelClosed
+	}
+}
+
+// burst says whether the load is a finite heap of requests worked off: a
+// bounded throughput load, or a closed loop with no more requests than slots,
+// which never hands a slot over.
+func (c *Config) burst() bool {
+	switch c.Arrivals.Kind {
+	case Throughput:
+		return c.Requests > 0
+	case Concurrency:
+		return c.Requests > 0 && c.Requests <= c.Arrivals.Concurrency
+	default:
+		return false
+	}
+}
+
+// slots is the number of requests in flight that a closed loop or a burst holds.
+func (c *Config) slots() int {
+	if c.Arrivals.Concurrency > 0 {
+		return c.Arrivals.Concurrency
+	}
+	return c.Requests // a burst without a limit
+}

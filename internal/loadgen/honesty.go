@@ -1,0 +1,339 @@
+package loadgen
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/vllm-sweep/sweep/internal/quantile"
+)
+
+// Limits on the generator itself. Beyond them the client shaped the result and
+// the trial is invalid.
+const (
+	// LagFloor and LagShare bound the dispatch lag p99: a share of the median
+	// time to first token, but at least the floor. 5 ms is what timers of a
+	// shared two-core machine were seen to overshoot without the generator being
+	// at fault; a dedicated machine stays under 1 ms.
+	LagFloor = 5 * time.Millisecond
+	LagShare = 0.05
+	// OfferedShare bounds the requests that were due but not sent inside the
+	// window, relative to the realised schedule (so that the chance of a Poisson
+	// count does not enter), with OfferedSlack requests free: the last ones may
+	// be due at the very end.
+	OfferedShare = 0.01
+	OfferedSlack = 2
+	// CPULimit bounds the CPU share of the generator's process.
+	CPULimit = 0.9
+)
+
+// Limits beyond which a doubt is worth a warning.
+const (
+	littleLimit    = 0.05 // Little's law, relative
+	halfLimit      = 0.05 // first against second half of the window, relative
+	halfAlpha      = 0.01 // and significant at this level
+	batches        = 20   // of the window, for the comparison of halves
+	coalescedLimit = 0.2
+	promptLimit    = 0.02 // prompt tokens counted by the server against asked
+	turnovers      = 4    // requests per slot under which a closed loop's window is rough
+)
+
+// evidence computes what the generator can say of itself.
+func (r *run) evidence(res *Result) Client {
+	c := Client{}
+	window := res.WindowEnd - res.WindowStart
+	if r.cfg.Arrivals.open() {
+		c.AskedRate = r.cfg.Arrivals.Rate
+		c.DispatchLagP50, c.DispatchLagP99 = res.dispatchLag()
+	}
+	if window > 0 {
+		sent := 0
+		for i := range res.Requests {
+			if q := &res.Requests[i]; q.Sent >= 0 && res.inside(q.Sent) {
+				sent++
+			}
+		}
+		c.OfferedRate = float64(sent) / window.Seconds()
+		if r.window.spent.known {
+			c.CPUShare = r.window.spent.cpu.Seconds() / (window.Seconds() * float64(runtime.GOMAXPROCS(0)))
+		}
+	}
+	c.GCPauseMax = upper(r.window.spent.pauses, 1)
+	c.SchedLagP99 = upper(r.window.spent.sched, 0.99)
+	c.MeanInFlight, c.PeakInFlight = res.inFlight(res.WindowStart, res.WindowEnd)
+	c.Coalesced = res.coalesced()
+	return c
+}
+
+// dispatchLag is the p50 and p99 of the delay between the intended send and
+// the moment the generator took the request up, over requests due inside the
+// window. Waiting for a slot of a cap is no lag.
+func (res *Result) dispatchLag() (p50, p99 time.Duration) {
+	var lags []float64
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Phase == PhaseWindow {
+			lags = append(lags, float64(q.Ready-q.Scheduled))
+		}
+	}
+	if len(lags) == 0 {
+		return 0, 0
+	}
+	slices.Sort(lags)
+	return time.Duration(quantile.Type7(lags, 0.5)), time.Duration(quantile.Type7(lags, 0.99))
+}
+
+func (res *Result) coalesced() float64 {
+	var zero, all int
+	for i := range res.Requests {
+		for _, g := range res.Requests[i].Gaps {
+			all++
+			if g == 0 {
+				zero++
+			}
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return float64(zero) / float64(all)
+}
+
+// judge fills in the reasons that make the run invalid and the warnings.
+func (r *run) judge(res *Result) {
+	invalid := func(format string, args ...any) { res.Invalid = append(res.Invalid, fmt.Sprintf(format, args...)) }
+	c := res.Client
+	if r.cfg.Arrivals.open() {
+		limit := LagFloor
+		if median, ok := res.medianTTFT(); ok {
+			limit = max(limit, time.Duration(LagShare*float64(median)))
+		}
+		if c.DispatchLagP99 > limit {
+			invalid("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
+		}
+		if due, sent := res.dueAndSent(); r.cfg.Arrivals.MaxConcurrency == 0 &&
+			float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) {
+			invalid("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
+		}
+	}
+	if c.CPUShare > CPULimit {
+		invalid("the client used %.0f %% of its CPUs, limit %.0f %%", 100*c.CPUShare, 100*CPULimit)
+	}
+	r.warn(res)
+}
+
+func (res *Result) medianTTFT() (time.Duration, bool) {
+	var x []float64
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Phase == PhaseWindow && q.Class == ClassOK {
+			x = append(x, float64(q.TTFT()))
+		}
+	}
+	slices.Sort(x)
+	return time.Duration(quantile.Type7(x, 0.5)), len(x) > 0
+}
+
+// dueAndSent counts the requests due inside the window and those of them that
+// were sent inside it.
+func (res *Result) dueAndSent() (due, sent int) {
+	for i := range res.Requests {
+		q := &res.Requests[i]
+		if q.Phase != PhaseWindow {
+			continue
+		}
+		due++
+		if q.Sent >= 0 && q.Sent <= res.WindowEnd {
+			sent++
+		}
+	}
+	return due, sent
+}
+
+// warn collects the doubts that do not invalidate.
+func (r *run) warn(res *Result) {
+	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
+	window := res.WindowEnd - res.WindowStart
+	if window <= 0 {
+		warn("the window never opened, or closed at once: no throughput")
+		return
+	}
+	r.warnLoad(res, warn)
+	res.warnCounts(warn, r.cfg)
+	if res.Label == LabelBurst {
+		return // no steady state to check
+	}
+	if growth, from, to := res.growth(); growth {
+		warn("requests in flight grew from %.3g to %.3g inside the window: the load is above the server's capacity, and latencies depend on the window's length", from, to)
+	} else if ratio, sure := res.halves(); sure {
+		warn("throughput of the second half of the window is %.2f times that of the first: not steady", ratio)
+	}
+	if l, lw, ok := res.little(); ok && math.Abs(l-lw) > littleLimit*l {
+		warn("Little's law is off: %.3g requests in flight on average, arrival rate x time in system gives %.3g; the window is not steady", l, lw)
+	}
+}
+
+// warnLoad looks at the shape of the load.
+func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
+	a := r.cfg.Arrivals
+	switch res.Label {
+	case LabelPartly:
+		waited, dropped, longest := 0, 0, time.Duration(0)
+		for i := range res.Requests {
+			q := &res.Requests[i]
+			switch {
+			case q.Phase != PhaseWindow:
+			case q.Class == ClassDropped:
+				dropped++
+			case q.Sent-q.Ready > LagFloor:
+				waited++
+				longest = max(longest, q.Sent-q.Ready)
+			}
+		}
+		if waited+dropped > 0 {
+			warn("partly open: with at most %d in flight, %d requests waited for a slot (longest %s) and %d were never sent",
+				a.MaxConcurrency, waited, round(longest), dropped)
+		}
+	case LabelClosed:
+		if n := res.windowRequests(); n < turnovers*r.cfg.slots() {
+			warn("%d requests over %d slots: throughput of a closed loop needs at least %d a slot", n, r.cfg.slots(), turnovers)
+		}
+	}
+	if r.cfg.Warmup == 0 && res.Label != LabelBurst {
+		warn("no warm-up: the window begins on an idle server, which understates throughput")
+	}
+	if took := res.WindowStart; r.cfg.Warmup > 0 && took > r.cfg.Warmup*3/2 {
+		warn("the warm-up took %s instead of %s: every slot's first request had to end", round(took), r.cfg.Warmup)
+	}
+}
+
+func (res *Result) windowRequests() int {
+	n := 0
+	for i := range res.Requests {
+		if res.Requests[i].Phase == PhaseWindow {
+			n++
+		}
+	}
+	return n
+}
+
+// warnCounts looks at failures and token counts of the window's requests.
+func (res *Result) warnCounts(warn func(string, ...any), cfg *Config) {
+	failed := map[Class]int{}
+	example := map[Class]string{}
+	var ok, noUsage int
+	var asked, got float64
+	for i := range res.Requests {
+		q := &res.Requests[i]
+		switch {
+		case q.Phase != PhaseWindow:
+		case q.Class != ClassOK:
+			failed[q.Class]++
+			example[q.Class] = q.Error
+		case q.PromptTokens == 0:
+			ok++
+			noUsage++
+		default:
+			ok++
+			asked += float64(q.PromptAsked)
+			got += float64(q.PromptTokens)
+		}
+	}
+	for _, c := range Classes() {
+		if failed[c] > 0 {
+			warn("%d requests failed (%s), e.g. %s", failed[c], c, example[c])
+		}
+	}
+	if noUsage > 0 {
+		warn("%d of %d answers came without token counts (usage): their chunks are counted as tokens", noUsage, ok)
+	}
+	if asked > 0 && math.Abs(got-asked) > promptLimit*asked {
+		warn("prompts have %.4g tokens by the server's count, %.4g asked for (mean)", got/float64(ok-noUsage), asked/float64(ok-noUsage))
+	}
+	if res.Client.Coalesced > coalescedLimit {
+		warn("%.0f %% of the chunks came with the same read as the one before: inter-token latency shows bundles", 100*res.Client.Coalesced)
+	}
+}
+
+// Classes lists every class in display order.
+func Classes() []Class {
+	return []Class{
+		ClassOK, ClassHTTP, ClassConnect, ClassTimeout, ClassStream, ClassTruncated,
+		ClassEmpty, ClassTokens, ClassProtocol, ClassUnfinished, ClassDropped,
+	}
+}
+
+// growth says whether requests in flight kept growing: the last quarter of the
+// window holds more than 1.5 times the first, and at least 8 more.
+func (res *Result) growth() (grows bool, from, to float64) {
+	q := (res.WindowEnd - res.WindowStart) / 4
+	from, _ = res.inFlight(res.WindowStart, res.WindowStart+q)
+	to, _ = res.inFlight(res.WindowEnd-q, res.WindowEnd)
+	return to > 1.5*from && to-from >= 8, from, to
+}
+
+// halves compares the output throughput of the two halves of the window by
+// batch means. sure says that the ratio is off by more than halfLimit and the
+// difference significant.
+func (res *Result) halves() (ratio float64, sure bool) {
+	each := res.tokensPerChunk()
+	step := (res.WindowEnd - res.WindowStart) / batches
+	x := make([]float64, batches)
+	for b := range x {
+		from := res.WindowStart + time.Duration(b)*step
+		for i := range res.Requests {
+			if q := &res.Requests[i]; q.served() {
+				x[b] += q.tokensIn(from, from+step-1, each)
+			}
+		}
+	}
+	first, v1 := stat.MeanVariance(x[:batches/2], nil)
+	second, v2 := stat.MeanVariance(x[batches/2:], nil)
+	se := math.Sqrt((v1 + v2) / (batches / 2))
+	if first == 0 || se == 0 {
+		return 0, false
+	}
+	limit := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: batches - 2}.Quantile(1 - halfAlpha/2)
+	ratio = second / first
+	return ratio, math.Abs(ratio-1) > halfLimit && math.Abs(second-first)/se > limit
+}
+
+// littleMin is the number of requests under which Little's law says nothing:
+// the requests cut by the window's ends weigh too much.
+const littleMin = 100
+
+// little returns the mean number in flight and what Little's law makes of it:
+// the rate of ends inside the window times their mean time in the system. ok
+// is false for too small a window.
+func (res *Result) little() (l, rateTimesTime float64, ok bool) {
+	var n int
+	var sum time.Duration
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Sent >= 0 && q.End >= 0 && res.inside(q.End) {
+			n++
+			sum += q.End - q.Sent
+		}
+	}
+	l = res.Client.MeanInFlight
+	if n < littleMin || float64(n) < 10*l || l == 0 {
+		return 0, 0, false
+	}
+	return l, sum.Seconds() / (res.WindowEnd - res.WindowStart).Seconds(), true
+}
+
+// round cuts a duration to three significant digits or so, for messages.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d >= 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond)
+	default:
+		return d.Round(time.Microsecond)
+	}
+}

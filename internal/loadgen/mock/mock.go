@@ -1,0 +1,192 @@
+// Package mock is an OpenAI-style server with exactly known timing and scripted
+// faults. It measures the load generator: what the generator reports beyond the
+// times set here is its own error. It simulates no engine; that is vllmsim's
+// work.
+package mock
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options set the timing of the answers. Deadlines are absolute, counted from
+// the arrival of the request (or from its slot, with Capacity), so that a late
+// chunk does not delay those after it.
+type Options struct {
+	TTFT           time.Duration // arrival to first chunk
+	ITL            time.Duration // between chunks
+	TokensPerChunk int           // 0: 1
+	Capacity       int           // requests served at a time, others wait in order; 0: no limit
+	ChatOverhead   int           // tokens that the chat template adds to the words of a message
+	NoTokenize     bool          // POST /tokenize answers 404
+	// TwoTokenWords cost two tokens each in chat prompts.
+	TwoTokenWords []string
+	// Fault scripts the n-th request, from 0. May be nil.
+	Fault func(n int) Fault
+}
+
+// FaultKind names a way in which an answer goes wrong.
+type FaultKind int
+
+// The faults. After is the number of chunks sent before.
+const (
+	None       FaultKind = iota
+	Status               // answers with Fault.Code and Fault.Body
+	Reset                // closes the connection without an answer
+	Hang                 // sends nothing more until the client leaves
+	ErrorEvent           // sends an error event, then [DONE]
+	Cut                  // breaks the connection in the middle of a chunk
+	NoDone               // ends the response regularly, without finish reason and [DONE]
+	Empty                // 200 with an empty body
+	Early                // stops properly, but after After chunks
+	NotSSE               // answers 200 with a JSON document
+	BadJSON              // sends an event that is not JSON
+	NoUsage              // sends no token counts
+)
+
+// Fault is one scripted fault.
+type Fault struct {
+	Kind  FaultKind
+	After int
+	Code  int
+	Body  string
+}
+
+// Seen is a request as the server saw it.
+type Seen struct {
+	Path      string
+	Header    http.Header
+	Prompt    []int  // token IDs of a completions prompt
+	Text      string // text of a chat prompt
+	MaxTokens int
+	Body      map[string]any
+	Arrived   time.Time
+}
+
+// Server is a running mock.
+type Server struct {
+	URL string
+
+	options Options
+	http    http.Server
+	done    chan struct{}
+	slots   chan struct{}
+
+	mu             sync.Mutex
+	seen           []Seen
+	inFlight, peak int
+}
+
+// Start listens on a free port of 127.0.0.1.
+func Start(o Options) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start mock server: %w", err)
+	}
+	s := &Server{URL: "http://" + listener.Addr().String(), options: o, done: make(chan struct{})}
+	if o.Capacity > 0 {
+		s.slots = make(chan struct{}, o.Capacity)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/completions", s.completions)
+	mux.HandleFunc("POST /v1/chat/completions", s.chat)
+	mux.HandleFunc("POST /tokenize", s.tokenize)
+	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
+	s.http.Handler = mux
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			panic(err) // the listener is ours; nothing else can end it
+		}
+	}()
+	return s, nil
+}
+
+// Close stops the server and waits for its goroutines.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.http.Shutdown(ctx) // waits for handlers; a hanging one is cut off below
+	s.http.Close()
+	<-s.done
+}
+
+// Seen lists the requests so far in order of arrival.
+func (s *Server) Seen() []Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Seen(nil), s.seen...)
+}
+
+// Peak is the greatest number of requests that were in the server at a time.
+func (s *Server) Peak() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peak
+}
+
+// request is the part of a request body that the mock reads.
+type request struct {
+	Prompt    []int `json:"prompt"`
+	Messages  []message
+	MaxTokens int `json:"max_tokens"`
+}
+
+type message struct{ Content string }
+
+func (s *Server) completions(w http.ResponseWriter, r *http.Request) { s.answer(w, r, false) }
+
+func (s *Server) chat(w http.ResponseWriter, r *http.Request) { s.answer(w, r, true) }
+
+func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
+	var req request
+	if s.options.NoTokenize {
+		http.NotFound(w, r)
+		return
+	}
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	json.NewEncoder(w).Encode(map[string]any{"count": s.tokens(req)})
+}
+
+// tokens counts a prompt: its IDs, or its words and the template.
+func (s *Server) tokens(req request) int {
+	n := len(req.Prompt)
+	for _, m := range req.Messages {
+		n += s.options.ChatOverhead
+		for _, word := range strings.Fields(m.Content) {
+			n++
+			for _, two := range s.options.TwoTokenWords {
+				if word == two {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// enter books an arrival and returns its number.
+func (s *Server) enter(seen Seen) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, seen)
+	s.inFlight++
+	s.peak = max(s.peak, s.inFlight)
+	return len(s.seen) - 1
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+}

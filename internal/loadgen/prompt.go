@@ -1,0 +1,179 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// job is a request ready to be sent.
+type job struct {
+	at             time.Duration // intended send; open loop
+	phase          Phase
+	index          int
+	prompt, output int // tokens
+	body           []byte
+}
+
+// bodies builds request bodies. It is immutable after newBodies.
+type bodies struct {
+	cfg     *Config
+	content uint64
+	head    []byte // {"fixed":fields,
+	words   wordPlan
+}
+
+// newBodies fixes the fields that all requests share.
+func newBodies(c *Config, words wordPlan) (*bodies, error) {
+	fields := map[string]any{"temperature": 0}
+	if c.IgnoreEOS {
+		fields["ignore_eos"] = true
+	}
+	maps.Copy(fields, c.Body)
+	fields["model"] = c.Model
+	fields["stream"] = true
+	fields["stream_options"] = map[string]any{"include_usage": true}
+	head, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("encode the request body: %w", err)
+	}
+	head[len(head)-1] = ','
+	return &bodies{cfg: c, content: contentSeed(c.Seed, c.Salt), head: head, words: words}, nil
+}
+
+// build makes request i of a phase.
+func (b *bodies) build(phase Phase, i int) *job {
+	prompt, output := drawLengths(b.cfg, phase, i)
+	j := &job{phase: phase, index: i, prompt: prompt, output: output}
+	out := make([]byte, 0, len(b.head)+6*prompt+128)
+	out = append(out, b.head...)
+	if b.cfg.API == Chat {
+		out = b.messages(out, j)
+	} else {
+		out = b.tokenIDs(out, j)
+	}
+	out = append(out, `,"max_tokens":`...)
+	out = strconv.AppendInt(out, int64(output), 10)
+	if b.cfg.IgnoreEOS {
+		out = append(out, `,"min_tokens":`...)
+		out = strconv.AppendInt(out, int64(output), 10)
+	}
+	j.body = append(out, '}')
+	return j
+}
+
+// tokenIDs appends a prompt of exactly j.prompt random token IDs.
+func (b *bodies) tokenIDs(out []byte, j *job) []byte {
+	low, high := b.cfg.tokens()
+	r := stream(b.content, streamContent, j.phase, j.index)
+	out = append(out, `"prompt":[`...)
+	for k := range j.prompt {
+		if k > 0 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendInt(out, int64(low+r.IntN(high-low)), 10)
+	}
+	return append(out, ']')
+}
+
+// messages appends one user message of random words worth j.prompt tokens with
+// the chat template.
+func (b *bodies) messages(out []byte, j *job) []byte {
+	r := stream(b.content, streamContent, j.phase, j.index)
+	out = append(out, `"messages":[{"role":"user","content":"`...)
+	for k := range b.words.count(j.prompt) {
+		if k > 0 {
+			out = append(out, ' ')
+		}
+		out = append(out, b.words.list[r.IntN(len(b.words.list))]...)
+	}
+	return append(out, `"}]`...)
+}
+
+// feed is a supply of jobs.
+type feed struct {
+	jobs   <-chan *job
+	filled <-chan struct{} // closed when the first bodies lie ready
+}
+
+// wait lasts until the first bodies lie ready or ctx ends.
+func (f feed) wait(ctx context.Context) {
+	select {
+	case <-f.filled:
+	case <-ctx.Done():
+	}
+}
+
+// feed sends the jobs of a plan, built ahead so that no send waits for its
+// body, until the plan or ctx ends; then it closes the channel. next returns
+// the i-th planned request. The goroutine is counted in wg.
+func (b *bodies) feed(ctx context.Context, wg *sync.WaitGroup, ahead int, next func(i int) (due, bool)) feed {
+	out := make(chan *job, ahead)
+	filled := make(chan struct{})
+	wg.Go(func() {
+		defer close(out)
+		for i := 0; ; i++ {
+			d, ok := next(i)
+			if i == ahead || (!ok && i < ahead) {
+				close(filled)
+			}
+			if !ok {
+				return
+			}
+			j := b.build(d.phase, d.index)
+			j.at = d.at
+			select {
+			case out <- j:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return feed{out, filled}
+}
+
+// ahead is how many bodies are kept ready: as many as one moment may need, but
+// no more than some 256 MB of them.
+func (b *bodies) ahead(need int) int {
+	p := b.cfg.Prompt
+	size := 6*int(max(p.Mean, float64(p.Max))) + 256
+	if p.Kind == Empirical {
+		size = 6*slices.Max(p.Values) + 256
+	}
+	return max(1, min(max(need, 64), 256<<20/size))
+}
+
+// wordPlan says how words make up a chat prompt.
+type wordPlan struct {
+	list     []string
+	overhead int     // tokens of the chat template around the text
+	perWord  float64 // tokens of a word with the space before it
+}
+
+// count is the number of words for a prompt of n tokens, at least 1.
+func (p wordPlan) count(n int) int {
+	return max(1, int(float64(n-p.overhead)/p.perWord+0.5))
+}
+
+// wordList are short everyday English words: one token each, with the space
+// before them, in nearly every tokenizer in use.
+var wordList = strings.Fields(`
+time year people way day man thing woman life child world school state family student group country problem
+hand part place case week company system program question work number night point home water room mother area
+money story fact month lot right study book eye job word business issue side kind head house service friend
+father power hour game line end member law car city community name president team minute idea body information
+back parent face others level office door health person art war history party result change morning reason
+research girl guy moment air teacher force education foot boy age policy music market sense plan college
+interest death experience effect use class control field development role effort rate heart drug show leader
+light voice wife police mind price report decision son view relationship town road arm difference value
+building action season society tax director position player record paper space ground form event official
+matter center couple site project activity star table court need oil situation cost industry figure street
+image phone data picture practice piece land product doctor wall patient worker news test movie north love
+support technology step baby computer type attention film tree source hair look dog rule hope image park
+`)

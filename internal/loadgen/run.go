@@ -1,0 +1,163 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// run is one load run under way.
+type run struct {
+	cfg    *Config
+	client *client
+	bodies *bodies
+	window *window
+	notes  []string // warnings of the preparation
+
+	mu      sync.Mutex
+	records []*Request
+
+	sent, completed, failed, inFlight atomic.Int64
+}
+
+// Run loads the server and returns what it measured.
+//
+// The error is not nil when the configuration is wrong, when the server cannot
+// be reached at the very start, and when ctx ends first; in the last case the
+// result of the part that ran is returned too. A request that fails is data,
+// not an error.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("load configuration: %w", err)
+	}
+	r, err := prepare(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer r.client.transport.CloseIdleConnections()
+	r.drive(ctx)
+	result := r.result()
+	if err := ctx.Err(); err != nil {
+		return result, fmt.Errorf("load run stopped: %w", context.Cause(ctx))
+	}
+	return result, nil
+}
+
+func prepare(ctx context.Context, cfg *Config) (*run, error) {
+	c, err := newClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.reach(ctx); err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg, client: c}
+	var words wordPlan
+	if cfg.API == Chat {
+		words, r.notes = calibrateWords(ctx, c, cfg)
+	}
+	if r.bodies, err = newBodies(cfg, words); err != nil {
+		return nil, err
+	}
+	r.window = newWindow(c.now)
+	return r, nil
+}
+
+// reach proves that something listens, before any schedule starts.
+func (c *client) reach(ctx context.Context) error {
+	address := c.url.Host
+	if c.url.Port() == "" {
+		address = net.JoinHostPort(c.url.Hostname(), map[string]string{"http": "80", "https": "443"}[c.url.Scheme])
+	}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("reach the server at %s://%s: %w", c.url.Scheme, c.url.Host, err)
+	}
+	return conn.Close()
+}
+
+// drive runs the load from the first send to the end of the drain and returns
+// when every goroutine of it has ended.
+func (r *run) drive(ctx context.Context) {
+	requests, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	if r.cfg.Arrivals.open() {
+		r.startOpen(requests, &wg)
+	} else {
+		r.startClosed(requests, &wg)
+	}
+	if r.cfg.Progress != nil {
+		wg.Go(func() { r.report(requests) })
+	}
+
+	select {
+	case <-r.window.closed:
+	case <-ctx.Done():
+		r.window.close(r.client.now())
+	}
+	drain := time.NewTimer(r.cfg.drain())
+	defer drain.Stop()
+	select {
+	case <-r.window.drained:
+	case <-drain.C:
+	case <-ctx.Done():
+	}
+	cancel() // whatever is still in flight
+	wg.Wait()
+}
+
+// begin sets offset 0.
+func (r *run) begin() { r.client.start = time.Now() }
+
+// record opens the record of a request.
+func (r *run) record(j *job) *Request {
+	rec := &Request{
+		Phase: j.phase, Scheduled: j.at, Ready: r.client.now(),
+		Sent: -1, First: -1, Last: -1, End: -1,
+		PromptAsked: j.prompt, OutputAsked: j.output,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec.ID = len(r.records)
+	r.records = append(r.records, rec)
+	return rec
+}
+
+// issue sends a request and waits for its end.
+func (r *run) issue(ctx context.Context, j *job, rec *Request) {
+	r.sent.Add(1)
+	r.inFlight.Add(1)
+	r.client.do(ctx, j, rec)
+	r.inFlight.Add(-1)
+	if rec.Class == ClassOK {
+		r.completed.Add(1)
+	} else {
+		r.failed.Add(1)
+	}
+}
+
+// report calls Progress about twice a second until ctx ends.
+func (r *run) report(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.cfg.Progress(Progress{
+				Elapsed:   r.client.now(),
+				InWindow:  r.window.isOpen(),
+				Sent:      int(r.sent.Load()),
+				Completed: int(r.completed.Load()),
+				Failed:    int(r.failed.Load()),
+				InFlight:  int(r.inFlight.Load()),
+			})
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package loadgen
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Assumptions about a chat prompt where the server cannot count tokens.
+const (
+	assumedOverhead = 8 // tokens of a chat template around one user message
+	assumedPerWord  = 1.0
+)
+
+const tokenizeTimeout = 10 * time.Second
+
+// calibrateWords finds out by POST /tokenize which words are one token, and
+// how many tokens the chat template adds. Where the server has no such route,
+// or its counts do not add up, it says so in a warning and assumes.
+func calibrateWords(ctx context.Context, c *client, cfg *Config) (wordPlan, []string) {
+	t := tokenizer{client: c, model: cfg.Model}
+	plan, err := t.plan(ctx)
+	if err == nil {
+		return plan, nil
+	}
+	return wordPlan{list: wordList, overhead: assumedOverhead, perWord: assumedPerWord},
+		[]string{fmt.Sprintf("prompt lengths are approximate (one token a word, %d for the chat template): %v", assumedOverhead, err)}
+}
+
+type tokenizer struct {
+	client *client
+	model  string
+}
+
+// plan keeps the words that cost exactly one token each, and measures the
+// overhead of the template.
+func (t tokenizer) plan(ctx context.Context) (wordPlan, error) {
+	one, err := t.count(ctx, wordList[:1])
+	if err != nil {
+		return wordPlan{}, err
+	}
+	// The first word stands in front so that each tested word has a space before it.
+	words, err := t.single(ctx, wordList, one)
+	if err != nil {
+		return wordPlan{}, err
+	}
+	if len(words) < 64 {
+		return wordPlan{}, fmt.Errorf("only %d of %d words are single tokens to this tokenizer", len(words), len(wordList))
+	}
+	all, err := t.count(ctx, words)
+	if err != nil {
+		return wordPlan{}, err
+	}
+	half, err := t.count(ctx, words[:len(words)/2])
+	if err != nil {
+		return wordPlan{}, err
+	}
+	if all-half != len(words)-len(words)/2 {
+		return wordPlan{}, fmt.Errorf("token counts do not add up: %d words are %d tokens, %d are %d", len(words), all, len(words)/2, half)
+	}
+	return wordPlan{list: words, overhead: all - len(words), perWord: 1}, nil
+}
+
+// single returns those of the words that add exactly one token, by halving
+// whatever group adds more. one is the count of a prompt of the first word.
+func (t tokenizer) single(ctx context.Context, words []string, one int) ([]string, error) {
+	n, err := t.count(ctx, append([]string{wordList[0]}, words...))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case n-one == len(words):
+		return words, nil
+	case len(words) == 1:
+		return nil, nil
+	}
+	a, err := t.single(ctx, words[:len(words)/2], one)
+	if err != nil {
+		return nil, err
+	}
+	b, err := t.single(ctx, words[len(words)/2:], one)
+	return append(a[:len(a):len(a)], b...), err
+}
+
+// count asks the server for the tokens of a chat prompt of these words.
+func (t tokenizer) count(ctx context.Context, words []string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenizeTimeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]any{
+		"model":                 t.model,
+		"messages":              []map[string]string{{"role": "user", "content": strings.Join(words, " ")}},
+		"add_generation_prompt": true,
+	})
+	if err != nil {
+		return 0, err
+	}
+	u := *t.client.url
+	u.Path = strings.TrimSuffix(u.Path, "/v1/chat/completions") + "/tokenize"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header = t.client.header.Clone()
+	req.Header.Set("Accept", "application/json")
+	resp, err := t.client.transport.RoundTrip(req)
+	if err != nil {
+		return 0, fmt.Errorf("POST /tokenize: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("POST /tokenize: %s", resp.Status)
+	}
+	var answer struct{ Count int }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&answer); err != nil {
+		return 0, fmt.Errorf("POST /tokenize: %w", err)
+	}
+	if answer.Count <= 0 {
+		return 0, fmt.Errorf("POST /tokenize: count %d", answer.Count)
+	}
+	return answer.Count, nil
+}
