@@ -10,7 +10,7 @@ import (
 // answer is one use case with its recommendation, or the reason why there is none.
 type answer struct {
 	UseCase   string
-	Goal      string // "maximise output throughput on chat"
+	Goal      string // "Maximise output throughput on chat"
 	Refused   string // then nothing but Checks and Doubts follows
 	Label     string // of the configuration
 	Baseline  bool   // the winner is the baseline itself
@@ -76,9 +76,9 @@ func (b *build) answer(r analysis.Recommendation) answer {
 }
 
 func goal(r analysis.Recommendation) string {
-	verb := "minimise "
+	verb := "Minimise "
 	if r.Maximize {
-		verb = "maximise "
+		verb = "Maximise "
 	}
 	return verb + metric.Title(r.Objective) + " on " + r.Load
 }

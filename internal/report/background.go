@@ -21,7 +21,7 @@ type method struct {
 	Sequential bool
 	OpenLoop   bool
 	ClosedLoop bool
-	Absent     []fact // metric → reason, of percentiles below their floor
+	Absent     []fact // metric and reason, such as percentiles below their floor
 }
 
 func (b *build) method() method {
@@ -42,13 +42,7 @@ func (b *build) method() method {
 		open := l.Kind.OpenLoop() || l.Kind == experiment.Sweep
 		m.OpenLoop, m.ClosedLoop = m.OpenLoop || open, m.ClosedLoop || !open
 	}
-	absent := map[string]string{}
-	for _, c := range b.Findings.Cells {
-		maps.Copy(absent, c.Absent)
-	}
-	for _, name := range slices.Sorted(maps.Keys(absent)) {
-		m.Absent = append(m.Absent, fact{name, absent[name]})
-	}
+	m.Absent = b.absentMetrics()
 	return m
 }
 

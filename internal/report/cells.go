@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
@@ -12,6 +14,8 @@ type cellTable struct {
 	Columns []column
 	Rows    []cellRow
 	Loads   []string // for the filter
+	Absent  []fact   // metrics that no cell has, with the reason
+	Asked   int      // how many of the columns, from the first, the experiment asks about
 }
 
 // column is one metric.
@@ -26,7 +30,8 @@ type cellRow struct {
 	Baseline  bool
 	Load      string
 	Point     string
-	Order     int // in the plan, for sorting by load point
+	Order     int  // in the plan, for sorting by load point
+	Key       bool // belongs into a short table: recommended, on the frontier, or the baseline beside such a cell
 	Trials    string
 	TrialSort int
 	Tags      []tag
@@ -61,7 +66,7 @@ func (b *build) columns() []column {
 }
 
 func (b *build) cellTable() cellTable {
-	t := cellTable{Columns: b.columns()}
+	t := cellTable{Columns: b.columns(), Asked: b.asked}
 	seen := map[string]bool{}
 	for _, l := range b.Plan.LoadPoints {
 		if !seen[l.Load] {
@@ -72,7 +77,53 @@ func (b *build) cellTable() cellTable {
 	for _, c := range b.Findings.Cells {
 		t.Rows = append(t.Rows, b.cellRow(c))
 	}
+	b.markKeyRows(t.Rows)
+	for _, a := range b.absentMetrics() {
+		if !b.anyCellHas(a.Name) {
+			t.Absent = append(t.Absent, a)
+		}
+	}
 	return t
+}
+
+// markKeyRows picks the rows of the short table.
+func (b *build) markKeyRows(rows []cellRow) {
+	points := map[string]bool{}
+	for i, r := range rows {
+		if b.frontier[r.ID] || len(b.recommended[r.ID]) > 0 {
+			rows[i].Key, points[r.Point] = true, true
+		}
+	}
+	for i, r := range rows {
+		rows[i].Key = r.Key || r.Baseline && points[r.Point]
+	}
+}
+
+// absentMetrics lists the metrics that some cell lacks, each with a reason.
+func (b *build) absentMetrics() []fact {
+	reasons := map[string]string{}
+	for _, c := range b.Findings.Cells {
+		maps.Copy(reasons, c.Absent)
+	}
+	var out []fact
+	for _, name := range slices.Sorted(maps.Keys(reasons)) {
+		out = append(out, fact{name, reasons[name]})
+	}
+	return out
+}
+
+// KeyRows are the rows of the short table.
+func (t cellTable) KeyRows() []cellRow {
+	return slices.DeleteFunc(slices.Clone(t.Rows), func(r cellRow) bool { return !r.Key })
+}
+
+// KeyColumns are the columns of the short table: what the experiment asks
+// about, and at least four.
+func (t cellTable) KeyColumns() []column { return t.Columns[:min(len(t.Columns), max(t.Asked, 4))] }
+
+// KeyEntries are the entries under KeyColumns.
+func (t cellTable) KeyEntries(r cellRow) []entry {
+	return r.Entries[:min(len(r.Entries), len(t.KeyColumns()))]
 }
 
 func (b *build) cellRow(c analysis.Cell) cellRow {
@@ -89,7 +140,7 @@ func (b *build) cellRow(c analysis.Cell) cellRow {
 		r.Unusable = unmeasured(c)
 		for i, f := range b.Findings.Failures {
 			if f.Configuration == c.Configuration && c.Failed > 0 {
-				r.Unusable += ": " + f.Cause
+				r.Unusable += ": " + f.Class
 				r.Link = failureID(i)
 			}
 		}

@@ -102,9 +102,6 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if unconfirmed {
 		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
 	}
-	for _, e := range b.Plan.Excluded {
-		d.add("excluded from the matrix: "+e.Reason, e.Label)
-	}
 }
 
 func (b *build) startDoubts(d *doubtList) {

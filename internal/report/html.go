@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
+	"strings"
 )
 
 //go:embed page.html
@@ -29,7 +30,7 @@ type htmlPage struct {
 // forbids every request and every script but the page's own, which it names by
 // its hash: text that slipped through escaping could still not run.
 func renderHTML(p *page) ([]byte, error) {
-	t, err := template.New(IndexFile).Parse(pageTemplate)
+	t, err := template.New(IndexFile).Funcs(template.FuncMap{"pieces": pieces}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
@@ -41,4 +42,14 @@ func renderHTML(p *page) ([]byte, error) {
 		page: p, Policy: policy, Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 	})
 	return b.Bytes(), err
+}
+
+// pieces splits a command line before each flag, so that the page can break
+// lines there and nowhere else. Joined by spaces they are the line again.
+func pieces(line string) []string {
+	parts := strings.Split(line, " --")
+	for i := range parts[1:] {
+		parts[i+1] = "--" + parts[i+1]
+	}
+	return parts
 }

@@ -30,7 +30,7 @@ func estimateDoubt(name string, e analysis.Estimate) string {
 	case !e.HasInterval():
 		return fmt.Sprintf("n=%d, no interval", e.N)
 	case e.Method == "range":
-		return intervalText(name, e.Lo, e.Hi) + fmt.Sprintf(" (range, n=%d)", e.N)
+		return "range " + intervalText(name, e.Lo, e.Hi)
 	default:
 		return intervalText(name, e.Lo, e.Hi)
 	}

@@ -25,6 +25,7 @@ type page struct {
 	Figures     []figureView // without the headline
 	Cells       cellTable
 	Failures    []failureView
+	Excluded    []fact // label and reason of configurations left out of the matrix
 	Effects     effectTable
 	Night       night
 	Method      method
@@ -57,6 +58,7 @@ type fact struct{ Name, Value string }
 type quantity struct {
 	Text  string
 	Doubt string // its interval, or why there is none
+	N     int    // trials behind it
 	Sort  string // the number itself, for sorting
 }
 
@@ -77,6 +79,7 @@ type build struct {
 	frontier    map[string]bool
 	recommended map[string][]string // cell ID → use cases
 	metrics     []string            // in display order
+	asked       int                 // how many of them the experiment asks about
 }
 
 func newPage(in Input) *page {
@@ -103,7 +106,7 @@ func newPage(in Input) *page {
 			b.recommended[r.Cell] = append(b.recommended[r.Cell], r.UseCase)
 		}
 	}
-	b.metrics = b.shownMetrics()
+	b.metrics, b.asked = b.shownMetrics()
 	p := &page{
 		Name:       in.Plan.Name,
 		Question:   b.question(),
@@ -123,6 +126,9 @@ func newPage(in Input) *page {
 	if in.Provenance != nil {
 		p.RunID = in.Provenance.RunID
 	}
+	for _, e := range in.Plan.Excluded {
+		p.Excluded = append(p.Excluded, fact{e.Label, e.Reason})
+	}
 	figures := make([]figureView, len(in.Figures))
 	for i, f := range in.Figures {
 		figures[i] = newFigure(i, f)
@@ -138,10 +144,14 @@ func (b *build) question() question {
 	q := question{Model: b.Plan.Model, Backend: b.Plan.Backend}
 	q.Configurations = count(len(b.Plan.Configurations), "configuration")
 	if len(b.Plan.Parameters) > 0 {
-		q.Configurations += " (" + b.Plan.Strategy + ": " + strings.Join(b.Plan.Parameters, ", ") + ")"
+		q.Configurations += " of " + strings.Join(b.Plan.Parameters, ", ") + " (" + b.Plan.Strategy + ")"
 	}
 	q.Loads = b.loads()
-	q.Trials = fmt.Sprintf("%s per cell, %s, seed %d", count(b.Plan.Blocks, "trial"), b.Plan.Order, b.Plan.Seed)
+	order := "in randomised blocks"
+	if b.Plan.Order == experiment.Sequential {
+		order = "one after another"
+	}
+	q.Trials = fmt.Sprintf("%s per cell %s, seed %d", count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
 	if b.Experiment != nil {
 		for _, c := range b.Experiment.SLO {
 			q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
@@ -212,11 +222,9 @@ func (b *build) banners() []banner {
 	}
 	planned, done := b.progress()
 	if !b.Finished || done < planned {
-		text := fmt.Sprintf("%d of %d trials are recorded.", done, planned)
-		if !b.Finished {
-			text += " The run has not come to its end; every answer below may still change."
-		} else {
-			text += " The run ended without the others; the table of cells shows which are missing."
+		text := fmt.Sprintf("%d of %d trials are recorded; the answers below may still change.", done, planned)
+		if b.Finished {
+			text = fmt.Sprintf("%d of %d trials are recorded; the run ended without the others.", done, planned)
 		}
 		out = append(out, banner{Kind: "partial", Title: "Partial results", Text: text, Command: b.Resume})
 	}
@@ -244,9 +252,9 @@ func (b *build) progress() (planned, done int) {
 }
 
 // shownMetrics are the metrics of the tables: first those that the experiment
-// asks about, then the usual ones; only those that some cell has, or lacks with
-// a reason.
-func (b *build) shownMetrics() []string {
+// asks about, then the usual ones; only those that some cell has. asked is the
+// number of the former.
+func (b *build) shownMetrics() (shown []string, asked int) {
 	var wanted []string
 	for _, r := range b.Findings.Recommendations {
 		wanted = append(wanted, r.Objective)
@@ -259,27 +267,29 @@ func (b *build) shownMetrics() []string {
 			wanted = append(wanted, c.Metric)
 		}
 	}
+	questions := len(wanted)
 	wanted = append(wanted, "output_throughput", "output_throughput_per_gpu", "request_throughput", "goodput",
 		"ttft_p50", "ttft_p95", "tpot_p50", "itl_p99", "e2e_p50", "e2e_p95", "error_rate")
-	var out []string
-	for _, name := range wanted {
-		if !slices.Contains(out, name) && b.anyCellHas(name) {
-			out = append(out, name)
+	for i, name := range wanted {
+		if i == questions {
+			asked = len(shown)
+		}
+		if !slices.Contains(shown, name) && b.anyCellHas(name) {
+			shown = append(shown, name)
 		}
 	}
-	return out
+	return shown, asked
 }
 
 func (b *build) anyCellHas(name string) bool {
 	return slices.ContainsFunc(b.Findings.Cells, func(c analysis.Cell) bool {
 		_, ok := c.Estimates[name]
-		_, absent := c.Absent[name]
-		return ok || absent
+		return ok
 	})
 }
 
 func newQuantity(name string, e analysis.Estimate) quantity {
-	return quantity{Text: metric.Format(name, e.Center), Doubt: estimateDoubt(name, e), Sort: number(e.Center)}
+	return quantity{Text: metric.Format(name, e.Center), Doubt: estimateDoubt(name, e), N: e.N, Sort: number(e.Center)}
 }
 
 func newComparison(r analysis.Ratio) *comparison {
