@@ -1,0 +1,92 @@
+// Package engine simulates one vLLM engine core on a virtual clock: the
+// memory plan of its start, the scheduler step by step (continuous batching,
+// chunked prefill, preemption, prefix caching) and the duration of each step
+// from a roofline. It has no goroutines and reads no wall clock: Schedule
+// plans the step that starts now and says how long it takes, Complete ends it.
+// Times are seconds, sizes bytes, lengths tokens.
+package engine
+
+import (
+	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
+)
+
+// GraphMode says which batches replay captured CUDA graphs.
+type GraphMode int
+
+// The modes of vLLM's cudagraph_mode, as far as they differ in speed.
+const (
+	GraphsFullAndPiecewise GraphMode = iota // decode batches whole, mixed ones by piece
+	GraphsFull                              // as above for this model
+	GraphsFullDecodeOnly                    // decode batches whole, mixed ones without
+	GraphsPiecewise                         // all by piece
+	GraphsNone                              // compiled, launched kernel by kernel
+)
+
+// Config is the effective configuration of one engine: every value resolved,
+// nothing left to default.
+type Config struct {
+	GPU    catalog.GPU
+	Model  catalog.Model
+	TP, PP int
+
+	MaxModelLen      int
+	BlockSize        int // tokens per KV cache block
+	MaxNumSeqs       int
+	MaxBatchedTokens int
+	LongPrefill      int // long_prefill_token_threshold; 0 = off
+
+	Utilization    float64 // gpu_memory_utilization
+	FreeMemory     float64 // free on the device before the start; 0 = all of it
+	KVCacheMemory  float64 // kv_cache_memory_bytes; 0 = by Utilization
+	BlocksOverride int     // num_gpu_blocks_override; 0 = none
+	CPUOffload     float64 // bytes of weights kept in host memory
+	Quantization   string  // "", "fp8", "awq" (any 4-bit weights)
+	WeightBytes    float64 // bytes of an unquantised weight: 2, or 4 for float32
+	KVBytes        float64 // bytes of a cached element: 2, or 1 for fp8
+
+	PrefixCaching   bool
+	ChunkedPrefill  bool
+	Priority        bool // scheduling_policy priority
+	AsyncScheduling bool
+	ReserveFullISL  bool // scheduler_reserve_full_isl
+	Watermark       float64
+
+	Eager         bool // enforce_eager: neither compiled nor captured
+	Graphs        GraphMode
+	GraphSizes    []int // captured batch sizes, ascending
+	GraphEstimate bool  // graph memory is part of the start's memory plan
+
+	StartFactor float64 // multiplies every step of this start; 1 = none
+	StepNoise   float64 // standard deviation of the log of each step's duration
+	Seed        uint64
+}
+
+// KVBytesPerToken is the size of one token's keys and values over all layers
+// and ranks: 131,072 for Llama-3.1-8B in bf16.
+func (c Config) KVBytesPerToken() float64 {
+	m := c.Model
+	return 2 * float64(m.Layers*m.KVHeads*m.HeadDim) * c.KVBytes
+}
+
+// kvRank is the share of KVBytesPerToken that one GPU holds. Fewer heads than
+// ranks are replicated.
+func (c Config) kvRank() float64 {
+	m := c.Model
+	heads := max(1, m.KVHeads/c.TP)
+	return 2 * float64(c.layersRank()*heads*m.HeadDim) * c.KVBytes
+}
+
+// layersRank is the number of layers of the largest pipeline stage.
+func (c Config) layersRank() int { return (c.Model.Layers + c.PP - 1) / c.PP }
+
+// bytesPerLinear is the size of one matrix parameter as stored. 4-bit weights
+// carry a scale and a zero per group of 128.
+func (c Config) bytesPerLinear() float64 {
+	switch c.Quantization {
+	case "fp8":
+		return 1
+	case "awq":
+		return 0.53
+	}
+	return c.WeightBytes
+}

@@ -1,0 +1,350 @@
+package flags
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Error is a command line that argparse refuses: exit code 2.
+type Error struct{ Message string }
+
+func (e *Error) Error() string { return e.Message }
+
+func refuse(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+
+// Parse reads the arguments behind `vllm serve`. An *Error is a usage fault;
+// other errors come from reading a --config file.
+func Parse(args []string) (*Values, error) {
+	args, err := expandConfig(args)
+	if err != nil {
+		return nil, err
+	}
+	p := newParser()
+	for len(args) > 0 {
+		if args, err = p.next(args); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.unknown) > 0 {
+		return nil, refuse("unrecognized arguments: %s", strings.Join(p.unknown, " "))
+	}
+	return p.values, nil
+}
+
+type parser struct {
+	values  *Values
+	long    map[string]entry // by spelling without dashes: "x", "no-x"
+	short   map[string]Flag  // by spelling with its dash
+	unknown []string
+	model   bool // the positional model was given
+	rest    bool // behind "--"
+}
+
+type entry struct {
+	flag Flag
+	no   bool
+}
+
+func newParser() *parser {
+	p := &parser{
+		values: &Values{text: map[string][]string{}, json: map[string]map[string]any{}},
+		long:   map[string]entry{},
+		short:  map[string]Flag{},
+	}
+	for _, f := range Table() {
+		if f.Old {
+			continue
+		}
+		p.long[f.Name] = entry{flag: f}
+		if f.Kind == Bool {
+			p.long["no-"+f.Name] = entry{flag: f, no: true}
+		}
+		for _, s := range f.Short {
+			p.short[s] = f
+		}
+	}
+	return p
+}
+
+// next consumes one option with its values, or one positional argument.
+func (p *parser) next(args []string) ([]string, error) {
+	arg, rest := args[0], args[1:]
+	switch {
+	case p.rest || !isOption(arg):
+		p.positional(arg)
+		return rest, nil
+	case arg == "--":
+		p.rest = true
+		return rest, nil
+	case arg == "-h", arg == "--help":
+		return nil, ErrHelp
+	case strings.HasPrefix(arg, "--"):
+		return p.longOption(arg, rest)
+	}
+	return p.shortOption(arg, rest)
+}
+
+var negative = regexp.MustCompile(`^-\d+$|^-\d*\.\d+$`)
+
+// isOption tells options from values as argparse does: negative numbers and
+// words with a space are values.
+func isOption(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && !negative.MatchString(arg) && !strings.Contains(arg, " ")
+}
+
+func (p *parser) positional(arg string) {
+	if p.model {
+		p.unknown = append(p.unknown, arg)
+		return
+	}
+	p.model = true
+	if !p.values.Has("model") {
+		p.values.set("model", []string{arg})
+	}
+}
+
+func (p *parser) longOption(arg string, rest []string) ([]string, error) {
+	name, value, inline := strings.Cut(arg[2:], "=")
+	name, path, dotted := strings.Cut(name, ".")
+	name = strings.ReplaceAll(name, "_", "-")
+	e, err := p.lookup(name, arg)
+	if err != nil {
+		return nil, err
+	}
+	if e == nil {
+		p.unknown = append(p.unknown, arg)
+		return rest, nil
+	}
+	if dotted {
+		return p.dotted(e.flag, path, value, inline, rest)
+	}
+	return p.store(*e, value, inline, rest)
+}
+
+// lookup finds a long option by its name or an unambiguous beginning of it.
+func (p *parser) lookup(name, arg string) (*entry, error) {
+	if e, ok := p.long[name]; ok {
+		return &e, nil
+	}
+	var found []string
+	for candidate := range p.long {
+		if strings.HasPrefix(candidate, name) && name != "" {
+			found = append(found, candidate)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, nil
+	case 1:
+		e := p.long[found[0]]
+		return &e, nil
+	}
+	sort.Strings(found)
+	for i := range found {
+		found[i] = "--" + found[i]
+	}
+	return nil, refuse("ambiguous option: %s could match %s", arg, strings.Join(found, ", "))
+}
+
+// shortOption reads -tp 2, -tp=2, -tp2, -O3, -cc.key=value.
+func (p *parser) shortOption(arg string, rest []string) ([]string, error) {
+	name, value, inline := strings.Cut(arg, "=")
+	name, path, dotted := strings.Cut(name, ".")
+	if f, ok := p.short[name]; ok {
+		if dotted {
+			return p.dotted(f, path, value, inline, rest)
+		}
+		return p.store(entry{flag: f}, value, inline, rest)
+	}
+	for _, s := range []string{"-dcp", "-tp", "-pp", "-dp", "-O", "-q"} {
+		if after, ok := strings.CutPrefix(arg, s); ok && after != "" {
+			return p.store(entry{flag: p.short[s]}, after, true, rest)
+		}
+	}
+	p.unknown = append(p.unknown, arg)
+	return rest, nil
+}
+
+// ErrHelp reports -h or --help.
+var ErrHelp = fmt.Errorf("help requested")
+
+// store checks and keeps the values of one option.
+func (p *parser) store(e entry, value string, inline bool, rest []string) ([]string, error) {
+	f := e.flag
+	if f.Kind == Bool {
+		if inline {
+			return nil, refuse("argument %s: ignored explicit argument %s", f.display(), quote(value))
+		}
+		p.keep(f, []string{strconv.FormatBool(!e.no)})
+		return rest, nil
+	}
+	var values []string
+	if inline {
+		values = []string{value}
+	} else {
+		most := 1
+		if f.Kind == Texts || f.Kind == Ints {
+			most = len(rest)
+		}
+		for len(values) < most && len(rest) > 0 && !isOption(rest[0]) {
+			values, rest = append(values, rest[0]), rest[1:]
+		}
+	}
+	if len(values) == 0 {
+		if f.Kind == Texts || f.Kind == Ints {
+			return nil, refuse("argument %s: expected at least one argument", f.display())
+		}
+		return nil, refuse("argument %s: expected one argument", f.display())
+	}
+	for _, v := range values {
+		if err := f.check(v); err != nil {
+			return nil, &Error{err.Error()}
+		}
+	}
+	if f.Kind == JSON && strings.HasPrefix(values[0], "{") {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(values[0]), &object); err != nil {
+			return nil, refuse("argument %s: invalid loads value: %s", f.display(), quote(values[0]))
+		}
+		p.values.json[f.Name] = object
+	}
+	p.keep(f, values)
+	return rest, nil
+}
+
+func (p *parser) keep(f Flag, values []string) {
+	if p.values.Has(f.Name) && f.Kind != JSON {
+		p.values.Warnings = append(p.values.Warnings, "Found duplicate keys --"+f.Name)
+	}
+	p.values.set(f.Name, values)
+}
+
+// dotted adds --flag.a.b value to the flag's JSON object. A path that ends in
+// + appends to a list.
+func (p *parser) dotted(f Flag, path, value string, inline bool, rest []string) ([]string, error) {
+	if f.Kind != JSON {
+		p.unknown = append(p.unknown, "--"+f.Name+"."+path)
+		return rest, nil
+	}
+	if !inline {
+		if len(rest) == 0 || isOption(rest[0]) {
+			return nil, refuse("argument %s: expected one argument", f.display())
+		}
+		value, rest = rest[0], rest[1:]
+	}
+	object := p.values.json[f.Name]
+	if object == nil {
+		object = map[string]any{}
+		p.values.json[f.Name] = object
+	}
+	keys := strings.Split(strings.ReplaceAll(path, "-", "_"), ".")
+	for _, k := range keys[:len(keys)-1] {
+		child, ok := object[k].(map[string]any)
+		if !ok {
+			child = map[string]any{}
+			object[k] = child
+		}
+		object = child
+	}
+	last := keys[len(keys)-1]
+	if name, ok := strings.CutSuffix(last, "+"); ok {
+		list, _ := object[name].([]any)
+		for _, item := range strings.Split(value, ",") {
+			list = append(list, scalar(item))
+		}
+		object[name] = list
+	} else {
+		object[last] = scalar(value)
+	}
+	text, err := json.Marshal(p.values.json[f.Name])
+	if err != nil {
+		return nil, refuse("argument %s: invalid loads value: %s", f.display(), quote(value))
+	}
+	p.values.set(f.Name, []string{string(text)})
+	return rest, nil
+}
+
+// scalar reads a JSON value, or takes the text as it stands.
+func scalar(s string) any {
+	var v any
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		return s
+	}
+	return v
+}
+
+// expandConfig replaces --config FILE by the options of that YAML file, ahead
+// of the others so that the command line wins.
+func expandConfig(args []string) ([]string, error) {
+	var kept, file []string
+	for i := 0; i < len(args); i++ {
+		name, value, inline := strings.Cut(args[i], "=")
+		if name != "--config" {
+			kept = append(kept, args[i])
+			continue
+		}
+		if !inline {
+			if i+1 == len(args) {
+				return nil, refuse("argument --config: expected one argument")
+			}
+			i++
+			value = args[i]
+		}
+		options, err := readConfig(value)
+		if err != nil {
+			return nil, err
+		}
+		file = append(file, options...)
+	}
+	return append(file, kept...), nil
+}
+
+func readConfig(path string) ([]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read config file: %w", err)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, fmt.Errorf("read config file %s: %w", path, err)
+	}
+	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("read config file %s: not a mapping", path)
+	}
+	var args []string
+	pairs := doc.Content[0].Content
+	for i := 0; i+1 < len(pairs); i += 2 {
+		key, value := pairs[i].Value, pairs[i+1]
+		switch {
+		case value.Kind == yaml.SequenceNode:
+			args = append(args, "--"+key)
+			for _, item := range value.Content {
+				args = append(args, item.Value)
+			}
+		case value.Kind == yaml.MappingNode:
+			var object map[string]any
+			if err := value.Decode(&object); err != nil {
+				return nil, fmt.Errorf("read config file %s: %w", path, err)
+			}
+			text, err := json.Marshal(object)
+			if err != nil {
+				return nil, fmt.Errorf("read config file %s: %w", path, err)
+			}
+			args = append(args, "--"+key, string(text))
+		case value.Tag == "!!bool" && value.Value == "true":
+			args = append(args, "--"+key)
+		case value.Tag == "!!bool":
+			args = append(args, "--no-"+key)
+		default:
+			args = append(args, "--"+key+"="+value.Value)
+		}
+	}
+	return args, nil
+}

@@ -1,0 +1,242 @@
+package vllmsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/vllmsim/engine"
+	"github.com/vllm-sweep/sweep/internal/vllmsim/flags"
+	"github.com/vllm-sweep/sweep/internal/vllmsim/server"
+)
+
+// Exit codes, as vLLM's.
+const (
+	exitDone    = 0
+	exitFailed  = 1   // exception at start
+	exitUsage   = 2   // argparse
+	exitCrashed = 137 // the crash-after fault
+)
+
+// Main runs `vllm serve` with the arguments behind `serve` until ctx ends
+// and returns the exit code: 0 after ctx ended (also after the engine died,
+// as vLLM does), 1 for a failed start, 2 for a wrong command line.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	v, err := flags.Parse(args)
+	if errors.Is(err, flags.ErrHelp) {
+		help(stdout)
+		return exitDone
+	}
+	if err != nil {
+		return usageError(stderr, err)
+	}
+	pid := os.Getpid()
+	s, refused, err := resolve(v, uint64(time.Now().UnixNano())^uint64(pid)<<40)
+	if err != nil {
+		return usageError(stderr, err)
+	}
+	if code := s.faults.ExitAtOnce; code != 0 {
+		fmt.Fprintln(stderr, "vllm: exit at once, as --sim-fault asks")
+		return code
+	}
+	if s.faults.IgnoreTerm {
+		ctx = context.WithoutCancel(ctx)
+	}
+	r := &run{setup: s, log: &logger{out: stdout, errOut: stderr}, api: process{"APIServer", pid}, core: process{coreName(s.version), pid + 1}}
+	return r.main(ctx, refused)
+}
+
+// coreName is the engine core's name in log prefixes.
+func coreName(v version) string {
+	if v.before(0, 13) {
+		return "EngineCore_DP0"
+	}
+	return "EngineCore"
+}
+
+// main binds the port, starts the engine, serves.
+func (r *run) main(ctx context.Context, refused *failure) int {
+	r.log.info(r.api, "api_server.py:1273", "vLLM API server version %s", r.version)
+	host, port := r.values.Text("host", ""), r.values.Int("port", 8000)
+	sock, err := bind(host, port)
+	if err != nil {
+		return r.portError(err)
+	}
+	if refused != nil {
+		sock.close()
+		r.report(refused)
+		return exitFailed
+	}
+	engines, failed, err := r.start(ctx)
+	if failed != nil {
+		sock.close()
+		r.report(failed)
+		return exitFailed
+	}
+	if err != nil {
+		sock.close()
+		if ctx.Err() != nil {
+			return exitDone
+		}
+		r.report(&failure{kind: "RuntimeError", text: err.Error()})
+		return exitFailed
+	}
+	if _, err := r.phase(ctx, frontendSeconds); err != nil {
+		sock.close()
+		return exitDone
+	}
+	listener, err := sock.listen()
+	if err != nil {
+		return r.portError(err)
+	}
+	return r.serve(ctx, listener, engines)
+}
+
+func (r *run) portError(err error) int {
+	text := "OSError: " + err.Error()
+	if errors.Is(err, syscall.EADDRINUSE) {
+		text = "OSError: [Errno 98] Address already in use"
+	}
+	r.log.exception(r.api, apiFrames(), text)
+	return exitFailed
+}
+
+// serve answers HTTP until ctx ends or an engine dies.
+func (r *run) serve(ctx context.Context, listener net.Listener, engines []*engine.Engine) int {
+	o := r.options(engines)
+	o.DevMode = os.Getenv("VLLM_SERVER_DEV_MODE") == "1"
+	if key := os.Getenv("VLLM_API_KEY"); key != "" {
+		o.APIKeys = append(o.APIKeys, key)
+	}
+	o.Info = r.info()
+	if !r.values.Bool("disable-uvicorn-access-log", false) && r.quiet() {
+		o.Access = r.access
+	}
+	if path := r.values.Text("sim-log-requests", ""); path != "" {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+		if err != nil {
+			_ = listener.Close()
+			return usageError(r.log.errOut, fmt.Errorf("argument --sim-log-requests: %w", err))
+		}
+		defer file.Close()
+		o.Requests = file
+	}
+	srv := server.New(o)
+	r.log.info(r.api, "api_server.py:541", "Supported tasks: ['generate']")
+	r.log.info(r.api, "api_server.py:548", "Starting vLLM server on http://%s", listener.Addr())
+	r.log.uvicorn(r.api, "Started server process [%d]", r.api.pid)
+	r.log.uvicorn(r.api, "Waiting for application startup.")
+	r.log.uvicorn(r.api, "Application startup complete.")
+	return r.until(ctx, srv, listener)
+}
+
+// quiet says whether uvicorn's level lets access lines through.
+func (r *run) quiet() bool {
+	level := r.values.Text("uvicorn-log-level", "info")
+	return level == "info" || level == "debug" || level == "trace"
+}
+
+func (r *run) access(remote, method, path string, status int) {
+	r.log.uvicorn(r.api, `%s - "%s %s HTTP/1.1" %d %s`, remote, method, path, status, http.StatusText(status))
+}
+
+// until runs the engines and the HTTP server to their end.
+func (r *run) until(ctx context.Context, srv *server.Server, listener net.Listener) int {
+	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	h := &http.Server{Handler: srv, BaseContext: func(net.Listener) context.Context { return requests }, ReadHeaderTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(listener) }()
+	logged := make(chan struct{})
+	stats, stopStats := context.WithCancel(ctx)
+	go func() { defer close(logged); r.logStats(stats, srv) }()
+
+	err := srv.Run(ctx)
+	code := exitDone
+	switch {
+	case errors.Is(err, server.ErrCrashed):
+		code = exitCrashed
+	case err != nil:
+		r.mourn(ctx)
+	}
+	stopStats()
+	<-logged
+	abort()
+	if code == exitDone {
+		r.log.uvicorn(r.api, "Shutting down")
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_ = h.Shutdown(grace) // what remains is closed below
+		cancel()
+		r.log.uvicorn(r.api, "Application shutdown complete.")
+	}
+	_ = h.Close()
+	<-served
+	return code
+}
+
+// mourn logs the engine's death and waits for the watchdog of the API server,
+// which looks every five seconds and then exits with 0.
+func (r *run) mourn(ctx context.Context) {
+	r.log.record(r.core, "ERROR", "core.py:1348", "EngineCore encountered a fatal error.\nTraceback (most recent call last):\n%s\ntorch.AcceleratorError: CUDA error: an illegal memory access was encountered", strings.Join(coreFrames(), "\n"))
+	r.log.record(r.api, "ERROR", "async_llm.py:708", "AsyncLLM output_handler failed.\nvllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.")
+	if os.Getenv("VLLM_KEEP_ALIVE_ON_ENGINE_DEATH") == "1" {
+		<-ctx.Done()
+		return
+	}
+	timer := time.NewTimer(time.Duration(float64(5*time.Second) / max(1, r.speedup)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// logStats writes the periodic line of each engine every ten seconds.
+func (r *run) logStats(ctx context.Context, srv *server.Server) {
+	if r.values.Bool("disable-log-stats", false) {
+		return
+	}
+	const interval = 10 * time.Second
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	last := srv.Snapshot()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := srv.Snapshot()
+		for i, s := range now {
+			if s.Prompt == last[i].Prompt && s.Generated == last[i].Generated && s.Running == 0 && s.Waiting == 0 {
+				continue // vLLM logs idle engines at DEBUG
+			}
+			r.log.info(r.api, "loggers.py:259", "Engine %03d: Avg prompt throughput: %.1f tokens/s, Avg generation throughput: %.1f tokens/s, Running: %d reqs, Waiting: %d reqs, GPU KV cache usage: %.1f%%, Prefix cache hit rate: %.1f%%",
+				i, float64(s.Prompt-last[i].Prompt)/interval.Seconds(), float64(s.Generated-last[i].Generated)/interval.Seconds(), s.Running, s.Waiting, s.Usage*100, s.HitRate*100)
+		}
+		last = now
+	}
+}
+
+// usageError prints an error as argparse does.
+func usageError(w io.Writer, err error) int {
+	fmt.Fprintf(w, "usage: vllm serve [model_tag] [options]\nvllm serve: error: %v\n", err)
+	return exitUsage
+}
+
+// help lists the simulator's own flags; the rest is vLLM's.
+func help(w io.Writer) {
+	fmt.Fprint(w, "usage: vllm serve [model_tag] [options]\n\nA simulated vLLM server: takes the flags of `vllm serve` and these:\n\n")
+	for _, f := range flags.Table() {
+		if f.Help != "" {
+			fmt.Fprintf(w, "  --%-22s %s\n", f.Name, f.Help)
+		}
+	}
+}

@@ -1,0 +1,24 @@
+package server
+
+// Snapshot is what the periodic log line tells about one engine.
+type Snapshot struct {
+	Prompt, Generated uint64 // tokens since the start
+	Running, Waiting  int
+	Usage, HitRate    float64 // 0..1
+}
+
+// Snapshot returns the state of each engine.
+func (s *Server) Snapshot() []Snapshot {
+	var all []Snapshot
+	for _, d := range s.drivers {
+		d.mu.Lock()
+		m := d.meter
+		one := Snapshot{Prompt: m.promptTokens, Generated: m.generated, Running: m.running, Waiting: m.waiting, Usage: m.usage}
+		if m.stats.PrefixQueries > 0 {
+			one.HitRate = float64(m.stats.PrefixHits) / float64(m.stats.PrefixQueries)
+		}
+		d.mu.Unlock()
+		all = append(all, one)
+	}
+	return all
+}
