@@ -25,7 +25,7 @@ func NewBackend(s experiment.Server, self string) (launcher.Backend, error) {
 		p := s.Process
 		return process.New(process.Options{Command: p.Command, ModelArg: p.ModelArg, Dir: p.Dir}), nil
 	case s.Endpoint != nil:
-		return endpoint.New(endpoint.Options{URL: s.Endpoint.URL}), nil
+		return endpoint.New(s.Endpoint.URL), nil
 	default:
 		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: "flag"}), nil
 	}

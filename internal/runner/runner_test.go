@@ -1,0 +1,338 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher/process"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// sim is the path of the simulated server, built once.
+var sim string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "sweep-runner-test-")
+	if err != nil {
+		panic(err)
+	}
+	sim = filepath.Join(dir, "vllm-sim")
+	build := exec.Command("go", "build", "-o", sim, "../vllmsim/cmd/vllm-sim")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the simulated server: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// bench is one experiment in one run directory.
+type bench struct {
+	t       *testing.T
+	e       *experiment.Experiment
+	plan    *matrix.Plan
+	dir     string
+	command []string
+	watch   *watcher
+}
+
+func newBench(t *testing.T, yaml string, simArgs ...string) *bench {
+	t.Helper()
+	e, ds := experiment.Parse("test.yaml", []byte(yaml))
+	if ds.HasErrors() {
+		var b strings.Builder
+		ds.WriteText(&b, false)
+		t.Fatal(b.String())
+	}
+	p, err := matrix.New(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := rundir.Create(t.TempDir(), e.Name, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Init(e.Raw, p, rundir.Provenance{RunID: d.RunID()}), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return &bench{t: t, e: e, plan: p, dir: d.Path, watch: &watcher{},
+		command: append([]string{sim, "serve", "--sim-seed", "1"}, simArgs...)}
+}
+
+// run carries the plan out, or on.
+func (b *bench) run(ctx context.Context) (Result, error) {
+	b.t.Helper()
+	d, err := rundir.Open(b.dir)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer d.Close()
+	return Run(ctx, Options{
+		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv,
+		Backend: process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}),
+	})
+}
+
+func (b *bench) read() *rundir.Run {
+	b.t.Helper()
+	r, err := rundir.Read(b.dir)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// watcher keeps messages and calls hook with each.
+type watcher struct {
+	mu       sync.Mutex
+	messages []string
+	hook     func(Status)
+}
+
+func (w *watcher) Message(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.messages = append(w.messages, text)
+}
+
+func (w *watcher) Status(s Status) {
+	w.mu.Lock()
+	hook := w.hook
+	w.mu.Unlock()
+	if hook != nil {
+		hook(s)
+	}
+}
+
+const small = `
+version: 1
+name: small
+server:
+  model: Qwen/Qwen2.5-0.5B-Instruct
+  flags: {max-num-seqs: 64, max-model-len: 4096}
+  simulated: {}
+  ready_timeout: 30s
+  stop_timeout: 5s
+matrix:
+  parameters:
+    max-num-seqs: [64, 8]
+loads:
+  chat: {prompt_tokens: 64, output_tokens: 16, arrivals: {concurrency: [2, 4]}, requests: 30, timeout: 20s}
+trials: {repeat: 2, warmup: 100ms, seed: 7}
+cooldown: {at_least: 10ms}
+slo: {ttft_p50: 2s}
+use_cases:
+  throughput: {maximize: output_throughput, load: chat}
+`
+
+func TestEveryPlannedTrialIsMeasuredOnItsOwnStart(t *testing.T) {
+	b := newBench(t, small)
+	res, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err, b.watch.messages)
+	}
+	run := b.read()
+	if res.OK+res.Invalid != 8 || res.Planned != 8 || len(run.Trials) != 8 {
+		t.Fatalf("result %+v, %d trials; want 8", res, len(run.Trials))
+	}
+	if len(run.Starts) != 4 {
+		t.Errorf("%d starts, want 4: two configurations in two blocks", len(run.Starts))
+	}
+	pids := map[string]bool{}
+	for _, s := range run.Starts {
+		if s.Outcome != rundir.StartReady || !s.Released || s.Identity == nil {
+			t.Errorf("start %s: %+v", s.ID, s)
+		}
+		pids[s.Facts["pid"]] = true
+		if _, err := os.Stat(filepath.Join(b.dir, "starts", s.ID, "server.log")); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(pids) != 4 {
+		t.Errorf("%d process IDs, want one a start", len(pids))
+	}
+	seeds := map[string]uint64{}
+	for _, tr := range run.Trials {
+		if tr.Metrics["output_throughput"] <= 0 || tr.Metrics["ttft_p50"] <= 0 {
+			t.Errorf("trial %s: metrics %v, absent %v", tr.ID, tr.Metrics, tr.Absent)
+		}
+		for _, f := range []string{"requests.parquet", "latency.hlog"} {
+			if _, err := os.Stat(filepath.Join(b.dir, "trials", tr.ID, f)); err != nil {
+				t.Error(err)
+			}
+		}
+		key := fmt.Sprint(tr.Block, tr.LoadPoint)
+		if old, ok := seeds[key]; ok && old != tr.Seed {
+			t.Errorf("block %d: cells at one load point have different seeds", tr.Block)
+		}
+		seeds[key] = tr.Seed
+	}
+	if !run.Finished() || run.Events[0].Event != rundir.EventRunStarted {
+		t.Errorf("journal begins %s, finished %v", run.Events[0].Event, run.Finished())
+	}
+}
+
+func TestAnImpossibleConfigurationIsRecordedOnceAndTheRestGoesOn(t *testing.T) {
+	// 0.5B has two KV heads and 14 attention heads: 4 GPUs cannot divide them,
+	// and there is one.
+	b := newBench(t, strings.Replace(small, "max-num-seqs: [64, 8]", "tensor-parallel-size: [1, 4]", 1))
+	res, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := b.read()
+	if res.Failed != 4 || res.OK+res.Invalid != 4 {
+		t.Fatalf("result %+v, want 4 failed and 4 measured", res)
+	}
+	var failed []rundir.Start
+	for _, s := range run.Starts {
+		if s.Outcome == rundir.StartFailed {
+			failed = append(failed, s)
+		}
+	}
+	if len(failed) != 1 {
+		t.Fatalf("%d failed starts, want 1: what fails for certain is not started again", len(failed))
+	}
+	if d := failed[0].Diagnosis; d == nil || !certain(d.Class) || d.Cause == "" {
+		t.Errorf("diagnosis %+v", d)
+	}
+	for _, tr := range run.Trials {
+		if tr.Outcome == rundir.OutcomeFailed && len(tr.Reasons) == 0 {
+			t.Errorf("trial %s failed without a reason", tr.ID)
+		}
+	}
+}
+
+func TestInterruptAndResumeMeasuresEachTrialOnce(t *testing.T) {
+	b := newBench(t, small)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.watch.hook = func(s Status) {
+		if s.Done == 3 && s.Stage == StageMeasuring && s.Load.Completed > 0 {
+			cancel()
+		}
+	}
+	_, err := b.run(ctx)
+	if !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("err = %v, want ErrInterrupted", err)
+	}
+	half := b.read()
+	if len(half.Trials) != 3 || half.Finished() {
+		t.Fatalf("%d trials after the interrupt, want 3", len(half.Trials))
+	}
+	if e := half.Events[len(half.Events)-1].Event; e != rundir.EventRunInterrupted {
+		t.Errorf("last event %s", e)
+	}
+	for _, s := range half.Starts {
+		if !s.Released {
+			t.Errorf("start %s was not released: %+v", s.ID, s)
+		}
+	}
+	b.watch.hook = nil
+	if _, err := b.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	whole := b.read()
+	if len(whole.Trials) != 8 || !whole.Finished() {
+		t.Fatalf("%d trials after resume, want 8", len(whole.Trials))
+	}
+	for _, old := range half.Trials {
+		i := slices.IndexFunc(whole.Trials, func(tr rundir.Trial) bool { return tr.ID == old.ID })
+		if i < 0 || !whole.Trials[i].Began.Equal(old.Began) {
+			t.Errorf("trial %s was measured again", old.ID)
+		}
+	}
+	orders := map[int]bool{}
+	for _, tr := range whole.Trials {
+		orders[tr.Order] = true
+	}
+	if len(orders) != 8 {
+		t.Errorf("orders are not unique: %v", orders)
+	}
+}
+
+func TestAServerThatDiesUnderLoad(t *testing.T) {
+	b := newBench(t, small, "--sim-fault", "die-after=12")
+	res, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := b.read()
+	if res.Failed != 8 {
+		t.Fatalf("result %+v, want every trial failed: no load gets through 12 requests", res)
+	}
+	died := 0
+	for _, s := range run.Starts {
+		if s.Outcome == rundir.StartReady && s.Diagnosis != nil {
+			died++
+		}
+	}
+	if died == 0 {
+		t.Error("no start has the diagnosis of its death")
+	}
+	if len(run.Starts) < 5 {
+		t.Errorf("%d starts; a death must be followed by another try", len(run.Starts))
+	}
+}
+
+func TestSweepLoadIsResolvedOnce(t *testing.T) {
+	yaml := strings.Replace(small, "{concurrency: [2, 4]}", "{sweep: 3, max_concurrency: 8}", 1)
+	b := newBench(t, yaml)
+	if _, err := b.run(t.Context()); err != nil {
+		t.Fatal(err, b.watch.messages)
+	}
+	run := b.read()
+	resolved := 0
+	for _, e := range run.Events {
+		if e.Event == rundir.EventLoadsResolved {
+			resolved++
+			if r := e.Rates["chat"]; r.Synchronous <= 0 || r.Saturated < r.Synchronous {
+				t.Errorf("rates %+v", r)
+			}
+		}
+	}
+	if resolved != 1 {
+		t.Errorf("rates were resolved %d times, want once", resolved)
+	}
+	var rates []float64
+	for _, tr := range run.Trials {
+		if tr.Rate > 0 {
+			rates = append(rates, tr.Rate)
+		}
+	}
+	if len(rates) != 4 || rates[0] != rates[3] {
+		t.Errorf("rates of the point between: %v, want the same four times", rates)
+	}
+}
+
+func TestMissingSecretIsAnEnvironmentError(t *testing.T) {
+	s := experiment.Server{Podman: &experiment.Podman{Env: []experiment.EnvVar{{Name: "HF_TOKEN", FromEnv: "MY_TOKEN"}}}}
+	_, _, err := serverEnv(s, func(string) (string, bool) { return "", false })
+	if !errors.Is(err, ErrEnvironment) || !strings.Contains(err.Error(), "MY_TOKEN") {
+		t.Errorf("err = %v", err)
+	}
+	env, secrets, err := serverEnv(s, func(string) (string, bool) { return "hf_x", true })
+	if err != nil || env["HF_TOKEN"] != "hf_x" || !slices.Equal(secrets, []string{"hf_x"}) {
+		t.Errorf("env %v, secrets %v, err %v", env, secrets, err)
+	}
+}
