@@ -29,6 +29,11 @@ const (
 func tickStyle(t Theme) textStyle { return textStyle{size: sizeTick, color: t.Muted} }
 func axisStyle(t Theme) textStyle { return textStyle{size: sizeAxis, color: t.Ink} }
 
+// place is where a point lies.
+func (a axes) place(q point) vg.Point {
+	return vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}
+}
+
 // yWidth is the room that the labels of the y axis need at its left.
 func (a axes) yWidth(p *pen) vg.Length {
 	labels, _ := tickLabels(a.yUnit, a.yTicks)

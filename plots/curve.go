@@ -1,4 +1,314 @@
 package plots
 
-func curveFigure(in Input, name, load string) (Figure, string)   { return Figure{Name: name}, "todo" }
-func effectsFigure(in Input, name, load string) (Figure, string) { return Figure{Name: name}, "todo" }
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// curvePlot draws latency against achieved throughput, one panel a parameter,
+// the baseline in each: configurations that coincide with it, or with levels
+// of other parameters, can still be told apart.
+type curvePlot struct {
+	x, y   string // metrics
+	panels []panel
+	limits []limit
+	xs, ys scale
+	hasSLO bool
+	small  bool
+}
+
+// panel is one parameter with its levels, or the combinations.
+type panel struct {
+	name   string
+	series []series // baseline first
+}
+
+// maxPanels is the most panels that stay readable.
+const maxPanels = 9
+
+// curveFigure makes the figure, or returns the reason why there is none.
+func curveFigure(in Input, name, load string) (Figure, string) {
+	f := Figure{Name: name, Kind: "curve", Load: load}
+	d := curvePlot{hasSLO: len(in.SLO) > 0}
+	var frontier []string
+	for _, fr := range frontiersOf(in, load) {
+		frontier = append(frontier, fr.Cells...)
+	}
+	d.x, d.y = curveMetrics(in, load)
+	all := seriesOf(in, load, d.x, d.y, frontier)
+	points := allPoints(all)
+	if len(points) == 0 {
+		return f, "no configuration has both a throughput and a latency at load " + load
+	}
+	d.panels = panelsOf(in, all)
+	left := 0
+	if len(d.panels) > maxPanels {
+		left, d.panels = len(d.panels)-maxPanels, d.panels[:maxPanels]
+	}
+	d.limits = limitsOf(in, load, d.x, d.y)
+	lo, hi := span(points, yOf)
+	for _, l := range d.limits {
+		if !l.x && l.value > lo/2 && l.value < hi*2 {
+			lo, hi = min(lo, l.value), max(hi, l.value)
+		}
+	}
+	d.ys = latencyScale(lo, hi)
+	_, right := span(points, xOf)
+	d.xs, d.small = scale{max: right * 1.04}, len(d.panels) > 1
+
+	f.Title = curveTitle(in, load, d.y, points)
+	f.Subtitle = d.subtitle(in, points)
+	var notes []string
+	if left > 0 {
+		notes = append(notes, plural(left, "further parameter")+" in the data, not drawn")
+	}
+	if key := abbreviations(in.Plan.Configurations); key != "" && slices.ContainsFunc(d.panels, func(p panel) bool { return p.name == combinations }) {
+		notes = append(notes, key)
+	}
+	f.Caption = caption(in, load, points, notes)
+	height := figureHeight
+	if len(d.panels) > 3 {
+		height = 640
+	}
+	if len(d.panels) > 6 {
+		height = 800
+	}
+	f.frame = newFrame(f, figureWidth, height, 0)
+	f.body = d.draw
+	f.records = cellRecords(in, points, d.x, d.y, frontier)
+	return f, ""
+}
+
+// curveMetrics are the throughput and the latency to draw: requests rather
+// than tokens, and the latency that the SLO limits rather than another.
+func curveMetrics(in Input, load string) (x, y string) {
+	xs := []string{"request_throughput", "output_throughput", "total_throughput"}
+	var ys []string
+	for _, c := range in.SLO {
+		if unitOf(c.Metric) == metric.Seconds {
+			ys = append(ys, c.Metric)
+		}
+	}
+	for _, fr := range frontiersOf(in, load) {
+		ys = append(ys, fr.X)
+	}
+	ys = append(ys, "e2e_p95", "e2e_p50", "ttft_p95", "ttft_p50", "tpot_p50")
+	return firstMeasured(in, load, xs), firstMeasured(in, load, ys)
+}
+
+// firstMeasured is the first metric that a cell of the load has.
+func firstMeasured(in Input, load string, metrics []string) string {
+	for _, m := range metrics {
+		for _, c := range in.Findings.Cells {
+			if _, ok := c.Estimates[m]; ok && c.Load == load {
+				return m
+			}
+		}
+	}
+	return metrics[0]
+}
+
+// panelsOf groups series by parameter, in plan order, combinations last.
+func panelsOf(in Input, all []series) []panel {
+	var base []series
+	var out []panel
+	for _, s := range all {
+		if s.family == familyBaseline {
+			base = append(base, s)
+		}
+	}
+	for _, name := range append(slices.Clone(in.Plan.Parameters), combinations) {
+		var members []series
+		for _, s := range all {
+			inPanel := s.panel == name || name == combinations && !slices.Contains(in.Plan.Parameters, s.panel)
+			if s.family != familyBaseline && inPanel {
+				members = append(members, s)
+			}
+		}
+		if len(members) > 0 {
+			out = append(out, panel{name: name, series: append(slices.Clone(base), members...)})
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, panel{name: "baseline", series: base})
+	}
+	return out
+}
+
+// curveTitle counts the verdicts on the latency where the load is highest.
+func curveTitle(in Input, load, y string, points []point) string {
+	lp, n := highestCommon(pointsOf(in.Plan, load), func(id string) int {
+		n := 0
+		for _, q := range points {
+			if _, ok := q.cell.Ratios[y]; ok && q.load.ID == id {
+				n++
+			}
+		}
+		return n
+	})
+	if n == 0 {
+		return fmt.Sprintf("%s at rising load (%s)", capital(shortTitle(y)), load)
+	}
+	count := map[string]int{}
+	for _, q := range points {
+		if r, ok := q.cell.Ratios[y]; ok && q.load.ID == lp.ID {
+			count[r.Verdict]++
+		}
+	}
+	return fmt.Sprintf("%s at %s: %s", capital(shortTitle(y)), pointName(lp), verdictCounts(count, n, "configuration"))
+}
+
+// verdictCounts is "2 of 6 configurations are better than the baseline, 1 is worse".
+func verdictCounts(count map[string]int, n int, noun string) string {
+	be := func(k int) string {
+		if k == 1 {
+			return "1 is "
+		}
+		return fmt.Sprintf("%d are ", k)
+	}
+	first := fmt.Sprintf("%d of %s", count[analysis.Better], plural(n, noun))
+	switch {
+	case count[analysis.Better] == 0 && n == 1:
+		first = fmt.Sprintf("the one other %s is not shown to be better than the baseline", noun)
+	case count[analysis.Better] == 0:
+		first = fmt.Sprintf("none of %s is shown to be better than the baseline", plural(n, noun))
+	case count[analysis.Better] == 1:
+		first += " is better than the baseline"
+	default:
+		first += " are better than the baseline"
+	}
+	parts := []string{first}
+	for _, v := range []string{analysis.Worse, analysis.Equivalent, analysis.Undecided} {
+		if k := count[v]; k > 0 {
+			parts = append(parts, be(k)+v)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (d curvePlot) subtitle(in Input, points []point) string {
+	parts := []string{"Each line is one configuration over its loads; small numbers: " + numbersMean(points[0].load.Kind) + "."}
+	if len(d.panels) > 1 {
+		parts = append(parts, "One panel a parameter, the baseline (wide line) in each.")
+	}
+	if d.hasSLO {
+		parts = append(parts, "Filled: meets the SLO; hollow: does not, or cannot tell.")
+	}
+	if countIntervals(points) > 0 {
+		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", percent(in.Findings.Confidence)))
+	}
+	return strings.Join(parts, " ")
+}
+
+// draw lays out the panels on one grid with shared scales.
+func (d curvePlot) draw(p *pen, area vg.Rectangle) {
+	columns := min(len(d.panels), 3)
+	if len(d.panels) == 4 {
+		columns = 2
+	}
+	rows := (len(d.panels) + columns - 1) / columns
+	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.x), yUnit: unitOf(d.y), xTicks: d.xs.ticks(6 / min(columns, 2)), yTicks: d.ys.ticks(8 - 2*min(rows, 2))}
+	remark := "lower is better"
+	if a.y.log {
+		remark = "log scale; lower is better"
+	}
+	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, capital(axisTitle(d.y, a.yUnit, a.yTicks, remark)), axisStyle(p.theme), alignLeft)
+	inner := area
+	inner.Min.X += a.yWidth(p)
+	inner.Max.Y -= roomYTitle
+	inner.Min.Y += roomXTicks + roomXTitle
+	p.text(vg.Point{X: (inner.Min.X + inner.Max.X) / 2, Y: area.Min.Y + 3}, capital("achieved "+axisTitle(d.x, a.xUnit, a.xTicks, "")), axisStyle(p.theme), alignCentre)
+
+	const gapX, gapY = vg.Length(18), vg.Length(14)
+	titles := vg.Length(0)
+	if d.small {
+		titles = 20
+	}
+	w := (inner.Max.X - inner.Min.X - gapX*vg.Length(columns-1)) / vg.Length(columns)
+	h := (inner.Max.Y - inner.Min.Y - gapY*vg.Length(rows-1)) / vg.Length(rows)
+	for i, pn := range d.panels {
+		col, row := i%columns, i/columns
+		a.area.Min = vg.Point{X: inner.Min.X + vg.Length(col)*(w+gapX), Y: inner.Max.Y - vg.Length(row)*(h+gapY) - h}
+		a.area.Max = vg.Point{X: a.area.Min.X + w, Y: a.area.Min.Y + h - titles}
+		a.x.lo, a.x.hi, a.y.lo, a.y.hi = a.area.Min.X, a.area.Max.X, a.area.Min.Y, a.area.Max.Y
+		d.panel(p, a, pn, col == 0, i+columns >= len(d.panels))
+	}
+}
+
+// panel draws one panel, with tick labels at the outer edges.
+func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
+	a.grid(p)
+	if bottom {
+		a.xLabels(p)
+	}
+	if left {
+		a.yLabels(p)
+	}
+	if d.small {
+		style := textStyle{size: sizeLabel + 1, bold: true, color: p.theme.Ink}
+		p.text(vg.Point{X: a.area.Min.X, Y: a.area.Max.Y + 6}, p.fit(pn.name, style, a.area.Max.X-a.area.Min.X), style, alignLeft)
+	}
+	pl := &placer{bounds: a.area}
+	if !d.small {
+		pl.bounds.Max.X += marginX - 6
+	}
+	radius := radiusFor(len(allPoints(pn.series)))
+	if d.small {
+		radius = min(radius, 3.6)
+	}
+	d.baselineBand(p, a, pn.series)
+	drawLimits(p, a, d.limits, pl)
+	drawSeries(p, a, pn.series, pl, lineWidths(radius))
+	drawBars(p, a, pn.series, pl)
+	for _, context := range []bool{true, false} {
+		for _, s := range pn.series {
+			if (s.family == familyContext) == context {
+				d.marks(p, a, pl, s, radius)
+			}
+		}
+	}
+	name := series.name
+	if d.small {
+		name = func(s series) string { return s.value }
+	}
+	labels := append(endLabels(p, a, pn.series, radius, name), numberLabels(p, a, pn.series, radius)...)
+	for _, l := range pl.placeAll(p, labels) {
+		l.draw(p, p.theme.Background)
+	}
+}
+
+// baselineBand lays a wide pale line under the baseline, which shows where
+// another configuration covers it.
+func (d curvePlot) baselineBand(p *pen, a axes, all []series) {
+	for _, s := range all {
+		if s.family != familyBaseline {
+			continue
+		}
+		var pts []vg.Point
+		for _, q := range s.points {
+			pts = append(pts, a.place(q))
+		}
+		p.line(lineStyle{width: 8, color: fade(p.theme.Ink, 0.12)}, pts...)
+	}
+}
+
+func (d curvePlot) marks(p *pen, a axes, pl *placer, s series, radius vg.Length) {
+	for _, q := range s.points {
+		r, c := radius, s.color(p.theme)
+		filled := !d.hasSLO || q.cell.MeetsSLO != nil && *q.cell.MeetsSLO
+		switch s.family {
+		case familyContext:
+			r *= 0.8
+		case familyBaseline:
+			r *= 1.25 // shows behind a point that covers it
+		}
+		p.marker(s.shape(), a.place(q), r, c, filled)
+		pl.marks = append(pl.marks, mark{at: a.place(q), r: r + 1})
+	}
+}

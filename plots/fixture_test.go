@@ -70,10 +70,10 @@ func (w *world) cell(s server, c matrix.Configuration, lp matrix.LoadPoint) {
 	throughput := capacity * demand / math.Pow(math.Pow(capacity, 3)+math.Pow(demand, 3), 1.0/3)
 	busy := demand / capacity
 	step := 0.007 * s.step * (1 + 0.8*busy)
-	ttft := 0.045 * s.prefill * (1 + busy*busy*6)
+	ttft := 0.045 * s.prefill * (1 + 2*busy + 0.4*busy*busy)
 	values := map[string]float64{
 		"output_throughput": throughput, "request_throughput": throughput / 100,
-		"ttft_p50": ttft, "ttft_p95": ttft * (1.6 + busy), "tpot_p50": step,
+		"ttft_p50": ttft, "ttft_p95": ttft * (1.6 + 0.2*busy), "tpot_p50": step,
 		"e2e_p50": ttft + 100*step, "e2e_p95": ttft*2 + 125*step,
 	}
 	cell := analysis.Cell{

@@ -2,6 +2,9 @@ package plots
 
 import (
 	"fmt"
+	"image/color"
+	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -30,11 +33,7 @@ type pick struct {
 // frontierFigure makes the figure, or returns the reason why there is none.
 func frontierFigure(in Input, name string, fr analysis.Frontier) (Figure, string) {
 	f := Figure{Name: name, Kind: "frontier", Load: fr.Load}
-	notable := append([]string(nil), fr.Cells...)
-	for _, r := range recommendationsOf(in, fr.Load) {
-		notable = append(notable, r.Cell)
-	}
-	d := frontierPlot{front: fr, all: seriesOf(in, fr.Load, fr.X, fr.Y, fr.Cells, notable), hasSLO: len(in.SLO) > 0}
+	d := frontierPlot{front: fr, all: seriesOf(in, fr.Load, fr.X, fr.Y, fr.Cells), hasSLO: len(in.SLO) > 0}
 	points := allPoints(d.all)
 	if len(points) == 0 {
 		return f, fmt.Sprintf("no configuration has both %s and %s at load %s", fr.X, fr.Y, fr.Load)
@@ -85,7 +84,10 @@ func frontierScales(points []point, limits []limit) (x, y scale) {
 
 // subtitle says how to read the marks that this picture has.
 func (d frontierPlot) subtitle(in Input, points []point) string {
-	parts := []string{"Each line is one configuration over its loads; small numbers: " + numbersMean(points[0].load.Kind) + "."}
+	var parts []string
+	if slices.ContainsFunc(d.all, func(s series) bool { return len(s.points) > 1 }) {
+		parts = append(parts, "Each line is one configuration over its loads; small numbers: "+numbersMean(points[0].load.Kind)+".")
+	}
 	if len(d.front.Cells) > 0 {
 		parts = append(parts, "Stepped line: the Pareto frontier.")
 	}
@@ -129,6 +131,12 @@ func (d frontierPlot) notes(in Input) []string {
 	if grey > 0 {
 		out = append(out, fmt.Sprintf("%s without a frontier or recommended cell in grey, unlabelled", plural(grey, "configuration")))
 	}
+	if key := abbreviations(in.Plan.Configurations); key != "" {
+		out = append(out, key)
+	}
+	if len(d.picks) > 0 && !slices.ContainsFunc(recommendationsOf(in, d.front.Load), func(r analysis.Recommendation) bool { return r.Confirmed }) {
+		out = append(out, "recommendations not confirmed on fresh starts")
+	}
 	if d.front.Method != "" {
 		out = append(out, "frontier: "+d.front.Method)
 	}
@@ -163,7 +171,7 @@ func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
 	drawLimits(p, a, d.limits, pl)
 	drawSeries(p, a, d.all, pl, lineWidths(d.radius))
 	d.steps(p, a, pl)
-	drawBars(p, a, d.all)
+	drawBars(p, a, d.all, pl)
 	d.marks(p, a, pl)
 	d.labels(p, a, pl)
 }
@@ -176,7 +184,7 @@ const endRoom vg.Length = 84
 func (a axes) extended() axes {
 	f := float64((a.area.Max.X - a.x.lo) / (a.x.hi - a.x.lo))
 	if a.x.log {
-		a.x.max = a.x.min * pow(a.x.max/a.x.min, f)
+		a.x.max = a.x.min * math.Pow(a.x.max/a.x.min, f)
 	} else {
 		a.x.max = a.x.min + (a.x.max-a.x.min)*f
 	}
@@ -197,7 +205,7 @@ func (d frontierPlot) stepPath(a axes) []vg.Point {
 		if !ok {
 			continue
 		}
-		at := vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}
+		at := a.place(q)
 		if n := len(out); n > 0 {
 			out = append(out, vg.Point{X: at.X, Y: out[n-1].Y})
 		}
@@ -265,7 +273,7 @@ func (d frontierPlot) marks(p *pen, a axes, pl *placer) {
 }
 
 func (d frontierPlot) mark(p *pen, a axes, pl *placer, s series, q point) {
-	at, r := vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}, d.radius
+	at, r := a.place(q), d.radius
 	c, filled := s.color(p.theme), d.filled(q)
 	switch {
 	case q.frontier:
@@ -294,7 +302,7 @@ func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
 			if q.cell.ID != k.cell {
 				continue
 			}
-			l := label{lines: k.lines, anchor: vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}, clear: d.radius + 6}
+			l := label{lines: k.lines, anchor: a.place(q), clear: d.radius + 6}
 			for i := range k.lines {
 				l.styles = append(l.styles, textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink})
 				if i == len(k.lines)-1 {
@@ -305,21 +313,21 @@ func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
 		}
 	}
 	out = append(out, endLabels(p, a, d.all, d.radius, series.name)...)
-	for _, s := range d.all {
-		if s.family == familyContext {
-			continue
-		}
-		for _, q := range s.points {
-			out = append(out, label{
-				lines:  []string{pointNumber(q.load)},
-				styles: []textStyle{{size: sizeNumber, color: s.color(p.theme)}},
-				anchor: vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}, clear: d.radius, near: true,
-			})
-		}
-	}
+	out = append(out, numberLabels(p, a, d.all, d.radius)...)
 	for _, l := range pl.placeAll(p, out) {
-		l.draw(p)
+		l.draw(p, d.ground(p.theme, a, l.box))
 	}
+}
+
+// ground is the colour below a box: that of the dominated region or none.
+func (d frontierPlot) ground(t Theme, a axes, box vg.Rectangle) color.NRGBA {
+	middle := vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: (box.Min.Y + box.Max.Y) / 2}
+	for _, corner := range d.stepPath(a) {
+		if corner.X <= middle.X && corner.Y >= middle.Y {
+			return t.Shade
+		}
+	}
+	return t.Background
 }
 
 // picksOf are the recommended cells in the picture, one entry a cell.
@@ -345,7 +353,7 @@ func picksOf(in Input, load string, points []point) []pick {
 		if merged {
 			continue
 		}
-		first := fmt.Sprintf("%s: %s, %s", r.UseCase, shortLabel(configurationOf(in, r.Configuration)), pointName(q.load))
+		first := fmt.Sprintf("%s: %s, %s", r.UseCase, shortLabelOf(in, r.Configuration), pointName(q.load))
 		out = append(out, pick{cell: r.Cell, lines: []string{first, pickDetail(r)}})
 	}
 	return out
@@ -358,7 +366,7 @@ func pickDetail(r analysis.Recommendation) string {
 		out += " " + metric.Format(r.Objective, r.Estimate.Center)
 	}
 	if r.Ratio != nil {
-		out += fmt.Sprintf(", %s vs baseline: %s", change(r.Ratio.Center), r.Ratio.Verdict)
+		out += fmt.Sprintf(", %s vs baseline’s best: %s", change(r.Ratio.Center), r.Ratio.Verdict)
 	}
 	return out
 }

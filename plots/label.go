@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot/vg"
@@ -156,12 +157,13 @@ func (p *placer) free(c placed) bool {
 	return true
 }
 
-// draw writes a placed label over a plate that keeps lines out of the letters.
-func (l placed) draw(p *pen) {
+// draw writes a placed label over a plate, in the colour of the ground below,
+// that keeps lines out of the letters.
+func (l placed) draw(p *pen, ground color.NRGBA) {
 	if l.leader {
 		p.line(lineStyle{width: 0.7, color: mix(l.styles[0].color, p.theme.Background, 0.35)}, l.from, l.to)
 	}
-	p.fillRect(fade(p.theme.Background, 0.72), grow(l.box, 1))
+	p.fillRect(fade(ground, 0.75), grow(l.box, 1))
 	align, x := alignCentre, (l.box.Min.X+l.box.Max.X)/2
 	switch {
 	case l.box.Min.X >= l.anchor.X:

@@ -2,7 +2,6 @@ package plots
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/plot/vg"
 
@@ -31,11 +30,7 @@ func limitsOf(in Input, load, x, y string) []limit {
 				return
 			}
 		}
-		sign := "≤"
-		if op == experiment.AtLeast {
-			sign = "≥"
-		}
-		out = append(out, limit{x: name == x, value: value, text: fmt.Sprintf("%s: %s %s", who, sign, metric.Format(name, value)), slo: slo})
+		out = append(out, limit{x: name == x, value: value, text: fmt.Sprintf("%s: %s %s", who, sign(op), metric.Format(name, value)), slo: slo})
 	}
 	for _, c := range in.SLO {
 		add("SLO", c.Metric, c.Op, c.Value, true)
@@ -59,7 +54,7 @@ func drawLimits(p *pen, a axes, limits []limit, pl *placer) {
 		}
 		style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
 		if l.x {
-			drawLimitX(p, a, l, s, style, row, pl)
+			drawLimitX(p, a, l, limits, s, style, row, pl)
 			row += style.size * 1.5
 			continue
 		}
@@ -75,7 +70,7 @@ func drawLimits(p *pen, a axes, limits []limit, pl *placer) {
 	}
 }
 
-func drawLimitX(p *pen, a axes, l limit, s lineStyle, style textStyle, row vg.Length, pl *placer) {
+func drawLimitX(p *pen, a axes, l limit, all []limit, s lineStyle, style textStyle, row vg.Length, pl *placer) {
 	text, align := l.text, float64(alignLeft)
 	x := a.x.clamped(l.value)
 	at := vg.Point{X: x + 6, Y: a.area.Max.Y - 12 - row}
@@ -89,7 +84,12 @@ func drawLimitX(p *pen, a axes, l limit, s lineStyle, style textStyle, row vg.Le
 		from, to := vg.Point{X: x, Y: a.area.Min.Y}, vg.Point{X: x, Y: a.area.Max.Y}
 		p.line(s, from, to)
 		pl.lines = append(pl.lines, [2]vg.Point{from, to})
-		if w := p.width(text, style); at.X+w > a.area.Max.X {
+		end := at.X + p.width(text, style)
+		blocked := end > a.area.Max.X
+		for _, o := range all { // another limit's line would run through the text
+			blocked = blocked || o.x && o.value > l.value && a.x.clamped(o.value) < end+4
+		}
+		if blocked {
 			align, at.X = alignRight, x-6
 		}
 	}
@@ -124,7 +124,7 @@ func drawSeries(p *pen, a axes, all []series, pl *placer, w widths) {
 			}
 			pts := make([]vg.Point, len(s.points))
 			for i, q := range s.points {
-				pts[i] = vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}
+				pts[i] = a.place(q)
 				if i > 0 && !context {
 					pl.lines = append(pl.lines, [2]vg.Point{pts[i-1], pts[i]})
 				}
@@ -136,7 +136,11 @@ func drawSeries(p *pen, a axes, all []series, pl *placer, w widths) {
 
 // drawBars draws the intervals of both axes; an end beyond the axes is cut
 // there. The context has none.
-func drawBars(p *pen, a axes, all []series) {
+func drawBars(p *pen, a axes, all []series, pl *placer) {
+	bar := func(style lineStyle, from, to vg.Point) {
+		p.line(style, from, to)
+		pl.lines = append(pl.lines, [2]vg.Point{from, to})
+	}
 	n := len(allPoints(all))
 	for _, s := range all {
 		if s.family == familyContext {
@@ -147,12 +151,12 @@ func drawBars(p *pen, a axes, all []series) {
 			style = lineStyle{width: 0.8, color: fade(s.color(p.theme), 0.4)}
 		}
 		for _, q := range s.points {
-			x, y := a.x.at(q.x.Center), a.y.at(q.y.Center)
+			at := a.place(q)
 			if q.x.HasInterval() {
-				p.line(style, vg.Point{X: a.x.clamped(q.x.Lo), Y: y}, vg.Point{X: a.x.clamped(q.x.Hi), Y: y})
+				bar(style, vg.Point{X: a.x.clamped(q.x.Lo), Y: at.Y}, vg.Point{X: a.x.clamped(q.x.Hi), Y: at.Y})
 			}
 			if q.y.HasInterval() {
-				p.line(style, vg.Point{X: x, Y: a.y.clamped(q.y.Lo)}, vg.Point{X: x, Y: a.y.clamped(q.y.Hi)})
+				bar(style, vg.Point{X: at.X, Y: a.y.clamped(q.y.Lo)}, vg.Point{X: at.X, Y: a.y.clamped(q.y.Hi)})
 			}
 		}
 	}
@@ -172,8 +176,27 @@ func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series)
 		out = append(out, label{
 			lines:  []string{name(s)},
 			styles: []textStyle{{size: sizeLabel, bold: true, color: s.color(p.theme)}},
-			anchor: vg.Point{X: a.x.at(q.x.Center), Y: a.y.at(q.y.Center)}, clear: radius + 1,
+			anchor: a.place(q), clear: radius + 1,
 		})
+	}
+	return out
+}
+
+// numberLabels are the load numbers beside the points; there are none when a
+// load has one point.
+func numberLabels(p *pen, a axes, all []series, radius vg.Length) []label {
+	var out []label
+	for _, s := range all {
+		if s.family == familyContext || len(s.points) < 2 {
+			continue
+		}
+		for _, q := range s.points {
+			out = append(out, label{
+				lines:  []string{pointNumber(q.load)},
+				styles: []textStyle{{size: sizeNumber, color: s.color(p.theme)}},
+				anchor: a.place(q), clear: radius, near: true,
+			})
+		}
 	}
 	return out
 }
@@ -188,5 +211,3 @@ func (p *placer) placeAll(pen *pen, labels []label) []placed {
 	}
 	return out
 }
-
-func pow(x, y float64) float64 { return math.Pow(x, y) }

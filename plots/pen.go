@@ -72,7 +72,7 @@ func (p *pen) textMiddle(at vg.Point, text string, s textStyle, align float64) {
 func (p *pen) wrap(text string, s textStyle, width vg.Length, lines int) []string {
 	var out []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for _, word := range words(text) {
 		next := strings.TrimSpace(line + " " + word)
 		if line != "" && p.width(next, s) > width {
 			out, next = append(out, line), word
@@ -87,6 +87,23 @@ func (p *pen) wrap(text string, s textStyle, width vg.Length, lines int) []strin
 	}
 	for i := range out {
 		out[i] = p.fit(out[i], s, width)
+	}
+	return out
+}
+
+// words splits text where a line may break: not before a dot, a per cent sign
+// or a unit.
+func words(text string) []string {
+	var out []string
+	for _, w := range strings.Fields(text) {
+		switch w {
+		case "·", "%", "s", "ms", "tok/s", "req/s":
+			if len(out) > 0 {
+				out[len(out)-1] += " " + w
+				continue
+			}
+		}
+		out = append(out, w)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,3 +54,34 @@ func estimateFields(e analysis.Estimate) []string {
 }
 
 func float(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// effectRecords are the rows of all effects of a load, at every load point.
+func effectRecords(in Input, load string) [][]string {
+	out := [][]string{{"parameter", "level", "configuration", "load_point", "point", "metric", "ratio", "ratio_lo", "ratio_hi", "p", "p_adjusted", "verdict", "reason"}}
+	for _, e := range in.Findings.Effects {
+		lp, ok := in.Plan.LoadPoint(e.LoadPoint)
+		if !ok || lp.Load != load {
+			continue
+		}
+		for _, m := range slices.Sorted(maps.Keys(e.Ratios)) {
+			r := e.Ratios[m]
+			lo, hi := "", ""
+			if r.HasInterval() {
+				lo, hi = float(r.Lo), float(r.Hi)
+			}
+			out = append(out, []string{
+				e.Parameter, e.Level, e.Configuration, e.LoadPoint, lp.Label, m, float(r.Center), lo, hi,
+				tested(r.P), tested(r.PAdjusted), r.Verdict, r.Reason,
+			})
+		}
+	}
+	return out
+}
+
+// tested is a p-value, empty for a comparison that was not tested.
+func tested(p float64) string {
+	if p == 0 {
+		return ""
+	}
+	return float(p)
+}

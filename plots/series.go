@@ -16,6 +16,7 @@ type series struct {
 	panel  string // parameter that varies alone, or combinations
 	family int    // hue; familyBaseline or familyContext have none
 	level  int    // place within the family
+	own    bool   // has its family for itself
 	points []point
 }
 
@@ -41,9 +42,9 @@ type point struct {
 }
 
 // seriesOf returns the configurations of a load that have estimates of both
-// metrics at some point, in plan order. Configurations that touch a cell of
-// notable keep their hue when there are many.
-func seriesOf(in Input, load, x, y string, frontier, notable []string) []series {
+// metrics at some point, in plan order. The IDs of frontier cells mark points
+// and say which configurations keep their hue when there are many.
+func seriesOf(in Input, load, x, y string, frontier []string) []series {
 	short := shortLabels(in.Plan.Configurations)
 	cells := map[[2]string]analysis.Cell{}
 	for _, c := range in.Findings.Cells {
@@ -65,7 +66,7 @@ func seriesOf(in Input, load, x, y string, frontier, notable []string) []series 
 			out = append(out, s)
 		}
 	}
-	assignHues(in.Plan, out, notable)
+	assignHues(in, out, frontier)
 	return out
 }
 
@@ -80,34 +81,58 @@ func panelOf(c matrix.Configuration) string {
 
 // assignHues gives each parameter a hue, in plan order whether or not it is
 // present, so that it keeps its hue in every figure. Combinations get the hues
-// that are left, one each; when there are too many of anything, what is not
-// notable recedes.
-func assignHues(plan *matrix.Plan, all []series, notable []string) {
+// that are left, one each. With many configurations only the most notable keep
+// theirs and the rest recedes.
+func assignHues(in Input, all []series, frontier []string) {
 	levels := map[string]int{}
-	next, many := len(plan.Parameters), len(all) > emphasised
-	if plan.Strategy == "list" {
-		next = 0
-	}
+	next := len(in.Plan.Parameters)
+	kept := mostNotable(in, all, frontier)
 	for i := range all {
 		s := &all[i]
-		touches := slices.ContainsFunc(s.points, func(p point) bool { return slices.Contains(notable, p.cell.ID) })
+		known := slices.Index(in.Plan.Parameters, s.panel)
 		switch {
 		case s.config.Baseline:
 			s.family = familyBaseline
-		case many && !touches:
+		case !kept[s.config.ID]:
 			s.family = familyContext
-		case s.panel == combinations:
-			s.family, s.level = next, next
+		case known < 0: // a combination, or a list's parameter
+			s.family, s.level, s.own = next, next, true
 			next++
 		default:
-			s.family, s.level = slices.Index(plan.Parameters, s.panel), levels[s.panel]
-			if s.family < 0 { // a list names no parameters
-				s.family, s.level = next, next
-				next++
-			}
+			s.family, s.level = known, levels[s.panel]
 		}
 		levels[s.panel]++
 	}
+}
+
+// mostNotable are the configurations to show in colour: all when they are few,
+// else the recommended ones and then those with the most frontier cells.
+func mostNotable(in Input, all []series, frontier []string) map[string]bool {
+	kept, rank := map[string]bool{}, map[string]int{}
+	var order []string
+	for _, s := range all {
+		kept[s.config.ID] = true
+		for _, q := range s.points {
+			if slices.Contains(frontier, q.cell.ID) {
+				rank[s.config.ID]++
+			}
+			if recommendedFor(in, q.cell.ID) != "" {
+				rank[s.config.ID] += len(all) * len(s.points)
+			}
+		}
+		if rank[s.config.ID] > 0 {
+			order = append(order, s.config.ID)
+		}
+	}
+	if len(all) <= emphasised {
+		return kept
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return rank[b] - rank[a] })
+	clear(kept)
+	for _, id := range order[:min(len(order), emphasised-3)] {
+		kept[id] = true
+	}
+	return kept
 }
 
 func (s series) color(t Theme) color.NRGBA {
@@ -117,7 +142,7 @@ func (s series) color(t Theme) color.NRGBA {
 	case familyContext:
 		return t.Context
 	}
-	if s.panel == combinations {
+	if s.own {
 		return t.hue(s.family)
 	}
 	return t.level(s.family, s.level)

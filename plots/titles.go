@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -80,11 +81,8 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 		return fmt.Sprintf("Nothing measured meets the constraints of use case %s", r.UseCase)
 	}
 	config := configurationOf(in, r.Configuration)
-	name, objective := shortLabel(config), shortTitle(r.Objective)
-	within := ""
-	if len(r.Constraints) > 0 {
-		within = " within its constraints"
-	}
+	name, objective := titleLabel(config), shortTitle(r.Objective)
+	within := withinText(r)
 	if config.Baseline {
 		return fmt.Sprintf("No configuration is shown to beat the baseline in %s%s", objective, within)
 	}
@@ -101,6 +99,26 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 		return fmt.Sprintf("%s is the best in %s that meets the constraints; it is worse than the baseline", name, objective)
 	}
 	return fmt.Sprintf("Undecided: %s leads in %s, but the trials do not separate it from the baseline", name, objective)
+}
+
+// withinText names one constraint; several are only counted.
+func withinText(r analysis.Recommendation) string {
+	switch len(r.Constraints) {
+	case 0:
+		return ""
+	case 1:
+		c := r.Constraints[0]
+		return fmt.Sprintf(" with %s %s %s", shortTitle(c.Metric), sign(c.Op), metric.Format(c.Metric, c.Limit))
+	}
+	return fmt.Sprintf(" within its %d constraints", len(r.Constraints))
+}
+
+// sign is the comparison as printed.
+func sign(op experiment.Op) string {
+	if op == experiment.AtLeast {
+		return "≥"
+	}
+	return "≤"
 }
 
 // amountOf is "24 % more" or "18 % lower", as fits the objective.

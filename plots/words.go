@@ -2,6 +2,7 @@ package plots
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -30,6 +31,8 @@ func shortLabels(configs []matrix.Configuration) []string {
 	return out
 }
 
+// shortLabel names the flags that differ; several that are together too long
+// get abbreviated names (see abbreviations).
 func shortLabel(c matrix.Configuration) string {
 	if c.Baseline {
 		return "baseline"
@@ -37,26 +40,70 @@ func shortLabel(c matrix.Configuration) string {
 	if len(c.Changed) == 0 {
 		return cut(c.Label, maxLabel)
 	}
+	full := joinFlags(c.Changed, func(f experiment.Flag) string { return cut(f.Name, maxLabel-6) })
+	if len(c.Changed) == 1 || len([]rune(full)) <= maxLabel {
+		return full
+	}
+	return cut(joinFlags(c.Changed, func(f experiment.Flag) string { return initials(f.Name) }), maxLabel+8)
+}
+
+func joinFlags(flags experiment.Flags, name func(experiment.Flag) string) string {
+	parts := make([]string, len(flags))
+	for i, f := range flags {
+		parts[i] = name(f) + "=" + shortValue(f)
+	}
+	return strings.Join(parts, " ")
+}
+
+// initials is a flag's name by the first letters of its words: "mns".
+func initials(name string) string {
 	out := ""
-	for i, f := range c.Changed {
-		next := shortFlag(f)
-		if i > 0 && len([]rune(out+", "+next)) > maxLabel {
-			return fmt.Sprintf("%s +%d", out, len(c.Changed)-i)
+	for _, w := range strings.Split(name, "-") {
+		if w != "" {
+			out += w[:1]
 		}
-		if i > 0 {
-			next = ", " + next
-		}
-		out += next
 	}
 	return out
 }
 
-func shortFlag(f experiment.Flag) string {
-	return cut(f.Name, maxLabel-6) + "=" + shortValue(f)
+// abbreviations explains the initials that short labels use; "" when none does.
+func abbreviations(configs []matrix.Configuration) string {
+	var out []string
+	for _, c := range configs {
+		full := joinFlags(c.Changed, func(f experiment.Flag) string { return f.Name })
+		if len(c.Changed) < 2 || shortLabel(c) == full {
+			continue
+		}
+		for _, f := range c.Changed {
+			if part := initials(f.Name) + " = " + f.Name; !slices.Contains(out, part) {
+				out = append(out, part)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
-// shortValue is a flag's value: JSON becomes {…} or […] with its first quoted
-// values where they are short.
+// titleLabel is a label for a title, with whole names as long as they fit.
+func titleLabel(c matrix.Configuration) string {
+	full := joinFlags(c.Changed, func(f experiment.Flag) string { return f.Name })
+	if len(c.Changed) > 0 && len([]rune(full)) <= 2*maxLabel {
+		return full
+	}
+	return shortLabel(c)
+}
+
+// shortLabelOf is the short label of a configuration as the figures of this
+// run print it.
+func shortLabelOf(in Input, id string) string {
+	for i, c := range in.Plan.Configurations {
+		if c.ID == id {
+			return shortLabels(in.Plan.Configurations)[i]
+		}
+	}
+	return id
+}
+
+// shortValue is a flag's value, short: JSON becomes {…} or […], a path its end.
 func shortValue(f experiment.Flag) string {
 	v := strings.TrimSpace(f.Value)
 	switch {

@@ -1,0 +1,388 @@
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// effectsPlot is a forest plot: one row a parameter level, one column a
+// metric, at the highest load that most levels reached. The load is the highest
+// because below saturation an open loop's throughput is the rate asked for,
+// whatever the flags.
+type effectsPlot struct {
+	point   matrix.LoadPoint
+	metrics []string
+	rows    []effectRow
+	scales  []scale // ratio axis of each column
+	margin  float64
+}
+
+// effectRow is one level of one parameter.
+type effectRow struct {
+	parameter, level string
+	first            bool   // of its parameter
+	note             string // instead of ratios: why there are none
+	ratios           map[string]analysis.Ratio
+	trials           int
+}
+
+// effectColumns are the metrics of the columns; of each list the first that
+// was measured.
+func effectColumns() [][]string {
+	return [][]string{
+		{"output_throughput", "total_throughput", "request_throughput"},
+		{"ttft_p95", "ttft_p50", "ttft_mean"}, {"tpot_p50", "tpot_mean", "itl_p50"}, {"e2e_p95", "e2e_p50", "e2e_mean"},
+	}
+}
+
+// effectsFigure makes the figure, or returns the reason why there is none.
+func effectsFigure(in Input, name, load string) (Figure, string) {
+	f := Figure{Name: name, Kind: "effects", Load: load}
+	effects := map[string][]analysis.Effect{} // by load point
+	for _, e := range in.Findings.Effects {
+		if len(e.Ratios) > 0 {
+			effects[e.LoadPoint] = append(effects[e.LoadPoint], e)
+		}
+	}
+	d := effectsPlot{margin: in.Findings.Margin}
+	n := 0
+	d.point, n = highestCommon(pointsOf(in.Plan, load), func(id string) int { return len(effects[id]) })
+	if n == 0 {
+		return f, "no parameter level can be compared with the baseline at load " + load
+	}
+	d.rows = effectRows(in, d.point, effects[d.point.ID])
+	for _, choices := range effectColumns() {
+		if m, ok := firstCompared(d.rows, choices); ok {
+			d.metrics = append(d.metrics, m)
+			d.scales = append(d.scales, ratioScale(d.rows, m, d.margin))
+		}
+	}
+	if len(d.metrics) == 0 {
+		return f, "no throughput or latency can be compared with the baseline at load " + load
+	}
+	f.Title = effectsTitle(d)
+	f.Subtitle = d.subtitle(in)
+	f.Caption = d.caption(in, load)
+	f.frame = newFrame(f, d.width(), 0, d.height())
+	f.body = d.draw
+	f.records = effectRecords(in, load)
+	return f, ""
+}
+
+// highestCommon is the load point where the count is greatest, the highest
+// load of those.
+func highestCommon(points []matrix.LoadPoint, count func(id string) int) (best matrix.LoadPoint, n int) {
+	for _, lp := range points {
+		if k := count(lp.ID); k > n || k == n && k > 0 && lp.Value > best.Value {
+			best, n = lp, k
+		}
+	}
+	return best, n
+}
+
+// effectRows are the levels in plan order, those without a result too.
+func effectRows(in Input, lp matrix.LoadPoint, effects []analysis.Effect) []effectRow {
+	var out []effectRow
+	for _, parameter := range in.Plan.Parameters {
+		first := true
+		for _, c := range in.Plan.Configurations {
+			if panelOf(c) != parameter || c.Baseline {
+				continue
+			}
+			row := effectRow{parameter: parameter, level: shortValue(c.Changed[0]), first: first}
+			for _, e := range effects {
+				if e.Configuration == c.ID {
+					row.ratios = e.Ratios
+				}
+			}
+			for _, cell := range in.Findings.Cells {
+				if cell.Configuration == c.ID && cell.LoadPoint == lp.ID {
+					row.trials = cell.Trials
+				}
+			}
+			if row.ratios == nil {
+				row.note = missingText(in, c)
+			}
+			out, first = append(out, row), false
+		}
+	}
+	return out
+}
+
+// missingText says why a configuration has no result.
+func missingText(in Input, c matrix.Configuration) string {
+	for _, f := range in.Findings.Failures {
+		if f.Configuration == c.ID || f.Label == c.Label {
+			return "failed: " + f.Class
+		}
+	}
+	return "not measured"
+}
+
+func firstCompared(rows []effectRow, metrics []string) (string, bool) {
+	for _, m := range metrics {
+		for _, r := range rows {
+			if _, ok := r.ratios[m]; ok {
+				return m, true
+			}
+		}
+	}
+	return "", false
+}
+
+// ratioScale is a logarithmic axis about 1 that holds all ratios, and their
+// intervals within reason.
+func ratioScale(rows []effectRow, m string, margin float64) scale {
+	lo, hi := 1-1.6*margin, 1+1.6*margin
+	for _, r := range rows {
+		if q, ok := r.ratios[m]; ok && q.Center > 0 {
+			lo, hi = min(lo, q.Center), max(hi, q.Center)
+		}
+	}
+	cLo, cHi := lo, hi
+	for _, r := range rows {
+		if q, ok := r.ratios[m]; ok && q.HasInterval() {
+			lo, hi = min(lo, max(q.Lo, cLo/intervalReach)), max(hi, min(q.Hi, cHi*intervalReach))
+		}
+	}
+	pad := math.Pow(hi/lo, 0.06)
+	return scale{log: true, min: lo / pad, max: hi * pad}
+}
+
+// ratioTicks are ticks of a ratio axis: 1, and few round changes on each side.
+func ratioTicks(s scale) []float64 {
+	for _, set := range [][]float64{
+		{0.98, 1, 1.02}, {0.95, 1, 1.05}, {0.9, 1, 1.1}, {0.8, 1, 1.25}, {0.5, 1, 2}, {0.25, 1, 4}, {0.1, 1, 10}, {0.01, 1, 100}, {1e-3, 1, 1e3},
+	} {
+		inside := slices.DeleteFunc(slices.Clone(set), func(v float64) bool { return v < s.min || v > s.max })
+		gap := math.Log(set[2]) / math.Log(s.max/s.min)
+		if gap > 0.2 && len(inside) > 1 || gap > 0.6 {
+			return inside
+		}
+	}
+	return []float64{1}
+}
+
+// effectsTitle states the largest shown gain in the first metric, or that there is none.
+func effectsTitle(d effectsPlot) string {
+	m := d.metrics[0]
+	count, n := map[string]int{}, 0
+	var best *effectRow
+	for i, r := range d.rows {
+		q, ok := r.ratios[m]
+		if !ok {
+			continue
+		}
+		n++
+		count[q.Verdict]++
+		if q.Verdict == analysis.Better && (best == nil || math.Abs(math.Log(q.Center)) > math.Abs(math.Log(best.ratios[m].Center))) {
+			best = &d.rows[i]
+		}
+	}
+	if best == nil {
+		return fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "level"))
+	}
+	return fmt.Sprintf("%s=%s changes %s most for the better: %s at %s", best.parameter, best.level, shortTitle(m), change(best.ratios[m].Center), pointName(d.point))
+}
+
+func (d effectsPlot) subtitle(in Input) string {
+	parts := []string{
+		fmt.Sprintf("Each level alone against the baseline at %s.", pointName(d.point)),
+		fmt.Sprintf("Point: ratio; bar: %s interval; open point: no interval.", percent(in.Findings.Confidence)),
+		fmt.Sprintf("Band: ±%s, the margin within which a change does not matter.", percent(d.margin)),
+	}
+	return strings.Join(parts, " ")
+}
+
+func (d effectsPlot) caption(in Input, load string) string {
+	var points []point
+	for _, r := range d.rows {
+		if r.trials > 0 {
+			points = append(points, point{cell: analysis.Cell{Trials: r.trials}})
+		}
+	}
+	if len(points) == 0 {
+		points = []point{{}}
+	}
+	notes := []string{"log scale"}
+	if len(pointsOf(in.Plan, load)) > 1 {
+		notes = append(notes, "other load points: in the data")
+	}
+	return caption(in, load, points, notes)
+}
+
+// Sizes of the forest plot.
+const (
+	effectHead  vg.Length = 40 // column titles
+	effectFoot  vg.Length = 22 // tick labels
+	effectGap   vg.Length = 9  // between parameters
+	effectWords vg.Length = 92 // result in words, right of each column
+)
+
+func (d effectsPlot) width() vg.Length {
+	if len(d.metrics) > 3 {
+		return wideWidth
+	}
+	return figureWidth
+}
+
+func (d effectsPlot) rowHeight() vg.Length {
+	if len(d.rows) > 30 {
+		return 17
+	}
+	return 25
+}
+
+func (d effectsPlot) height() vg.Length {
+	h := effectHead + effectFoot + vg.Length(len(d.rows))*d.rowHeight()
+	for _, r := range d.rows {
+		if r.first {
+			h += effectGap
+		}
+	}
+	return h
+}
+
+func (d effectsPlot) draw(p *pen, area vg.Rectangle) {
+	name := textStyle{size: sizeLabel, color: p.theme.Muted}
+	level := textStyle{size: sizeLabel, bold: true, color: p.theme.Ink}
+	nameWidth, levelWidth := vg.Length(0), vg.Length(0)
+	for _, r := range d.rows {
+		nameWidth = max(nameWidth, min(p.width(r.parameter, name), 190))
+		levelWidth = max(levelWidth, p.width(r.level, level))
+	}
+	gutter := nameWidth + levelWidth + 30
+	columnWidth := (area.Max.X - area.Min.X - gutter) / vg.Length(len(d.metrics))
+
+	tops := d.rowTops(area.Max.Y - effectHead)
+	bottom := area.Min.Y + effectFoot
+	d.stripes(p, area, tops)
+	for i, m := range d.metrics {
+		left := area.Min.X + gutter + vg.Length(i)*columnWidth
+		s := d.scales[i]
+		s.lo, s.hi = left, left+columnWidth-effectWords
+		d.column(p, m, s, tops, area.Max.Y, bottom)
+	}
+	for i, r := range d.rows {
+		y := tops[i] - d.rowHeight()/2
+		if r.first {
+			p.textMiddle(vg.Point{X: area.Min.X, Y: y}, p.fit(r.parameter, name, nameWidth), name, alignLeft)
+		}
+		p.textMiddle(vg.Point{X: area.Min.X + nameWidth + 14 + levelWidth, Y: y}, r.level, level, alignRight)
+		if r.note != "" {
+			p.textMiddle(vg.Point{X: area.Min.X + gutter + 4, Y: y}, r.note, textStyle{size: sizeLabel - 0.5, color: p.theme.Muted}, alignLeft)
+		}
+	}
+}
+
+// rowTops are the upper edges of the rows from top downwards.
+func (d effectsPlot) rowTops(top vg.Length) []vg.Length {
+	var out []vg.Length
+	for _, r := range d.rows {
+		if r.first {
+			top -= effectGap
+		}
+		out = append(out, top)
+		top -= d.rowHeight()
+	}
+	return out
+}
+
+// stripes separate the parameters by thin lines.
+func (d effectsPlot) stripes(p *pen, area vg.Rectangle, tops []vg.Length) {
+	for i, r := range d.rows {
+		if r.first {
+			y := tops[i] + effectGap/2
+			p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: area.Min.X, Y: y}, vg.Point{X: area.Max.X, Y: y})
+		}
+	}
+}
+
+// column draws one metric: title, margin band, ticks, and a row for each level.
+func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bottom vg.Length) {
+	p.text(vg.Point{X: s.lo, Y: top - 13}, capital(shortTitle(m)), textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink}, alignLeft)
+	p.text(vg.Point{X: s.lo, Y: top - 27}, direction(m), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignLeft)
+	first := tops[0] + effectGap/2
+	p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: s.at(1 - d.margin), Y: bottom}, Max: vg.Point{X: s.at(1 + d.margin), Y: first}})
+	for _, v := range ratioTicks(s) {
+		line := lineStyle{width: 0.8, color: p.theme.Grid}
+		if v == 1 {
+			line = lineStyle{width: 1.1, color: p.theme.Muted}
+		}
+		p.line(line, vg.Point{X: s.at(v), Y: bottom}, vg.Point{X: s.at(v), Y: first})
+		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, tickChange(v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
+	}
+	for i, r := range d.rows {
+		if q, ok := r.ratios[m]; ok && q.Center > 0 {
+			d.row(p, s, tops[i]-d.rowHeight()/2, q, r.trials)
+		}
+	}
+}
+
+// row draws one ratio with its interval and its verdict in words.
+func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, trials int) {
+	c := verdictColor(p.theme, q.Verdict)
+	at := vg.Point{X: s.clamped(q.Center), Y: y}
+	words := change(q.Center) + " " + q.Verdict
+	if q.HasInterval() {
+		p.line(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.25)}, vg.Point{X: s.clamped(q.Lo), Y: y}, vg.Point{X: s.clamped(q.Hi), Y: y})
+	} else {
+		words = fmt.Sprintf("%s  n=%d", change(q.Center), trials)
+	}
+	p.marker(verdictShape(q.Verdict), at, 4, c, q.HasInterval())
+	style := textStyle{size: sizeNumber + 0.8, color: c, bold: q.Verdict == analysis.Better || q.Verdict == analysis.Worse}
+	p.textMiddle(vg.Point{X: s.hi + 7, Y: y}, words, style, alignLeft)
+}
+
+// verdictShape tells verdicts apart without colour.
+func verdictShape(verdict string) shape {
+	switch verdict {
+	case analysis.Better:
+		return triangle
+	case analysis.Worse:
+		return wedge
+	case analysis.Equivalent:
+		return square
+	}
+	return circle
+}
+
+func verdictColor(t Theme, verdict string) color.NRGBA {
+	switch verdict {
+	case analysis.Better:
+		return t.Better
+	case analysis.Worse:
+		return t.Worse
+	}
+	return t.Muted
+}
+
+// tickChange is a tick of a ratio axis: "−20 %", "baseline", "×2".
+func tickChange(v float64) string {
+	switch {
+	case v == 1:
+		return "0"
+	case v >= 2:
+		return "×" + number(v)
+	case v <= 0.25:
+		return "×" + number(v)
+	}
+	return change(v)
+}
+
+// direction says which way is better.
+func direction(name string) string {
+	if m, err := metric.Parse(name); err == nil && m.Better == metric.Lower {
+		return "← lower is better"
+	}
+	return "higher is better →"
+}
