@@ -1,0 +1,105 @@
+package loadgen
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// tableStats and tableBases are the columns and rows of the latency table.
+var (
+	tableStats = []string{"mean", "p50", "p75", "p90", "p95", "p99"}
+	tableBases = []struct{ base, title string }{
+		{"ttft", "TTFT"}, {"tpot", "TPOT"}, {"itl", "ITL"}, {"e2e", "E2E"},
+	}
+)
+
+// WriteTable prints the summary for people: rates, latencies, the evidence
+// about the client, reasons of invalidity and warnings. A percentile below its
+// sample floor prints as "-".
+func (s Summary) WriteTable(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	s.writeRates(t)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	s.writeLatencies(t)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return s.writeNotes(w)
+}
+
+func (s *Summary) writeRates(w io.Writer) {
+	ok := s.Requests[ClassOK]
+	fmt.Fprintf(w, "load\t%s, window %s\n", s.Label, s.Window.Round(time.Millisecond))
+	fmt.Fprintf(w, "requests\t%d ok, %d failed%s\n", ok, s.Total()-ok, s.failures())
+	for _, name := range []string{"request_throughput", "output_throughput", "output_throughput_per_gpu", "total_throughput", "goodput"} {
+		if v, has := s.Metrics[name]; has {
+			fmt.Fprintf(w, "%s\t%s\n", metric.Title(name), metric.Format(name, v))
+		}
+	}
+}
+
+// failures lists the failed requests by class.
+func (s *Summary) failures() string {
+	var parts []string
+	for _, c := range Classes()[1:] {
+		if n := s.Requests[c]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, c))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func (s *Summary) writeLatencies(w io.Writer) {
+	fmt.Fprint(w, "\t")
+	for _, st := range tableStats {
+		fmt.Fprintf(w, "%s\t", strings.ToUpper(st[:1])+st[1:])
+	}
+	fmt.Fprintln(w)
+	for _, row := range tableBases {
+		fmt.Fprintf(w, "%s\t", row.title)
+		for _, st := range tableStats {
+			name := row.base + "_" + st
+			if v, has := s.Metrics[name]; has {
+				fmt.Fprintf(w, "%s\t", metric.Format(name, v))
+			} else {
+				fmt.Fprint(w, "-\t")
+			}
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func (s *Summary) writeNotes(w io.Writer) error {
+	c := s.Client
+	var b strings.Builder
+	b.WriteString("\nclient: ")
+	if c.AskedRate > 0 {
+		fmt.Fprintf(&b, "sent %.4g of %.4g req/s asked, dispatch lag p50 %s p99 %s, ",
+			c.OfferedRate, c.AskedRate, round(c.DispatchLagP50), round(c.DispatchLagP99))
+	} else {
+		fmt.Fprintf(&b, "sent %.4g req/s, ", c.OfferedRate)
+	}
+	fmt.Fprintf(&b, "in flight mean %.3g peak %d\n", c.MeanInFlight, c.PeakInFlight)
+	fmt.Fprintf(&b, "client: CPU %.0f %%, longest GC pause %s, scheduling latency p99 %s, %.0f %% of chunks shared a read\n",
+		100*c.CPUShare, round(c.GCPauseMax), round(c.SchedLagP99), 100*c.Coalesced)
+	for _, text := range s.Invalid {
+		fmt.Fprintf(&b, "INVALID: %s\n", text)
+	}
+	for _, text := range s.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", text)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
