@@ -36,9 +36,15 @@
     var body = table.tBodies[0];
     var original = Array.prototype.slice.call(body.rows);
     table.querySelectorAll('thead th').forEach(function (th, column) {
-      var button = document.createElement('button');
-      button.type = 'button';
+      // Not a button element: Chromium leaves those out of the heads that it
+      // repeats on every printed page.
+      var button = document.createElement('span');
       button.className = 'sort';
+      button.tabIndex = 0;
+      button.setAttribute('role', 'button');
+      button.addEventListener('keydown', function (e) {
+        if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); button.click(); }
+      });
       while (th.firstChild) { button.appendChild(th.firstChild); }
       th.appendChild(button);
       button.addEventListener('click', function () {

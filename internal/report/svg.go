@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"regexp"
 	"slices"
@@ -69,7 +70,7 @@ func (w *svgWriter) token(tok xml.Token) error {
 		return w.end(t)
 	case xml.CharData:
 		if w.dropped == 0 && len(w.open) > 0 {
-			return xml.EscapeText(&w.out, t)
+			w.out.WriteString(html.EscapeString(string(t)))
 		}
 	}
 	return nil // comments, directives and instructions are left out
@@ -116,10 +117,7 @@ func (w *svgWriter) end(t xml.EndElement) error {
 }
 
 func (w *svgWriter) attribute(name, value string) {
-	w.out.WriteString(" " + name + `="`)
-	// EscapeText cannot fail on a strings.Builder.
-	_ = xml.EscapeText(&w.out, []byte(value))
-	w.out.WriteString(`"`)
+	w.out.WriteString(" " + name + `="` + html.EscapeString(value) + `"`)
 }
 
 // allowed returns the value under which an attribute is kept.

@@ -76,13 +76,15 @@ func constraintText(name string, op experiment.Op, limit float64) string {
 
 // span renders a duration for people: "1.2 s", "4m 10s", "7h 05m".
 func span(d time.Duration) string {
+	if d >= time.Minute {
+		d = d.Round(time.Second)
+	}
 	switch {
 	case d <= 0:
 		return "–"
 	case d < time.Minute:
 		return metric.FormatUnit(metric.Seconds, d.Seconds())
 	case d < time.Hour:
-		d = d.Round(time.Second)
 		return fmt.Sprintf("%dm %02ds", int(d.Minutes()), int(d.Seconds())%60)
 	default:
 		d = d.Round(time.Minute)

@@ -67,7 +67,8 @@ type comparison struct {
 	Change   string
 	Interval string
 	Verdict  string
-	Reason   string
+	Reason   string // why undecided
+	More     string // what would decide
 	Sort     string // the ratio itself, for sorting
 }
 
@@ -297,7 +298,7 @@ func newComparison(r analysis.Ratio) *comparison {
 	if r.Verdict == analysis.Undecided {
 		c.Reason = r.Reason
 		if r.MoreTrials > 0 {
-			c.Reason = strings.TrimPrefix(c.Reason+"; about "+count(r.MoreTrials, "further trial")+" would decide", "; ")
+			c.More = "about " + count(r.MoreTrials, "further trial") + " would decide"
 		}
 	}
 	return c
