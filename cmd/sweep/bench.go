@@ -35,16 +35,16 @@ type benchOptions struct {
 
 // benchOutput is what `sweep bench --json` prints; times in seconds.
 type benchOutput struct {
-	URL      string             `json:"url"`
-	Model    string             `json:"model"`
-	Load     string             `json:"load"` // open, partly open, closed
-	Began    time.Time          `json:"began"`
-	Window   float64            `json:"window_s"`
-	Requests map[string]int     `json:"requests"` // inside the window, by class
-	Metrics  map[string]float64 `json:"metrics"`
-	Absent   map[string]string  `json:"absent,omitempty"`
-	Invalid  []string           `json:"invalid,omitempty"`
-	Warnings []string           `json:"warnings,omitempty"`
+	URL      string                `json:"url"`
+	Model    string                `json:"model"`
+	Load     string                `json:"load"` // open, partly open, closed
+	Began    time.Time             `json:"began"`
+	Window   float64               `json:"window_s"`
+	Requests map[loadgen.Class]int `json:"requests"` // due inside the window, by class
+	Metrics  map[string]float64    `json:"metrics"`
+	Absent   map[string]string     `json:"absent,omitempty"`
+	Invalid  []string              `json:"invalid,omitempty"`
+	Warnings []string              `json:"warnings,omitempty"`
 }
 
 func newBench(sys *System) *cobra.Command {
@@ -115,7 +115,7 @@ func (sys *System) bench(ctx context.Context, url string, o benchOptions) error 
 	if len(res.Invalid) > 0 {
 		return quiet(exitSomeFailed)
 	}
-	if sum.Completed() == 0 {
+	if sum.Requests[loadgen.ClassOK] == 0 {
 		return withCode(exitFailed, errors.New("no request succeeded"))
 	}
 	return nil
@@ -125,16 +125,10 @@ func (o benchOptions) print(sys *System, cfg loadgen.Config, res *loadgen.Result
 	if !o.json {
 		return sum.WriteTable(sys.Stdout)
 	}
-	requests := map[string]int{}
-	for _, q := range res.Requests {
-		if q.Phase == loadgen.PhaseWindow {
-			requests[string(q.Class)]++
-		}
-	}
 	return writeJSON(sys, benchOutput{
-		URL: cfg.BaseURL, Model: cfg.Model, Load: res.Label, Began: res.Start,
-		Window: (res.WindowEnd - res.WindowStart).Seconds(), Requests: requests,
-		Metrics: sum.Metrics, Absent: sum.Absent, Invalid: res.Invalid, Warnings: res.Warnings,
+		URL: cfg.BaseURL, Model: cfg.Model, Load: sum.Label, Began: res.Start,
+		Window: sum.Window.Seconds(), Requests: sum.Requests,
+		Metrics: sum.Metrics, Absent: sum.Absent, Invalid: sum.Invalid, Warnings: sum.Warnings,
 	})
 }
 

@@ -48,7 +48,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		}
 	}
 	if result != nil {
-		if err := r.fill(rec, result, s); err != nil {
+		if err := r.fill(rec, result); err != nil {
 			return err
 		}
 	}
@@ -121,20 +121,18 @@ func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Serve
 
 // fill copies what the generator measured into the record and writes the raw
 // records beside it.
-func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) error {
+func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	conf, _ := r.Plan.Configuration(rec.Configuration)
 	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs})
 	rec.Metrics, rec.Absent = sum.Metrics, sum.Absent
-	rec.Window = (res.WindowEnd - res.WindowStart).Seconds()
-	rec.InputTokens, rec.OutputTokens = res.WindowInput, res.WindowTokens
-	rec.LoadLabel = res.Label
-	rec.Warnings = append(rec.Warnings, res.Warnings...)
-	rec.Client = clientFacts(res.Client)
+	rec.Window = sum.Window.Seconds()
+	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
+	rec.LoadLabel = sum.Label
+	rec.Warnings = append(rec.Warnings, sum.Warnings...)
+	rec.Client = clientFacts(sum.Client)
 	rec.Requests = map[string]int{}
-	for _, q := range res.Requests {
-		if q.Phase == loadgen.PhaseWindow {
-			rec.Requests[string(q.Class)]++
-		}
+	for class, n := range sum.Requests {
+		rec.Requests[string(class)] = n
 	}
 	dir, err := r.dir.TrialDir(rec.ID)
 	if err != nil {
