@@ -223,7 +223,7 @@ func (s *setup) resolveScheduler() *failure {
 	}
 	e.LongPrefill = v.Int("long-prefill-token-threshold", 0)
 	e.Priority = v.Text("scheduling-policy", "fcfs") == "priority"
-	e.AsyncScheduling = v.Bool("async-scheduling", true)
+	e.AsyncScheduling = v.Bool("async-scheduling", !s.version.before(0, 14))
 	e.ReserveFullISL = v.Bool("scheduler-reserve-full-isl", true)
 	e.Watermark = v.Float("watermark", 0)
 	return s.checkScheduler()

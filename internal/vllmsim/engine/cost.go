@@ -1,30 +1,39 @@
 package engine
 
-import "math"
+import (
+	"math"
 
-// Constants of the step time. Those marked BLIS are the fitted coefficients
-// of its "trained-physics" model (defaults.yaml; claimed median end-to-end
-// error 6.7 %); the others are estimates and say so.
+	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
+)
+
+// Constants of the step time. Kernel means the aiconfigurator tables for
+// vLLM 0.14 on an H100; fit means adjusted so that the runs compared in
+// calibration_test.go agree; BLIS its "trained-physics" coefficients
+// (defaults.yaml).
 const (
-	weightReads  = 1.36252915     // BLIS: weight traffic over the data-sheet bandwidth
-	kvReads      = 1.94710771     // BLIS: KV traffic over the data-sheet bandwidth
-	layerLaunch  = 32.09546717e-6 // BLIS: per layer and step
-	seqOverhead  = 4.41684444e-6  // BLIS: per scheduled sequence and step
-	stepOverhead = 126.024825e-6  // BLIS: per step
-	tokenPost    = 45.9e-6        // BLIS alpha2: output processing per token, serial with the step
-	requestPre   = 15.563e-3      // BLIS alpha0: HTTP, tokenising, queueing before the scheduler sees a request
-	requestPost  = 0.777e-3       // BLIS alpha1: after the last token
-	syncStep     = 0.8e-3         // estimate: scheduling not hidden behind the GPU, per step
-	syncSeq      = 6e-6           // estimate: the same per sequence
-	eagerLaunch  = 280e-6         // estimate: Python and kernel launches per layer without torch.compile
-	looseLaunch  = 90e-6          // estimate: compiled code without CUDA graphs, per layer
-	pieceLaunch  = 8e-6           // estimate: attention launched between graph pieces, per layer
-	linkShare    = 0.7            // estimate: share of the link rate that all-reduce reaches
-	pipelineHop  = 20e-6          // estimate: sending activations to the next stage
-	samplerReads = 3              // estimate: passes over the float32 logits
-	eightBitMFU  = 0.8            // estimate: FP8 kernels reach this share of the bf16 MFU
-	fourBitMFU   = 0.75           // estimate: 4-bit kernels dequantise
-	offloadRate  = 25e9           // estimate: B/s of PCIe for offloaded weights
+	attentionFixed = 11e-6         // kernel: decode attention of a short batch, per layer
+	attentionSeq   = 0.1e-6        // kernel: the same per sequence
+	otherKernels   = 15e-6         // fit: norms, rotary embedding, activation and gaps, per layer
+	mixedLayer     = 30e-6         // fit: attention outside the graph in batches with prefill, per layer
+	prefillMFU     = 0.50          // kernel: share of peak that causal attention reaches
+	elementwise    = 0.75          // estimate: share of the bandwidth for norms and activations
+	asyncStep      = 0.3e-3        // fit: step overhead with asynchronous scheduling
+	seqOverhead    = 4.41684444e-6 // BLIS: per scheduled sequence and step
+	syncStep       = 0.9e-3        // fit: step overhead when scheduling waits for the GPU
+	syncSeq        = 17e-6         // fit: the same per sequence
+	requestPre     = 15.563e-3     // BLIS alpha0: HTTP, tokenising and queueing before the scheduler
+	requestPost    = 0.777e-3      // BLIS alpha1: after the last token
+	eagerLaunch    = 280e-6        // estimate: Python and launches per layer without torch.compile
+	looseLaunch    = 90e-6         // estimate: compiled code without CUDA graphs, per layer
+	linkShare      = 0.5           // kernel: share of the link rate that all-reduce reaches at 4 to 64 MB
+	linkSkew       = 1.5e-6        // fit: waiting for the slowest rank, per all-reduce and rank
+	pipelineHop    = 20e-6         // estimate: sending activations to the next stage
+	samplerReads   = 3             // estimate: passes over the float32 logits
+	fp8MFU         = 0.75          // fit: FP8 products against the bf16 share of their peak
+	fp8Read        = 0.9           // fit: FP8 weight reads against bf16's share
+	fourBitMFU     = 0.75          // estimate: 4-bit kernels dequantise
+	fourBitRead    = 0.7           // estimate: the same for reads
+	offloadRate    = 25e9          // estimate: B/s of PCIe for offloaded weights
 )
 
 // RequestOverhead returns the time before the scheduler sees a request and
@@ -44,60 +53,70 @@ type batch struct {
 // cost holds the per-configuration terms of the step time.
 type cost struct {
 	c            Config
-	linearFLOP   float64 // seconds of matrix work per token
+	layers       float64
+	tokenFLOP    float64 // seconds of matrix work per token
 	headFLOP     float64 // seconds of the output head per sampled token
 	dense        float64 // seconds to read attention weights, router and head
 	expert       float64 // seconds to read all experts (the MLP of dense models)
+	expertMisses float64 // chance that a token does not choose an expert
+	token        float64 // seconds of element-wise work per token
 	kv           float64 // seconds per cached token read
-	pair         float64 // seconds per (query, key) pair
+	pair         float64 // seconds per (query, key) pair of prefill attention
 	commLatency  float64 // seconds of all-reduce per step
 	commToken    float64 // seconds of all-reduce per token
 	sampler      float64 // seconds per sampled row
 	offload      float64 // seconds to fetch offloaded weights
-	layers       float64
-	padded       []int // padded[n] = captured size >= n
-	expertMisses float64
+	padded       []int   // padded[n] = captured size >= n
 }
 
 func newCost(c Config) cost {
 	m, g, tp := c.Model, c.GPU, float64(c.TP)
 	layers := float64(m.Layers)
-	peak := matrixRate(c)
-	k := cost{c: c, layers: layers}
-	k.linearFLOP = 2 * m.Active() * layers / tp / peak
+	rate, share := matrixRates(c)
+	k := cost{c: c, layers: layers, padded: padding(c.GraphSizes)}
+	k.tokenFLOP = 2 * m.Active() * layers / tp / rate
 	k.headFLOP = 2 * m.Embedding() / tp / (g.BF16 * g.MFU)
-	perByte := weightReads / g.Bandwidth / tp
 	experts := m.Expert() * float64(max(1, m.Experts)) * layers
-	linear := m.Linear() * layers
+	perByte := 1 / (g.Bandwidth * share * tp)
 	k.expert = experts * c.bytesPerLinear() * perByte
-	k.dense = ((linear-experts)*c.bytesPerLinear() + m.Embedding()*c.WeightBytes) * perByte
+	k.dense = (m.Linear()*layers-experts)*c.bytesPerLinear()*perByte + m.Embedding()*c.WeightBytes/(g.Bandwidth*g.WeightShare*tp)
 	if m.Experts > 0 {
 		k.expertMisses = 1 - float64(m.TopK)/float64(m.Experts)
 	}
-	k.kv = kvReads * c.kvRank() * float64(c.PP) / g.Bandwidth
-	k.pair = 4 * float64(m.Heads*m.HeadDim) * layers / tp / (g.BF16 * g.MFU)
+	k.token = layers * elementBytes(m, tp) / (g.Bandwidth * elementwise)
+	k.kv = c.kvRank() * float64(c.PP) / (g.Bandwidth * g.KVShare)
+	k.pair = 4 * float64(m.Heads*m.HeadDim) * layers / tp / (g.BF16 * prefillMFU)
 	if c.TP > 1 {
-		k.commLatency = 2 * layers * g.LinkLatency
+		k.commLatency = 2 * layers * (g.LinkLatency + linkSkew*tp)
 		k.commToken = 2 * layers * float64(m.Hidden) * 2 * 2 * (tp - 1) / tp / (g.Link * linkShare)
 	}
 	k.sampler = samplerReads * float64(m.Vocab) * 4 / g.Bandwidth
 	k.offload = c.CPUOffload / offloadRate
-	k.padded = padding(c.GraphSizes)
 	return k
 }
 
-// matrixRate is the FLOP/s that the layers' matrix products reach on one GPU.
-func matrixRate(c Config) float64 {
+// elementBytes is the memory traffic of the element-wise kernels of one layer
+// and token: two residual norms (four reads and writes of the hidden state
+// each), rotary embedding and the gated activation.
+func elementBytes(m catalog.Model, tp float64) float64 {
+	heads := float64((m.Heads + 2*m.KVHeads) * m.HeadDim)
+	gated := 3 * float64(m.Intermediate*max(1, m.TopK))
+	return 2 * (8*float64(m.Hidden) + (2*heads+gated)/tp)
+}
+
+// matrixRates returns the FLOP/s and the share of the bandwidth that the
+// layers' matrix products reach on one GPU.
+func matrixRates(c Config) (rate, share float64) {
 	g := c.GPU
 	switch {
 	case c.Quantization == "fp8" && g.FP8 > 0:
-		return g.FP8 * g.MFU * eightBitMFU
-	case c.Quantization == "awq":
-		return g.BF16 * g.MFU * fourBitMFU
+		return g.FP8 * g.MFU * fp8MFU, g.WeightShare * fp8Read
+	case c.Quantization == "fp8", c.Quantization == "awq":
+		return g.BF16 * g.MFU * fourBitMFU, g.WeightShare * fourBitRead
 	case c.WeightBytes > 2: // float32 runs as TF32 at half the bf16 rate
-		return g.BF16 / 2 * g.MFU
+		return g.BF16 / 2 * g.MFU, g.WeightShare
 	}
-	return g.BF16 * g.MFU
+	return g.BF16 * g.MFU, g.WeightShare
 }
 
 // padding tabulates the captured size that serves each batch size.
@@ -126,19 +145,22 @@ func (k *cost) seconds(b batch) float64 {
 		b.kv /= float64(pp)
 		b.pairs /= float64(pp)
 	}
-	tokens, launch := k.launch(b)
-	compute := float64(tokens)*k.linearFLOP + float64(b.sampled)*k.headFLOP
+	tokens, floor := k.launch(b)
+	compute := float64(tokens)*k.tokenFLOP + float64(b.sampled)*k.headFLOP
 	memory := k.dense + k.expert*k.touched(b.tokens)
-	gpu := knee(compute, memory) + k.layers*layerLaunch
+	gpu := knee(compute, memory) + float64(tokens)*k.token
+	gpu += k.layers * (attentionFixed + otherKernels + float64(b.seqs)*attentionSeq)
 	gpu += b.kv*k.kv + b.pairs*k.pair
 	gpu += k.commLatency + float64(tokens)*k.commToken
 	gpu += float64(b.sampled)*k.sampler + k.offload
-	gpu = max(gpu, launch)
-	overhead := stepOverhead + tokenPost + float64(b.seqs)*seqOverhead
-	if !k.c.AsyncScheduling {
-		overhead += syncStep + float64(b.seqs)*syncSeq
+	if b.prefill || k.c.Graphs == GraphsPiecewise {
+		gpu += k.layers * mixedLayer
 	}
-	return gpu + overhead + float64(k.c.PP-1)*pipelineHop
+	overhead := asyncStep + float64(b.seqs)*seqOverhead
+	if !k.c.AsyncScheduling {
+		overhead = syncStep + float64(b.seqs)*syncSeq
+	}
+	return max(gpu, floor) + overhead + float64(k.c.PP-1)*pipelineHop
 }
 
 // launch returns the tokens after padding to a captured size, and the time
@@ -147,11 +169,8 @@ func (k *cost) launch(b batch) (tokens int, floor float64) {
 	switch {
 	case k.c.Eager:
 		return b.tokens, k.layers * eagerLaunch
-	case k.c.Graphs == GraphsNone, b.tokens >= len(k.padded),
-		b.prefill && k.c.Graphs == GraphsFullDecodeOnly:
+	case b.tokens >= len(k.padded), b.prefill && k.c.Graphs == GraphsFullDecodeOnly:
 		return b.tokens, k.layers * looseLaunch
-	case b.prefill || k.c.Graphs == GraphsPiecewise:
-		return k.padded[b.tokens], k.layers * (layerLaunch + pieceLaunch)
 	}
 	return k.padded[b.tokens], 0
 }

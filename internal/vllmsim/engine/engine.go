@@ -163,7 +163,7 @@ func (e *Engine) Complete(end float64) []*Request {
 	finished := false
 	for _, r := range e.sampled {
 		r.Generated++
-		r.LastToken = end
+		r.Gap, r.LastToken = end-r.LastToken, end
 		if r.Generated == 1 {
 			r.FirstToken = end
 			e.stats.PromptTokens += r.Prompt

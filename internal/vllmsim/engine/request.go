@@ -31,6 +31,7 @@ type Request struct {
 	Scheduled   float64 // first admission
 	FirstToken  float64 // end of the step that sampled it
 	LastToken   float64
+	Gap         float64 // from the token before to LastToken, from the second on
 
 	computed int
 	step     int // tokens scheduled in the step under way

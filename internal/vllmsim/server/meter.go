@@ -90,7 +90,7 @@ func (m *meter) step(s engine.Step) { m.iteration.observe(float64(s.Tokens)) }
 
 func (m *meter) abort() { m.aborted++ }
 
-// token books one sampled token; s.lastToken is the time of the one before.
+// token books one sampled token.
 func (m *meter) token(r *engine.Request, s *stream, now float64) {
 	m.generated++
 	if r.Generated == 1 {
@@ -98,9 +98,8 @@ func (m *meter) token(r *engine.Request, s *stream, now float64) {
 		m.promptTokens += uint64(r.Prompt)
 		m.cachedTokens += uint64(r.Cached)
 	} else {
-		m.itl.observe(now - s.lastToken)
+		m.itl.observe(r.Gap)
 	}
-	s.lastToken = now
 	if r.State == engine.Finished {
 		m.finish(r, s)
 	}

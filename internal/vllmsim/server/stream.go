@@ -21,8 +21,6 @@ type stream struct {
 	ready  int // tokens sampled
 	done   bool
 	failed bool // the engine died
-
-	lastToken float64 // driver only: for inter-token latency
 }
 
 // deliver hands over one more token.
