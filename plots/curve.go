@@ -32,6 +32,10 @@ type panel struct {
 // maxPanels is the most panels that stay readable.
 const maxPanels = 9
 
+// panelLevels is how many levels of one parameter a panel shows in colour
+// whether or not they are notable.
+const panelLevels = 6
+
 // curveFigure makes the figure, or returns the reason why there is none.
 func curveFigure(in Input, name, load string) (Figure, string) {
 	f := Figure{Name: name, Kind: "curve", Load: load}
@@ -45,6 +49,9 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 	points := allPoints(all)
 	if len(points) == 0 {
 		return f, "no configuration has both a throughput and a latency at load " + load
+	}
+	if len(pointsOf(in.Plan, load)) < 2 {
+		return f, "load " + load + " has one point, so no curve; the frontier shows it"
 	}
 	d.panels = panelsOf(in, all)
 	left := 0
@@ -67,6 +74,20 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 	var notes []string
 	if left > 0 {
 		notes = append(notes, plural(left, "further parameter")+" in the data, not drawn")
+	}
+	grey := 0
+	for _, pn := range d.panels {
+		for _, s := range pn.series {
+			if s.family == familyContext {
+				grey++
+			}
+		}
+	}
+	if grey > 0 {
+		notes = append(notes, plural(grey, "configuration")+" in grey, unlabelled")
+	}
+	if note := gpuNote(points, d.x); note != "" {
+		notes = append(notes, note)
 	}
 	if key := abbreviations(in.Plan.Configurations); key != "" && slices.ContainsFunc(d.panels, func(p panel) bool { return p.name == combinations }) {
 		notes = append(notes, key)
@@ -131,6 +152,11 @@ func panelsOf(in Input, all []series) []panel {
 				members = append(members, s)
 			}
 		}
+		if name != combinations && len(members) <= panelLevels {
+			for i := range members { // few enough to show all of them
+				members[i].family, members[i].level = slices.Index(in.Plan.Parameters, name), i
+			}
+		}
 		if len(members) > 0 {
 			out = append(out, panel{name: name, series: append(slices.Clone(base), members...)})
 		}
@@ -164,32 +190,19 @@ func curveTitle(in Input, load, y string, points []point) string {
 	return fmt.Sprintf("%s at %s: %s", capital(shortTitle(y)), pointName(lp), verdictCounts(count, n, "configuration"))
 }
 
-// verdictCounts is "2 of 6 configurations are better than the baseline, 1 is worse".
+// verdictCounts is "2 of 6 configurations better than the baseline, 1 worse".
 func verdictCounts(count map[string]int, n int, noun string) string {
-	be := func(k int) string {
-		if k == 1 {
-			return "1 is "
-		}
-		return fmt.Sprintf("%d are ", k)
+	better := count[analysis.Better]
+	out := fmt.Sprintf("%d of %s better than the baseline", better, plural(n, noun))
+	if better == 0 {
+		out = fmt.Sprintf("none of %s shown to be better than the baseline", plural(n, noun))
 	}
-	first := fmt.Sprintf("%d of %s", count[analysis.Better], plural(n, noun))
-	switch {
-	case count[analysis.Better] == 0 && n == 1:
-		first = fmt.Sprintf("the one other %s is not shown to be better than the baseline", noun)
-	case count[analysis.Better] == 0:
-		first = fmt.Sprintf("none of %s is shown to be better than the baseline", plural(n, noun))
-	case count[analysis.Better] == 1:
-		first += " is better than the baseline"
-	default:
-		first += " are better than the baseline"
-	}
-	parts := []string{first}
 	for _, v := range []string{analysis.Worse, analysis.Equivalent, analysis.Undecided} {
 		if k := count[v]; k > 0 {
-			parts = append(parts, be(k)+v)
+			out += fmt.Sprintf(", %d %s", k, v)
 		}
 	}
-	return strings.Join(parts, ", ")
+	return out
 }
 
 func (d curvePlot) subtitle(in Input, points []point) string {
@@ -213,7 +226,7 @@ func (d curvePlot) draw(p *pen, area vg.Rectangle) {
 		columns = 2
 	}
 	rows := (len(d.panels) + columns - 1) / columns
-	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.x), yUnit: unitOf(d.y), xTicks: d.xs.ticks(6 / min(columns, 2)), yTicks: d.ys.ticks(8 - 2*min(rows, 2))}
+	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.x), yUnit: unitOf(d.y), xTicks: d.xs.ticks([]int{10, 6, 4}[columns-1]), yTicks: d.ys.ticks(8 - 2*min(rows, 2))}
 	remark := "lower is better"
 	if a.y.log {
 		remark = "log scale; lower is better"
@@ -263,7 +276,7 @@ func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
 		radius = min(radius, 3.6)
 	}
 	d.baselineBand(p, a, pn.series)
-	drawLimits(p, a, d.limits, pl)
+	drawLimits(p, a, d.limits, alignLeft, pl)
 	drawSeries(p, a, pn.series, pl, lineWidths(radius))
 	drawBars(p, a, pn.series, pl)
 	for _, context := range []bool{true, false} {
@@ -279,7 +292,8 @@ func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
 	}
 	labels := append(endLabels(p, a, pn.series, radius, name), numberLabels(p, a, pn.series, radius)...)
 	for _, l := range pl.placeAll(p, labels) {
-		l.draw(p, p.theme.Background)
+		p.fillRect(fade(p.theme.Background, plateOpacity), grow(l.box, 1))
+		l.draw(p)
 	}
 }
 

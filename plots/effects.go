@@ -92,7 +92,13 @@ func highestCommon(points []matrix.LoadPoint, count func(id string) int) (best m
 // effectRows are the levels in plan order, those without a result too.
 func effectRows(in Input, lp matrix.LoadPoint, effects []analysis.Effect) []effectRow {
 	var out []effectRow
-	for _, parameter := range in.Plan.Parameters {
+	parameters := slices.Clone(in.Plan.Parameters)
+	for _, e := range effects { // a list names none
+		if !slices.Contains(parameters, e.Parameter) {
+			parameters = append(parameters, e.Parameter)
+		}
+	}
+	for _, parameter := range parameters {
 		first := true
 		for _, c := range in.Plan.Configurations {
 			if panelOf(c) != parameter || c.Baseline {
@@ -158,18 +164,20 @@ func ratioScale(rows []effectRow, m string, margin float64) scale {
 	return scale{log: true, min: lo / pad, max: hi * pad}
 }
 
-// ratioTicks are ticks of a ratio axis: 1, and few round changes on each side.
-func ratioTicks(s scale) []float64 {
-	for _, set := range [][]float64{
-		{0.98, 1, 1.02}, {0.95, 1, 1.05}, {0.9, 1, 1.1}, {0.8, 1, 1.25}, {0.5, 1, 2}, {0.25, 1, 4}, {0.1, 1, 10}, {0.01, 1, 100}, {1e-3, 1, 1e3},
-	} {
-		inside := slices.DeleteFunc(slices.Clone(set), func(v float64) bool { return v < s.min || v > s.max })
-		gap := math.Log(set[2]) / math.Log(s.max/s.min)
-		if gap > 0.2 && len(inside) > 1 || gap > 0.6 {
-			return inside
+// ratioTicks are ticks of a ratio axis: 1, and round changes on both sides that
+// are at least gap apart, the coarse ones first.
+func ratioTicks(s scale, gap vg.Length) []float64 {
+	var out []float64
+	for _, v := range []float64{1, 0.5, 2, 0.2, 5, 0.1, 10, 0.01, 100, 0.7, 1.5, 0.8, 1.2, 0.9, 1.1, 0.95, 1.05, 0.98, 1.02} {
+		room := v >= s.min && v <= s.max
+		for _, o := range out {
+			room = room && max(s.at(v)-s.at(o), s.at(o)-s.at(v)) >= gap
+		}
+		if room {
+			out = append(out, v)
 		}
 	}
-	return []float64{1}
+	return out
 }
 
 // effectsTitle states the largest shown gain in the first metric, or that there is none.
@@ -191,7 +199,11 @@ func effectsTitle(d effectsPlot) string {
 	if best == nil {
 		return fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "level"))
 	}
-	return fmt.Sprintf("%s=%s changes %s most for the better: %s at %s", best.parameter, best.level, shortTitle(m), change(best.ratios[m].Center), pointName(d.point))
+	verb := "raises"
+	if best.ratios[m].Center < 1 {
+		verb = "lowers"
+	}
+	return fmt.Sprintf("%s=%s %s %s most: %s at %s", best.parameter, best.level, verb, shortTitle(m), change(best.ratios[m].Center), pointName(d.point))
 }
 
 func (d effectsPlot) subtitle(in Input) string {
@@ -225,7 +237,8 @@ const (
 	effectHead  vg.Length = 40 // column titles
 	effectFoot  vg.Length = 22 // tick labels
 	effectGap   vg.Length = 9  // between parameters
-	effectWords vg.Length = 92 // result in words, right of each column
+	effectWords vg.Length = 90 // result in words, right of each column
+	tickGap     vg.Length = 29 // least distance of tick labels
 )
 
 func (d effectsPlot) width() vg.Length {
@@ -279,7 +292,10 @@ func (d effectsPlot) draw(p *pen, area vg.Rectangle) {
 		}
 		p.textMiddle(vg.Point{X: area.Min.X + nameWidth + 14 + levelWidth, Y: y}, r.level, level, alignRight)
 		if r.note != "" {
-			p.textMiddle(vg.Point{X: area.Min.X + gutter + 4, Y: y}, r.note, textStyle{size: sizeLabel - 0.5, color: p.theme.Muted}, alignLeft)
+			style := textStyle{size: sizeLabel - 0.5, color: p.theme.Muted}
+			x, w := area.Min.X+gutter, p.width(r.note, style)
+			p.fillRect(p.theme.Background, vg.Rectangle{Min: vg.Point{X: x - 2, Y: y - 8}, Max: vg.Point{X: x + w + 4, Y: y + 8}})
+			p.textMiddle(vg.Point{X: x, Y: y}, r.note, style, alignLeft)
 		}
 	}
 }
@@ -313,7 +329,7 @@ func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bo
 	p.text(vg.Point{X: s.lo, Y: top - 27}, direction(m), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignLeft)
 	first := tops[0] + effectGap/2
 	p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: s.at(1 - d.margin), Y: bottom}, Max: vg.Point{X: s.at(1 + d.margin), Y: first}})
-	for _, v := range ratioTicks(s) {
+	for _, v := range ratioTicks(s, tickGap) {
 		line := lineStyle{width: 0.8, color: p.theme.Grid}
 		if v == 1 {
 			line = lineStyle{width: 1.1, color: p.theme.Muted}
@@ -338,7 +354,7 @@ func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, trials 
 	} else {
 		words = fmt.Sprintf("%s  n=%d", change(q.Center), trials)
 	}
-	p.marker(verdictShape(q.Verdict), at, 4, c, q.HasInterval())
+	p.marker(verdictShape(q.Verdict), at, 3.5, c, q.HasInterval())
 	style := textStyle{size: sizeNumber + 0.8, color: c, bold: q.Verdict == analysis.Better || q.Verdict == analysis.Worse}
 	p.textMiddle(vg.Point{X: s.hi + 7, Y: y}, words, style, alignLeft)
 }
@@ -366,14 +382,12 @@ func verdictColor(t Theme, verdict string) color.NRGBA {
 	return t.Muted
 }
 
-// tickChange is a tick of a ratio axis: "−20 %", "baseline", "×2".
+// tickChange is a tick of a ratio axis: "−20 %", "0 %", "×2".
 func tickChange(v float64) string {
 	switch {
 	case v == 1:
-		return "0"
-	case v >= 2:
-		return "×" + number(v)
-	case v <= 0.25:
+		return "0 %"
+	case v >= 2 || v < 0.5:
 		return "×" + number(v)
 	}
 	return change(v)

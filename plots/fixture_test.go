@@ -2,9 +2,11 @@ package plots
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
@@ -49,6 +51,9 @@ func (w *world) add(s server, flags ...string) {
 		f := experiment.Flag{Name: flags[i], Value: flags[i+1]}
 		c.Changed = append(c.Changed, f)
 		labels = append(labels, f.String())
+		if f.Name == "tensor-parallel-size" {
+			c.GPUs = 2
+		}
 		if !slices.Contains(w.plan.Parameters, f.Name) {
 			w.plan.Parameters = append(w.plan.Parameters, f.Name)
 		}
@@ -80,16 +85,16 @@ func (w *world) cell(s server, c matrix.Configuration, lp matrix.LoadPoint) {
 		ID: "x-" + strings.TrimPrefix(c.ID, "c-") + "-" + strings.TrimPrefix(lp.ID, "l-"), Configuration: c.ID, Label: c.Label, LoadPoint: lp.ID,
 		PointLabel: lp.Label, Load: lp.Load, Baseline: c.Baseline, GPUs: c.GPUs, Trials: w.trials, Estimates: map[string]analysis.Estimate{}, Ratios: map[string]analysis.Ratio{},
 	}
-	for _, m := range slices.Sorted(keys(values)) {
-		sd := 0.018
+	for _, m := range slices.Sorted(maps.Keys(values)) {
+		sd := 0.03
 		if strings.HasPrefix(m, "ttft") {
-			sd = 0.06
+			sd = 0.09
 		}
-		v := values[m] * math.Exp(w.rng.NormFloat64()*sd/math.Sqrt(float64(w.trials)))
+		v := rounded(values[m] * math.Exp(w.rng.NormFloat64()*sd/math.Sqrt(float64(w.trials))))
 		half := 2.2 * sd / math.Sqrt(float64(w.trials))
 		e := analysis.Estimate{Center: v, N: w.trials, Method: "point"}
 		if w.trials > 1 {
-			e.Lo, e.Hi, e.Method = v*math.Exp(-half), v*math.Exp(half), "t-log pooled"
+			e.Lo, e.Hi, e.Method = rounded(v*math.Exp(-half)), rounded(v*math.Exp(half)), "t-log pooled"
 		}
 		cell.Estimates[m] = e
 	}
@@ -97,14 +102,11 @@ func (w *world) cell(s server, c matrix.Configuration, lp matrix.LoadPoint) {
 	w.find.Cells = append(w.find.Cells, cell)
 }
 
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
+// rounded keeps four significant digits, so that golden files do not depend on
+// the last bits of a machine's arithmetic.
+func rounded(v float64) float64 {
+	f, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64)
+	return f
 }
 
 // fail turns a configuration into one that never started.
@@ -179,12 +181,12 @@ func (w *world) compare(slo []experiment.Constraint) {
 }
 
 func ratioOf(e, base analysis.Estimate, lower bool) analysis.Ratio {
-	r := analysis.Ratio{Center: e.Center / base.Center, Verdict: analysis.Undecided, Reason: "n=1"}
+	r := analysis.Ratio{Center: rounded(e.Center / base.Center), Verdict: analysis.Undecided, Reason: "n=1"}
 	if !e.HasInterval() {
 		return r
 	}
 	half := 1.4 * math.Log(e.Hi/e.Center)
-	r.Lo, r.Hi, r.Reason = r.Center*math.Exp(-half), r.Center*math.Exp(half), "interval spans 1"
+	r.Lo, r.Hi, r.Reason = rounded(r.Center*math.Exp(-half)), rounded(r.Center*math.Exp(half)), "interval spans 1"
 	switch {
 	case r.Lo > 1 && !lower, r.Hi < 1 && lower:
 		r.Verdict, r.Reason = analysis.Better, ""
@@ -323,4 +325,34 @@ func big() Input {
 		experiment.UseCase{Name: "throughput", Objective: "output_throughput", Maximize: true, Load: "chat", SubjectTo: slo},
 		experiment.UseCase{Name: "latency", Objective: "ttft_p95", Load: "chat", SubjectTo: []experiment.Constraint{{Metric: "output_throughput", Op: experiment.AtLeast, Value: 1000}}},
 	)
+}
+
+// wide has ten parameters, six Poisson rates, no SLO and no use case.
+func wide() Input {
+	w := newWorld(5, experiment.Poisson, map[string][]float64{"chat": {1, 2, 5, 10, 20, 40}}, "chat")
+	w.add(server{1, 1, 1})
+	for i, name := range []string{
+		"max-num-seqs", "gpu-memory-utilization", "max-num-batched-tokens", "block-size", "swap-space", "kv-cache-dtype",
+		"enable-chunked-prefill", "long-prefill-token-threshold", "num-scheduler-steps", "cuda-graph-sizes",
+	} {
+		for j, level := range []string{"64", "fp8_e5m2", "[1,2,4,8,16]"} {
+			f := float64((i*7+j*3)%5-2) * 0.06
+			w.add(server{1 + f, 1 - f/2, 1 - f/3}, name, level)
+		}
+	}
+	return w.finish("e2e_p95", nil)
+}
+
+// list has configurations that change several flags each.
+func list() Input {
+	w := newWorld(3, experiment.Concurrency, map[string][]float64{"rag/long docs": {1, 8, 32}}, "rag/long docs")
+	w.plan.Strategy = experiment.List
+	w.add(server{1, 1, 1})
+	w.add(server{1.25, 0.8, 0.9}, "max-num-seqs", "256", "kv-cache-dtype", "fp8", "gpu-memory-utilization", "0.95")
+	w.add(server{1.1, 0.6, 0.6}, "tensor-parallel-size", "2", "max-num-batched-tokens", "16384")
+	w.add(server{0.8, 1.2, 1.1}, "enforce-eager", "true")
+	w.add(server{0.9, 1, 1}, "speculative-config", `{"method":"eagle","model":"someone/a-draft-model-with-a-long-name"}`, "max-num-seqs", "32")
+	w.plan.Parameters = nil
+	return w.finish("ttft_p50", []experiment.Constraint{{Metric: "e2e_p95", Op: experiment.AtMost, Value: 3}},
+		experiment.UseCase{Name: "batch", Objective: "output_throughput", Maximize: true, Load: "rag/long docs"})
 }

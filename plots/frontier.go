@@ -2,7 +2,6 @@ package plots
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"slices"
 	"strings"
@@ -137,6 +136,9 @@ func (d frontierPlot) notes(in Input) []string {
 	if len(d.picks) > 0 && !slices.ContainsFunc(recommendationsOf(in, d.front.Load), func(r analysis.Recommendation) bool { return r.Confirmed }) {
 		out = append(out, "recommendations not confirmed on fresh starts")
 	}
+	if note := gpuNote(allPoints(d.all), d.front.Y); note != "" {
+		out = append(out, note)
+	}
 	if d.front.Method != "" {
 		out = append(out, "frontier: "+d.front.Method)
 	}
@@ -168,7 +170,7 @@ func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
 	pl := &placer{bounds: a.area}
 	pl.bounds.Max.X = area.Max.X + marginX - 6
 	d.betterArrow(p, a, pl)
-	drawLimits(p, a, d.limits, pl)
+	drawLimits(p, a, d.limits, alignRight, pl)
 	drawSeries(p, a, d.all, pl, lineWidths(d.radius))
 	d.steps(p, a, pl)
 	drawBars(p, a, d.all, pl)
@@ -177,7 +179,7 @@ func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
 }
 
 // endRoom is free room at the right of the data for labels at line ends.
-const endRoom vg.Length = 84
+const endRoom vg.Length = 72
 
 // extended stretches the x scale over the end room, so that grid and shade go
 // on there.
@@ -315,19 +317,22 @@ func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
 	out = append(out, endLabels(p, a, d.all, d.radius, series.name)...)
 	out = append(out, numberLabels(p, a, d.all, d.radius)...)
 	for _, l := range pl.placeAll(p, out) {
-		l.draw(p, d.ground(p.theme, a, l.box))
+		d.plate(p, a, grow(l.box, 1))
+		l.draw(p)
 	}
 }
 
-// ground is the colour below a box: that of the dominated region or none.
-func (d frontierPlot) ground(t Theme, a axes, box vg.Rectangle) color.NRGBA {
-	middle := vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: (box.Min.Y + box.Max.Y) / 2}
+// plate lays the ground's colour under a label: that of the dominated region
+// where the box lies in it.
+func (d frontierPlot) plate(p *pen, a axes, box vg.Rectangle) {
+	p.fillRect(fade(p.theme.Background, plateOpacity), box)
 	for _, corner := range d.stepPath(a) {
-		if corner.X <= middle.X && corner.Y >= middle.Y {
-			return t.Shade
+		part := box
+		part.Min.X, part.Max.Y = max(part.Min.X, corner.X), min(part.Max.Y, corner.Y)
+		if part.Min.X < part.Max.X && part.Min.Y < part.Max.Y {
+			p.fillRect(fade(p.theme.Shade, plateOpacity), part)
 		}
 	}
-	return t.Background
 }
 
 // picksOf are the recommended cells in the picture, one entry a cell.

@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"image/color"
 	"math"
 
 	"gonum.org/v1/plot/vg"
@@ -157,13 +156,15 @@ func (p *placer) free(c placed) bool {
 	return true
 }
 
-// draw writes a placed label over a plate, in the colour of the ground below,
-// that keeps lines out of the letters.
-func (l placed) draw(p *pen, ground color.NRGBA) {
+// plateOpacity is that of the plate under a label, which keeps lines out of
+// the letters.
+const plateOpacity = 0.75
+
+// draw writes a placed label with its leader.
+func (l placed) draw(p *pen) {
 	if l.leader {
 		p.line(lineStyle{width: 0.7, color: mix(l.styles[0].color, p.theme.Background, 0.35)}, l.from, l.to)
 	}
-	p.fillRect(fade(ground, 0.75), grow(l.box, 1))
 	align, x := alignCentre, (l.box.Min.X+l.box.Max.X)/2
 	switch {
 	case l.box.Min.X >= l.anchor.X:

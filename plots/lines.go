@@ -44,8 +44,9 @@ func limitsOf(in Input, load, x, y string) []limit {
 }
 
 // drawLimits draws the constraint lines with their text; a limit outside the
-// axis is a note at that edge.
-func drawLimits(p *pen, a axes, limits []limit, pl *placer) {
+// axis is a note at that edge. Side is the end of a horizontal line at which
+// its text stands.
+func drawLimits(p *pen, a axes, limits []limit, side float64, pl *placer) {
 	row := vg.Length(0)
 	for _, l := range limits {
 		s := lineStyle{width: 1.2, color: p.theme.Muted, dash: []vg.Length{4.5, 3}}
@@ -63,9 +64,10 @@ func drawLimits(p *pen, a axes, limits []limit, pl *placer) {
 		}
 		y := a.y.at(l.value)
 		p.line(s, vg.Point{X: a.area.Min.X, Y: y}, vg.Point{X: a.area.Max.X, Y: y})
-		p.text(vg.Point{X: a.area.Max.X - 4, Y: y + 4}, l.text, style, alignRight)
 		w := p.width(l.text, style)
-		pl.boxes = append(pl.boxes, vg.Rectangle{Min: vg.Point{X: a.area.Max.X - 4 - w, Y: y}, Max: vg.Point{X: a.area.Max.X, Y: y + 14}})
+		left := a.area.Min.X + 4 + vg.Length(side)*(a.area.Max.X-a.area.Min.X-8-w)
+		p.text(vg.Point{X: left, Y: y + 4}, l.text, style, alignLeft)
+		pl.boxes = append(pl.boxes, vg.Rectangle{Min: vg.Point{X: left, Y: y}, Max: vg.Point{X: left + w, Y: y + 14}})
 		pl.lines = append(pl.lines, [2]vg.Point{{X: a.area.Min.X, Y: y}, {X: a.area.Max.X, Y: y}})
 	}
 }
@@ -175,7 +177,7 @@ func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series)
 		q := s.points[len(s.points)-1]
 		out = append(out, label{
 			lines:  []string{name(s)},
-			styles: []textStyle{{size: sizeLabel, bold: true, color: s.color(p.theme)}},
+			styles: []textStyle{{size: sizeLabel, bold: true, color: p.theme.text(s.color(p.theme))}},
 			anchor: a.place(q), clear: radius + 1,
 		})
 	}
@@ -193,7 +195,7 @@ func numberLabels(p *pen, a axes, all []series, radius vg.Length) []label {
 		for _, q := range s.points {
 			out = append(out, label{
 				lines:  []string{pointNumber(q.load)},
-				styles: []textStyle{{size: sizeNumber, color: s.color(p.theme)}},
+				styles: []textStyle{{size: sizeNumber, color: p.theme.text(s.color(p.theme))}},
 				anchor: a.place(q), clear: radius, near: true,
 			})
 		}

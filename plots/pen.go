@@ -91,6 +91,19 @@ func (p *pen) wrap(text string, s textStyle, width vg.Length, lines int) []strin
 	return out
 }
 
+// balanced is wrap with lines of about the same length.
+func (p *pen) balanced(text string, s textStyle, width vg.Length, lines int) []string {
+	out := p.wrap(text, s, width, lines)
+	for w := width * 0.97; w > width/2; w -= width * 0.03 {
+		next := p.wrap(text, s, w, lines+1)
+		if len(next) > len(out) || strings.Join(next, " ") != strings.Join(out, " ") {
+			break
+		}
+		out = next
+	}
+	return out
+}
+
 // words splits text where a line may break: not before a dot, a per cent sign
 // or a unit.
 func words(text string) []string {

@@ -36,20 +36,21 @@ func (s scale) ticks(want int) []float64 {
 	return linearTicks(s.min, s.max, want)
 }
 
-// linearTicks are the multiples of 1, 2 or 5 times a power of ten in lo..hi, at
-// most about want of them.
+// linearTicks are the multiples of 1, 2 or 5 times a power of ten in lo..hi,
+// about want of them and at least two.
 func linearTicks(lo, hi float64, want int) []float64 {
 	raw := (hi - lo) / float64(max(want, 2))
 	unit := math.Pow(10, math.Floor(math.Log10(raw)))
-	step := unit
-	for _, m := range []float64{1, 2, 5, 10} {
-		if step = m * unit; step >= raw*0.999 {
+	var out []float64
+	for _, m := range []float64{10, 5, 2, 1, 0.5, 0.2} { // ever finer
+		step := m * unit
+		if step < raw*0.999 && len(out) > 2 {
 			break
 		}
-	}
-	var out []float64
-	for i := math.Ceil(lo/step - 1e-9); i*step <= hi*(1+1e-12)+step*1e-9; i++ {
-		out = append(out, tidy(i*step))
+		out = out[:0]
+		for i := math.Ceil(lo/step - 1e-9); i*step <= hi*(1+1e-12)+step*1e-9; i++ {
+			out = append(out, tidy(i*step)+0) // +0: no negative zero
+		}
 	}
 	return out
 }

@@ -43,7 +43,8 @@ const (
 
 // Light is the theme for paper and light pages. The hues are those of Okabe
 // and Ito, "Color Universal Design" (2008), without the yellow, which has too
-// little contrast on white; the orange is darkened for the same reason.
+// little contrast on white; orange and sky blue are darkened for the same
+// reason.
 func Light() Theme {
 	return Theme{
 		Name:       "light",
@@ -53,9 +54,9 @@ func Light() Theme {
 		Grid:       rgb(0xE8EAED),
 		Shade:      rgb(0xF1F3F5),
 		Context:    rgb(0xB4BBC4),
-		Hues:       []color.NRGBA{rgb(0x0072B2), rgb(0xD55E00), rgb(0x009E73), rgb(0xBF5F93), rgb(0xC58A00), rgb(0x4AA3DF)},
+		Hues:       []color.NRGBA{rgb(0x0072B2), rgb(0xD55E00), rgb(0x009E73), rgb(0xBF5F93), rgb(0xB37B00), rgb(0x3B8FCB)},
 		Better:     rgb(0x0072B2),
-		Worse:      rgb(0xC85400),
+		Worse:      rgb(0xC05000),
 	}
 }
 
@@ -103,11 +104,15 @@ func (t Theme) level(family, level int) color.NRGBA {
 	case 1:
 		return mix(c, t.Ink, 0.38)
 	case 2:
-		return mix(c, t.Background, 0.3)
+		return mix(c, t.Background, 0.18)
 	default:
 		return c
 	}
 }
+
+// text is the colour of a word that belongs to something of colour c: nearer
+// to the ink, because letters are thin.
+func (t Theme) text(c color.NRGBA) color.NRGBA { return mix(c, t.Ink, 0.3) }
 
 func rgb(hex uint32) color.NRGBA {
 	return color.NRGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 255}

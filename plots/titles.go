@@ -92,7 +92,11 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 	}
 	switch verdict {
 	case analysis.Better:
-		return fmt.Sprintf("%s: %s %s than the baseline%s%s", name, amountOf(r), objective, within, tied(r))
+		gain := fmt.Sprintf("%s %s than the baseline", amountOf(r), objective)
+		if r.Ratio.Center >= 3 {
+			gain = fmt.Sprintf("%s the %s of the baseline", change(r.Ratio.Center), objective)
+		}
+		return fmt.Sprintf("%s: %s%s%s", name, gain, within, tied(r))
 	case analysis.Equivalent:
 		return fmt.Sprintf("%s leads in %s, yet is equivalent to the baseline (within ±%s)", name, objective, percent(in.Findings.Margin))
 	case analysis.Worse:
@@ -127,10 +131,7 @@ func amountOf(r analysis.Recommendation) string {
 	if m, err := metric.Parse(r.Objective); err == nil && m.Unit == metric.Seconds {
 		more, less = "higher", "lower"
 	}
-	switch {
-	case ratio >= 3:
-		return amount(ratio) + " the"
-	case ratio > 1:
+	if ratio > 1 {
 		return amount(ratio) + " " + more
 	}
 	return amount(ratio) + " " + less
@@ -168,6 +169,19 @@ func caption(in Input, load string, points []point, notes []string) string {
 	parts = append(parts, in.Facts.Date)
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 	return strings.Join(parts, " · ")
+}
+
+// gpuNote warns when configurations with different numbers of GPUs are compared
+// by a throughput that is not per GPU.
+func gpuNote(points []point, throughput string) string {
+	lo, hi := points[0].cell.GPUs, points[0].cell.GPUs
+	for _, q := range points {
+		lo, hi = min(lo, q.cell.GPUs), max(hi, q.cell.GPUs)
+	}
+	if lo == hi || unitOf(throughput) == metric.TokensGPU {
+		return ""
+	}
+	return fmt.Sprintf("configurations use %d to %d GPUs, throughput is not per GPU", lo, hi)
 }
 
 // loadText is a load with its arrival process and range.

@@ -40,19 +40,19 @@ func shortLabel(c matrix.Configuration) string {
 	if len(c.Changed) == 0 {
 		return cut(c.Label, maxLabel)
 	}
-	full := joinFlags(c.Changed, func(f experiment.Flag) string { return cut(f.Name, maxLabel-6) })
+	full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return cut(f.Name, maxLabel-6) })
 	if len(c.Changed) == 1 || len([]rune(full)) <= maxLabel {
 		return full
 	}
-	return cut(joinFlags(c.Changed, func(f experiment.Flag) string { return initials(f.Name) }), maxLabel+8)
+	return cut(joinFlags(c.Changed, " ", func(f experiment.Flag) string { return initials(f.Name) }), maxLabel+8)
 }
 
-func joinFlags(flags experiment.Flags, name func(experiment.Flag) string) string {
+func joinFlags(flags experiment.Flags, separator string, name func(experiment.Flag) string) string {
 	parts := make([]string, len(flags))
 	for i, f := range flags {
 		parts[i] = name(f) + "=" + shortValue(f)
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(parts, separator)
 }
 
 // initials is a flag's name by the first letters of its words: "mns".
@@ -70,7 +70,7 @@ func initials(name string) string {
 func abbreviations(configs []matrix.Configuration) string {
 	var out []string
 	for _, c := range configs {
-		full := joinFlags(c.Changed, func(f experiment.Flag) string { return f.Name })
+		full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return f.Name })
 		if len(c.Changed) < 2 || shortLabel(c) == full {
 			continue
 		}
@@ -85,7 +85,7 @@ func abbreviations(configs []matrix.Configuration) string {
 
 // titleLabel is a label for a title, with whole names as long as they fit.
 func titleLabel(c matrix.Configuration) string {
-	full := joinFlags(c.Changed, func(f experiment.Flag) string { return f.Name })
+	full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return f.Name })
 	if len(c.Changed) > 0 && len([]rune(full)) <= 2*maxLabel {
 		return full
 	}

@@ -1,0 +1,350 @@
+package plots
+
+import (
+	"bytes"
+	"encoding/xml"
+	"flag"
+	"fmt"
+	"image/color"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestFiguresOfARun(t *testing.T) {
+	for _, c := range []struct {
+		in     Input
+		names  string
+		absent string
+	}{
+		{rich(), "frontier-chat curve-chat effects-chat", ""},
+		{small(), "frontier-documents effects-documents", "curve-documents: load documents has one point, so no curve; the frontier shows it"},
+		{
+			list(), "frontier-rag-long-docs curve-rag-long-docs effects-rag-long-docs", "",
+		},
+		{allFailed(), "", "frontier-chat: no configuration has both ttft_p95 and output_throughput at load chat; " +
+			"curve-chat: no configuration has both a throughput and a latency at load chat; " +
+			"effects-chat: no parameter level can be compared with the baseline at load chat"},
+		{Input{}, "", "figures: no plan or no findings"},
+	} {
+		var names, absent []string
+		for _, f := range Figures(c.in) {
+			names = append(names, f.Name)
+		}
+		for _, a := range Absent(c.in) {
+			absent = append(absent, a.Name+": "+a.Reason)
+		}
+		if got := strings.Join(names, " "); got != c.names {
+			t.Errorf("figures %s, want %s", got, c.names)
+		}
+		if got := strings.Join(absent, "; "); got != c.absent {
+			t.Errorf("absent %s\nwant   %s", got, c.absent)
+		}
+	}
+}
+
+// allFailed is a run in which no configuration ever started.
+func allFailed() Input {
+	in := rich()
+	for i := range in.Findings.Cells {
+		in.Findings.Cells[i].Estimates, in.Findings.Cells[i].Ratios = nil, nil
+	}
+	in.Findings.Effects, in.Findings.Frontiers = nil, nil
+	in.Findings.Recommendations = []analysis.Recommendation{{UseCase: "throughput", Load: "chat", Refused: "nothing measured"}}
+	return in
+}
+
+// The golden files hold the data of all figures of two runs, and the drawing
+// of the small ones as text.
+func TestGolden(t *testing.T) {
+	for name, in := range map[string]Input{"rich": rich(), "small": small()} {
+		for _, f := range Figures(in) {
+			var buf bytes.Buffer
+			if err := f.WriteCSV(&buf); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"-"+f.Name+".csv", buf.Bytes())
+			if name == "small" {
+				buf.Reset()
+				if err := f.WriteSVG(&buf, Light()); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, name+"-"+f.Name+".svg", buf.Bytes())
+			}
+		}
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("%s differs (-want +got; run with -update to accept):\n%s", name, diff)
+	}
+}
+
+func TestRenderWritesTheSameBytes(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	names, err := Render(a, rich(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Render(b, rich(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != 9 {
+		t.Errorf("wrote %v", names)
+	}
+	for _, name := range names {
+		x, errX := os.ReadFile(filepath.Join(a, name))
+		y, errY := os.ReadFile(filepath.Join(b, name))
+		if errX != nil || errY != nil || len(x) == 0 || !bytes.Equal(x, y) {
+			t.Errorf("%s differs between two runs (%v, %v)", name, errX, errY)
+		}
+	}
+	left, err := os.ReadDir(a)
+	if err != nil || len(left) != len(names) {
+		t.Errorf("%d files in the folder, want %d: %v", len(left), len(names), err)
+	}
+}
+
+func TestRenderOptions(t *testing.T) {
+	dir := t.TempDir()
+	names, err := Render(dir, small(), Options{Figures: []string{"effects-documents"}, Formats: []string{SVG, CSV}, Theme: Dark()})
+	if err != nil || strings.Join(names, " ") != "effects-documents-dark.svg effects-documents.csv" {
+		t.Errorf("wrote %v, %v", names, err)
+	}
+	for want, opts := range map[string]Options{
+		"figure curve-documents: load documents has one point, so no curve; the frontier shows it": {Figures: []string{"curve-documents"}},
+		"figure pie: no such figure": {Figures: []string{"pie"}},
+		"draw figure frontier-documents as gif: unknown format \"gif\": png, svg or csv": {Formats: []string{"gif"}},
+	} {
+		if _, err := Render(dir, small(), opts); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+	if _, err := Render(filepath.Join(dir, "absent"), small(), Options{}); err == nil {
+		t.Error("no error for a folder that does not exist")
+	}
+	if names, err := Render(dir, allFailed(), Options{}); err != nil || len(names) != 0 {
+		t.Errorf("a run without results: %v, %v", names, err)
+	}
+}
+
+// A PNG has two pixels a point, something on it, and nothing cut at its edge.
+func TestPNG(t *testing.T) {
+	for _, theme := range []Theme{Light(), Dark()} {
+		for _, f := range Figures(rich()) {
+			var buf bytes.Buffer
+			if err := f.WritePNG(&buf, theme); err != nil {
+				t.Fatal(err)
+			}
+			img, err := png.Decode(&buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := img.Bounds().Size()
+			if size.X < 1600 || size.X != int(2*f.frame.width.Points()+0.5) {
+				t.Errorf("%s: width %d", f.Name, size.X)
+			}
+			drawn := 0
+			ground := color.RGBAModel.Convert(theme.Background)
+			for y := range size.Y {
+				for x := range size.X {
+					if color.RGBAModel.Convert(img.At(x, y)) == ground {
+						continue
+					}
+					drawn++
+					if x < 6 || y < 6 || x >= size.X-6 || y >= size.Y-6 {
+						t.Fatalf("%s %s: something at the edge (%d, %d)", f.Name, theme.Name, x, y)
+					}
+				}
+			}
+			if part := float64(drawn) / float64(size.X*size.Y); part < 0.02 {
+				t.Errorf("%s %s: only %.1f %% of the picture is drawn on", f.Name, theme.Name, 100*part)
+			}
+		}
+	}
+}
+
+// svgText is a text in an SVG with its box, y downwards.
+type svgText struct {
+	text string
+	box  vg.Rectangle
+}
+
+// No text of any fixture leaves its picture or lies over another text.
+func TestTextsKeepClear(t *testing.T) {
+	for name, input := range fixtures() {
+		for _, f := range Figures(input()) {
+			var buf bytes.Buffer
+			if err := f.WriteSVG(&buf, Light()); err != nil {
+				t.Fatal(err)
+			}
+			texts := textsOf(t, buf.Bytes(), f.frame.height)
+			if len(texts) < 10 {
+				t.Errorf("%s %s: only %d texts", name, f.Name, len(texts))
+			}
+			for i, a := range texts {
+				if a.box.Min.X < 4 || a.box.Max.X > f.frame.width-2 || a.box.Min.Y < 4 || a.box.Max.Y > f.frame.height-4 {
+					t.Errorf("%s %s: %q leaves the picture: %v", name, f.Name, a.text, a.box)
+				}
+				for _, b := range texts[:i] {
+					if overlap(a.box, b.box) {
+						t.Errorf("%s %s: %q lies over %q", name, f.Name, a.text, b.text)
+					}
+				}
+			}
+		}
+	}
+}
+
+var fontSize = regexp.MustCompile(`font-weight:(\w+).*font-size:([0-9.]+)px`)
+
+// textsOf reads the texts of an SVG, which must be well-formed.
+func textsOf(t *testing.T, svg []byte, height vg.Length) []svgText {
+	t.Helper()
+	pen := newPen(nil, Light())
+	var out []svgText
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatalf("SVG: %v", err)
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok || start.Name.Local != "text" {
+			continue
+		}
+		attr := map[string]string{}
+		for _, a := range start.Attr {
+			attr[a.Name.Local] = a.Value
+		}
+		if !strings.HasPrefix(attr["style"], fontStack+";") {
+			t.Fatalf("font of a text: %s", attr["style"])
+		}
+		var content string
+		if err := d.DecodeElement(&content, &start); err != nil {
+			t.Fatal(err)
+		}
+		m := fontSize.FindStringSubmatch(attr["style"])
+		if m == nil {
+			t.Fatalf("style without size: %s", attr["style"])
+		}
+		style := textStyle{size: length(t, m[2]), bold: m[1] == "bold"}
+		x, y := length(t, attr["x"]), height+length(t, attr["y"])
+		out = append(out, svgText{content, vg.Rectangle{
+			Min: vg.Point{X: x, Y: y - 0.7*style.size}, Max: vg.Point{X: x + pen.width(content, style), Y: y},
+		}})
+	}
+}
+
+func length(t *testing.T, s string) vg.Length {
+	t.Helper()
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vg.Length(v)
+}
+
+// A reader without eyes gets the finding, and inlining two figures does not
+// make equal IDs.
+func TestSVGDescription(t *testing.T) {
+	var ids []string
+	for _, f := range Figures(rich()) {
+		var buf bytes.Buffer
+		if err := f.WriteSVG(&buf, Dark()); err != nil {
+			t.Fatal(err)
+		}
+		title := regexp.MustCompile(`<title id="([^"]+)">([^<]*)</title>`).FindSubmatch(buf.Bytes())
+		if title == nil || !strings.Contains(f.Title, strings.TrimSuffix(string(title[2]), "&lt;")) {
+			t.Fatalf("%s: title %q", f.Name, title)
+		}
+		if slices.Contains(ids, string(title[1])) {
+			t.Errorf("ID %s twice", title[1])
+		}
+		ids = append(ids, string(title[1]))
+		if !strings.Contains(f.Caption, "simulated H100") || !strings.Contains(f.Caption, "run 20261123-221004") {
+			t.Errorf("%s: caption %s", f.Name, f.Caption)
+		}
+	}
+}
+
+// Values that a text or an attribute could trip over come through escaped.
+func TestSVGEscapes(t *testing.T) {
+	in := small()
+	in.Facts.Run = `<run> & "1"`
+	for _, f := range Figures(in) {
+		var buf bytes.Buffer
+		if err := f.WriteSVG(&buf, Light()); err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, text := range textsOf(t, buf.Bytes(), f.frame.height) {
+			found = found || strings.Contains(text.text, in.Facts.Run)
+		}
+		if !found {
+			t.Errorf("%s: run ID not found as text", f.Name)
+		}
+	}
+}
+
+// Colours must keep at least 3:1 contrast to the background (WCAG 2.1, 1.4.11),
+// texts 4.5:1 (1.4.3).
+func TestContrast(t *testing.T) {
+	for _, theme := range []Theme{Light(), Dark()} {
+		check := func(name string, c color.NRGBA, least float64) {
+			if got := contrast(c, theme.Background); got < least {
+				t.Errorf("%s %s: contrast %.2f, want %.1f", theme.Name, name, got, least)
+			}
+		}
+		check("ink", theme.Ink, 4.5)
+		check("muted", theme.Muted, 4.5)
+		check("better", theme.Better, 4.5)
+		check("worse", theme.Worse, 4.5)
+		for i := range 2 * len(theme.Hues) {
+			for level := range 3 {
+				check(fmt.Sprintf("hue %d level %d", i, level), theme.level(i, level), 2.5)
+				check(fmt.Sprintf("text of hue %d level %d", i, level), theme.text(theme.level(i, level)), 4)
+			}
+			check(fmt.Sprintf("hue %d", i), theme.hue(i), 3)
+		}
+	}
+}
+
+func BenchmarkRender300Cells(b *testing.B) {
+	in := big()
+	dir := b.TempDir()
+	for b.Loop() {
+		if _, err := Render(dir, in, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
