@@ -18,6 +18,7 @@ type answer struct {
 	Objective string // metric name
 	Value     *quantity
 	Gain      *comparison
+	Against   string // what Gain compares with
 	Checks    []check
 	Command   string
 	Ties      []tie
@@ -60,6 +61,7 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	}
 	if r.Ratio != nil && !a.Baseline {
 		a.Gain = newComparison(*r.Ratio)
+		a.Against = b.against(r)
 	}
 	for _, c := range r.Constraints {
 		a.Checks = append(a.Checks, newCheck(c))
@@ -73,6 +75,22 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Ties = append(a.Ties, tie{label, text})
 	}
 	return a
+}
+
+// against names the baseline's cell that a winner is compared with.
+func (b *build) against(r analysis.Recommendation) string {
+	c, ok := b.cells[r.BaselineCell]
+	if !ok {
+		return "the baseline"
+	}
+	text := "the baseline"
+	if c.PointLabel != r.PointLabel {
+		text += " at " + c.PointLabel
+	}
+	if !r.BaselineQualifies {
+		text += ", which does not meet the constraints"
+	}
+	return text
 }
 
 func goal(r analysis.Recommendation) string {

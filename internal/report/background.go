@@ -10,6 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -57,6 +58,7 @@ func (b *build) provenance() []fact {
 		add("run", p.RunID)
 		add("began", stamp(p.Began))
 		add("sweep", p.SweepVersion)
+		add("experiment file", p.ExperimentFile)
 		add("experiment file, SHA-256", p.Experiment)
 		add("host", p.Host)
 		add("operating system", joinNonEmpty(", ", p.OS, p.Kernel))
@@ -70,7 +72,6 @@ func (b *build) provenance() []fact {
 			add(k, p.Backend[k])
 		}
 	}
-	add("backend", b.Plan.Backend)
 	add("model", b.Plan.Model)
 	add("server", b.servers())
 	add("seed", fmt.Sprint(b.Plan.Seed))
@@ -142,6 +143,7 @@ type configView struct {
 	ID, Label string
 	Flags     string
 	Command   string // as started; empty when it never was
+	Logged    string // sizes that the server's log told
 }
 
 func (b *build) reproduce() reproduce {
@@ -155,12 +157,35 @@ func (b *build) reproduce() reproduce {
 	for _, c := range b.Plan.Configurations {
 		v := configView{ID: c.ID, Label: c.Label, Flags: flagsText(c.Flags)}
 		for _, s := range b.Starts {
-			if s.Configuration == c.ID && len(s.Command) > 0 {
+			if s.Configuration != c.ID {
+				continue
+			}
+			if v.Command == "" {
 				v.Command = shellJoin(s.Command)
-				break
+			}
+			if v.Logged == "" && s.Logged != nil {
+				v.Logged = loggedText(*s.Logged)
 			}
 		}
 		r.Configurations = append(r.Configurations, v)
 	}
 	return r
+}
+
+// loggedText is what a server's log told about its size.
+func loggedText(l launcher.Logged) string {
+	var parts []string
+	if l.KVCacheTokens > 0 {
+		parts = append(parts, "KV cache of "+bare(float64(l.KVCacheTokens))+" tokens")
+	}
+	if l.KVCacheGiB > 0 {
+		parts = append(parts, gibibytes(l.KVCacheGiB*(1<<30))+" for it")
+	}
+	if l.MaxConcurrency > 0 {
+		parts = append(parts, bare(l.MaxConcurrency)+" requests of the maximum length")
+	}
+	if l.ModelGiB > 0 {
+		parts = append(parts, gibibytes(l.ModelGiB*(1<<30))+" of weights")
+	}
+	return strings.Join(parts, ", ")
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,8 +17,8 @@ type doubt struct {
 	Where string // what it concerns, where that is less than the run
 }
 
-// doubts gathers every reason for doubt, the gravest first. Text that several
-// records share appears once, with the places.
+// doubts gathers the reasons for doubt about the run as a whole, the gravest
+// first.
 func (b *build) doubts(figures []figureView) []doubt {
 	var d doubtList
 	b.recordDoubts(&d)
@@ -25,17 +26,6 @@ func (b *build) doubts(figures []figureView) []doubt {
 		d.add(w, "")
 	}
 	b.precisionDoubts(&d)
-	for _, c := range b.Findings.Cells {
-		for _, w := range c.Warnings {
-			d.add(w, c.Label+" at "+c.PointLabel)
-		}
-	}
-	for _, t := range b.Trials {
-		for _, w := range t.Warnings {
-			d.add(w, t.ID)
-		}
-	}
-	b.startDoubts(&d)
 	if b.Provenance != nil {
 		for _, w := range b.Provenance.Warnings {
 			d.add(w, "")
@@ -49,6 +39,23 @@ func (b *build) doubts(figures []figureView) []doubt {
 			d.add("a figure could not be embedded: "+f.Broken, f.Title)
 		}
 	}
+	return d.list()
+}
+
+// notes gathers the doubts about single cells, trials and starts.
+func (b *build) notes() []doubt {
+	var d doubtList
+	for _, c := range b.Findings.Cells {
+		for _, w := range c.Warnings {
+			d.add(w, c.Label+" at "+c.PointLabel)
+		}
+	}
+	for _, t := range b.Trials {
+		for _, w := range t.Warnings {
+			d.add(w, t.ID)
+		}
+	}
+	b.startDoubts(&d)
 	return d.list()
 }
 
@@ -95,7 +102,7 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if two > 0 {
 		d.add(count(two, "cell")+" with two trials: the interval is their range, not a confidence interval", "")
 	}
-	if slo > 0 && b.Experiment != nil && len(b.Experiment.SLO) > 0 {
+	if slo > 0 && len(b.Plan.SLO) > 0 {
 		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
 	}
 	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed })
@@ -109,40 +116,51 @@ func (b *build) startDoubts(d *doubtList) {
 		for _, w := range s.Warnings {
 			d.add(w, s.ID)
 		}
+		if s.Outcome == rundir.StartLaunching {
+			d.add("a start has no outcome: it was in flight when this was written, or its runner was killed", s.ID)
+		}
 		if s.Stopped != nil && !s.Released {
 			d.add("resources were not seen released after the stop", s.ID)
 		}
 	}
 }
 
-// doubtList keeps doubts in order of arrival and joins equal texts.
+// doubtList keeps doubts in order of arrival and joins those that differ in
+// nothing but their numbers: the first stands for all, with their places.
 type doubtList struct {
-	texts  []string
+	keys   []string
+	texts  map[string]string
 	places map[string][]string
 }
 
+var digits = regexp.MustCompile(`[0-9]+([.,][0-9]+)*`)
+
 func (l *doubtList) add(text, where string) {
-	if l.places == nil {
-		l.places = map[string][]string{}
+	if l.texts == nil {
+		l.texts, l.places = map[string]string{}, map[string][]string{}
 	}
-	if _, ok := l.places[text]; !ok {
-		l.texts = append(l.texts, text)
-		l.places[text] = nil
+	key := digits.ReplaceAllString(text, "0")
+	if where == "" {
+		key = text // about the run: nothing to join by
 	}
-	if where != "" && !slices.Contains(l.places[text], where) {
-		l.places[text] = append(l.places[text], where)
+	if _, ok := l.texts[key]; !ok {
+		l.keys = append(l.keys, key)
+		l.texts[key] = text
+	}
+	if where != "" && !slices.Contains(l.places[key], where) {
+		l.places[key] = append(l.places[key], where)
 	}
 }
 
 func (l *doubtList) list() []doubt {
 	var out []doubt
-	for _, t := range l.texts {
-		places := l.places[t]
+	for _, key := range l.keys {
+		places := l.places[key]
 		where := strings.Join(places, ", ")
-		if len(places) > 4 {
-			where = fmt.Sprintf("%s and %d more", strings.Join(places[:3], ", "), len(places)-3)
+		if len(places) > 3 {
+			where = fmt.Sprintf("%s, and the like in %d other places", strings.Join(places[:2], ", "), len(places)-2)
 		}
-		out = append(out, doubt{t, where})
+		out = append(out, doubt{l.texts[key], where})
 	}
 	return out
 }

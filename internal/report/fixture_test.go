@@ -49,7 +49,6 @@ func fixtureExperiment() *experiment.Experiment {
 			{Name: "chat", Prompt: experiment.Lengths{Kind: experiment.Fixed, Mean: 100}, Output: experiment.Lengths{Kind: experiment.Fixed, Mean: 100}},
 			{Name: "documents", Prompt: experiment.Lengths{Kind: experiment.Lognormal, Mean: 6000, Stdev: 1500}, Output: experiment.Lengths{Kind: experiment.Fixed, Mean: 200}},
 		},
-		SLO: []experiment.Constraint{{Metric: "ttft_p95", Op: experiment.AtMost, Value: 0.5}, {Metric: "e2e_p50", Op: experiment.AtMost, Value: 3}},
 	}
 }
 
@@ -64,6 +63,7 @@ func fixturePlan() *matrix.Plan {
 			{ID: "l-0003", Label: "chat poisson 10/s", Load: "chat", Kind: experiment.Poisson, Value: 10},
 			{ID: "l-0004", Label: "documents c=16", Load: "documents", Kind: experiment.Concurrency, Value: 16},
 		},
+		SLO:      []experiment.Constraint{{Metric: "ttft_p95", Op: experiment.AtMost, Value: 0.5}, {Metric: "e2e_p50", Op: experiment.AtMost, Value: 3}},
 		Excluded: []matrix.Exclusion{{Label: "tensor-parallel-size=2, max-model-len=4096", Reason: "matrix.exclude"}},
 	}
 	changes := [][2]string{
@@ -115,6 +115,7 @@ func fixtureRecords(p *matrix.Plan) (starts []rundir.Start, trials []rundir.Tria
 			Backend: "podman", Flags: c.Flags, Began: now, Outcome: rundir.StartReady, Ready: 94 * time.Second, Released: true,
 			Command:  append([]string{"podman", "run", "docker.io/vllm/vllm-openai:v0.27.1", "--model", p.Model}, c.Flags.Args()...),
 			Identity: &launcher.Identity{Model: p.Model, MaxModelLen: 8192, Version: "0.27.1", Owner: "4f2a"},
+			Logged:   &launcher.Logged{KVCacheTokens: 412992, KVCacheGiB: 14.2, MaxConcurrency: 50.41},
 			StopTook: 6 * time.Second, Cooldown: 20 * time.Second,
 		}
 		if c.ID == fixtureFailed {
@@ -168,6 +169,9 @@ func fixtureTrial(p *matrix.Plan, ps matrix.Start, pt matrix.Trial, order int, n
 		t.Metrics[name] = v * wobble
 	}
 	t.Absent = map[string]string{"ttft_p99": "120 requests, 662 needed"}
+	if order%9 == 0 {
+		t.Warnings = []string{fmt.Sprintf("requests in flight grew from %d to %d inside the window", order, order+20)}
+	}
 	return t
 }
 
@@ -331,9 +335,10 @@ func fixtureRecommendations(p *matrix.Plan, f *analysis.Findings) []analysis.Rec
 		return r
 	}
 	throughput := pick("throughput", "output_throughput", true, "x-33")
+	throughput.BaselineCell, throughput.BaselineQualifies = "x-13", true
 	throughput.Ties = []analysis.Tie{{Cell: "x-63", Label: "max-num-seqs=512", Estimate: byID["x-63"].Estimates["output_throughput"]}}
 	latency := pick("latency", "ttft_p95", false, "x-31")
-	latency.Confirmed, latency.Doubts = true, nil
+	latency.Confirmed, latency.Doubts, latency.BaselineCell = true, nil, "x-12"
 	miss := 1.28
 	refused := analysis.Recommendation{
 		UseCase: "long-context", Objective: "output_throughput", Maximize: true, Load: "documents",

@@ -43,7 +43,7 @@ func change(ratio float64) string {
 	case math.IsNaN(ratio) || math.IsInf(ratio, 0):
 		return "n/a"
 	case ratio >= 3:
-		return "×" + strings.TrimSuffix(metric.FormatUnit(metric.Fraction, ratio/100), " %")
+		return "×" + bare(ratio)
 	case math.Abs(ratio-1) < 0.0005: // would print as a change of 0.0 %
 		return "±0 %"
 	case ratio < 1:
@@ -92,10 +92,13 @@ func span(d time.Duration) string {
 	}
 }
 
-// gibibytes renders a size of memory.
-func gibibytes(n float64) string {
-	return strings.TrimSuffix(metric.FormatUnit(metric.Requests, n/(1<<30)), " "+string(metric.Requests)) + " GiB"
+// bare renders a number without a unit, to three significant digits.
+func bare(v float64) string {
+	return strings.TrimSuffix(metric.FormatUnit(metric.Requests, v), " "+string(metric.Requests))
 }
+
+// gibibytes renders a size of memory.
+func gibibytes(n float64) string { return bare(n/(1<<30)) + " GiB" }
 
 // count is "1 trial", "3 trials".
 func count(n int, noun string) string {

@@ -20,7 +20,8 @@ type page struct {
 	Question    question
 	Banners     []banner
 	Answers     []answer
-	Doubts      []doubt
+	Doubts      []doubt // about the run as a whole
+	Notes       []doubt // about single cells, trials and starts
 	Headline    *figureView
 	Figures     []figureView // without the headline
 	Cells       cellTable
@@ -67,7 +68,7 @@ type comparison struct {
 	Change   string
 	Interval string
 	Verdict  string
-	Reason   string // why undecided
+	Reason   string // why undecided, or a doubt about the verdict
 	More     string // what would decide
 	Sort     string // the ratio itself, for sorting
 }
@@ -137,7 +138,7 @@ func newPage(in Input) *page {
 	if len(figures) > 0 {
 		p.Headline, p.Figures = &figures[0], figures[1:]
 	}
-	p.Doubts = b.doubts(figures)
+	p.Doubts, p.Notes = b.doubts(figures), b.notes()
 	return p
 }
 
@@ -153,10 +154,8 @@ func (b *build) question() question {
 		order = "one after another"
 	}
 	q.Trials = fmt.Sprintf("%s per cell %s, seed %d", count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
-	if b.Experiment != nil {
-		for _, c := range b.Experiment.SLO {
-			q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
-		}
+	for _, c := range b.Plan.SLO {
+		q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
 	}
 	return q
 }
@@ -263,10 +262,8 @@ func (b *build) shownMetrics() (shown []string, asked int) {
 			wanted = append(wanted, c.Metric)
 		}
 	}
-	if b.Experiment != nil {
-		for _, c := range b.Experiment.SLO {
-			wanted = append(wanted, c.Metric)
-		}
+	for _, c := range b.Plan.SLO {
+		wanted = append(wanted, c.Metric)
 	}
 	questions := len(wanted)
 	wanted = append(wanted, "output_throughput", "output_throughput_per_gpu", "request_throughput", "goodput",
@@ -294,12 +291,9 @@ func newQuantity(name string, e analysis.Estimate) quantity {
 }
 
 func newComparison(r analysis.Ratio) *comparison {
-	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Sort: number(r.Center)}
-	if r.Verdict == analysis.Undecided {
-		c.Reason = r.Reason
-		if r.MoreTrials > 0 {
-			c.More = "about " + count(r.MoreTrials, "further trial") + " would decide"
-		}
+	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason, Sort: number(r.Center)}
+	if r.Verdict == analysis.Undecided && r.MoreTrials > 0 {
+		c.More = "about " + count(r.MoreTrials, "further trial") + " would decide"
 	}
 	return c
 }
