@@ -120,7 +120,11 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		rec.End = c.now()
-		rec.fail(interruption(ctx, reqCtx, ClassConnect), err.Error())
+		class, text := interruption(ctx, reqCtx, ClassConnect), err.Error()
+		if class == ClassTimeout {
+			text = fmt.Sprintf("no answer within %s", c.timeout)
+		}
+		rec.fail(class, text)
 		return
 	}
 	defer resp.Body.Close()
