@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
@@ -47,7 +48,13 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	a := answer{
 		UseCase: r.UseCase, Goal: goal(r), Refused: r.Refused,
 		Label: r.Label, Point: r.PointLabel, Objective: r.Objective,
-		Command: r.Command, Confirmed: r.Confirmed, Doubts: r.Doubts,
+		Command: r.Command, Confirmed: r.Confirmed,
+	}
+	for _, d := range r.Doubts {
+		// What is said of the whole run need not be said again for each answer.
+		if !slices.ContainsFunc(b.Findings.Warnings, func(w string) bool { return strings.HasPrefix(w, d) }) {
+			a.Doubts = append(a.Doubts, d)
+		}
 	}
 	if r.Cell == "" && a.Refused == "" {
 		a.Refused = "no configuration qualifies"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
@@ -202,8 +203,8 @@ func (b *build) tags(c analysis.Cell) []tag {
 	if c.Missing > 0 {
 		add("warn", fmt.Sprintf("%d missing", c.Missing), "planned and not run")
 	}
-	for _, w := range c.Warnings {
-		add("warn", "warning", w)
+	if n := len(c.Warnings); n > 0 {
+		add("plain", count(n, "note"), strings.Join(c.Warnings, "; "))
 	}
 	return out
 }

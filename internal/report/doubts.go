@@ -86,10 +86,10 @@ func (b *build) precisionDoubts(d *doubtList) {
 	}
 	one, two, slo := 0, 0, 0
 	for _, c := range b.Findings.Cells {
-		switch c.Trials {
-		case 1:
+		switch {
+		case c.Trials == 1:
 			one++
-		case 2:
+		case c.Trials == 2 && hasRange(c):
 			two++
 		}
 		if c.MeetsSLO == nil && len(c.Estimates) > 0 {
@@ -105,10 +105,20 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if slo > 0 && len(b.Plan.SLO) > 0 {
 		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
 	}
-	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed })
+	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 })
 	if unconfirmed {
 		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
 	}
+}
+
+// hasRange reports whether an interval of the cell is the range of its trials.
+func hasRange(c analysis.Cell) bool {
+	for _, e := range c.Estimates {
+		if e.Method == analysis.MethodRange {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *build) startDoubts(d *doubtList) {

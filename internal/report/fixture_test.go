@@ -274,9 +274,9 @@ func fixtureCellFinding(p *matrix.Plan, c matrix.Cell, trials []rundir.Trial) an
 		e := analysis.Estimate{Center: v, N: cell.Trials, Method: "t-log pooled"}
 		switch cell.Trials {
 		case 1:
-			e.Method = "point"
+			e.Method = analysis.MethodPoint
 		case 2:
-			e.Method, e.Lo, e.Hi = "range", v*0.99, v*1.02
+			e.Method, e.Lo, e.Hi = analysis.MethodRange, v*0.99, v*1.02
 		default:
 			e.Lo, e.Hi = v*0.975, v*1.026
 		}
@@ -327,7 +327,7 @@ func fixtureRecommendations(p *matrix.Plan, f *analysis.Findings) []analysis.Rec
 			Configuration: conf.ID, Label: conf.Label, PointLabel: c.PointLabel, Flags: conf.Flags, Estimate: &e,
 			Constraints: []analysis.ConstraintCheck{{Metric: "e2e_p50", Op: experiment.AtMost, Limit: 3, Value: &reached, Holds: true}},
 			Command:     "vllm serve " + p.Model + " " + flagsText(conf.Flags),
-			Doubts:      []string{"not confirmed: rests on the trials that selected it"},
+			Doubts:      []string{"not confirmed: rests on the trials that selected it", "drift: the baseline's output throughput fell"},
 		}
 		if ratio, ok := c.Ratios[objective]; ok {
 			r.Ratio = &ratio

@@ -29,7 +29,7 @@ func estimateDoubt(name string, e analysis.Estimate) string {
 		return "n=1, no interval"
 	case !e.HasInterval():
 		return fmt.Sprintf("n=%d, no interval", e.N)
-	case e.Method == "range":
+	case e.Method == analysis.MethodRange:
 		return "range " + intervalText(name, e.Lo, e.Hi)
 	default:
 		return intervalText(name, e.Lo, e.Hi)

@@ -44,9 +44,9 @@ func TestEstimateDoubt(t *testing.T) {
 		e    analysis.Estimate
 		want string
 	}{
-		{analysis.Estimate{Center: 1, N: 1, Method: "point"}, "n=1, no interval"},
-		{analysis.Estimate{Center: 1, Lo: 0.9, Hi: 1.2, N: 2, Method: "range"}, "range 900 ms – 1.2 s"},
-		{analysis.Estimate{Center: 1.1, Lo: 1, Hi: 1.2, N: 3, Method: "t-log own"}, "1 – 1.2 s"},
+		{analysis.Estimate{Center: 1, N: 1, Method: analysis.MethodPoint}, "n=1, no interval"},
+		{analysis.Estimate{Center: 1, Lo: 0.9, Hi: 1.2, N: 2, Method: analysis.MethodRange}, "range 900 ms – 1.2 s"},
+		{analysis.Estimate{Center: 1.1, Lo: 1, Hi: 1.2, N: 3, Method: analysis.MethodOwn}, "1 – 1.2 s"},
 	} {
 		if got := estimateDoubt("e2e_p50", tt.e); got != tt.want {
 			t.Errorf("estimateDoubt(%+v) = %q, want %q", tt.e, got, tt.want)

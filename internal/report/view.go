@@ -266,7 +266,11 @@ func (b *build) shownMetrics() (shown []string, asked int) {
 		wanted = append(wanted, c.Metric)
 	}
 	questions := len(wanted)
-	wanted = append(wanted, "output_throughput", "output_throughput_per_gpu", "request_throughput", "goodput",
+	wanted = append(wanted, "output_throughput")
+	if slices.ContainsFunc(b.Findings.Cells, func(c analysis.Cell) bool { return c.GPUs > 1 }) {
+		wanted = append(wanted, "output_throughput_per_gpu")
+	}
+	wanted = append(wanted, "request_throughput", "goodput",
 		"ttft_p50", "ttft_p95", "tpot_p50", "itl_p99", "e2e_p50", "e2e_p95", "error_rate")
 	for i, name := range wanted {
 		if i == questions {
