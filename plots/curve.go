@@ -192,6 +192,9 @@ func curveTitle(in Input, load, y string, points []point) string {
 
 // verdictCounts is "2 of 6 configurations better than the baseline, 1 worse".
 func verdictCounts(count map[string]int, n int, noun string) string {
+	if n == 1 {
+		return onlyVerdict(count, noun)
+	}
 	better := count[analysis.Better]
 	out := fmt.Sprintf("%d of %s better than the baseline", better, plural(n, noun))
 	if better == 0 {
@@ -203,6 +206,20 @@ func verdictCounts(count map[string]int, n int, noun string) string {
 		}
 	}
 	return out
+}
+
+// onlyVerdict is the verdict where there is but one.
+func onlyVerdict(count map[string]int, noun string) string {
+	words := "not separable from"
+	switch {
+	case count[analysis.Better] == 1:
+		words = "better than"
+	case count[analysis.Worse] == 1:
+		words = "worse than"
+	case count[analysis.Equivalent] == 1:
+		words = "equivalent to"
+	}
+	return fmt.Sprintf("the one %s compared is %s the baseline", noun, words)
 }
 
 func (d curvePlot) subtitle(in Input, points []point) string {

@@ -180,7 +180,9 @@ func ratioTicks(s scale, gap vg.Length) []float64 {
 	return out
 }
 
-// effectsTitle states the largest shown gain in the first metric, or that there is none.
+// effectsTitle counts the verdicts on the first metric and names the level with
+// the largest estimate of those shown to be better. Levels are not compared
+// with each other, so that it claims no order among them.
 func effectsTitle(d effectsPlot) string {
 	m := d.metrics[0]
 	count, n := map[string]int{}, 0
@@ -196,14 +198,14 @@ func effectsTitle(d effectsPlot) string {
 			best = &d.rows[i]
 		}
 	}
-	if best == nil {
-		return fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "level"))
+	out := fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "level"))
+	switch {
+	case best == nil:
+		return out
+	case count[analysis.Better] == 1:
+		return fmt.Sprintf("%s (better: %s=%s, %s)", out, best.parameter, best.level, change(best.ratios[m].Center))
 	}
-	verb := "raises"
-	if best.ratios[m].Center < 1 {
-		verb = "lowers"
-	}
-	return fmt.Sprintf("%s=%s %s %s most: %s at %s", best.parameter, best.level, verb, shortTitle(m), change(best.ratios[m].Center), pointName(d.point))
+	return fmt.Sprintf("%s (largest estimate: %s=%s, %s)", out, best.parameter, best.level, change(best.ratios[m].Center))
 }
 
 func (d effectsPlot) subtitle(in Input) string {
@@ -238,7 +240,7 @@ const (
 	effectFoot  vg.Length = 22 // tick labels
 	effectGap   vg.Length = 9  // between parameters
 	effectWords vg.Length = 90 // result in words, right of each column
-	tickGap     vg.Length = 29 // least distance of tick labels
+	tickGap     vg.Length = 30 // least distance of tick labels
 )
 
 func (d effectsPlot) width() vg.Length {

@@ -16,7 +16,7 @@ func newFrame(f Figure, width, height, body vg.Length) frame {
 	inner := width - 2*marginX
 	out := frame{
 		width: width, height: height,
-		title:    p.balanced(f.Title, titleStyle(p.theme), inner, 2),
+		title:    p.balanced(f.Title, titleStyle(p.theme), inner, 3),
 		subtitle: p.balanced(f.Subtitle, subtitleStyle(p.theme), inner, 3),
 		caption:  p.wrap(f.Caption, captionStyle(p.theme), inner, 4),
 	}

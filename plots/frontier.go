@@ -304,7 +304,7 @@ func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
 			if q.cell.ID != k.cell {
 				continue
 			}
-			l := label{lines: k.lines, anchor: a.place(q), clear: d.radius + 6}
+			l := label{lines: k.lines, anchor: a.place(q), clear: d.radius + 6, must: true}
 			for i := range k.lines {
 				l.styles = append(l.styles, textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink})
 				if i == len(k.lines)-1 {

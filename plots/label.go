@@ -15,6 +15,8 @@ type label struct {
 	// near labels stand beside their mark or not at all, and never nearer to
 	// another mark than to their own; others may go far, with a leader.
 	near bool
+	// must labels may go farther than others and lead over other marks.
+	must bool
 }
 
 // placed is a label with its place.
@@ -64,6 +66,9 @@ func (p *placer) place(pen *pen, l label) (placed, bool) {
 	if !l.near {
 		reach = append(reach, 16, 24, 34, 46, 60, 76, 94, 114)
 	}
+	if l.must {
+		reach = append(reach, 140, 170, 200, 240, 280)
+	}
 	best, bestCost, found := placed{}, math.Inf(1), false
 	for _, gap := range reach {
 		if float64(gap) > bestCost {
@@ -111,12 +116,18 @@ func (l label) at(d vg.Point, gap, w, h vg.Length) placed {
 	return out
 }
 
-// cost is what standing there costs beyond distance: lines crossed.
+// cost is what standing there costs beyond distance: lines crossed, and marks
+// under the leader.
 func (p *placer) cost(c placed) float64 {
 	cost := 0.0
 	box := grow(c.box, 1)
 	for _, s := range p.lines {
 		if crosses(s[0], s[1], box) {
+			cost += lineCost
+		}
+	}
+	for _, m := range p.marks {
+		if c.leader && c.must && m.at != c.anchor && segmentDist(c.from, c.to, m.at) < m.r {
 			cost += lineCost
 		}
 	}
@@ -149,7 +160,7 @@ func (p *placer) free(c placed) bool {
 		if c.near && dist(nearest(c.box, m.at), m.at)+dist(middle, m.at) < own*1.15 {
 			return false
 		}
-		if c.leader && segmentDist(c.from, c.to, m.at) < m.r {
+		if c.leader && !c.must && segmentDist(c.from, c.to, m.at) < m.r {
 			return false
 		}
 	}

@@ -167,21 +167,26 @@ func drawBars(p *pen, a axes, all []series, pl *placer) {
 // name is the label at a line's end.
 func (s series) name() string { return s.short }
 
-// endLabels name each coloured configuration at its last point.
+// endLabels name each coloured configuration at its last point, the
+// recommended ones and the baseline first.
 func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series) string) []label {
-	var out []label
+	var first, rest []label
 	for _, s := range all {
 		if s.family == familyContext {
 			continue
 		}
-		q := s.points[len(s.points)-1]
-		out = append(out, label{
+		l := label{
 			lines:  []string{name(s)},
 			styles: []textStyle{{size: sizeLabel, bold: true, color: p.theme.text(s.color(p.theme))}},
-			anchor: a.place(q), clear: radius + 1,
-		})
+			anchor: a.place(s.points[len(s.points)-1]), clear: radius + 1, must: s.pick,
+		}
+		if s.pick || s.family == familyBaseline {
+			first = append(first, l)
+		} else {
+			rest = append(rest, l)
+		}
 	}
-	return out
+	return append(first, rest...)
 }
 
 // numberLabels are the load numbers beside the points; there are none when a

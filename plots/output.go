@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -22,30 +23,60 @@ func (f Figure) WritePNG(w io.Writer, theme Theme) error {
 }
 
 // fontStack names Liberation Sans first and then fonts of the same metrics, so
-// that labels keep clear of each other without an embedded font.
+// that labels look as measured without an embedded font.
 const fontStack = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif"
 
 // WriteSVG writes the picture with its text as text, scalable, with a title
 // and a description for readers that do not see it.
 func (f Figure) WriteSVG(w io.Writer, theme Theme) error {
-	c := vgsvg.NewWith(vgsvg.UseWH(f.frame.width, f.frame.height))
+	c := &svgCanvas{Canvas: vgsvg.NewWith(vgsvg.UseWH(f.frame.width, f.frame.height))}
 	f.draw(newPen(c, theme))
-	var buf bytes.Buffer
-	if _, err := c.WriteTo(&buf); err != nil {
-		return err
+	body, err := c.body()
+	if err != nil {
+		return fmt.Errorf("figure %s: %w", f.Name, err)
 	}
-	_, body, found := strings.Cut(buf.String(), "<g transform=")
-	if !found {
-		return fmt.Errorf("canvas of figure %s has no body", f.Name)
-	}
-	body = strings.ReplaceAll(body, "font-family:Liberation Sans;font-variant:normal;", fontStack+";")
 	id := f.Name + "-" + theme.Name
-	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" viewBox="0 0 %g %g" role="img" aria-labelledby="%s-title %s-desc">
+	_, err = fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" viewBox="0 0 %g %g" role="img" aria-labelledby="%s-title %s-desc">
 <title id="%s-title">%s</title>
 <desc id="%s-desc">%s</desc>
 <g transform=%s`, f.frame.width.Points(), f.frame.height.Points(), f.frame.width.Points(), f.frame.height.Points(),
 		id, id, id, html.EscapeString(f.Title), id, html.EscapeString(strings.TrimSpace(f.Subtitle+" "+f.Caption)), body)
 	return err
+}
+
+// svgCanvas remembers how wide each text shall be, because a viewer may have
+// none of the fonts of the stack and then take a wider one.
+type svgCanvas struct {
+	*vgsvg.Canvas
+	widths []vg.Length
+}
+
+// FillString writes text as the canvas below does.
+func (c *svgCanvas) FillString(f font.Face, at vg.Point, text string) {
+	c.widths = append(c.widths, f.Width(text))
+	c.Canvas.FillString(f, at, text)
+}
+
+// body is the drawing from its outermost group on, with the font stack and the
+// width of each text.
+func (c *svgCanvas) body() (string, error) {
+	var buf bytes.Buffer
+	if _, err := c.WriteTo(&buf); err != nil {
+		return "", err
+	}
+	_, body, found := strings.Cut(buf.String(), "<g transform=")
+	parts := strings.Split(body, "<text ")
+	if !found || len(parts) != len(c.widths)+1 {
+		return "", fmt.Errorf("SVG canvas: %d texts drawn, %d found", len(c.widths), len(parts)-1)
+	}
+	var out strings.Builder
+	for i, part := range parts {
+		if i > 0 {
+			fmt.Fprintf(&out, `<text textLength="%.5g" lengthAdjust="spacingAndGlyphs" `, c.widths[i-1].Points())
+		}
+		out.WriteString(strings.ReplaceAll(part, "font-family:Liberation Sans;font-variant:normal;", fontStack+";"))
+	}
+	return out.String(), nil
 }
 
 // WriteCSV writes the data behind the picture, in base units (seconds, per

@@ -3,6 +3,7 @@ package plots
 import (
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 
 	xfont "golang.org/x/image/font"
@@ -104,22 +105,22 @@ func (p *pen) balanced(text string, s textStyle, width vg.Length, lines int) []s
 	return out
 }
 
-// words splits text where a line may break: not before a dot, a per cent sign
-// or a unit.
+// words splits text where a line may break: not before a dot, a per cent sign,
+// a unit or a percentile, nor after a comparison or a count.
 func words(text string) []string {
 	var out []string
 	for _, w := range strings.Fields(text) {
-		switch w {
-		case "·", "%", "s", "ms", "tok/s", "req/s":
-			if len(out) > 0 {
-				out[len(out)-1] += " " + w
-				continue
-			}
+		if n := len(out); n > 0 && (slices.Contains([]string{"·", "%", "s", "ms", "tok/s", "req/s", "≤", "≥"}, w) ||
+			isPercentile(w) || strings.Trim(out[n-1], "0123456789") == "" || strings.HasSuffix(out[n-1], "≤") || strings.HasSuffix(out[n-1], "≥") || out[n-1] == "run") {
+			out[n-1] += " " + w
+			continue
 		}
 		out = append(out, w)
 	}
 	return out
 }
+
+func isPercentile(w string) bool { return len(w) > 1 && w[0] == 'p' && w[1] >= '0' && w[1] <= '9' }
 
 // fit cuts text at its end until it is at most width wide.
 func (p *pen) fit(text string, s textStyle, width vg.Length) string {

@@ -317,7 +317,7 @@ func TestSVGEscapes(t *testing.T) {
 }
 
 // Colours must keep at least 3:1 contrast to the background (WCAG 2.1, 1.4.11),
-// texts 4.5:1 (1.4.3).
+// texts in ink 4.5:1 (1.4.3) and coloured labels 4:1.
 func TestContrast(t *testing.T) {
 	for _, theme := range []Theme{Light(), Dark()} {
 		check := func(name string, c color.NRGBA, least float64) {

@@ -17,6 +17,7 @@ type series struct {
 	family int    // hue; familyBaseline or familyContext have none
 	level  int    // place within the family
 	own    bool   // has its family for itself
+	pick   bool   // one of its cells is recommended
 	points []point
 }
 
@@ -85,8 +86,21 @@ func panelOf(c matrix.Configuration) string {
 // theirs and the rest recedes.
 func assignHues(in Input, all []series, frontier []string) {
 	levels := map[string]int{}
-	next := len(in.Plan.Parameters)
 	kept := mostNotable(in, all, frontier)
+	taken := map[int]bool{}
+	for _, s := range all {
+		if known := slices.Index(in.Plan.Parameters, s.panel); known >= 0 && kept[s.config.ID] && !s.config.Baseline {
+			taken[known] = true
+		}
+	}
+	free := func() int {
+		for i := 0; ; i++ {
+			if !taken[i] {
+				taken[i] = true
+				return i
+			}
+		}
+	}
 	for i := range all {
 		s := &all[i]
 		known := slices.Index(in.Plan.Parameters, s.panel)
@@ -96,12 +110,13 @@ func assignHues(in Input, all []series, frontier []string) {
 		case !kept[s.config.ID]:
 			s.family = familyContext
 		case known < 0: // a combination, or a list's parameter
+			next := free()
 			s.family, s.level, s.own = next, next, true
-			next++
 		default:
 			s.family, s.level = known, levels[s.panel]
 		}
 		levels[s.panel]++
+		s.pick = slices.ContainsFunc(s.points, func(q point) bool { return recommendedFor(in, q.cell.ID) != "" })
 	}
 }
 

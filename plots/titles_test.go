@@ -66,7 +66,8 @@ func TestVerdictCounts(t *testing.T) {
 		want  string
 	}{
 		{map[string]int{analysis.Better: 2, analysis.Worse: 1, analysis.Undecided: 3}, 6, "2 of 6 configurations better than the baseline, 1 worse, 3 undecided"},
-		{map[string]int{analysis.Equivalent: 1}, 1, "none of 1 configuration shown to be better than the baseline, 1 equivalent"},
+		{map[string]int{analysis.Undecided: 4}, 4, "none of 4 configurations shown to be better than the baseline, 4 undecided"},
+		{map[string]int{analysis.Equivalent: 1}, 1, "the one configuration compared is equivalent to the baseline"},
 	} {
 		if got := verdictCounts(c.count, c.n, "configuration"); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)

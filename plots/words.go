@@ -13,8 +13,9 @@ import (
 
 // Lengths of labels in characters.
 const (
-	maxValue = 14 // of one flag's value
-	maxLabel = 34 // of one configuration
+	maxValue      = 14 // of one flag's value
+	maxLabel      = 34 // of one configuration
+	maxTitleLabel = 90 // of one configuration in a title
 )
 
 // shortLabels are labels of configurations short enough for a picture, and
@@ -86,7 +87,7 @@ func abbreviations(configs []matrix.Configuration) string {
 // titleLabel is a label for a title, with whole names as long as they fit.
 func titleLabel(c matrix.Configuration) string {
 	full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return f.Name })
-	if len(c.Changed) > 0 && len([]rune(full)) <= 2*maxLabel {
+	if len(c.Changed) > 0 && len([]rune(full)) <= maxTitleLabel {
 		return full
 	}
 	return shortLabel(c)
