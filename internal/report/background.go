@@ -22,7 +22,7 @@ type method struct {
 	Sequential bool
 	OpenLoop   bool
 	ClosedLoop bool
-	Absent     []fact // metric and reason, such as percentiles below their floor
+	Absent     []string // metrics that no cell has, such as percentiles below their floor
 }
 
 func (b *build) method() method {
@@ -43,7 +43,11 @@ func (b *build) method() method {
 		open := l.Kind.OpenLoop() || l.Kind == experiment.Sweep
 		m.OpenLoop, m.ClosedLoop = m.OpenLoop || open, m.ClosedLoop || !open
 	}
-	m.Absent = b.absentMetrics()
+	for _, a := range b.absentMetrics() {
+		if !b.anyCellHas(a.Name) {
+			m.Absent = append(m.Absent, a.Name)
+		}
+	}
 	return m
 }
 

@@ -15,7 +15,7 @@ type cellTable struct {
 	Columns []column
 	Rows    []cellRow
 	Loads   []string // for the filter
-	Absent  []fact   // metrics that no cell has, with the reason
+	Absent  []fact   // metrics that would be columns if some cell had them, with a reason
 	Asked   int      // how many of the columns, from the first, the experiment asks about
 }
 
@@ -80,7 +80,7 @@ func (b *build) cellTable() cellTable {
 	}
 	b.markKeyRows(t.Rows)
 	for _, a := range b.absentMetrics() {
-		if !b.anyCellHas(a.Name) {
+		if slices.Contains(b.wanted, a.Name) && !b.anyCellHas(a.Name) {
 			t.Absent = append(t.Absent, a)
 		}
 	}
@@ -91,7 +91,7 @@ func (b *build) cellTable() cellTable {
 func (b *build) markKeyRows(rows []cellRow) {
 	points := map[string]bool{}
 	for i, r := range rows {
-		if b.frontier[r.ID] || len(b.recommended[r.ID]) > 0 {
+		if b.onHeadline(r.ID, r.Load) || len(b.recommended[r.ID]) > 0 {
 			rows[i].Key, points[r.Point] = true, true
 		}
 	}
@@ -178,14 +178,23 @@ func trialsText(c analysis.Cell) string {
 	return fmt.Sprintf("%d of %d", c.Trials, total)
 }
 
+// onHeadline reports whether a cell is on the first frontier of its load.
+func (b *build) onHeadline(cell, load string) bool {
+	return b.headline[load] != "" && slices.Contains(b.frontier[cell], b.headline[load])
+}
+
 func (b *build) tags(c analysis.Cell) []tag {
 	var out []tag
 	add := func(kind, text, title string) { out = append(out, tag{kind, text, title}) }
 	for _, u := range b.recommended[c.ID] {
 		add("good", "best for "+u, "recommended for the use case "+u)
 	}
-	if b.frontier[c.ID] {
-		add("plain", "frontier", "no other cell of this load is better in both latency and throughput")
+	if metrics := b.frontier[c.ID]; len(metrics) > 0 {
+		text := "frontier"
+		if !b.onHeadline(c.ID, c.Load) {
+			text += " by " + metrics[0]
+		}
+		add("plain", text, "no other cell of this load is better in both throughput and "+strings.Join(metrics, ", or "))
 	}
 	if c.MeetsSLO != nil && !*c.MeetsSLO {
 		title := "misses the experiment's objectives"

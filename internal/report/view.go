@@ -78,10 +78,12 @@ type build struct {
 	Input
 	cells       map[string]analysis.Cell
 	starts      map[string]rundir.Start
-	frontier    map[string]bool
+	frontier    map[string][]string // cell ID → latency metrics of the frontiers it is on
+	headline    map[string]string   // load → latency metric of its first frontier
 	recommended map[string][]string // cell ID → use cases
 	metrics     []string            // in display order
 	asked       int                 // how many of them the experiment asks about
+	wanted      []string            // metrics, with those that no cell has
 }
 
 func newPage(in Input) *page {
@@ -89,7 +91,8 @@ func newPage(in Input) *page {
 		Input:       in,
 		cells:       map[string]analysis.Cell{},
 		starts:      map[string]rundir.Start{},
-		frontier:    map[string]bool{},
+		frontier:    map[string][]string{},
+		headline:    map[string]string{},
 		recommended: map[string][]string{},
 	}
 	for _, c := range in.Findings.Cells {
@@ -99,8 +102,11 @@ func newPage(in Input) *page {
 		b.starts[s.ID] = s
 	}
 	for _, f := range in.Findings.Frontiers {
+		if b.headline[f.Load] == "" {
+			b.headline[f.Load] = f.X
+		}
 		for _, id := range f.Cells {
-			b.frontier[id] = true
+			b.frontier[id] = append(b.frontier[id], f.X)
 		}
 	}
 	for _, r := range in.Findings.Recommendations {
@@ -272,6 +278,7 @@ func (b *build) shownMetrics() (shown []string, asked int) {
 	}
 	wanted = append(wanted, "request_throughput", "goodput",
 		"ttft_p50", "ttft_p95", "tpot_p50", "itl_p99", "e2e_p50", "e2e_p95", "error_rate")
+	b.wanted = wanted
 	for i, name := range wanted {
 		if i == questions {
 			asked = len(shown)
