@@ -6,19 +6,17 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 )
 
-// commandWords is the server command line of a configuration, each word quoted
-// for a POSIX shell.
-func commandWords(model string, flags experiment.Flags) []string {
-	words := []string{"vllm", "serve", quote(model)}
-	for _, a := range flags.Args() {
-		words = append(words, quote(a))
-	}
-	return words
+// command is the server command line of a configuration, quoted for a POSIX shell.
+func command(model string, flags experiment.Flags) string {
+	return quoteAll(append([]string{"vllm", "serve", model}, flags.Args()...))
 }
 
-// command joins commandWords.
-func command(model string, flags experiment.Flags) string {
-	return strings.Join(commandWords(model, flags), " ")
+func quoteAll(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = quote(w)
+	}
+	return strings.Join(out, " ")
 }
 
 // quote leaves words alone that mean themselves in a shell and wraps all

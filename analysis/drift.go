@@ -84,5 +84,5 @@ func trend(cells []*series) (change, p float64, ok bool) {
 // String is the drift in one sentence.
 func (d drift) String() string {
 	return metric.Title(d.metric) + " at " + d.point + " changed by " + percent(d.change) +
-		" from the first to the last trial (linear trend over the run order, p=" + formatP(d.p) + ")"
+		" from the first to the last trial (linear trend over the run order, " + formatP(d.p) + ")"
 }

@@ -27,7 +27,13 @@ const (
 	unequalRatio = 4.0  // largest variance of a cell over the pooled one
 	unequalLevel = 0.2  // and beyond this quantile for the largest of so many cells
 	minPooledDF  = 2    // fewer and the pooled variance is not used
+)
+
+// tinyVariance is what rounding leaves of no variance at all; largest is beyond
+// any measurement and keeps squares finite.
+const (
 	tinyVariance = 1e-20
+	largest      = 1e100
 )
 
 // series is the values of one metric in one cell.
@@ -87,7 +93,7 @@ func (a *analyser) addSeries(f *family, cell int) {
 	why := ""
 	for _, t := range a.trials[cell] {
 		v, ok := t.Metrics[f.metric]
-		if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+		if !ok || math.IsNaN(v) || math.Abs(v) > largest {
 			if why == "" {
 				why = absence(t, f.metric)
 			}
@@ -123,6 +129,9 @@ func (a *analyser) addSeries(f *family, cell int) {
 func absence(t rundir.Trial, name string) string {
 	if why := t.Absent[name]; why != "" {
 		return why
+	}
+	if _, ok := t.Metrics[name]; ok {
+		return "the recorded value is not a finite number"
 	}
 	return "not in the trial's record"
 }

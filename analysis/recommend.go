@@ -15,7 +15,7 @@ type candidate struct {
 	cell   int
 	checks []ConstraintCheck
 	why    []string // constraints that do not hold, in words
-	worst  float64  // largest relative violation; 0: qualifies
+	worst  float64  // largest relative violation; 0: none
 	value  float64  // point estimate of the objective
 }
 
@@ -43,7 +43,7 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 	}
 	var fit []candidate
 	for _, c := range all {
-		if c.worst == 0 {
+		if len(c.why) == 0 {
 			fit = append(fit, c)
 		}
 	}
@@ -230,7 +230,7 @@ func (a *analyser) describe(rec *Recommendation, w candidate) {
 	rec.Flags = conf.Flags
 	rec.Command = command(a.in.Plan.Model, conf.Flags)
 	rec.Estimate = &e
-	if w.checks != nil {
+	if len(w.checks) > 0 {
 		rec.Constraints = w.checks
 	}
 }

@@ -48,26 +48,18 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 		b.WriteString("\n")
 		return
 	}
-	wrap(b, "  configuration  ", r.Label+" at "+r.PointLabel)
+	row(b, "configuration", r.Label+" at "+r.PointLabel)
 	if r.Estimate != nil {
-		wrap(b, "  "+pad(r.Objective, 13)+"  ", estimateText(r.Objective, *r.Estimate))
+		row(b, r.Objective, estimateText(r.Objective, *r.Estimate))
 	}
 	if r.Ratio != nil {
-		wrap(b, "  gain           ", f.gainText(r))
+		row(b, "against baseline", f.ratioText(r))
 	}
 	for i, k := range r.Constraints {
-		head := "  constraints    "
-		if i > 0 {
-			head = strings.Repeat(" ", len(head))
-		}
-		wrap(b, head, checkText(k))
+		row(b, first(i, "constraints"), checkText(k))
 	}
 	for i, t := range r.Ties {
-		head := "  not told apart "
-		if i > 0 {
-			head = strings.Repeat(" ", len(head))
-		}
-		wrap(b, head, t.Label+": "+estimateText(r.Objective, t.Estimate))
+		row(b, first(i, "not told apart"), t.Label+": "+estimateText(r.Objective, t.Estimate))
 	}
 	b.WriteString("  command\n")
 	writeCommand(b, r)
@@ -80,36 +72,22 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 	b.WriteString("\n")
 }
 
-// writeCommand prints the command over several lines that a shell joins again.
+// writeCommand prints the command over several lines that a shell joins
+// again, broken between flags only.
 func writeCommand(b *strings.Builder, r Recommendation) {
-	words := strings.Fields(r.Command)
-	if len(words) > 3 && r.Flags != nil {
-		words = nil
-		rest := r.Command
-		var tail []string
-		for i := len(r.Flags) - 1; i >= 0; i-- {
-			var q []string
-			for _, a := range r.Flags[i].Args() {
-				q = append(q, quote(a))
-			}
-			if part := strings.Join(q, " "); part != "" {
-				tail = append([]string{part}, tail...)
-				rest = strings.TrimSuffix(rest, " "+part)
-			}
+	var flags []string
+	for _, f := range r.Flags {
+		if args := f.Args(); len(args) > 0 {
+			flags = append(flags, quoteAll(args))
 		}
-		words = append([]string{rest}, tail...)
 	}
-	line := "    "
-	for i, word := range words {
-		switch {
-		case i == 0:
-			line += word
-		case len(line)+1+len(word)+2 > textWidth:
+	line := "    " + strings.TrimSuffix(r.Command, " "+strings.Join(flags, " "))
+	for _, f := range flags {
+		if columns(line)+1+columns(f)+len(" \\") > textWidth {
 			b.WriteString(line + " \\\n")
-			line = "      " + word
-		default:
-			line += " " + word
+			line = "     "
 		}
+		line += " " + f
 	}
 	b.WriteString(line + "\n")
 }
@@ -122,12 +100,25 @@ func estimateText(name string, e Estimate) string {
 	return s + fmt.Sprintf("  n=%d, %s", e.N, e.Method)
 }
 
-func (f *Findings) gainText(r Recommendation) string {
+// row writes a line of the name and its text.
+func row(b *strings.Builder, name, text string) {
+	wrap(b, fmt.Sprintf("  %-18s ", name), text)
+}
+
+// first is the name for the first row of a group and empty for the others.
+func first(i int, name string) string {
+	if i > 0 {
+		return ""
+	}
+	return name
+}
+
+func (f *Findings) ratioText(r Recommendation) string {
 	q := *r.Ratio
-	s := percent(q.Center-1) + " against the baseline"
+	s := percent(q.Center - 1)
 	for _, c := range f.Cells {
-		if c.ID == r.BaselineCell {
-			s += " at " + c.PointLabel
+		if c.ID == r.BaselineCell && c.PointLabel != r.PointLabel {
+			s += " (the baseline at " + c.PointLabel + ")"
 		}
 	}
 	if q.HasInterval() {
@@ -135,7 +126,7 @@ func (f *Findings) gainText(r Recommendation) string {
 	}
 	s += ", " + q.Verdict
 	if q.P > 0 {
-		s += ", p=" + formatP(q.PAdjusted)
+		s += ", " + formatP(q.PAdjusted)
 	}
 	if q.MoreTrials > 0 {
 		s += fmt.Sprintf(", about %s more to decide", plural(q.MoreTrials, "block"))
@@ -255,8 +246,6 @@ func wrap(b *strings.Builder, head, text string) {
 	}
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
-
-func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-columns(s))) }
 
 // columns counts runes, which are one column each in what is printed here.
 func columns(s string) int { return len([]rune(s)) }

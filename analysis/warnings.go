@@ -169,7 +169,7 @@ func share(x float64) string { return strings.TrimLeft(percent(math.Abs(x)), "+"
 
 func formatP(p float64) string {
 	if p < 0.001 {
-		return "<0.001"
+		return "p<0.001"
 	}
-	return strconv.FormatFloat(p, 'g', 2, 64)
+	return "p=" + strconv.FormatFloat(p, 'g', 2, 64)
 }

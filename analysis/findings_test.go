@@ -1,0 +1,198 @@
+package analysis
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+func TestCounts(t *testing.T) {
+	r := newRun(2, 1)
+	r.in.Plan.Starts = []matrix.Start{
+		{ID: "s00", Configuration: "c0", Purpose: matrix.PurposeCalibrate, Trials: []matrix.Trial{{ID: "k1", Cell: cellID(0, 0)}}},
+		{ID: "s01", Block: 1, Configuration: "c0", Purpose: matrix.PurposeMeasure, Trials: []matrix.Trial{{ID: "t001", Cell: cellID(0, 0)}}},
+		{ID: "s02", Block: 1, Configuration: "c1", Purpose: matrix.PurposeMeasure, Trials: []matrix.Trial{{ID: "t002", Cell: cellID(1, 0)}, {ID: "t009", Cell: cellID(1, 0)}}},
+	}
+	r.add(0, 0, 1, one(throughput, 100))
+	r.add(1, 0, 1, one(throughput, 500)).Outcome = rundir.OutcomeInvalid
+	r.add(1, 0, 1, nil).Outcome = rundir.OutcomeFailed
+	r.add(0, 0, 0, one(throughput, 9999)).Start = "s00"
+	r.add(0, 0, 1, one(throughput, 9999)).Cell = "x-gone"
+	f := analyse(t, r)
+	got := []Cell{}
+	for _, c := range f.Cells {
+		got = append(got, Cell{ID: c.ID, Trials: c.Trials, Invalid: c.Invalid, Failed: c.Failed, Missing: c.Missing})
+	}
+	want := []Cell{{ID: cellID(0, 0), Trials: 1}, {ID: cellID(1, 0), Invalid: 1, Failed: 1, Missing: 1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if e := f.Cells[0].Estimates[throughput]; e.Center != 100 || e.N != 1 {
+		t.Errorf("a calibration trial counts: %+v", e)
+	}
+	if f.Cells[1].Estimates != nil {
+		t.Errorf("an invalid trial counts: %+v", f.Cells[1].Estimates)
+	}
+	for _, w := range []string{"1 planned trial missing", "1 invalid trial", "1 failed trial", "1 trial of cells that the plan does not have", "1 of 1 measured cell with one trial"} {
+		if !contains(f.Warnings, w) {
+			t.Errorf("no warning %q in %q", w, f.Warnings)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	r := newRun(3, 1)
+	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
+	kv := &launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: "no room", Remedy: "lower max-model-len"}
+	r.in.Starts = []rundir.Start{
+		{ID: "s4", Configuration: "c2", Outcome: rundir.StartFailed, Diagnosis: kv, Began: at(4)},
+		{ID: "s1", Configuration: "c2", Outcome: rundir.StartFailed, Diagnosis: kv, Began: at(1)},
+		{ID: "s2", Configuration: "c1", Outcome: rundir.StartReady, Diagnosis: &launcher.Diagnosis{Class: launcher.ClassEngineDead, Cause: "engine died"}, Began: at(2)},
+		{ID: "s3", Configuration: "c0", Outcome: rundir.StartReady, Began: at(3)},
+		{ID: "s5", Configuration: "c2", Outcome: rundir.StartFailed, Began: at(5)},
+	}
+	want := []Failure{
+		{Configuration: "c1", Label: "max-num-seqs=1", Class: "engine-dead", Cause: "engine died", Starts: []string{"s2"}, AfterReady: true},
+		{Configuration: "c2", Label: "max-num-seqs=2", Class: "kv-cache", Cause: "no room", Remedy: "lower max-model-len", Starts: []string{"s1", "s4"}},
+		{Configuration: "c2", Label: "max-num-seqs=2", Class: "unclassified", Cause: "no diagnosis was recorded", Starts: []string{"s5"}},
+	}
+	if diff := cmp.Diff(want, analyse(t, r).Failures); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEffects(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(100, .1)}, {cellValues(110, .1)}, {cellValues(120, .1)}, {cellValues(130, .1)}})
+	two := &r.in.Plan.Configurations[2]
+	two.Changed = append(two.Changed, experiment.Flag{Name: "dtype", Value: "half"})
+	r.in.Plan.Configurations[3].Changed = experiment.Flags{{Name: "kv-cache-dtype", Kind: experiment.FlagUnset}}
+	f := analyse(t, r)
+	want := []Effect{
+		{Parameter: "max-num-seqs", Level: "1", Configuration: "c1", LoadPoint: "p0"},
+		{Parameter: "kv-cache-dtype", Level: "default", Configuration: "c3", LoadPoint: "p0"},
+	}
+	if diff := cmp.Diff(want, f.Effects, cmpopts.IgnoreFields(Effect{}, "Ratios")); diff != "" {
+		t.Error(diff)
+	}
+	near(t, "ratio", f.Effects[0].Ratios[throughput].Center, 1.1, 1e-3)
+}
+
+// No baseline at all, and none that counts at a load point.
+func TestWithoutBaseline(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(100, .1)}, {cellValues(110, .1)}})
+	for i := range r.in.Trials {
+		if r.in.Trials[i].Configuration == "c0" {
+			r.in.Trials[i].Outcome = rundir.OutcomeInvalid
+		}
+	}
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	f := analyse(t, r)
+	if f.Cells[1].Ratios != nil || !contains(f.Warnings, "no baseline trial counts at chat poisson 1/s") {
+		t.Errorf("ratios %v, warnings %q", f.Cells[1].Ratios, f.Warnings)
+	}
+	if !contains(f.Recommendations[0].Doubts, "not compared with the baseline") {
+		t.Errorf("doubts %q", f.Recommendations[0].Doubts)
+	}
+	r.in.Plan.Configurations[0].Baseline = false
+	if f := analyse(t, r); !contains(f.Warnings, "no baseline configuration") || !contains(f.Recommendations[0].Doubts, "no baseline") {
+		t.Errorf("warnings %q", f.Warnings)
+	}
+}
+
+// 10 % over the run is found among 3 % noise, 0 % is not, and 1 % is not worth it.
+func TestDrift(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 9))
+	run := func(change, sd float64) *Findings {
+		r := newRun(8, 1)
+		r.in.UseCases = []experiment.UseCase{maximise()}
+		r.blocks(rng, 3, func(_, _, _, order int) map[string]float64 {
+			return one(throughput, 100*math.Exp(change*float64(order-1)/23+sd*rng.NormFloat64()))
+		})
+		return analyse(t, r)
+	}
+	f := run(-.10, .01)
+	if !contains(f.Warnings, "drift: output throughput at chat poisson 1/s changed by -8.6 %") || !contains(f.Recommendations[0].Doubts, "drift") {
+		t.Errorf("drift of -10 %%: %q", f.Warnings)
+	}
+	for _, f := range []*Findings{run(0, .01), run(.01, .001)} {
+		if contains(f.Warnings, "drift") {
+			t.Errorf("warnings %q", f.Warnings)
+		}
+	}
+}
+
+// The slope by hand: orders 1..4 in one cell with logs 0, 1, 1, 2 of slope 0.6,
+// residual variance 0.2/2, Σ(x-mean)² = 5, so t = 0.6/sqrt(0.02) with 2 df.
+func TestTrend(t *testing.T) {
+	s := &series{}
+	for i, y := range []float64{0, 1, 1, 2} {
+		s.values = append(s.values, Value{Order: i + 1, Value: math.Exp(y)})
+		s.logs = append(s.logs, y)
+	}
+	change, p, ok := trend([]*series{s})
+	tt := 0.6 / math.Sqrt(0.02)
+	near(t, "change", change, 1.8, 1e-9)
+	near(t, "p", p, 1-tt/math.Sqrt(2+tt*tt), 1e-9)
+	if !ok {
+		t.Error("no trend")
+	}
+	if _, _, ok := trend([]*series{{values: s.values[:2], logs: s.logs[:2]}}); ok {
+		t.Error("trend through two points")
+	}
+}
+
+func TestWriteText(t *testing.T) {
+	r := table([][]map[string]float64{
+		{cellValues(900, .3), cellValues(1000, .7)},
+		{cellValues(1000, .3), cellValues(1200, .8)},
+	})
+	long := experiment.Flags{
+		{Name: "max-model-len", Value: "8192"}, {Name: "gpu-memory-utilization", Value: "0.90"},
+		{Name: "speculative-config", Value: `{"method": "ngram", "num_speculative_tokens": 5}`},
+		{Name: "enable-chunked-prefill", Value: "true", Kind: experiment.FlagBool},
+	}
+	r.in.Plan.Configurations[1].Flags = long
+	r.in.Plan.Configurations[1].Label = strings.Repeat("very-long-flag=value ", 8)
+	r.in.SLO = []experiment.Constraint{atMost("ttft_p95", .5)}
+	latency := experiment.UseCase{Name: "latency", Objective: "ttft_p95", Load: "chat", SubjectTo: []experiment.Constraint{{Metric: throughput, Op: experiment.AtLeast, Value: 5000}}}
+	r.in.UseCases = []experiment.UseCase{maximise(), latency}
+	r.in.Starts = []rundir.Start{{ID: "s9", Configuration: "c0", Label: "baseline", Outcome: rundir.StartFailed,
+		Diagnosis: &launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: "cache cannot hold one request", Remedy: "lower max-model-len."}}}
+	r.add(0, 0, 4, nil).Outcome = rundir.OutcomeInvalid
+	var b strings.Builder
+	if err := analyse(t, r).WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, line := range strings.Split(text, "\n") {
+		if columns(line) > textWidth {
+			t.Errorf("%d columns: %s", columns(line), line)
+		}
+		if strings.TrimRight(line, " ") != line {
+			t.Errorf("trailing space: %q", line)
+		}
+	}
+	last := 0
+	for _, want := range []string{
+		"throughput: maximize output_throughput on load chat\n", "against baseline", ", better, p=", "constraints        ttft_p95 <= 500 ms: 300 ms",
+		"    vllm serve acme/model --max-model-len 8192 --gpu-memory-utilization 0.90 \\\n      --speculative-config '{\"method\": \"ngram\", \"num_speculative_tokens\": 5}' \\\n      --enable-chunked-prefill\n",
+		"not confirmed", "no recommendation: ", "Frontier of load chat: output_throughput against ttft_p95, 2 of 4 measured cells", "  missed  ",
+		"Failures\n", "baseline did not start (1 start): cache", "remedy: lower", "Warnings\n", "1 invalid trial",
+	} {
+		i := strings.Index(text[last:], want)
+		if i < 0 {
+			t.Fatalf("%q is missing or out of order in\n%s", want, text)
+		}
+		last += i
+	}
+}

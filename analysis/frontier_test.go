@@ -1,0 +1,114 @@
+package analysis
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/vllm-sweep/sweep/experiment"
+)
+
+func pointCell(id string, x, y float64) Cell {
+	return Cell{ID: id, Load: "chat", Trials: 1, Estimates: map[string]Estimate{
+		"e2e_p50": {Center: x}, throughput: {Center: y},
+	}}
+}
+
+func TestFrontier(t *testing.T) {
+	cells := []Cell{
+		pointCell("fast", 1, 10),
+		pointCell("dominated", 2, 9),
+		pointCell("twin1", 3, 20),
+		pointCell("twin2", 3, 20),
+		pointCell("same x, less y", 3, 19),
+		pointCell("same y, more x", 4, 20),
+		pointCell("big", 5, 30),
+		{ID: "blind", Load: "chat", Trials: 1, Absent: map[string]string{"e2e_p50": "too few requests"},
+			Estimates: map[string]Estimate{throughput: {Center: 99}}},
+	}
+	f := frontier("chat", "e2e_p50", throughput, cells)
+	if diff := cmp.Diff([]string{"fast", "twin1", "twin2", "big"}, f.Cells); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]string{"blind": "e2e_p50 has no estimate: too few requests"}, f.Skipped); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A cell is on the frontier if and only if no cell dominates it.
+func TestFrontierIsMinimalAndComplete(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		small := rapid.IntRange(1, 8)
+		var cells []Cell
+		for i := range rapid.IntRange(1, 20).Draw(t, "cells") {
+			cells = append(cells, pointCell(fmt.Sprint(i), float64(small.Draw(t, "x")), float64(small.Draw(t, "y"))))
+		}
+		on := map[string]bool{}
+		last := 0.0
+		for _, id := range frontier("chat", "e2e_p50", throughput, cells).Cells {
+			on[id] = true
+			for _, c := range cells {
+				if c.ID == id {
+					if x := c.Estimates["e2e_p50"].Center; x < last {
+						t.Fatalf("x falls to %g", x)
+					} else {
+						last = x
+					}
+				}
+			}
+		}
+		for _, c := range cells {
+			cx, cy := c.Estimates["e2e_p50"].Center, c.Estimates[throughput].Center
+			dominated := false
+			for _, o := range cells {
+				ox, oy := o.Estimates["e2e_p50"].Center, o.Estimates[throughput].Center
+				dominated = dominated || (ox <= cx && oy >= cy && (ox < cx || oy > cy))
+			}
+			if on[c.ID] == dominated {
+				t.Fatalf("cell %s (%g, %g): on the frontier %v, dominated %v", c.ID, cx, cy, on[c.ID], dominated)
+			}
+		}
+	})
+}
+
+func TestHeadlineAxis(t *testing.T) {
+	values := func() map[string]float64 {
+		return map[string]float64{throughput: 100, "ttft_p95": .4, "ttft_p50": .2, "tpot_p50": .02, "e2e_p50": 2, "e2e_p95": 4}
+	}
+	axes := func(in func(*run)) []string {
+		r := newRun(2, 1)
+		r.add(0, 0, 1, values())
+		r.add(1, 0, 1, values())
+		in(r)
+		var out []string
+		for _, f := range analyse(t, r).Frontiers {
+			out = append(out, f.X)
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		in   func(*run)
+		want []string
+	}{
+		"default": {func(*run) {}, []string{"e2e_p95", "ttft_p95", "tpot_p50"}},
+		"slo": {func(r *run) {
+			r.in.SLO = []experiment.Constraint{{Metric: "goodput", Op: experiment.AtLeast, Value: 1}, {Metric: "tpot_p50", Op: experiment.AtMost, Value: 1}}
+		}, []string{"tpot_p50", "ttft_p95", "e2e_p95"}},
+		"use case": {func(r *run) {
+			r.in.UseCases = []experiment.UseCase{{Name: "u", Load: "chat", Objective: "ttft_p50"}}
+		}, []string{"ttft_p50", "ttft_p95", "tpot_p50", "e2e_p95"}},
+		"slo not estimated": {func(r *run) {
+			r.in.SLO = []experiment.Constraint{{Metric: "ttft_p99", Op: experiment.AtMost, Value: 1}}
+		}, []string{"e2e_p95", "ttft_p95", "tpot_p50"}},
+		"p95 of the minority": {func(r *run) {
+			delete(r.in.Trials[0].Metrics, "e2e_p95")
+			delete(r.in.Trials[0].Metrics, "ttft_p95")
+		}, []string{"e2e_p50", "ttft_p50", "tpot_p50"}},
+	} {
+		if diff := cmp.Diff(c.want, axes(c.in)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

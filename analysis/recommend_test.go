@@ -1,0 +1,211 @@
+package analysis
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vllm-sweep/sweep/experiment"
+)
+
+// spreads are the relative deviations of three trials.
+var spreads = [...]float64{0, .004, -.004}
+
+// table builds a run of three blocks from each cell's central values:
+// rows are configurations, columns load points; a zero value is left out.
+func table(values [][]map[string]float64) *run {
+	r := newRun(len(values), len(values[0]))
+	for b := range spreads {
+		for c, row := range values {
+			for l, m := range row {
+				out := map[string]float64{}
+				for k, v := range m {
+					if v != 0 {
+						out[k] = v * (1 + spreads[(b+c+2*l)%3])
+					}
+				}
+				r.add(c, l, b+1, out)
+			}
+		}
+	}
+	return r
+}
+
+func cellValues(tput, ttft float64) map[string]float64 {
+	return map[string]float64{throughput: tput, "ttft_p95": ttft}
+}
+
+func maximise(constraints ...experiment.Constraint) experiment.UseCase {
+	return experiment.UseCase{Name: "throughput", Objective: throughput, Maximize: true, Load: "chat", SubjectTo: constraints}
+}
+
+func atMost(name string, v float64) experiment.Constraint {
+	return experiment.Constraint{Metric: name, Op: experiment.AtMost, Value: v}
+}
+
+func TestRecommendClearWinner(t *testing.T) {
+	r := table([][]map[string]float64{
+		{cellValues(500, .1), cellValues(900, .3)},
+		{cellValues(500, .1), cellValues(1000, .4)},
+		{cellValues(500, .1), cellValues(1200, .6)}, // breaks the slo
+	})
+	r.in.SLO = []experiment.Constraint{atMost("ttft_p95", .5)}
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	f := analyse(t, r)
+	rec := f.Recommendations[0]
+	if rec.Cell != cellID(1, 1) || rec.Refused != "" || rec.Confirmed {
+		t.Fatalf("recommended %q (%s), confirmed %v", rec.Cell, rec.Refused, rec.Confirmed)
+	}
+	if rec.Command != "vllm serve acme/model --max-num-seqs 1" {
+		t.Errorf("command %q", rec.Command)
+	}
+	if len(rec.Ties) != 0 {
+		t.Errorf("ties %+v", rec.Ties)
+	}
+	if rec.BaselineCell != cellID(0, 1) || !rec.BaselineQualifies || rec.Ratio.Verdict != Better {
+		t.Errorf("baseline %q, ratio %+v", rec.BaselineCell, rec.Ratio)
+	}
+	near(t, "ratio", rec.Ratio.Center, 1000.0/900, 1e-3)
+	if k := rec.Constraints[0]; len(rec.Constraints) != 1 || !k.Holds || k.Value == nil {
+		t.Errorf("constraints %+v", rec.Constraints)
+	}
+	if !contains(rec.Doubts, "not confirmed") || !contains(rec.Doubts, "highest load point") {
+		t.Errorf("doubts %q", rec.Doubts)
+	}
+	if got := f.Cells[5].SLOFailures; len(got) != 1 || got[0] != "ttft_p95 is 600 ms, not <= 500 ms" || *f.Cells[5].MeetsSLO {
+		t.Errorf("slo failures %q", got)
+	}
+}
+
+// A use case's own limit replaces that of the slo on the same metric.
+func TestRecommendOwnLimit(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(900, .3)}, {cellValues(1200, .6)}})
+	r.in.SLO = []experiment.Constraint{atMost("ttft_p95", .5)}
+	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", 1))}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Cell != cellID(1, 0) || len(rec.Constraints) != 1 || rec.Constraints[0].Limit != 1 {
+		t.Errorf("recommended %q under %+v", rec.Cell, rec.Constraints)
+	}
+}
+
+func TestRecommendRefuses(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(500, .9)}, {cellValues(500, .612)}, {cellValues(600, 2)}})
+	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", .5))}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Cell != "" || rec.Command != "" || rec.Estimate != nil {
+		t.Fatalf("recommended %q", rec.Cell)
+	}
+	for _, want := range []string{"none of 3", "max-num-seqs=1", "612 ms, not <= 500 ms (22 % off)", "fails in 3 of 3"} {
+		if !strings.Contains(rec.Refused, want) {
+			t.Errorf("%q is not in %q", want, rec.Refused)
+		}
+	}
+	if k := rec.Constraints[0]; k.Holds || k.Value == nil {
+		t.Errorf("nearest miss %+v", k)
+	}
+}
+
+// A metric without an estimate fails its constraint, and the reason is given.
+func TestRecommendAbsentMetric(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(500, .1)}, {cellValues(600, 0)}})
+	for i := range r.in.Trials {
+		if r.in.Trials[i].Configuration == "c1" {
+			r.in.Trials[i].Absent = map[string]string{"ttft_p95": "90 requests, 130 needed"}
+		}
+	}
+	r.in.UseCases = []experiment.UseCase{
+		maximise(atMost("ttft_p95", .5)),
+		maximise(atMost("ttft_p99", .5)),
+		{Name: "none", Objective: "tpot_p50", Load: "chat"},
+		{Name: "nowhere", Objective: throughput, Load: "documents"},
+	}
+	recs := analyse(t, r).Recommendations
+	if recs[0].Cell != cellID(0, 0) {
+		t.Errorf("recommended %q", recs[0].Cell)
+	}
+	for i, want := range map[int]string{1: "ttft_p99 has no estimate: not measured", 2: "has the objective: tpot_p50", 3: "no cell of load documents"} {
+		if recs[i].Cell != "" || !strings.Contains(recs[i].Refused, want) {
+			t.Errorf("%d: %q lacks %q", i, recs[i].Refused, want)
+		}
+	}
+	r = newRun(1, 1)
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	if rec := analyse(t, r).Recommendations[0]; !strings.Contains(rec.Refused, "no cell of load chat has a trial that counts") {
+		t.Errorf("nothing measured: %q", rec.Refused)
+	}
+}
+
+// Within the margin and not told apart, the configuration with fewer GPUs
+// wins, and the better estimate is named in a doubt.
+func TestRecommendCheaper(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(800, .1)}, {cellValues(1000, .1)}, {cellValues(1001, .1)}})
+	r.in.Plan.Configurations[2].GPUs = 2
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Cell != cellID(1, 0) || len(rec.Ties) != 1 || rec.Ties[0].Cell != cellID(2, 0) {
+		t.Fatalf("recommended %q, ties %+v", rec.Cell, rec.Ties)
+	}
+	if !contains(rec.Doubts, "max-num-seqs=2 has the better point estimate") || !contains(rec.Doubts, "needs 1 GPU instead of 2") {
+		t.Errorf("doubts %q", rec.Doubts)
+	}
+
+	// With GPUs equal the baseline is preferred, and has no ratio to itself.
+	r = table([][]map[string]float64{{cellValues(1000, .1)}, {cellValues(1002, .1)}})
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	rec = analyse(t, r).Recommendations[0]
+	if rec.Cell != cellID(0, 0) || rec.Ratio != nil || !contains(rec.Doubts, "it is the baseline") {
+		t.Errorf("recommended %q, ratio %v, doubts %q", rec.Cell, rec.Ratio, rec.Doubts)
+	}
+}
+
+// A wide interval does not make a worse estimate preferable: it is a tie only.
+func TestRecommendWideInterval(t *testing.T) {
+	r := newRun(2, 1)
+	for b, x := range []float64{1, 1.3, .8} {
+		r.add(0, 0, b+1, one(throughput, 100*x))
+		r.add(1, 0, b+1, one(throughput, 112/x))
+	}
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Cell != cellID(1, 0) || len(rec.Ties) != 1 || !contains(rec.Doubts, "undecided") {
+		t.Errorf("recommended %q, ties %+v, doubts %q", rec.Cell, rec.Ties, rec.Doubts)
+	}
+}
+
+func TestRecommendDoubtfulLimit(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(900, .4999)}, {cellValues(1000, .4999)}})
+	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", .5))}
+	rec := analyse(t, r).Recommendations[0]
+	if !contains(rec.Doubts, "ttft_p95: upper bound") {
+		t.Errorf("doubts %q", rec.Doubts)
+	}
+}
+
+// The baseline qualifies nowhere: the ratio is taken at the winner's load point.
+func TestRecommendAgainstUnfitBaseline(t *testing.T) {
+	r := table([][]map[string]float64{
+		{cellValues(400, .6), cellValues(900, .7)},
+		{cellValues(500, .1), cellValues(1000, .8)},
+	})
+	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", .5))}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Cell != cellID(1, 0) || rec.BaselineCell != cellID(0, 0) || rec.BaselineQualifies {
+		t.Errorf("recommended %q against %q", rec.Cell, rec.BaselineCell)
+	}
+	if !contains(rec.Doubts, "at no load point") {
+		t.Errorf("doubts %q", rec.Doubts)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	flags := experiment.Flags{
+		{Name: "enable-prefix-caching", Value: "false", Kind: experiment.FlagBool},
+		{Name: "enforce-eager", Value: "true", Kind: experiment.FlagBool},
+		{Name: "max-model-len", Kind: experiment.FlagUnset},
+		{Name: "speculative-config", Value: `{"method": "it's"}`},
+		{Name: "chat-template", Value: ""},
+	}
+	want := `vllm serve acme/model --no-enable-prefix-caching --enforce-eager --speculative-config '{"method": "it'\''s"}' --chat-template ''`
+	if got := command("acme/model", flags); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
