@@ -49,6 +49,16 @@ func Diagnose(logPath string, exit Exit) Diagnosis {
 	return d
 }
 
+// Classify diagnoses one message, such as a container service's. The class is
+// otherwise when no rule knows the message.
+func Classify(text string, otherwise Class) Diagnosis {
+	d := Diagnosis{Class: otherwise, Cause: clip(text)}
+	if r := ruleFor(text); r != nil {
+		d.Class, d.Remedy = r.class, r.fill(text)
+	}
+	return d
+}
+
 // diagnoseDeath explains the end of a server that had been ready. vLLM ends
 // with exit code 0 when its engine died (entrypoints/launcher.py watches it),
 // so the code says little.

@@ -1,0 +1,105 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/internal/procs"
+	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
+	"github.com/vllm-sweep/sweep/launcher/internal/sockets"
+)
+
+// handle is one container.
+type handle struct {
+	client      *client
+	id          string
+	port        int  // where the server is reached
+	inside      int  // port in the container, if published
+	published   bool // otherwise on the host's network
+	stopTimeout time.Duration
+	shown       []string
+	facts       map[string]string
+	log         *serverlog.Log
+
+	exited chan struct{}
+	exit   launcher.Exit // valid once exited is closed
+
+	cancel  context.CancelFunc // ends the goroutines below
+	running sync.WaitGroup     // log reader and watcher
+	logged  int64              // bytes of output in the log; of the reader while it runs, then of Stop
+
+	stopping sync.Mutex
+	released bool
+}
+
+var _ launcher.Handle = (*handle)(nil)
+
+func (h *handle) BaseURL() string {
+	return "http://" + net.JoinHostPort(h.client.host(), strconv.Itoa(h.port))
+}
+func (h *handle) ID() string               { return "container " + shortID(h.id) }
+func (h *handle) Command() []string        { return h.shown }
+func (h *handle) Exited() <-chan struct{}  { return h.exited }
+func (h *handle) Exit() launcher.Exit      { return h.exit }
+func (h *handle) Facts() map[string]string { return h.facts }
+
+// Owns checks that the container runs and that the port is its: by podman's
+// own record for a published port, which podman keeps bound on the host, and
+// by the processes that hold the listening socket on the host's network.
+func (h *handle) Owns(ctx context.Context) error {
+	data, err := h.client.inspect(ctx, h.id)
+	if err != nil {
+		return fmt.Errorf("inspect container: %w", err)
+	}
+	if !data.State.Running {
+		return fmt.Errorf("%s does not run any more; something else answers on port %d", h.ID(), h.port)
+	}
+	if h.published {
+		if got := publishedPort(data, h.inside); got != h.port {
+			return fmt.Errorf("port %d is not published by %s, which has port %d", h.port, h.ID(), got)
+		}
+		return nil
+	}
+	if !h.client.local() {
+		return launcher.ErrOwnerUnknown
+	}
+	all, err := procs.All()
+	if err != nil {
+		return err
+	}
+	ours := procs.Children(all, data.State.Pid)
+	err = sockets.Owned(h.port, func(pid int) bool { return ours[pid] })
+	if errors.Is(err, sockets.ErrUnknown) {
+		return launcher.ErrOwnerUnknown
+	}
+	return err
+}
+
+// Stop stops the container, takes the rest of its log, and removes it.
+func (h *handle) Stop(ctx context.Context) error {
+	h.stopping.Lock()
+	defer h.stopping.Unlock()
+	if h.released {
+		return nil
+	}
+	stopErr := h.client.stop(ctx, h.id, h.stopTimeout)
+	if stopErr == nil {
+		select {
+		case <-h.exited:
+		case <-ctx.Done():
+		}
+	}
+	logErr := h.endLog(ctx)
+	// Removal kills what a failed stop has left running.
+	if err := h.client.remove(ctx, h.id); err != nil {
+		return errors.Join(stopErr, fmt.Errorf("remove %s: %w", h.ID(), err))
+	}
+	h.released = true
+	return logErr
+}
