@@ -98,20 +98,25 @@ func (s section[T]) decode(d *decoder, path string, e entry) (T, bool) {
 		d.expect(orFile(path), e, "a mapping").Help = "its fields are " + strings.Join(s.names(), ", ")
 		return got, false
 	}
+	var meant []string // fields that a misspelt key stands for: not missing as well
 	for _, child := range e.value.entries {
 		i := slices.IndexFunc(s.fields, func(f field[T]) bool { return f.name == child.name })
 		if i < 0 {
-			d.unknown(child.key.at, "field", child.name, s.names())
+			meant = append(meant, d.unknown(child.key.at, "field", child.name, s.names()))
 			continue
 		}
 		s.fields[i].read(d, join(path, child.name), child, &got)
 	}
 	for _, f := range s.fields {
-		if _, ok := e.value.get(f.name); f.required && !ok {
-			d.fail(e.keyPlace(), "", "missing field %q", join(path, f.name)).Help = f.name + ": " + f.doc
+		if _, ok := e.value.get(f.name); f.required && !ok && !slices.Contains(meant, f.name) {
+			at := e.keyPlace()
+			if path == "" {
+				at = d.src.whole()
+			}
+			d.fail(at, "", "missing field %q", join(path, f.name)).Help = f.name + ": " + f.doc
 		}
 	}
-	s.checkOneOf(d, path, e)
+	s.checkOneOf(d, path, e, meant)
 	if s.check != nil {
 		s.check(d, path, e, &got)
 	}
@@ -119,7 +124,7 @@ func (s section[T]) decode(d *decoder, path string, e entry) (T, bool) {
 }
 
 // checkOneOf reports none or several of the alternatives.
-func (s section[T]) checkOneOf(d *decoder, path string, e entry) {
+func (s section[T]) checkOneOf(d *decoder, path string, e entry, meant []string) {
 	var given []entry
 	for _, child := range e.value.entries {
 		if slices.Contains(s.oneOf, child.name) {
@@ -128,6 +133,7 @@ func (s section[T]) checkOneOf(d *decoder, path string, e entry) {
 	}
 	switch {
 	case len(s.oneOf) == 0 || len(given) == 1:
+	case len(given) == 0 && slices.ContainsFunc(meant, func(m string) bool { return slices.Contains(s.oneOf, m) }):
 	case len(given) == 0:
 		d.fail(e.keyPlace(), "none is given", "%s needs exactly one of %s", orFile(path), list(s.oneOf))
 	default:
@@ -147,13 +153,16 @@ func pointerTo[T any](v value[T]) value[*T] {
 	}}
 }
 
-// unknown reports a word that is not in a fixed vocabulary.
-func (d *decoder) unknown(at Range, what, word string, known []string) {
+// unknown reports a word that is not in a fixed vocabulary. It returns the
+// word that was probably meant, if there is one.
+func (d *decoder) unknown(at Range, what, word string, known []string) string {
 	label := "expected " + list(known)
-	if near, ok := nearest(word, known); ok {
+	near, ok := nearest(word, known)
+	if ok {
 		label = fmt.Sprintf("did you mean %q?", near)
 	}
 	d.fail(at, label, "unknown %s %q", what, word)
+	return near
 }
 
 // keyPlace is where to point for something that is missing inside e.

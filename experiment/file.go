@@ -103,7 +103,7 @@ func fileSection() section[Experiment] {
 		fields: []field[Experiment]{
 			must(bind("version", "Version of this file format: 1.", version(), func(e *Experiment) *int { return &e.Version })),
 			must(bind("name", "Name of the experiment and of its folder under runs/.",
-				matching(namePattern, "a name of letters, digits, dots, hyphens and underscores that starts with a letter or digit"),
+				matching(namePattern, "letters, digits, dots, hyphens and underscores, starting with a letter or digit"),
 				func(e *Experiment) *string { return &e.Name })),
 			bind("description", "What the experiment is to find out; shown in the report.", text("text"),
 				func(e *Experiment) *string { return &e.Description }),

@@ -173,10 +173,9 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 		v, err := strconv.ParseFloat(f.Value, 64)
 		if err != nil || !(v > 0 && v <= 1) {
 			diag := d.fail(at, f.entry.value.found(), "gpu-memory-utilization must be above 0 and at most 1")
-			if percent := strings.TrimSuffix(f.Value, "%"); err != nil || v > 1 {
-				if p, err := strconv.ParseFloat(percent, 64); err == nil && p > 1 && p <= 100 {
-					diag.Label = fmt.Sprintf("did you mean %g?", p/100)
-				}
+			percent, marked := strings.CutSuffix(f.Value, "%")
+			if p, err := strconv.ParseFloat(percent, 64); err == nil && p > 1 && p <= 100 && (marked || p >= 10) {
+				diag.Label = fmt.Sprintf("did you mean %g?", p/100)
 			}
 			return false
 		}

@@ -36,7 +36,7 @@ func loads() value[[]Load] {
 	return value[[]Load]{schema: &schema, read: func(d *decoder, path string, e entry) ([]Load, bool) {
 		got, ok := v.read(d, path, e)
 		if ok && len(got) == 0 {
-			d.fail(e.place(), e.value.found(), "%s must name at least one load", path).Help =
+			d.fail(e.place(), "found none", "%s must name at least one load", path).Help =
 				"chat: {prompt_tokens: 100, output_tokens: 100, arrivals: {poisson: [2, 5]}, duration: 60s}"
 		}
 		return got, ok

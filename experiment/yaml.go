@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -19,7 +16,7 @@ const maxNodes = 100_000
 // parseYAML reads one YAML document. It returns nil when the file holds
 // nothing that can be decoded; the reasons are in the diagnostics.
 func parseYAML(src *source, data []byte) (*node, Diagnostics) {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec := newDocuments(data)
 	root, err := decodeDocument(dec)
 	if errors.Is(err, io.EOF) || err == nil && emptyDocument(root) {
 		return nil, Diagnostics{{
@@ -28,17 +25,19 @@ func parseYAML(src *source, data []byte) (*node, Diagnostics) {
 		}}
 	}
 	if err != nil {
-		return nil, Diagnostics{syntaxDiagnostic(src, err)}
+		return nil, Diagnostics{syntaxDiagnostic(src, data, err)}
 	}
 	c := &converter{src: src, done: map[*yaml.Node]*node{}, open: map[*yaml.Node]bool{}}
 	n := c.convert(root.Content[0])
-	c.secondDocument(dec)
+	c.secondDocument(dec, data)
 	if n.weight > maxNodes {
-		c.fail(n.at, fmt.Sprintf("the file expands to more than %d values", maxNodes), "aliases multiply what they name")
+		c.fail(src.whole(), fmt.Sprintf("the file expands to more than %d values", maxNodes), "aliases multiply what they name")
 		return nil, c.ds
 	}
 	return n, c.ds
 }
+
+func newDocuments(data []byte) *yaml.Decoder { return yaml.NewDecoder(bytes.NewReader(data)) }
 
 func emptyDocument(doc *yaml.Node) bool {
 	return len(doc.Content) == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].Tag == "!!null"
@@ -59,52 +58,6 @@ func decodeDocument(dec *yaml.Decoder) (doc *yaml.Node, err error) {
 	return doc, nil
 }
 
-// yamlLine finds the line in messages such as "yaml: line 5: did not find expected key".
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
-
-// syntaxDiagnostic turns an error of the YAML parser into a diagnostic.
-func syntaxDiagnostic(src *source, err error) Diagnostic {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	at := src.whole()
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		text = text[len(m[0]):]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			at = src.line(min(n, len(src.lines)))
-		}
-	}
-	d := Diagnostic{Severity: Error, Summary: "not valid YAML: " + text, Range: at, Label: "at or just above this line"}
-	if anchor, ok := strings.CutPrefix(text, "unknown anchor '"); ok {
-		name, _, _ := strings.Cut(anchor, "'")
-		d.Range, d.Label = src.find("*"+name, at), "no anchor &"+name+" comes before this"
-	}
-	if tab, ok := src.tabIndent(); ok {
-		d.Range, d.Label = tab, "a tab in the indentation"
-		d.Help = "YAML is indented with spaces only"
-	}
-	return d
-}
-
-// find returns the place of the first occurrence of text, or otherwise.
-func (s *source) find(text string, otherwise Range) Range {
-	for i, l := range s.lines {
-		if before, _, ok := strings.Cut(l, text); ok {
-			return s.at(i+1, len([]rune(before))+1, len([]rune(text)))
-		}
-	}
-	return otherwise
-}
-
-// tabIndent finds the first tab in the indentation of a line.
-func (s *source) tabIndent() (Range, bool) {
-	for i, l := range s.lines {
-		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
-		if before, _, ok := strings.Cut(indent, "\t"); ok && strings.TrimSpace(l) != "" {
-			return s.at(i+1, len(before)+1, len(indent)-len(before)), true
-		}
-	}
-	return Range{}, false
-}
-
 // converter turns yaml.v3's nodes into this package's.
 type converter struct {
 	src  *source
@@ -119,12 +72,12 @@ func (c *converter) fail(at Range, summary, label string) *Diagnostic {
 }
 
 // secondDocument reports anything after the first document.
-func (c *converter) secondDocument(dec *yaml.Decoder) {
+func (c *converter) secondDocument(dec *yaml.Decoder, data []byte) {
 	doc, err := decodeDocument(dec)
 	switch {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		c.ds = append(c.ds, syntaxDiagnostic(c.src, err))
+		c.ds = append(c.ds, syntaxDiagnostic(c.src, data, err))
 	default:
 		c.fail(c.src.line(doc.Line), "the file holds more than one YAML document", "a second document starts here").
 			Help = "one experiment a file: remove the line with --- or split the file"
