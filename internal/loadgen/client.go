@@ -55,7 +55,7 @@ func newClient(c *Config) (*client, error) {
 	return &client{
 		url:       u,
 		header:    headers(c),
-		transport: newTransport(max(c.slots(), c.Arrivals.MaxConcurrency)),
+		transport: newTransport(c.connections()),
 		timeout:   c.timeout(),
 		exact:     c.IgnoreEOS,
 		buffers:   sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
@@ -78,12 +78,8 @@ func headers(c *Config) http.Header {
 }
 
 // newTransport speaks HTTP/1.1, one request a connection at a time, without
-// compression or proxy, and keeps connections for reuse. idle is the number of
-// connections to expect; 0: not known.
+// compression or proxy, and keeps up to idle connections for reuse.
 func newTransport(idle int) *http.Transport {
-	if idle == 0 {
-		idle = 1 << 14 // open loop: as many as it takes
-	}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	return &http.Transport{
 		DialContext:         dialer.DialContext,

@@ -188,3 +188,15 @@ func (c *Config) slots() int {
 	}
 	return c.Requests // a burst without a limit
 }
+
+// connections is how many connections are worth keeping for reuse.
+func (c *Config) connections() int {
+	switch {
+	case !c.Arrivals.open():
+		return c.slots()
+	case c.Arrivals.MaxConcurrency > 0:
+		return c.Arrivals.MaxConcurrency
+	default:
+		return 1 << 14 // as many as it takes
+	}
+}

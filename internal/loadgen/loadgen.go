@@ -3,6 +3,13 @@
 // raw records with the evidence of how well the client itself kept up. It
 // knows nothing of flags, trials or experiments.
 //
+// Run does the load: an open loop sends on a schedule fixed beforehand, a
+// closed loop hands a slot over when its request ends; bodies are built ahead;
+// package sse reads the streams. The sums over the window, the evidence about
+// the client and the warnings are computed from the records when the load is
+// over. Summarize turns a Result into metrics, WriteParquet and
+// WriteHistograms store it.
+//
 // Time inside a run is a monotonic offset from the run's start (time.Duration).
 // Latency in open loop counts from the intended send, so that a stalled server
 // (or client) cannot hide its queue; the latency from the actual send is kept

@@ -152,7 +152,7 @@ func (r *run) report(ctx context.Context) {
 		case <-tick.C:
 			r.cfg.Progress(Progress{
 				Elapsed:   r.client.now(),
-				InWindow:  r.window.isOpen(),
+				InWindow:  r.window.isNow(),
 				Sent:      int(r.sent.Load()),
 				Completed: int(r.completed.Load()),
 				Failed:    int(r.failed.Load()),

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,13 @@ import (
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(mockEnv) != "" {
+		serveMock()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // start runs a mock server for the length of the test.
 func start(t *testing.T, o mock.Options) *mock.Server {

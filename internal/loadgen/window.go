@@ -121,6 +121,13 @@ func sleepUntil(ctx context.Context, now func() time.Duration, at time.Duration)
 // isOpen says that the window has opened; it stays true after the closing.
 func (w *window) isOpen() bool { return w.opening() >= 0 }
 
+// isNow says that the window is open and has not closed.
+func (w *window) isNow() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.start >= 0 && w.end < 0
+}
+
 // opening is the offset of the opening, -1 before.
 func (w *window) opening() time.Duration {
 	w.mu.Lock()
