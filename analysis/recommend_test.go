@@ -65,6 +65,7 @@ func TestRecommendClearWinner(t *testing.T) {
 		t.Errorf("baseline %q, ratio %+v", rec.BaselineCell, rec.Ratio)
 	}
 	near(t, "ratio", rec.Ratio.Center, 1000.0/900, 1e-3)
+	near(t, "two configurations qualify, so one comparison", rec.Ratio.PAdjusted, rec.Ratio.P, 0)
 	if k := rec.Constraints[0]; len(rec.Constraints) != 1 || !k.Holds || k.Value == nil {
 		t.Errorf("constraints %+v", rec.Constraints)
 	}
@@ -155,6 +156,17 @@ func TestRecommendCheaper(t *testing.T) {
 	if rec.Cell != cellID(0, 0) || rec.Ratio != nil || !contains(rec.Doubts, "it is the baseline") {
 		t.Errorf("recommended %q, ratio %v, doubts %q", rec.Cell, rec.Ratio, rec.Doubts)
 	}
+}
+
+// The winner is picked from among four, so its p-value counts threefold.
+func TestRecommendCorrectsForSelection(t *testing.T) {
+	r := table([][]map[string]float64{{cellValues(1000, .1)}, {cellValues(1010, .1)}, {cellValues(1040, .1)}, {cellValues(1020, .1)}})
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	q := analyse(t, r).Recommendations[0].Ratio
+	if q == nil || q.P == 0 {
+		t.Fatalf("ratio %+v", q)
+	}
+	near(t, "adjusted p", q.PAdjusted, 3*q.P, 1e-15)
 }
 
 // A wide interval does not make a worse estimate preferable: it is a tie only.
