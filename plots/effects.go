@@ -137,7 +137,7 @@ func missingText(in Input, c matrix.Configuration) string {
 func firstCompared(rows []effectRow, metrics []string) (string, bool) {
 	for _, m := range metrics {
 		for _, r := range rows {
-			if _, ok := r.ratios[m]; ok {
+			if q, ok := r.ratios[m]; ok && drawable(q.Center) {
 				return m, true
 			}
 		}
@@ -150,7 +150,7 @@ func firstCompared(rows []effectRow, metrics []string) (string, bool) {
 func ratioScale(rows []effectRow, m string, margin float64) scale {
 	lo, hi := 1-1.6*margin, 1+1.6*margin
 	for _, r := range rows {
-		if q, ok := r.ratios[m]; ok && q.Center > 0 {
+		if q, ok := r.ratios[m]; ok && drawable(q.Center) {
 			lo, hi = min(lo, q.Center), max(hi, q.Center)
 		}
 	}
@@ -189,7 +189,7 @@ func effectsTitle(d effectsPlot) string {
 	var best *effectRow
 	for i, r := range d.rows {
 		q, ok := r.ratios[m]
-		if !ok {
+		if !ok || !drawable(q.Center) {
 			continue
 		}
 		n++
@@ -340,7 +340,7 @@ func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bo
 		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, tickChange(v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
 	}
 	for i, r := range d.rows {
-		if q, ok := r.ratios[m]; ok && q.Center > 0 {
+		if q, ok := r.ratios[m]; ok && drawable(q.Center) {
 			d.row(p, s, tops[i]-d.rowHeight()/2, q, r.trials)
 		}
 	}

@@ -257,12 +257,13 @@ func (d frontierPlot) filled(q point) bool {
 	return q.frontier || len(d.front.Cells) == 0
 }
 
-// marks draws the points, those of the context first, frontier ones last.
+// marks draws the points, those of the context first, recommended ones last.
 func (d frontierPlot) marks(p *pen, a axes, pl *placer) {
 	for _, pass := range []func(series, point) bool{
 		func(s series, _ point) bool { return s.family == familyContext },
-		func(s series, q point) bool { return s.family != familyContext && !q.frontier },
-		func(s series, q point) bool { return s.family != familyContext && q.frontier },
+		func(s series, q point) bool { return s.family != familyContext && !q.frontier && !d.picked(q) },
+		func(s series, q point) bool { return s.family != familyContext && q.frontier && !d.picked(q) },
+		func(s series, q point) bool { return s.family != familyContext && d.picked(q) },
 	} {
 		for _, s := range d.all {
 			for _, q := range s.points {
@@ -272,6 +273,10 @@ func (d frontierPlot) marks(p *pen, a axes, pl *placer) {
 			}
 		}
 	}
+}
+
+func (d frontierPlot) picked(q point) bool {
+	return slices.ContainsFunc(d.picks, func(k pick) bool { return k.cell == q.cell.ID })
 }
 
 func (d frontierPlot) mark(p *pen, a axes, pl *placer, s series, q point) {
@@ -286,12 +291,10 @@ func (d frontierPlot) mark(p *pen, a axes, pl *placer, s series, q point) {
 		c = mix(c, p.theme.Background, 0.3)
 	}
 	p.marker(s.shape(), at, r, c, filled)
-	for _, k := range d.picks {
-		if k.cell == q.cell.ID {
-			r += 4
-			p.stroke(lineStyle{width: 1.8, color: p.theme.Ink}, circle.outline(at, r))
-			r++
-		}
+	if d.picked(q) {
+		r += 4
+		p.stroke(lineStyle{width: 1.8, color: p.theme.Ink}, circle.outline(at, r))
+		r++
 	}
 	pl.marks = append(pl.marks, mark{at: at, r: r + 1})
 }

@@ -8,6 +8,8 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/plot/vg"
+	"pgregory.net/rapid"
 
 	"github.com/vllm-sweep/sweep/analysis"
 )
@@ -337,6 +340,41 @@ func TestContrast(t *testing.T) {
 			check(fmt.Sprintf("hue %d", i), theme.hue(i), 3)
 		}
 	}
+}
+
+// Whatever the findings hold, nothing panics and no coordinate is lost.
+func TestOddValues(t *testing.T) {
+	odd := rapid.SampledFrom([]float64{0, 1e-12, 1e-3, 1, 1.0001, 3, 1e4, 1e12, -1, math.NaN(), math.Inf(1), math.Inf(-1)})
+	rapid.Check(t, func(t *rapid.T) {
+		in := rich()
+		for i := range in.Findings.Cells {
+			for _, m := range slices.Sorted(maps.Keys(in.Findings.Cells[i].Estimates)) {
+				e := in.Findings.Cells[i].Estimates[m]
+				if rapid.Bool().Draw(t, "change") {
+					e.Center, e.Lo, e.Hi = odd.Draw(t, "center"), odd.Draw(t, "lo"), odd.Draw(t, "hi")
+					in.Findings.Cells[i].Estimates[m] = e
+				}
+			}
+		}
+		for i := range in.Findings.Effects {
+			for _, m := range slices.Sorted(maps.Keys(in.Findings.Effects[i].Ratios)) {
+				r := in.Findings.Effects[i].Ratios[m]
+				r.Center, r.Lo, r.Hi = odd.Draw(t, "ratio"), odd.Draw(t, "ratio lo"), odd.Draw(t, "ratio hi")
+				in.Findings.Effects[i].Ratios[m] = r
+			}
+		}
+		for _, f := range Figures(in) {
+			var buf bytes.Buffer
+			if err := f.WriteSVG(&buf, Light()); err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range []string{"NaN", "Inf"} {
+				if strings.Contains(buf.String(), bad) {
+					t.Fatalf("%s: %s in the SVG", f.Name, bad)
+				}
+			}
+		}
+	})
 }
 
 func BenchmarkRender300Cells(b *testing.B) {

@@ -71,6 +71,14 @@ func logTicks(lo, hi float64, want int) []float64 {
 			break
 		}
 	}
+	if len(best) > want+3 { // decades, too many: every second, third ...
+		stride := (len(best) + want - 1) / want
+		kept := best[:0]
+		for i := 0; i < len(best); i += stride {
+			kept = append(kept, best[i])
+		}
+		best = kept
+	}
 	if len(best) < 3 {
 		return linearTicks(lo, hi, min(want, 5))
 	}

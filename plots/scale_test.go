@@ -24,6 +24,7 @@ func TestTicks(t *testing.T) {
 		{scale{log: true, min: 0.05, max: 8}, 9, "0.05 0.1 0.2 0.5 1 2 5"},
 		{scale{log: true, min: 0.05, max: 80}, 9, "0.1 0.3 1 3 10 30"},
 		{scale{log: true, min: 1e-3, max: 1e4}, 9, "0.001 0.01 0.1 1 10 100 1000 10000"},
+		{scale{log: true, min: 1e-6, max: 2e14}, 9, "1e-06 0.001 1 1000 1e+06 1e+09 1e+12"},
 		// Shorter than a decade: finer ticks, never fewer than two.
 		{scale{log: true, min: 22, max: 95}, 9, "30 40 50 60 70 80 90"},
 		{scale{log: true, min: 0.9, max: 3.5}, 9, "0.9 1 1.5 2 3"},

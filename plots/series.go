@@ -2,6 +2,7 @@ package plots
 
 import (
 	"image/color"
+	"math"
 	"slices"
 
 	"github.com/vllm-sweep/sweep/analysis"
@@ -58,7 +59,7 @@ func seriesOf(in Input, load, x, y string, frontier []string) []series {
 			c, ok := cells[[2]string{config.ID, lp.ID}]
 			ex, okx := c.Estimates[x]
 			ey, oky := c.Estimates[y]
-			if !ok || !okx || !oky || lp.Load != load || ex.Center <= 0 {
+			if !ok || !okx || !oky || lp.Load != load || !drawable(ex.Center) || !drawable(ey.Center) {
 				continue
 			}
 			s.points = append(s.points, point{cell: c, load: lp, x: ex, y: ey, frontier: slices.Contains(frontier, c.ID)})
@@ -70,6 +71,9 @@ func seriesOf(in Input, load, x, y string, frontier []string) []series {
 	assignHues(in, out, frontier)
 	return out
 }
+
+// drawable says whether a value has a place on a logarithmic axis.
+func drawable(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
 
 // panelOf is the one parameter in which a configuration differs from the
 // baseline.

@@ -45,21 +45,29 @@ func configurationOf(in Input, id string) matrix.Configuration {
 	return matrix.Configuration{ID: id, Label: id}
 }
 
-// frontierTitle is the finding of a load: what the recommendation for the
-// figure's throughput says, else any other, else a count without a claim.
+// frontierTitle is the finding of a load as far as it concerns the figure's
+// axes: what a recommendation that aims at or limits the latency says, or, on
+// the first frontier of the load, one that aims at the throughput; else a count
+// without a claim.
 func frontierTitle(in Input, fr analysis.Frontier) string {
-	recs := recommendationsOf(in, fr.Load)
+	headline := frontiersOf(in, fr.Load)[0].X == fr.X
 	rank := func(r analysis.Recommendation) int {
+		limits := slices.ContainsFunc(r.Constraints, func(c analysis.ConstraintCheck) bool { return c.Metric == fr.X })
 		switch {
-		case r.Objective == fr.Y:
+		case r.Objective == fr.Y && limits:
 			return 0
-		case r.Objective == fr.X:
+		case r.Objective == fr.Y && headline:
 			return 1
+		case r.Objective == fr.X:
+			return 2
+		case limits:
+			return 3
 		}
-		return 2
+		return 4
 	}
+	recs := recommendationsOf(in, fr.Load)
 	slices.SortStableFunc(recs, func(a, b analysis.Recommendation) int { return rank(a) - rank(b) })
-	if len(recs) > 0 {
+	if len(recs) > 0 && (rank(recs[0]) < 4 || headline) {
 		return recommendationTitle(in, recs[0])
 	}
 	if len(fr.Cells) == 0 {
