@@ -54,7 +54,7 @@ func syntaxDiagnostic(src *source, data []byte, err error) Diagnostic {
 // that of the construct around the fault and often off by one. Long files are
 // left to it, because every run of lines is parsed anew.
 func (s *source) unreadable(data []byte) (int, bool) {
-	const maxLines, maxBytes = 500, 64 << 10
+	const maxLines, maxBytes = 300, 16 << 10
 	if len(s.lines) > maxLines || len(data) > maxBytes {
 		return 0, false
 	}

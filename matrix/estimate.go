@@ -61,7 +61,7 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 			est.Measuring += trial
 			span += trial
 		}
-		if e.Server.Simulated == nil {
+		if p.ownsGPUs() {
 			est.GPUHours += float64(configurations[s.Configuration].GPUs) * span.Hours()
 		}
 	}
@@ -70,6 +70,10 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 	est.Total = est.Loading + est.Measuring + est.CoolingDown
 	return est
 }
+
+// ownsGPUs says whether the plan's starts take real GPUs: a simulated server
+// has none, and an endpoint's belong to somebody else.
+func (p *Plan) ownsGPUs() bool { return p.Backend == "podman" || p.Backend == "process" }
 
 // window is the measured time of one trial, and whether it is known rather
 // than guessed from an assumed latency.

@@ -14,7 +14,7 @@ import (
 // WriteText prints the plan for people.
 func (p *Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %d blocks, seed %d\n", p.Name, orDash(p.Model), p.Backend, p.Strategy, p.Order, p.Blocks, p.Seed)
+	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %s, seed %d\n", p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, p.Order, count(p.Blocks, "block"), p.Seed)
 	p.writeConfigurations(&b)
 	p.writeLoadPoints(&b)
 	p.writeExcluded(&b)
@@ -30,7 +30,16 @@ func (p *Plan) WriteText(w io.Writer) error {
 	return err
 }
 
-func orDash(s string) string {
+// count is "1 block" or "3 blocks".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// orDiscovered names the model, which an endpoint may tell only at run time.
+func orDiscovered(s string) string {
 	if s == "" {
 		return "(the endpoint's model)"
 	}
@@ -55,7 +64,7 @@ func (p *Plan) writeConfigurations(b *strings.Builder) {
 					text += ": " + label(c.Flags)
 				}
 			}
-			fmt.Fprintf(w, "  %s\t%d GPU\t%s\n", c.ID, c.GPUs, text)
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", c.ID, count(c.GPUs, "GPU"), text)
 		}
 	})
 }
@@ -88,7 +97,7 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 		if p.Starts[0].Purpose == PurposeCalibrate {
 			fmt.Fprintf(b, "  calibration: %s\n", p.Starts[0].Configuration)
 		}
-		fmt.Fprintf(b, "  one start per configuration in the order above, with %d repeats each\n", p.Blocks)
+		fmt.Fprintf(b, "  one start per configuration in the order above, with %s each\n", count(p.Blocks, "repeat"))
 		return
 	}
 	var lines []string
@@ -114,25 +123,33 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 	e := p.Estimate
 	b.WriteString("\nEstimate\n")
 	table(b, func(w io.Writer) {
-		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, e.PerStart)
-		fmt.Fprintf(w, "  trials\t%d\t%d cells\n", e.Trials, len(p.Cells))
+		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, round(e.PerStart))
+		fmt.Fprintf(w, "  trials\t%d\t%s\n", e.Trials, count(len(p.Cells), "cell"))
 		fmt.Fprintf(w, "  time\t%s\tloading %s, measuring %s, cooling down %s\n", round(e.Total), round(e.Loading), round(e.Measuring), round(e.CoolingDown))
-		if p.Backend == "simulated" {
-			fmt.Fprintf(w, "  GPU-hours\t0\tsimulated\n")
+		if !p.ownsGPUs() {
+			fmt.Fprintf(w, "  GPU-hours\t0\t%s\n", p.Backend)
 		} else {
-			fmt.Fprintf(w, "  GPU-hours\t%.3g\t\n", e.GPUHours)
+			fmt.Fprintf(w, "  GPU-hours\t%.3g\n", e.GPUHours)
 		}
 	})
 	if e.UnknownTrials > 0 {
-		fmt.Fprintf(b, "  %d trials end after a number of requests: their time is guessed from a latency of %s plus %s per output token\n",
-			e.UnknownTrials, assumedFirstToken, assumedPerToken)
+		fmt.Fprintf(b, "  %s end after a number of requests: their time is guessed from a latency of %s plus %s per output token\n",
+			count(e.UnknownTrials, "trial"), assumedFirstToken, assumedPerToken)
 	}
 }
 
-// round drops what an estimate cannot know.
-func round(d time.Duration) time.Duration {
+// round drops what an estimate cannot know: "8h4m", "7m30s", "2m".
+func round(d time.Duration) string {
+	unit := time.Second
 	if d >= time.Hour {
-		return d.Round(time.Minute)
+		unit = time.Minute
 	}
-	return d.Round(time.Second)
+	text := d.Round(unit).String()
+	if cut, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = cut + "m"
+	}
+	if cut, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = cut + "h"
+	}
+	return text
 }

@@ -46,7 +46,7 @@ func tooLong(p *Plan, l experiment.Load) string {
 	if len(short) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("load %s asks for up to %.0f tokens a request, more than max-model-len of %s: vLLM refuses such requests",
+	return fmt.Sprintf("load %s asks for up to %.0f tokens a request, more than max-model-len in %s: vLLM refuses such requests",
 		l.Name, need, strings.Join(short, ", "))
 }
 
@@ -70,11 +70,14 @@ func tooFewGPUs(p *Plan, e *experiment.Experiment) []string {
 	default:
 		return nil
 	}
-	var out []string
+	var short []string
 	for _, c := range p.Configurations {
 		if c.GPUs > have {
-			out = append(out, fmt.Sprintf("configuration %s takes %d GPUs and the server gets %d", c.Label, c.GPUs, have))
+			short = append(short, fmt.Sprintf("%s (%d)", c.Label, c.GPUs))
 		}
 	}
-	return out
+	if len(short) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the server gets %s, fewer than these configurations take: %s", count(have, "GPU"), strings.Join(short, ", "))}
 }
