@@ -34,6 +34,7 @@ type Request struct {
 	Gap         float64 // from the token before to LastToken, from the second on
 
 	computed int
+	hit      int // tokens found in the prefix cache at the latest admission
 	step     int // tokens scheduled in the step under way
 	blocks   []int32
 	hashes   []uint64

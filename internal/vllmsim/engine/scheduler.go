@@ -181,7 +181,7 @@ func (s *scheduler) start(r *Request, hits, n int, now float64) {
 		s.pool.hold(id)
 		r.blocks = append(r.blocks, id)
 	}
-	r.computed, r.kept = hits*s.c.BlockSize, hits
+	r.computed, r.hit, r.kept = hits*s.c.BlockSize, hits*s.c.BlockSize, hits
 	if r.Preemptions == 0 {
 		r.Cached, r.Scheduled = r.computed, now
 		s.stats.PrefixQueries += r.Tokens()
