@@ -83,6 +83,26 @@ func TestChatApproximate(t *testing.T) {
 	}
 }
 
+// With a tokenizer whose words are no fixed number of tokens, the mean is
+// measured: prompts come out within a few percent, and the run says so.
+func TestChatFitted(t *testing.T) {
+	s := start(t, mock.Options{ChatOverhead: 20, CharsPerToken: 4})
+	cfg := config(s, Arrivals{Kind: Throughput, Concurrency: 2})
+	cfg.API, cfg.Requests = Chat, 20
+	cfg.Prompt = Lengths{Kind: Fixed, Mean: 400}
+	r := mustRun(t, cfg)
+	sum := 0
+	for i := range r.Requests {
+		sum += r.Requests[i].PromptTokens
+	}
+	if mean := float64(sum) / 20; mean < 392 || mean > 408 {
+		t.Errorf("mean of %.1f prompt tokens, asked 400", mean)
+	}
+	if w := strings.Join(r.Warnings, "\n"); !strings.Contains(w, "approximate") || !strings.Contains(w, "by POST /tokenize") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	good := Config{
 		BaseURL: "http://127.0.0.1:8000", Model: "m", API: Completions, Requests: 1,

@@ -20,16 +20,49 @@ const (
 const tokenizeTimeout = 10 * time.Second
 
 // calibrateWords finds out by POST /tokenize which words are one token, and
-// how many tokens the chat template adds. Where the server has no such route,
-// or its counts do not add up, it says so in a warning and assumes.
+// how many tokens the chat template adds: prompts are then exact. Where the
+// counts do not add up it uses the mean tokens of a word, and where the server
+// has no such route an assumption; a warning says which.
 func calibrateWords(ctx context.Context, c *client, cfg *Config) (wordPlan, []string) {
 	t := tokenizer{client: c, model: cfg.Model}
-	plan, err := t.plan(ctx)
+	exact, err := t.plan(ctx)
 	if err == nil {
-		return plan, nil
+		return exact, nil
 	}
-	return wordPlan{list: wordList, overhead: assumedOverhead, perWord: assumedPerWord},
-		[]string{fmt.Sprintf("prompt lengths are approximate (one token a word, %d for the chat template): %v", assumedOverhead, err)}
+	mean, fitErr := t.fit(ctx)
+	how := "by POST /tokenize"
+	if fitErr != nil {
+		mean = wordPlan{list: wordList, overhead: assumedOverhead, perWord: assumedPerWord}
+		how = "assumed"
+	}
+	return mean, []string{fmt.Sprintf("prompt lengths are approximate (%.3g tokens a word and %d for the chat template, %s): %v",
+		mean.perWord, mean.overhead, how, err)}
+}
+
+// Sizes of the two prompts that fit counts, in words.
+const fitShort, fitLong = 50, 1050
+
+// fit measures the mean tokens of a word with two prompts of random words.
+func (t tokenizer) fit(ctx context.Context) (wordPlan, error) {
+	r := stream(0, streamContent, PhaseWarmup, 0)
+	words := make([]string, fitLong)
+	for i := range words {
+		words[i] = wordList[r.IntN(len(wordList))]
+	}
+	short, err := t.count(ctx, words[:fitShort])
+	if err != nil {
+		return wordPlan{}, err
+	}
+	long, err := t.count(ctx, words)
+	if err != nil {
+		return wordPlan{}, err
+	}
+	perWord := float64(long-short) / (fitLong - fitShort)
+	if perWord <= 0 {
+		return wordPlan{}, fmt.Errorf("%d words are %d tokens, %d are %d", fitShort, short, fitLong, long)
+	}
+	overhead := max(0, int(float64(short)-fitShort*perWord+0.5))
+	return wordPlan{list: wordList, overhead: overhead, perWord: perWord}, nil
 }
 
 type tokenizer struct {

@@ -26,6 +26,9 @@ type Options struct {
 	Capacity       int           // requests served at a time, others wait in order; 0: no limit
 	ChatOverhead   int           // tokens that the chat template adds to the words of a message
 	NoTokenize     bool          // POST /tokenize answers 404
+	// CharsPerToken makes the chat tokenizer count characters instead of words,
+	// this many a token; 0: words.
+	CharsPerToken int
 	// TwoTokenWords cost two tokens each in chat prompts.
 	TwoTokenWords []string
 	// Fault scripts the n-th request, from 0. May be nil.
@@ -163,6 +166,10 @@ func (s *Server) tokens(req request) int {
 	n := len(req.Prompt)
 	for _, m := range req.Messages {
 		n += s.options.ChatOverhead
+		if c := s.options.CharsPerToken; c > 0 {
+			n += (len(m.Content) + c - 1) / c
+			continue
+		}
 		for _, word := range strings.Fields(m.Content) {
 			n++
 			for _, two := range s.options.TwoTokenWords {
