@@ -37,8 +37,11 @@ func (s scale) ticks(want int) []float64 {
 }
 
 // linearTicks are the multiples of 1, 2 or 5 times a power of ten in lo..hi,
-// about want of them and at least two.
+// about want of them and at least two; none when the range is empty.
 func linearTicks(lo, hi float64, want int) []float64 {
+	if !(hi-lo > 1e-9*math.Abs(hi)) || math.IsInf(hi, 1) { // too short to count along, or no range
+		return nil
+	}
 	raw := (hi - lo) / float64(max(want, 2))
 	unit := math.Pow(10, math.Floor(math.Log10(raw)))
 	var out []float64

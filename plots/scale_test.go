@@ -2,6 +2,7 @@ package plots
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,9 @@ func TestTicks(t *testing.T) {
 		{scale{log: true, min: 0.05, max: 80}, 9, "0.1 0.3 1 3 10 30"},
 		{scale{log: true, min: 1e-3, max: 1e4}, 9, "0.001 0.01 0.1 1 10 100 1000 10000"},
 		{scale{log: true, min: 1e-6, max: 2e14}, 9, "1e-06 0.001 1 1000 1e+06 1e+09 1e+12"},
+		{scale{min: 5, max: 5}, 6, ""}, // no range: no ticks, and an end
+		{scale{min: 1e12, max: 1e12 + 1e-3}, 6, ""},
+		{scale{min: 0, max: math.NaN()}, 6, ""},
 		// Shorter than a decade: finer ticks, never fewer than two.
 		{scale{log: true, min: 22, max: 95}, 9, "30 40 50 60 70 80 90"},
 		{scale{log: true, min: 0.9, max: 3.5}, 9, "0.9 1 1.5 2 3"},
