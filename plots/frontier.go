@@ -128,7 +128,7 @@ func (d frontierPlot) notes(in Input) []string {
 		}
 	}
 	if grey > 0 {
-		out = append(out, fmt.Sprintf("%s without a frontier or recommended cell in grey, unlabelled", plural(grey, "configuration")))
+		out = append(out, fmt.Sprintf("in grey, unlabelled: %s with fewer or no frontier cells", plural(grey, "configuration")))
 	}
 	if key := abbreviations(in.Plan.Configurations); key != "" {
 		out = append(out, key)
