@@ -87,9 +87,7 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 func diagnoseTimeout(spec Spec, phases []Phase, last error) Diagnosis {
 	c := readCauses(spec.LogPath)
 	d := c.diagnosis()
-	if d.Cause != "" {
-		d.Evidence = append(d.Evidence, "last answer: "+last.Error())
-	}
+	d.Evidence = append(d.Evidence, "last answer: "+last.Error())
 	phase := PhaseLaunched
 	var since time.Duration
 	if n := len(phases); n > 0 {
@@ -152,7 +150,7 @@ func (c *causes) add(line string) {
 	c.last = keepLast(c.last, l.text)
 	c.continued(l)
 	for _, h := range hints {
-		if h.pattern.MatchString(l.text) {
+		if h.match(l.text) != nil {
 			c.hint = h.remedy
 		}
 	}
@@ -244,7 +242,7 @@ func (c *causes) diagnosis() Diagnosis {
 
 func ruleFor(text string) *rule {
 	for i := range rules {
-		if rules[i].pattern.MatchString(text) {
+		if rules[i].match(text) != nil {
 			return &rules[i]
 		}
 	}
@@ -253,8 +251,8 @@ func ruleFor(text string) *rule {
 
 // fill puts the numbers of the message into the remedy.
 func (r *rule) fill(text string) string {
-	m := r.pattern.FindStringSubmatchIndex(text)
-	return string(r.pattern.ExpandString(nil, r.remedy, text, m))
+	p := r.match(text)
+	return string(p.ExpandString(nil, r.remedy, text, p.FindStringSubmatchIndex(text)))
 }
 
 func keepLast(lines []string, line string) []string {

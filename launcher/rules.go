@@ -5,13 +5,32 @@ import "regexp"
 // rule classifies one message of vLLM or what it stands on. The remedy may
 // use the named groups of the pattern as ${name}.
 type rule struct {
-	class   Class
-	pattern *regexp.Regexp
-	remedy  string
+	class Class
+	// patterns are alternatives. They begin with literal text, so that the
+	// regexp package finds candidates by a plain search: a log of 64 MiB takes
+	// seconds, not minutes.
+	patterns []*regexp.Regexp
+	remedy   string
 }
 
-func on(class Class, pattern, remedy string) rule {
-	return rule{class, regexp.MustCompile(pattern), remedy}
+// on makes a rule of patterns followed by the remedy.
+func on(class Class, patternsThenRemedy ...string) rule {
+	last := len(patternsThenRemedy) - 1
+	r := rule{class: class, remedy: patternsThenRemedy[last]}
+	for _, p := range patternsThenRemedy[:last] {
+		r.patterns = append(r.patterns, regexp.MustCompile(p))
+	}
+	return r
+}
+
+// match returns the first alternative that matches, or nil.
+func (r *rule) match(text string) *regexp.Regexp {
+	for _, p := range r.patterns {
+		if p.MatchString(text) {
+			return p
+		}
+	}
+	return nil
 }
 
 // rules in the order in which they are tried on a line; those with numbers
@@ -43,7 +62,7 @@ var rules = []rule{
 		"no memory for sampling ${seqs} sequences at once: lower max-num-seqs or gpu-memory-utilization"),
 	on(ClassGPUMemory, `CUDA out of memory\. Tried to allocate (?P<size>[\d.]+ [KMG]iB).*total capacity of (?P<total>[\d.]+ GiB) of which (?P<free>[\d.]+ [KMG]iB) is free`,
 		"${size} more were wanted and ${free} of ${total} were free: lower gpu-memory-utilization, max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size"),
-	on(ClassGPUMemory, `OutOfMemoryError|CUDA out of memory|CUDA error: out of memory`,
+	on(ClassGPUMemory, `OutOfMemoryError`, `CUDA out of memory`, `CUDA error: out of memory`,
 		"lower gpu-memory-utilization, max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size"),
 
 	// GPUs: config/parallel.py, platforms/cuda.py, config/device.py.
@@ -53,11 +72,11 @@ var rules = []rule{
 		"set tensor-parallel-size to at most ${have}, or give the server more GPUs"),
 	on(ClassGPUs, `local rank \S+ is out of bounds`,
 		"more GPUs are asked for than can be seen: lower the parallel sizes, or give the server more GPUs"),
-	on(ClassGPUs, `Failed to infer device type|No CUDA GPUs are available|Found no NVIDIA driver|unresolvable CDI devices|libcuda\.so\.1: cannot open shared object`,
+	on(ClassGPUs, `Failed to infer device type`, `No CUDA GPUs are available`, `Found no NVIDIA driver`, `unresolvable CDI devices`, `libcuda\.so\.1: cannot open shared object`,
 		"the server sees no GPU: check the driver (nvidia-smi) and, for containers, the CDI specification (nvidia-ctk cdi generate)"),
-	on(ClassGPUs, `NVIDIA driver on your system is too old|PTX was compiled with an unsupported toolchain|no kernel image is available`,
+	on(ClassGPUs, `NVIDIA driver on your system is too old`, `PTX was compiled with an unsupported toolchain`, `no kernel image is available`,
 		"driver, GPU and this build of vLLM do not fit together: update the driver or use another image"),
-	on(ClassGPUs, `CUDA error: an illegal memory access|CUDA error: device-side assert|uncorrectable ECC error|GPU has fallen off the bus`,
+	on(ClassGPUs, `CUDA error: an illegal memory access`, `CUDA error: device-side assert`, `uncorrectable ECC error`, `GPU has fallen off the bus`,
 		"the GPU or a kernel failed: look for Xid messages in dmesg, and repeat before trusting this GPU"),
 
 	// Configuration: config/model.py, config/parallel.py, config/scheduler.py.
@@ -81,24 +100,24 @@ var rules = []rule{
 		"this version of vLLM does not know the model: use a newer image"),
 
 	// Model files: transformers_utils/config.py and huggingface_hub.
-	on(ClassModel, `You are trying to access a gated repo|GatedRepoError|Access to model .* is restricted`,
+	on(ClassModel, `You are trying to access a gated repo`, `GatedRepoError`, `Access to model .* is restricted`,
 		"the model is gated: accept its licence on its page and give the server a token (HF_TOKEN)"),
-	on(ClassModel, `401 Client Error|403 Client Error|RepositoryNotFoundError`,
+	on(ClassModel, `401 Client Error`, `403 Client Error`, `RepositoryNotFoundError`,
 		"the model does not exist, or the token (HF_TOKEN) may not read it: check name and token"),
 	on(ClassModel, `Invalid repository ID or local directory specified: '(?P<name>[^']*)'`,
 		"there is no model ${name}: check the name and, for a folder, that it is mounted"),
-	on(ClassModel, `is not a local folder and is not a valid model identifier|Repo id must be in the form|HFValidationError`,
+	on(ClassModel, `is not a local folder and is not a valid model identifier`, `Repo id must be in the form`, `HFValidationError`,
 		"check the model's name and, for a folder, that it is mounted"),
-	on(ClassModel, `LocalEntryNotFoundError|MaxRetryError|Temporary failure in name resolution|We couldn't connect to 'https://huggingface\.co'`,
+	on(ClassModel, `LocalEntryNotFoundError`, `MaxRetryError`, `Temporary failure in name resolution`, `We couldn't connect to 'https://huggingface\.co'`,
 		"the model is not in the cache and cannot be fetched: mount a cache that has it, or let the server reach the network"),
 	on(ClassModel, `No space left on device`, "the disk is full: make room for the model and the caches"),
 
 	// Ports and collective communication.
-	on(ClassPort, `\[Errno 98\]|[Aa]ddress already in use|EADDRINUSE`,
+	on(ClassPort, `\[Errno 98\]`, `Address already in use`, `address already in use`, `EADDRINUSE`,
 		"another program took the port: try again, or end that program"),
-	on(ClassNCCL, `/dev/shm/nccl-|Error while creating shared memory segment`,
+	on(ClassNCCL, `/dev/shm/nccl-`, `Error while creating shared memory segment`,
 		"shared memory is too small for tensor parallelism: set ipc: host, or shm_size: 16GiB"),
-	on(ClassNCCL, `NCCL error|ncclSystemError|ncclInternalError|ncclUnhandledCudaError|ncclRemoteError`,
+	on(ClassNCCL, `NCCL error`, `ncclSystemError`, `ncclInternalError`, `ncclUnhandledCudaError`, `ncclRemoteError`,
 		"the GPUs cannot talk to each other: run with NCCL_DEBUG=INFO, and check shared memory (ipc: host) and the links between the GPUs"),
 
 	// Arguments: argparse, exit code 2.

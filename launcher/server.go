@@ -15,8 +15,9 @@ const (
 	// stopSlack is what a stop may take beyond StopTimeout: kill, removal of
 	// the container, tear-down of its network.
 	stopSlack = 60 * time.Second
-	// portSlack is how long a port may stay open after its server is gone.
-	portSlack = 10 * time.Second
+	// portSlack is how long a port may stay open after its server is gone: the
+	// kernel closes it with the process, podman with the container.
+	portSlack = 3 * time.Second
 )
 
 // Server is one server that was started, is ready and was identified.

@@ -144,7 +144,7 @@ func (p *Podman) Stop() {
 		_ = p.process.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-p.ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(3 * time.Second): // it waits for open connections
 			_ = p.process.Process.Kill()
 			<-p.ended
 		}

@@ -138,6 +138,15 @@ func (b *Backend) connect(ctx context.Context) (*client, error) {
 	return c, err
 }
 
+// Close closes idle connections to the service. The backend remains usable.
+func (b *Backend) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.client != nil {
+		b.client.connection.Client.CloseIdleConnections()
+	}
+}
+
 // Clean removes the containers that carry the run's label.
 func (b *Backend) Clean(ctx context.Context, runID string) ([]string, error) {
 	c, err := b.connect(ctx)

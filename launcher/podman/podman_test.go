@@ -30,8 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	code := podmantest.Main(m)
 	server.Remove()
-	if err := goleak.Find(goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"),
-		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop")); err != nil && code == 0 {
+	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -56,7 +55,13 @@ func backend(t *testing.T, change func(*Options)) *Backend {
 	if change != nil {
 		change(&o)
 	}
-	return New(o)
+	return closed(t, New(o))
+}
+
+// closed closes the backend's connections when the test ends.
+func closed(t *testing.T, b *Backend) *Backend {
+	t.Cleanup(b.Close)
+	return b
 }
 
 // gone fails the test when a container of the run is left.
@@ -274,12 +279,12 @@ func (l launched) Launch(context.Context, launcher.Spec) (launcher.Handle, error
 
 func TestMissingImage(t *testing.T) {
 	const image = "localhost/sweep-test/no-such-image:latest"
-	never := New(Options{Socket: podmantest.Service(t), Image: image, Pull: PullNever})
+	never := closed(t, New(Options{Socket: podmantest.Service(t), Image: image, Pull: PullNever}))
 	if err := never.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "podman pull "+image) {
 		t.Errorf("check: %v", err)
 	}
 	for _, pull := range []string{PullNever, PullMissing} {
-		b := New(Options{Socket: podmantest.Service(t), Image: image, Pull: pull})
+		b := closed(t, New(Options{Socket: podmantest.Service(t), Image: image, Pull: pull}))
 		_, err := start(t, b, spec(t, "serve"))
 		if f := failure(t, err, launcher.ClassImage); !strings.Contains(f.Diagnosis.Cause, image) {
 			t.Errorf("cause %q", f.Diagnosis.Cause)
@@ -365,7 +370,7 @@ func TestServiceDown(t *testing.T) {
 func TestServiceLost(t *testing.T) {
 	b := backend(t, nil)
 	var other podmantest.Podman
-	lost := New(Options{Socket: other.Address(t), Image: b.options.Image, Pull: PullNever})
+	lost := closed(t, New(Options{Socket: other.Address(t), Image: b.options.Image, Pull: PullNever}))
 	s := spec(t, "serve")
 	srv, err := launcher.Start(t.Context(), lost, s, nil)
 	if err != nil {

@@ -1,0 +1,65 @@
+package endpoint
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+func TestEndpoint(t *testing.T) {
+	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/models":
+			fmt.Fprint(w, `{"data":[{"id":"lora"},{"id":"m","max_model_len":2048}]}`)
+		case "/version":
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer running.Close()
+	s := launcher.Spec{Model: "m", ModelName: "m", ReadyTimeout: 30 * time.Second, StopTimeout: time.Second}
+	srv, err := launcher.Start(t.Context(), New(running.URL+"/v1/"), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (launcher.Identity{Model: "m", MaxModelLen: 2048}); srv.Identity != want {
+		t.Errorf("identity %+v, want %+v", srv.Identity, want)
+	}
+	if r, err := srv.Stop(t.Context()); err != nil || !r.LeftOn || r.Gone {
+		t.Errorf("release %+v, %v", r, err)
+	}
+	if _, err := http.Get(running.URL + "/health"); err != nil {
+		t.Errorf("the server was not left alone: %v", err)
+	}
+
+	s.ModelName = "other"
+	_, err = launcher.Start(t.Context(), New(running.URL), s, nil)
+	var f *launcher.Failure
+	if !errors.As(err, &f) || f.Diagnosis.Class != launcher.ClassIdentity || !strings.Contains(f.Diagnosis.Cause, "lora") {
+		t.Errorf("other model: %v", err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	s := launcher.Spec{ModelName: "m", ReadyTimeout: 300 * time.Millisecond}
+	_, err := launcher.Start(t.Context(), New(nobody.URL), s, nil)
+	var f *launcher.Failure
+	if !errors.As(err, &f) || f.Diagnosis.Class != launcher.ClassTimeout || !strings.Contains(f.Err.Error(), "refused") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, url := range []string{"", "127.0.0.1:8000", "ftp://a", "http://"} {
+		if New(url).Check(t.Context()) == nil {
+			t.Errorf("%q is accepted", url)
+		}
+	}
+}
