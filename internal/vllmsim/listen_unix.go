@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -60,6 +61,21 @@ func (s *socket) listen() (net.Listener, error) {
 		err = closeErr
 	}
 	return l, err
+}
+
+// address is the bound host and port.
+func (s *socket) address() (string, error) {
+	sa, err := syscall.Getsockname(s.fd)
+	if err != nil {
+		return "", fmt.Errorf("read the bound address: %w", err)
+	}
+	switch a := sa.(type) {
+	case *syscall.SockaddrInet4:
+		return net.JoinHostPort(net.IP(a.Addr[:]).String(), strconv.Itoa(a.Port)), nil
+	case *syscall.SockaddrInet6:
+		return net.JoinHostPort(net.IP(a.Addr[:]).String(), strconv.Itoa(a.Port)), nil
+	}
+	return "", fmt.Errorf("read the bound address: unknown family %T", sa)
 }
 
 // close gives the address up before listen.

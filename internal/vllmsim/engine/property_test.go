@@ -197,27 +197,30 @@ func checkEnd(t *rapid.T, e *Engine, all []*Request) {
 	}
 }
 
-// progress notes how many tokens of each request are computed.
-func progress(all []*Request) []int {
-	done := make([]int, len(all))
+// mark is where a request stood before a step.
+type mark struct {
+	running               bool
+	computed, preemptions int
+}
+
+func progress(all []*Request) []mark {
+	marks := make([]mark, len(all))
 	for i, r := range all {
-		done[i] = r.computed
-		if r.State != Running {
-			done[i] = -1
-		}
+		marks[i] = mark{r.State == Running, r.computed, r.Preemptions}
 	}
-	return done
+	return marks
 }
 
 // scheduled sums up what a step computes: progress of the running ones, and
-// what newly admitted ones have beyond their cache hits.
-func scheduled(all []*Request, before []int) int {
+// what newly admitted ones have beyond their cache hits. A preempted request
+// may be admitted anew in the same step.
+func scheduled(all []*Request, before []mark) int {
 	sum := 0
 	for i, r := range all {
 		switch {
 		case r.State != Running:
-		case before[i] >= 0:
-			sum += r.computed - before[i]
+		case before[i].running && before[i].preemptions == r.Preemptions:
+			sum += r.computed - before[i].computed
 		default:
 			sum += r.computed - r.hit
 		}

@@ -184,8 +184,10 @@ func (s *scheduler) start(r *Request, hits, n int, now float64) {
 	r.computed, r.hit, r.kept = hits*s.c.BlockSize, hits*s.c.BlockSize, hits
 	if r.Preemptions == 0 {
 		r.Cached, r.Scheduled = r.computed, now
-		s.stats.PrefixQueries += r.Tokens()
-		s.stats.PrefixHits += r.computed
+		if s.c.PrefixCaching {
+			s.stats.PrefixQueries += r.Tokens()
+			s.stats.PrefixHits += r.computed
+		}
 	}
 	r.State = Running
 	s.running = append(s.running, r)

@@ -154,7 +154,7 @@ func Table() []Flag {
 		{Name: "kv-cache-metrics", Kind: Bool, Inert: true},
 		{Name: "enable-prompt-tokens-details", Kind: Bool},
 		{Name: "enable-force-include-usage", Kind: Bool},
-		{Name: "config", Kind: Text},
+		{Name: "config", Kind: Text, Inert: true}, // expanded before parsing; an abbreviation is not
 	}
 	for _, name := range removed() {
 		table = append(table, Flag{Name: name, Old: true, Kind: Text})

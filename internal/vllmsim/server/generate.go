@@ -80,7 +80,7 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, b *body, ids [
 	err := a.run(r.Context())
 	switch {
 	case errors.Is(err, errEngineDead):
-	case errors.Is(err, errCut):
+	case errors.Is(err, errCut), errors.Is(err, context.Canceled): // by a fault, the client, or shutdown
 		d.abort(st)
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection
 	case err != nil:

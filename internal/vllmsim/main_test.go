@@ -1,0 +1,135 @@
+package vllmsim
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestRefusedStarts: each command line ends with vLLM's exit code and text,
+// and no failing start leaves the wrappers without the cause.
+func TestRefusedStarts(t *testing.T) {
+	const llama, qwen32 = "meta-llama/Llama-3.1-8B-Instruct ", "Qwen/Qwen2.5-32B-Instruct "
+	for _, test := range []struct {
+		args string
+		code int
+		want string // regular expression over stdout and stderr
+	}{
+		{"--foo", 2, `usage: vllm serve .*\nvllm serve: error: unrecognized arguments: --foo`},
+		{"--swap-space 4", 2, `unrecognized arguments: --swap-space`},
+		{"--sim-gpu Z80", 2, `unknown GPU "Z80": the library has A10G`},
+		{"--sim-fault melt", 2, `unknown fault "melt"`},
+		{"--sim-speedup 0", 2, `--sim-speedup must be positive`},
+		{"foo/bar", 1, `\(APIServer pid=\d+\) .*ValidationError: 1 validation error for ModelConfig\n.*Value error, Invalid repository ID or local directory specified: 'foo/bar'`},
+		{llama + "--max-model-len 200000", 1, `User-specified max_model_len \(200000\) is greater than the derived max_model_len \(max_position_embeddings=131072`},
+		{llama + "-tp 2", 1, `1 validation error for ParallelConfig\n.*World size \(2\) is larger than the number of available GPUs \(1\) in this node\.`},
+		{"Qwen/Qwen2.5-7B-Instruct -tp 8 --sim-gpus 8", 1, `Total number of attention heads \(28\) must be divisible by tensor parallel size \(8\)\.`},
+		{llama + "-dp 2", 1, `DP adjusted local rank 1 is out of bounds for 1 devices`},
+		{llama + "-tp 0", 1, `greater than or equal to 1`},
+		{llama + "--max-num-seqs 64 --max-num-batched-tokens 32", 1, `max_num_batched_tokens \(32\) must be greater than or equal to max_num_seqs \(64\)\.`},
+		{llama + "--no-enable-chunked-prefill --max-num-batched-tokens 4096 --max-model-len 8192", 1, `max_num_batched_tokens \(4096\) is smaller than max_model_len \(8192\)`},
+		{llama + "--max-model-len 4096 --long-prefill-token-threshold 5000", 1, `long_prefill_token_threshold \(5000\) cannot be greater than the max_model_len \(4096\)`},
+		{llama + "--gpu-memory-utilization 1.5", 1, `validation error for CacheConfig`},
+		{llama + "--quantization awq", 1, `Cannot find the config file for awq`},
+		{"Qwen/Qwen2.5-7B-Instruct-AWQ -q fp8", 1, `Quantization method specified in the model config \(awq\) does not match the quantization method specified in the .quantization. argument \(fp8\)`},
+		{llama + "--sim-free-memory-gib 30", 1, `Free memory on device cuda:0 \(30/79\.18 GiB\) on startup is less than desired GPU memory utilization \(0\.92, 72\.85 GiB\)\.`},
+		{llama + "--gpu-memory-utilization 0.998", 1, `Free memory on device cuda:0 \(78\.69/79\.18 GiB\)`},
+		{qwen32, 1, `To serve at least one request with the model's max seq len \(32768\), \(8 GiB KV cache is needed, which is larger than the available KV cache memory \([\d.]+ GiB\)\. Based on the available memory, the estimated maximum model length is \d+\.`},
+		{qwen32 + "--gpu-memory-utilization 0.8", 1, `No available memory for the cache blocks\. Try increasing .gpu_memory_utilization.`},
+		{qwen32 + "--max-model-len auto --gpu-memory-utilization 0.8", 1, `Cannot auto-fit max_model_len`},
+		{"meta-llama/Llama-3.1-70B-Instruct", 1, `Failed to load model - not enough GPU memory[\s\S]*torch\.OutOfMemoryError: CUDA out of memory\. Tried to allocate`},
+		{"meta-llama/Llama-3.1-70B-Instruct --sim-gpus 2 -tp 2 --sim-free-memory-gib 50", 1, `\(Worker_TP0 pid=\d+\) ERROR .*\] ValueError: Free memory on device`},
+		{"--sim-fault exit-at-once=3", 3, ``},
+	} {
+		var out, errOut bytes.Buffer
+		args := append(strings.Fields(test.args), "--port", "0", "--sim-startup", "0")
+		code := Main(t.Context(), args, &out, &errOut)
+		text := out.String() + errOut.String()
+		if code != test.code {
+			t.Errorf("%s: exit code %d, want %d\n%s", test.args, code, test.code, text)
+		}
+		if !regexp.MustCompile(test.want).MatchString(text) {
+			t.Errorf("%s: the log does not match %s\n%s", test.args, test.want, text)
+		}
+		if strings.Contains(text, "EngineCore failed to start") != strings.Contains(text, "RuntimeError: Engine core initialization failed. See root cause above.") {
+			t.Errorf("%s: wrappers do not go together\n%s", test.args, text)
+		}
+	}
+}
+
+// TestEstimatedLength: the length that a refused start suggests does start,
+// one block more does not.
+func TestEstimatedLength(t *testing.T) {
+	serve := func(extra ...string) error {
+		_, err := Simulate(append([]string{"Qwen/Qwen2.5-32B-Instruct"}, extra...), nil, 0)
+		return err
+	}
+	err := serve()
+	if err == nil {
+		t.Fatal("32768 tokens should not fit")
+	}
+	found := regexp.MustCompile(`maximum model length is (\d+)`).FindStringSubmatch(err.Error())
+	if found == nil {
+		t.Fatalf("no length in %v", err)
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve("--max-model-len", strconv.Itoa(n)); err != nil {
+		t.Errorf("length %d: %v", n, err)
+	}
+	if err := serve("--max-model-len", strconv.Itoa(n+1)); err == nil {
+		t.Errorf("length %d starts", n+1)
+	}
+	if err := serve("--max-model-len", "auto"); err != nil {
+		t.Errorf("auto: %v", err)
+	}
+}
+
+// TestPortInUse: a conflict shows before the engine starts.
+func TestPortInUse(t *testing.T) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errOut bytes.Buffer
+	code := Main(t.Context(), []string{"Qwen/Qwen3-0.6B", "--host", "127.0.0.1", "--port", port}, &out, &errOut)
+	if code != 1 || !strings.Contains(errOut.String(), "OSError: [Errno 98] Address already in use") {
+		t.Errorf("exit code %d\n%s", code, errOut.String())
+	}
+	if strings.Contains(out.String(), "Starting to load model") {
+		t.Error("the engine started before the port was bound")
+	}
+}
+
+// TestCancelledStart: SIGTERM during the start ends the server with 0.
+func TestCancelledStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errOut bytes.Buffer
+	if code := Main(ctx, []string{"Qwen/Qwen3-0.6B", "--port", "0", "--sim-fault", "hang-at-start"}, &out, &errOut); code != 0 {
+		t.Errorf("exit code %d\n%s%s", code, out.String(), errOut.String())
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var out, errOut bytes.Buffer
+	if code := Main(t.Context(), []string{"--help"}, &out, &errOut); code != 0 || !strings.Contains(out.String(), "--sim-gpu") {
+		t.Errorf("exit code %d\n%s", code, out.String())
+	}
+}

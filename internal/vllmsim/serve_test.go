@@ -1,0 +1,431 @@
+package vllmsim
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// console collects a server's output and announces its address.
+type console struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan string
+}
+
+var addressLine = regexp.MustCompile(`Starting vLLM server on http://(\S+)\n[\s\S]*Application startup complete`)
+
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text.Write(p)
+	if m := addressLine.FindSubmatch(c.text.Bytes()); m != nil && c.ready != nil {
+		c.ready <- string(m[1])
+		c.ready = nil
+	}
+	return len(p), nil
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+// instance is a running server.
+type instance struct {
+	t      *testing.T
+	url    string
+	out    *console
+	client *http.Client
+	stop   func() int // cancels and returns the exit code
+	exited chan int
+}
+
+// serve starts Qwen3-0.6B, fifty times faster than life unless args say
+// otherwise.
+func serve(t *testing.T, args ...string) *instance {
+	t.Helper()
+	ready := make(chan string, 1)
+	s := &instance{t: t, out: &console{ready: ready}, exited: make(chan int, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	all := append([]string{"Qwen/Qwen3-0.6B", "--host", "127.0.0.1", "--port", "0", "--sim-startup", "0", "--sim-speedup", "50", "--sim-seed", "1"}, args...)
+	go func() { s.exited <- Main(ctx, all, s.out, s.out) }()
+	select {
+	case address := <-ready:
+		s.url = "http://" + address
+	case code := <-s.exited:
+		cancel()
+		t.Fatalf("exit code %d\n%s", code, s.out)
+	}
+	s.client = &http.Client{Transport: &http.Transport{}}
+	s.stop = sync.OnceValue(func() int {
+		cancel()
+		s.client.CloseIdleConnections()
+		return <-s.exited
+	})
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+func (s *instance) do(method, path, body string) (int, string) {
+	s.t.Helper()
+	resp := s.open(s.t.Context(), method, path, body)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func (s *instance) open(ctx context.Context, method, path, body string) *http.Response {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp
+}
+
+// chunk is an event of a completion stream, either route.
+type chunk struct {
+	ID, Object, Model string
+	Choices           []struct {
+		Text         string
+		Delta        struct{ Role, Content string }
+		FinishReason *string `json:"finish_reason"`
+	}
+	Usage *struct {
+		Prompt     int `json:"prompt_tokens"`
+		Completion int `json:"completion_tokens"`
+		Total      int `json:"total_tokens"`
+	}
+	Error *struct{ Message string }
+}
+
+// events reads a stream to its end; done says that [DONE] came last.
+func events(t *testing.T, body io.Reader) (list []chunk, done bool) {
+	t.Helper()
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		switch {
+		case lines.Text() == "":
+		case !ok || done:
+			t.Fatalf("unexpected line %q", lines.Text())
+		case data == "[DONE]":
+			done = true
+		default:
+			var c chunk
+			if err := json.Unmarshal([]byte(data), &c); err != nil {
+				t.Fatalf("event %s: %v", data, err)
+			}
+			list = append(list, c)
+		}
+	}
+	return list, done
+}
+
+func (s *instance) stream(path, body string) ([]chunk, bool) {
+	s.t.Helper()
+	resp := s.open(s.t.Context(), "POST", path, body)
+	defer resp.Body.Close()
+	if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		s.t.Fatalf("status %d, type %s", resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+	return events(s.t, resp.Body)
+}
+
+// count asks /tokenize.
+func (s *instance) count(text string) int {
+	s.t.Helper()
+	body, err := json.Marshal(map[string]string{"prompt": text})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, answer := s.do("POST", "/tokenize", string(body))
+	var got struct {
+		Count  int
+		Tokens []int
+	}
+	if err := json.Unmarshal([]byte(answer), &got); err != nil || got.Count != len(got.Tokens) {
+		s.t.Fatalf("/tokenize answered %s: %v", answer, err)
+	}
+	return got.Count
+}
+
+func TestCompletionStream(t *testing.T) {
+	s := serve(t)
+	const prompt = "How many flags does a server have?"
+	list, done := s.stream("/v1/completions", `{"model":"Qwen/Qwen3-0.6B","prompt":"`+prompt+`","max_tokens":7,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`)
+	if !done || len(list) < 2 {
+		t.Fatalf("%d events, [DONE] %v", len(list), done)
+	}
+	text := ""
+	for _, c := range list[:len(list)-1] {
+		if c.Object != "text_completion" || len(c.Choices) != 1 || c.Usage != nil {
+			t.Errorf("event %+v", c)
+		}
+		text += c.Choices[0].Text
+	}
+	if reason := list[len(list)-2].Choices[0].FinishReason; reason == nil || *reason != "length" {
+		t.Errorf("finish reason %v, want length", reason)
+	}
+	last := list[len(list)-1]
+	if len(last.Choices) != 0 || last.Usage == nil {
+		t.Fatalf("last event %+v, want usage without choices", last)
+	}
+	if n := s.count(prompt); last.Usage.Prompt != n || last.Usage.Completion != 7 || last.Usage.Total != n+7 {
+		t.Errorf("usage %+v, want %d + 7", *last.Usage, n)
+	}
+	if n := s.count(text); n != 7 {
+		t.Errorf("the text %q has %d tokens, want 7", text, n)
+	}
+}
+
+func TestChatStream(t *testing.T) {
+	s := serve(t)
+	list, done := s.stream("/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"text","text":"hello"}]}],"max_tokens":3,"ignore_eos":true,"stream":true}`)
+	if !done || len(list) < 2 {
+		t.Fatalf("%d events, [DONE] %v", len(list), done)
+	}
+	if d := list[0].Choices[0].Delta; d.Role != "assistant" || d.Content != "" || list[0].Object != "chat.completion.chunk" {
+		t.Errorf("first event %+v, want the role alone", list[0])
+	}
+	text := ""
+	for _, c := range list[1:] {
+		text += c.Choices[0].Delta.Content
+	}
+	if n := s.count(text); n != 3 {
+		t.Errorf("the text %q has %d tokens, want 3", text, n)
+	}
+}
+
+func TestWholeAnswers(t *testing.T) {
+	s := serve(t)
+	for _, x := range []struct{ path, body, want string }{
+		{"/v1/completions", `{"prompt":[5,6,7],"max_tokens":4,"ignore_eos":true}`, `"prompt_tokens":3,"total_tokens":7,"completion_tokens":4`},
+		{"/v1/completions", `{"prompt":[[5,6,7]],"max_tokens":1}`, `"prompt_tokens":3,"total_tokens":4,"completion_tokens":1`},
+		{"/v1/completions", `{"prompt":["a b"],"max_tokens":2,"min_tokens":2}`, `"completion_tokens":2`},
+		{"/v1/completions", `{"prompt":"a"}`, `"object":"text_completion"`},
+		{"/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":2,"ignore_eos":true}`, `"completion_tokens":2`},
+		{"/detokenize", `{"tokens":[0,1,27]}`, `{"prompt":" aaaa aaab aabb"}`},
+		{"/tokenize", `{"prompt":" aaaa aaab aabb"}`, `"tokens":[0,1,27]`},
+	} {
+		if status, text := s.do("POST", x.path, x.body); status != 200 || !strings.Contains(text, x.want) {
+			t.Errorf("%s %s: %d %s\nwant %s", x.path, x.body, status, text, x.want)
+		}
+	}
+}
+
+// TestGreedyRepeats: at temperature 0 equal prompts give equal answers that
+// end by themselves.
+func TestGreedyRepeats(t *testing.T) {
+	s := serve(t, "--sim-output-mean", "20")
+	const body = `{"prompt":"tell me","max_tokens":500,"temperature":0}`
+	strip := regexp.MustCompile(`"(id|created)":[^,]*,`)
+	_, first := s.do("POST", "/v1/completions", body)
+	_, second := s.do("POST", "/v1/completions", body)
+	if strip.ReplaceAllString(first, "") != strip.ReplaceAllString(second, "") {
+		t.Errorf("answers differ\n%s\n%s", first, second)
+	}
+	if !strings.Contains(first, `"finish_reason":"stop"`) {
+		t.Errorf("no natural end: %s", first)
+	}
+}
+
+func TestRefusedRequests(t *testing.T) {
+	s := serve(t, "--max-model-len", "100", "--api-key", "secret")
+	post := func(path, body string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer secret")
+		resp, err := s.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	for _, x := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"/v1/completions", `{"model":"other","prompt":"a"}`, 404, "The model `other` does not exist."},
+		{"/v1/completions", `{"prompt":"a","max_tokens":200}`, 400, "This model's maximum context length is 100 tokens. However, you requested 200 output tokens and your prompt contains 1 input tokens, for a total of 201 tokens."},
+		{"/v1/completions", `{"prompt":`, 400, "JSON decode error"},
+		{"/v1/completions", `{"prompt":""}`, 400, "cannot be empty"},
+		{"/v1/completions", `{"prompt":[999999999]}`, 400, "out of vocabulary"},
+		{"/v1/completions", `{"prompt":"a","max_tokens":0}`, 400, "max_tokens must be at least 1"},
+		{"/v1/completions", `{"prompt":"a","n":2}`, 400, "n must be 1"},
+		{"/v1/completions", `{"prompt":["a","b"]}`, 400, "one prompt per request"},
+		{"/v1/chat/completions", `{"messages":[]}`, 400, "at least one message"},
+		{"/nowhere", ``, 404, "Not Found"},
+		{"/reset_prefix_cache", ``, 404, "Not Found"},
+	} {
+		status, text := post(x.path, x.body)
+		if status != x.status || !strings.Contains(text, x.want) {
+			t.Errorf("%s %s: %d %s\nwant %d %s", x.path, x.body, status, text, x.status, x.want)
+		}
+	}
+	if status, _ := s.do("GET", "/v1/models", ""); status != 401 {
+		t.Errorf("without a key: status %d, want 401", status)
+	}
+	if status, _ := s.do("GET", "/health", ""); status != 200 {
+		t.Errorf("health: status %d, want 200", status)
+	}
+}
+
+func TestModelsAndVersion(t *testing.T) {
+	s := serve(t, "--served-model-name", "chat", "alias", "--max-model-len", "4k", "--sim-version", "0.11.2")
+	_, models := s.do("GET", "/v1/models", "")
+	for _, want := range []string{`"id":"chat"`, `"id":"alias"`, `"max_model_len":4000`, `"root":"Qwen/Qwen3-0.6B"`} {
+		if !strings.Contains(models, want) {
+			t.Errorf("models %s\nlack %s", models, want)
+		}
+	}
+	if _, text := s.do("GET", "/version", ""); text != `{"version":"0.11.2"}` {
+		t.Errorf("version %s", text)
+	}
+	if status, _ := s.do("POST", "/v1/completions", `{"model":"alias","prompt":"a"}`); status != 200 {
+		t.Errorf("alias: status %d", status)
+	}
+	if !strings.Contains(s.out.String(), "Maximum concurrency for 4,000 tokens per request: ") || strings.Contains(s.out.String(), "tokens, Maximum") {
+		t.Errorf("the log does not speak the old dialect\n%s", s.out)
+	}
+}
+
+// TestMetrics: counters tell what the clients saw.
+func TestMetrics(t *testing.T) {
+	s := serve(t)
+	for range 3 {
+		s.do("POST", "/v1/completions", `{"prompt":"`+strings.Repeat("word ", 40)+`","max_tokens":5,"ignore_eos":true}`)
+	}
+	_, text := s.do("GET", "/metrics", "")
+	labels := `{engine="0",model_name="Qwen/Qwen3-0.6B"}`
+	for _, want := range []string{
+		"vllm:generation_tokens_total" + labels + " 15", "vllm:num_requests_running" + labels + " 0",
+		"vllm:kv_cache_usage_perc" + labels + " 0", "vllm:e2e_request_latency_seconds_count" + labels + " 3",
+		"vllm:inter_token_latency_seconds_count" + labels + " 12", "vllm:time_to_first_token_seconds_count" + labels + " 3",
+		`vllm:request_success_total{engine="0",finished_reason="length",model_name="Qwen/Qwen3-0.6B"} 3`,
+		"vllm:prompt_tokens_total" + labels + " 123", "vllm:prefix_cache_queries_total" + labels + " 123", "vllm:prefix_cache_hits_total" + labels + " 64",
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+func TestDeveloperRoutes(t *testing.T) {
+	t.Setenv("VLLM_SERVER_DEV_MODE", "1")
+	s := serve(t, "--max-num-seqs", "17")
+	if _, text := s.do("GET", "/server_info?config_format=json", ""); !strings.Contains(text, `"max_num_seqs":17`) || !strings.Contains(text, `"VLLM_SERVER_DEV_MODE":"1"`) {
+		t.Errorf("server info %s", text)
+	}
+	if _, text := s.do("POST", "/reset_prefix_cache", ""); text != `{"success":true}` {
+		t.Errorf("idle reset: %s", text)
+	}
+	resp := s.open(t.Context(), "POST", "/v1/completions", `{"prompt":"a","max_tokens":30000,"ignore_eos":true,"stream":true}`)
+	defer resp.Body.Close()
+	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil { // it decodes now
+		t.Fatal(err)
+	}
+	if _, text := s.do("POST", "/reset_prefix_cache", ""); text != `{"success":false}` {
+		t.Errorf("busy reset: %s", text)
+	}
+}
+
+// TestDisconnect: a client that leaves takes its request out of the engine.
+func TestDisconnect(t *testing.T) {
+	s := serve(t)
+	ctx, leave := context.WithCancel(t.Context())
+	resp := s.open(ctx, "POST", "/v1/completions", `{"prompt":"a","max_tokens":30000,"ignore_eos":true,"stream":true}`)
+	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	resp.Body.Close()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		_, text := s.do("GET", "/metrics", "")
+		if strings.Contains(text, `vllm:request_success_total{engine="0",finished_reason="abort",model_name="Qwen/Qwen3-0.6B"} 1`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the request was not aborted\n%s", text)
+		}
+	}
+	if _, text := s.do("GET", "/load", ""); text != `{"server_load":0}` {
+		t.Errorf("load %s after the only client left", text)
+	}
+}
+
+// TestShutdown: the end of ctx ends the server with 0 while a stream is open.
+func TestShutdown(t *testing.T) {
+	s := serve(t)
+	resp := s.open(t.Context(), "POST", "/v1/completions", `{"prompt":"a","max_tokens":30000,"ignore_eos":true,"stream":true}`)
+	defer resp.Body.Close()
+	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.stop(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.out)
+	}
+	if !strings.Contains(s.out.String(), "Application shutdown complete.") {
+		t.Errorf("no farewell\n%s", s.out)
+	}
+	if _, err := io.ReadAll(resp.Body); err == nil {
+		t.Error("the stream ended as if complete")
+	}
+}
+
+// TestRequestLog: the file tells the truth about each finished request.
+func TestRequestLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "requests.jsonl")
+	s := serve(t, "--sim-log-requests", path)
+	s.do("POST", "/v1/completions", `{"prompt":"one two three","max_tokens":4,"ignore_eos":true}`)
+	s.stop()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r struct {
+		Arrival, Queued, Scheduled float64
+		FirstToken                 float64 `json:"first_token"`
+		LastToken                  float64 `json:"last_token"`
+		Prompt                     int     `json:"prompt_tokens"`
+		Output                     int     `json:"output_tokens"`
+		Reason                     string  `json:"finish_reason"`
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if !(r.Arrival < r.Queued && r.Queued <= r.Scheduled && r.Scheduled < r.FirstToken && r.FirstToken < r.LastToken) || r.Output != 4 || r.Prompt < 3 || r.Reason != "length" {
+		t.Errorf("record %s", text)
+	}
+}
