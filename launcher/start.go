@@ -13,6 +13,9 @@ import (
 // also the resolution of Phase.At.
 const phasePoll = 100 * time.Millisecond
 
+// logLag is how long a log may lag behind the server it is of.
+const logLag = time.Second
+
 // exitGrace is how long a server whose port answers as another's is given to
 // end by itself: its own words ("address already in use") are then the cause.
 const exitGrace = time.Second
@@ -34,12 +37,12 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 		return nil, launchFailure(err, spec)
 	}
 	s := &Server{Handle: h, spec: spec}
-	w := watch{log: serverlog.NewTail(spec.LogPath), begun: begun, observe: observe}
+	w := watch{log: serverlog.NewTail(spec.LogPath), logs: spec.LogPath != "", begun: begun, observe: observe}
 	w.enter(PhaseLaunched)
 	identity, failure := w.untilReady(ctx, h, spec)
 	s.Phases, s.Logged, s.Identity = w.phases, w.reader.logged, identity
 	if failure == nil {
-		s.ReadyAfter = time.Since(begun)
+		s.ReadyAfter = w.phases[len(w.phases)-1].At
 		return s, nil
 	}
 	release, stopErr := s.Stop(ctx)
@@ -69,6 +72,7 @@ type notReady struct {
 // watch follows one start.
 type watch struct {
 	log     *serverlog.Tail
+	logs    bool // there is a log to read
 	begun   time.Time
 	observe func(Phase)
 	reader  logReader
@@ -115,7 +119,9 @@ func (w *watch) decide(r probeResult, h Handle) (Identity, *notReady) {
 	case r.identityErr != nil:
 		return Identity{}, &notReady{identity: r.identityErr}
 	case r.ready:
-		w.enter(PhaseReady)
+		at := time.Since(w.begun)
+		w.catchUp(h)
+		w.enterAt(PhaseReady, at)
 		return r.identity, nil
 	default:
 		return Identity{}, &notReady{lastTry: r.lastTry}
@@ -132,15 +138,36 @@ func (w *watch) readLog() {
 	})
 }
 
-// enter records a phase once, and only forwards: several workers log the same
-// line.
-func (w *watch) enter(name string) {
-	for _, p := range w.phases {
-		if phaseOrder[p.Name] >= phaseOrder[name] {
+// catchUp waits a little for a log that lags behind the server, so that its
+// sizes are not missed: vLLM says that it begins to serve before it does.
+func (w *watch) catchUp(h Handle) {
+	for since := time.Now(); w.logs && w.last() < phaseOrder[PhaseServing] && time.Since(since) < logLag; {
+		select {
+		case <-h.Exited():
 			return
+		case <-time.After(phasePoll / 4):
+			w.readLog()
 		}
 	}
-	p := Phase{Name: name, At: time.Since(w.begun)}
+}
+
+// last is the order of the last phase seen.
+func (w *watch) last() int {
+	if len(w.phases) == 0 {
+		return -1
+	}
+	return phaseOrder[w.phases[len(w.phases)-1].Name]
+}
+
+// enter records a phase once, and only forwards: several workers log the same
+// line.
+func (w *watch) enter(name string) { w.enterAt(name, time.Since(w.begun)) }
+
+func (w *watch) enterAt(name string, at time.Duration) {
+	if w.last() >= phaseOrder[name] {
+		return
+	}
+	p := Phase{Name: name, At: at}
 	w.phases = append(w.phases, p)
 	if w.observe != nil {
 		w.observe(p)
