@@ -128,6 +128,9 @@ func (l *closedLoop) next() (Phase, bool) {
 		l.finish(now, !l.cfg.burst())
 	}
 	if !l.over {
+		if !l.window.isNow() {
+			return PhaseTail, false // the run was stopped, perhaps in the warm-up
+		}
 		l.issued++
 		l.window.add(1)
 		return PhaseWindow, true
