@@ -25,6 +25,10 @@ const (
 	exitCrashed = 137 // the crash-after fault
 )
 
+// lateSeconds is the lag of the real clock from which on timings are not to
+// be trusted.
+const lateSeconds = 0.02
+
 // Main runs `vllm serve` with the arguments behind `serve` until ctx ends
 // and returns the exit code: 0 after ctx ended (also after the engine died,
 // as vLLM does), 1 for a failed start, 2 for a wrong command line.
@@ -215,6 +219,9 @@ func (r *run) logStats(ctx context.Context, srv *server.Server) {
 		}
 		now := srv.Snapshot()
 		for i, s := range now {
+			if s.Late > lateSeconds {
+				r.log.record(r.api, "WARNING", "simulator", "Engine %03d was up to %.0f ms behind its simulated clock: this machine is too slow for the load, or --sim-speedup too high", i, s.Late*1e3)
+			}
 			if s.Prompt == last[i].Prompt && s.Generated == last[i].Generated && s.Running == 0 && s.Waiting == 0 {
 				continue // vLLM logs idle engines at DEBUG
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/engine"
@@ -18,8 +17,6 @@ type setup struct {
 	engine   engine.Config
 	model    string // as given
 	served   []string
-	host     string
-	port     int
 	dp       int // data-parallel ranks
 	gpus     int // in the machine
 	autoLen  bool
@@ -47,7 +44,7 @@ func resolve(v *flags.Values, seed uint64) (s *setup, refused *failure, err erro
 		}
 	}
 	s.resolveGraphs()
-	s.server()
+	s.resolveNames()
 	s.remark()
 	return s, nil, nil
 }
@@ -252,13 +249,12 @@ func (s *setup) checkScheduler() *failure {
 	return nil
 }
 
-func (s *setup) server() {
-	v := s.values
-	s.served = v.Texts("served-model-name")
+// resolveNames settles the names under which the model is served.
+func (s *setup) resolveNames() {
+	s.served = s.values.Texts("served-model-name")
 	if len(s.served) == 0 {
 		s.served = []string{s.model}
 	}
-	s.host, s.port = v.Text("host", ""), v.Int("port", 8000)
 }
 
 // remark warns about accepted flags that change nothing here.
@@ -281,6 +277,3 @@ func (s *setup) options(engines []*engine.Engine) server.Options {
 		PromptDetails: v.Bool("enable-prompt-tokens-details", false), ForceUsage: v.Bool("enable-force-include-usage", false),
 	}
 }
-
-// slow is the extra time that a fault adds to the start.
-func (s *setup) slow() time.Duration { return s.faults.SlowStart }

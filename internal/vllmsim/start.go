@@ -42,13 +42,18 @@ func (r *run) world() int { return r.engine.TP * r.engine.PP }
 // phase waits for a phase's scaled duration and returns it in seconds.
 func (r *run) phase(ctx context.Context, seconds float64) (float64, error) {
 	seconds *= r.startup
-	timer := time.NewTimer(time.Duration(seconds * float64(time.Second)))
+	return seconds, wait(ctx, time.Duration(seconds*float64(time.Second)))
+}
+
+// wait sleeps for d unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return seconds, nil
+		return ctx.Err()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -103,7 +108,10 @@ func (r *run) load(ctx context.Context, m engine.Memory) (*failure, error) {
 		r.log.record(w, "ERROR", "gpu_model_runner.py:5506", "Failed to load model - not enough GPU memory. Try lowering --gpu-memory-utilization to free memory for weights, increasing --tensor-parallel-size, or using --quantization. See https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for more tips. (original error: CUDA out of memory.)")
 		return f, nil
 	}
-	took, err := r.phase(ctx, m.Weights/loadRate+r.slow().Seconds()/max(r.startup, 1e-9))
+	took, err := r.phase(ctx, m.Weights/loadRate)
+	if err == nil {
+		err = wait(ctx, r.faults.SlowStart)
+	}
 	if err != nil {
 		return nil, err
 	}

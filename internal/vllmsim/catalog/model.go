@@ -105,7 +105,8 @@ func (m Model) Linear() float64 { return m.attention() + m.mlp(max(1, m.Experts)
 // Active is the number of matrix parameters that one token passes in a layer.
 func (m Model) Active() float64 { return m.attention() + m.mlp(max(1, m.TopK)) + m.router() }
 
-// Experts' share of Linear: the parameters of one expert.
+// Expert is the number of parameters of one expert in a layer; of the whole
+// MLP in dense models.
 func (m Model) Expert() float64 { return m.mlp(1) }
 
 // Embedding is the number of parameters of the token embedding, or of the

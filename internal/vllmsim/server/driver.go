@@ -35,7 +35,6 @@ type driver struct {
 	active   map[*stream]bool
 	started  int // requests that got a first token
 	load     atomic.Int64
-	late     float64 // worst lag of the wall clock since the last report
 	finished func(rank int, s *stream)
 }
 
@@ -126,11 +125,11 @@ func (d *driver) run(ctx context.Context) error {
 			t = max(t, d.idle(ctx))
 			continue
 		}
-		d.late = max(d.late, d.clock.until(ctx, step.End))
+		late := d.clock.until(ctx, step.End)
 		if ctx.Err() != nil {
 			return nil
 		}
-		d.deliver(d.engine.Complete(step.End), step)
+		d.deliver(d.engine.Complete(step.End), step, late)
 		t = step.End
 		switch {
 		case d.faults.DieAfter > 0 && d.started >= d.faults.DieAfter:
@@ -195,10 +194,12 @@ func (d *driver) idle(ctx context.Context) float64 {
 	return d.clock.now()
 }
 
-// deliver hands the sampled tokens to their streams and books them.
-func (d *driver) deliver(sampled []*engine.Request, step engine.Step) {
+// deliver hands the sampled tokens to their streams and books them. late is by
+// how much the real time missed the end of the step.
+func (d *driver) deliver(sampled []*engine.Request, step engine.Step, late float64) {
 	d.mu.Lock()
 	d.meter.step(step)
+	d.meter.late = max(d.meter.late, late/d.clock.speedup)
 	for _, r := range sampled {
 		d.meter.token(r, r.Owner.(*stream), step.End)
 	}

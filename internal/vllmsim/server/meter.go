@@ -62,6 +62,7 @@ type meter struct {
 	running, waiting int
 	usage            float64
 	stats            engine.Stats
+	late             float64 // worst lag behind the simulated clock since the last snapshot, real seconds
 
 	promptTokens, cachedTokens, generated uint64
 	stop, length, aborted                 uint64
