@@ -126,10 +126,7 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 // surroundings makes the backend, checks it, and opens the GPUs where the
 // server is to use real ones.
 func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Backend, telemetry.GPUs, error) {
-	b, err := runner.NewBackend(e.Server, sys.Self)
-	if err != nil {
-		return nil, nil, withCode(exitEnvironment, err)
-	}
+	b := runner.NewBackend(e.Server, sys.Self, func(line string) { fmt.Fprintln(sys.Stderr, line) })
 	if err := b.Check(ctx); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)
 	}

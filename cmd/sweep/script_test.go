@@ -6,11 +6,18 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/vllm-sweep/sweep/internal/podmantest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sweep": main})
+	testscript.Main(withPodman{m}, map[string]func(){"sweep": main})
 }
+
+// withPodman stops the podman service of the tests when they end.
+type withPodman struct{ m *testing.M }
+
+func (w withPodman) Run() int { return podmantest.Main(w.m) }
 
 // TestScripts runs the command scripts in testdata/script. `go test -run
 // TestScripts -update` rewrites their golden output.

@@ -68,7 +68,7 @@ func (p *Podman) Address(t testing.TB) string {
 	case p.absent && os.Getenv(RequireEnv) == "1":
 		t.Fatalf("%s=1, but there is no podman here: %v", RequireEnv, p.err)
 	case p.absent:
-		t.Skipf("SKIPPED, NOTHING TESTED: no podman here (scripts/install-test-deps.sh installs it; %s=1 makes this a failure)", RequireEnv)
+		t.Skipf("SKIPPED, NOTHING TESTED: no podman here (.ci/install-test-deps.sh installs it; %s=1 makes this a failure)", RequireEnv)
 	case p.err != nil:
 		t.Fatalf("podman is installed, but its service does not start: %v", p.err)
 	}

@@ -12,22 +12,24 @@ import (
 )
 
 // NewBackend makes the backend that an experiment asks for. self is the path
-// of this program, which also holds the simulated server.
-func NewBackend(s experiment.Server, self string) (launcher.Backend, error) {
+// of this program, which also holds the simulated server. progress takes the
+// lines of an image pull.
+func NewBackend(s experiment.Server, self string, progress func(string)) launcher.Backend {
 	switch {
 	case s.Podman != nil:
 		p := s.Podman
 		return podman.New(podman.Options{
 			Image: p.Image, Command: p.Command, GPUs: p.GPUs, Volumes: p.Volumes, Network: p.Network,
 			Port: p.Port, IPC: p.IPC, ShmSize: p.ShmSize, Pull: p.Pull, Socket: p.Socket, User: p.User,
-		}), nil
+			Progress: progress,
+		})
 	case s.Process != nil:
 		p := s.Process
-		return process.New(process.Options{Command: p.Command, ModelArg: p.ModelArg, Dir: p.Dir}), nil
+		return process.New(process.Options{Command: p.Command, ModelArg: p.ModelArg, Dir: p.Dir})
 	case s.Endpoint != nil:
-		return endpoint.New(s.Endpoint.URL), nil
+		return endpoint.New(s.Endpoint.URL)
 	default:
-		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: "flag"}), nil
+		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: process.ModelFlag})
 	}
 }
 

@@ -69,6 +69,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return r.result(), err
 }
 
+// keyVariable is where vLLM takes its API key from.
+const keyVariable = "VLLM_API_KEY"
+
 // run is a run in progress; one goroutine uses it.
 type run struct {
 	Options
@@ -112,7 +115,10 @@ func newRun(o Options) (*run, error) {
 			return nil, fmt.Errorf("%w: server.api_key is to come from %s, which is not set", ErrEnvironment, name)
 		}
 		r.apiKey = key
-		r.secrets = append(r.secrets, key)
+		// A server that we start shall ask for the same key.
+		if _, given := r.env[keyVariable]; !given {
+			r.env[keyVariable] = key
+		}
 	}
 	if err := r.loadSamples(); err != nil {
 		return nil, err

@@ -195,7 +195,8 @@ func TestEveryPlannedTrialIsMeasuredOnItsOwnStart(t *testing.T) {
 func TestAnImpossibleConfigurationIsRecordedOnceAndTheRestGoesOn(t *testing.T) {
 	// 0.5B has two KV heads and 14 attention heads: 4 GPUs cannot divide them,
 	// and there is one.
-	b := newBench(t, strings.Replace(small, "max-num-seqs: [64, 8]", "tensor-parallel-size: [1, 4]", 1))
+	yaml := strings.Replace(small, "max-num-seqs: [64, 8]", "tensor-parallel-size: [1, 4]", 1)
+	b := newBench(t, strings.Replace(yaml, "flags: {", "flags: {tensor-parallel-size: 1, ", 1))
 	res, err := b.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +280,7 @@ func TestAServerThatDiesUnderLoad(t *testing.T) {
 	}
 	run := b.read()
 	if res.Failed != 8 {
-		t.Fatalf("result %+v, want every trial failed: no load gets through 12 requests", res)
+		t.Fatalf("result %+v, want every trial failed: no load gets through 12 requests\n%s", res, strings.Join(b.watch.messages, "\n"))
 	}
 	died := 0
 	for _, s := range run.Starts {

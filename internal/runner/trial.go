@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -108,15 +109,47 @@ func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Serve
 	died := errors.Is(context.Cause(ctx), errServerDied)
 	cancel(nil)
 	<-watched
-	if !died {
-		// The load can fail a moment before the exit is noticed.
-		select {
-		case <-s.Exited():
-			died = true
-		default:
-		}
+	if !died && failures(result, err) {
+		died = dying(s)
 	}
 	return result, err, died
+}
+
+// exitNotice bounds the wait for the exit of a server that no longer is
+// healthy. vLLM's API process answers 500 for up to five seconds after its
+// engine died and exits then (vllm/entrypoints/launcher.py, watchdog).
+const exitNotice = 10 * time.Second
+
+func failures(res *loadgen.Result, err error) bool {
+	return err != nil || slices.ContainsFunc(res.Requests, func(q loadgen.Request) bool { return q.Class != loadgen.ClassOK })
+}
+
+// dying reports whether a server under which requests failed is dead or about
+// to be, and waits for its exit then.
+func dying(s *launcher.Server) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), exitNotice)
+	defer cancel()
+	if healthy(ctx, s.BaseURL()) {
+		return false
+	}
+	select {
+	case <-s.Exited():
+	case <-ctx.Done():
+	}
+	return true
+}
+
+func healthy(ctx context.Context, base string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/health", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 // fill copies what the generator measured into the record and writes the raw
