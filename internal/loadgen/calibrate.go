@@ -12,7 +12,7 @@ import (
 const (
 	syncRequests     = 5
 	syncLimit        = 2 * time.Minute
-	saturatedMin     = 20 * time.Second
+	saturatedLength  = 20 * time.Second // where the configuration sets no duration
 	defaultSaturated = 512 // requests in flight when the configuration names no cap
 )
 
@@ -20,14 +20,10 @@ const (
 // (one request at a time) and the saturated rate (as many in flight as
 // Arrivals.Concurrency, default 512, with no schedule), both in requests per
 // second completed. The rest of cfg (server, lengths, warm-up, seed) is used as
-// it is; the saturated run lasts Duration, at least 20 s.
+// it is; the saturated run lasts Duration, or 20 s when that is 0.
 //
 // A saturated rate that the client, not the server, limited is an error.
 func Calibrate(ctx context.Context, cfg Config) (sync, saturated float64, err error) {
-	return calibrate(ctx, cfg, saturatedMin)
-}
-
-func calibrate(ctx context.Context, cfg Config, atLeast time.Duration) (sync, saturated float64, err error) {
 	one := cfg
 	one.Arrivals = Arrivals{Kind: Concurrency, Concurrency: 1}
 	one.Requests, one.Duration = syncRequests, syncLimit
@@ -42,7 +38,10 @@ func calibrate(ctx context.Context, cfg Config, atLeast time.Duration) (sync, sa
 	if all.Arrivals.Concurrency == 0 {
 		all.Arrivals.Concurrency = defaultSaturated
 	}
-	all.Requests, all.Duration = 0, max(cfg.Duration, atLeast)
+	all.Requests = 0
+	if all.Duration == 0 {
+		all.Duration = saturatedLength
+	}
 	all.Salt += " saturated"
 	if saturated, err = completedRate(ctx, all); err != nil {
 		return 0, 0, fmt.Errorf("measure the saturated rate: %w", err)

@@ -319,7 +319,7 @@ func TestCalibrate(t *testing.T) {
 	s := start(t, mock.Options{TTFT: 20 * time.Millisecond, Capacity: 5})
 	c := config(s, Arrivals{Kind: Throughput, Concurrency: 10})
 	c.Warmup, c.Duration, c.Output.Mean = 100*time.Millisecond, time.Second, 1
-	sync, saturated, err := calibrate(t.Context(), c, time.Second)
+	sync, saturated, err := Calibrate(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
