@@ -66,14 +66,11 @@ func (s *setup) own(seed uint64) error {
 	s.speedup = v.Float("sim-speedup", 1)
 	s.startup = v.Float("sim-startup", 0.002)
 	free := v.Float("sim-free-memory-gib", 0)
-	startNoise, stepNoise := v.Float("sim-start-noise", 0.012), v.Float("sim-step-noise", 0.02)
 	for name, ok := range map[string]bool{
 		"--sim-gpus must be at least 1":              s.gpus >= 1,
 		"--sim-speedup must be positive":             s.speedup > 0 && !math.IsInf(s.speedup, 0),
 		"--sim-startup must not be negative":         s.startup >= 0,
 		"--sim-free-memory-gib must not be negative": free >= 0,
-		"--sim-start-noise must be within 0..1":      startNoise >= 0 && startNoise <= 1,
-		"--sim-step-noise must be within 0..1":       stepNoise >= 0 && stepNoise <= 1,
 		"--sim-output-mean must be positive":         v.Float("sim-output-mean", 250) > 0,
 	} {
 		if !ok {
@@ -81,13 +78,7 @@ func (s *setup) own(seed uint64) error {
 		}
 	}
 	s.engine.FreeMemory = free * catalog.GiB
-	if v.Has("sim-seed") {
-		seed = uint64(v.Int("sim-seed", 0))
-	}
-	s.engine.Seed = seed
-	s.engine.StepNoise = stepNoise
-	s.engine.StartFactor = startFactor(seed, startNoise)
-	return nil
+	return s.disturb(seed)
 }
 
 func (s *setup) resolveModel() *failure {
@@ -273,7 +264,7 @@ func (s *setup) options(engines []*engine.Engine) server.Options {
 	return server.Options{
 		Engines: engines, Served: s.served, Root: s.model, APIKeys: v.Texts("api-key"), Version: s.version.String(),
 		StreamInterval: max(1, v.Int("stream-interval", 1)), Speedup: s.speedup,
-		OutputMean: v.Float("sim-output-mean", 250), Seed: s.engine.Seed, Faults: s.faults,
+		OutputMean: v.Float("sim-output-mean", 250), Seed: s.engine.Noise.Seed, Noise: s.engine.Noise, Faults: s.faults,
 		PromptDetails: v.Bool("enable-prompt-tokens-details", false), ForceUsage: v.Bool("enable-force-include-usage", false),
 	}
 }

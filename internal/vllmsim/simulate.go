@@ -25,6 +25,7 @@ type Timing struct {
 	Sent, Scheduled, FirstToken, Done float64
 	Prompt, Cached, Output            int
 	Preemptions                       int
+	Run                               int // of the engine, from 0; see --sim-run-noise
 }
 
 // TTFT is the time to first token in seconds.
@@ -109,8 +110,8 @@ type simulation struct {
 	ranks   []*rank
 	load    []Arrival
 	closed  bool
-	pending sends
-	next    int // of load, in open loop or for the next free slot
+	pending sends // on their way to the scheduler
+	next    int   // of load
 	result  *Result
 }
 
@@ -122,8 +123,9 @@ type rank struct {
 
 // send is a request on its way.
 type send struct {
-	at    float64
-	index int // in load
+	at      float64 // sent by the client
+	visible float64 // to the scheduler
+	index   int     // in load
 }
 
 func newSimulation(s *setup, engines []*engine.Engine, load []Arrival, concurrency int) *simulation {
@@ -132,21 +134,27 @@ func newSimulation(s *setup, engines []*engine.Engine, load []Arrival, concurren
 		sim.ranks = append(sim.ranks, &rank{engine: e})
 	}
 	for sim.closed && sim.next < min(concurrency, len(load)) {
-		sim.pending = append(sim.pending, send{0, sim.next})
-		sim.next++
+		sim.send(0)
+	}
+	for !sim.closed && sim.next < len(load) {
+		sim.send(load[sim.next].At)
 	}
 	return sim
 }
 
+// send puts the next request of the load on its way.
+func (s *simulation) send(at float64) {
+	pre := s.setup.engine.Noise.RequestOverhead(uint64(s.next))
+	heap.Push(&s.pending, send{at, at + pre, s.next})
+	s.next++
+}
+
 func (s *simulation) run() (*Result, error) {
-	pre, _ := engine.RequestOverhead()
 	for {
-		first, ok := s.peek()
 		busy := s.earliest()
 		switch {
-		case ok && (busy == nil || first.at+pre <= busy.now):
-			s.pop()
-			if err := s.deliver(first, first.at+pre); err != nil {
+		case len(s.pending) > 0 && (busy == nil || s.pending[0].visible <= busy.now):
+			if err := s.deliver(heap.Pop(&s.pending).(send)); err != nil {
 				return nil, err
 			}
 		case busy != nil:
@@ -157,25 +165,6 @@ func (s *simulation) run() (*Result, error) {
 			}
 			return s.result, nil
 		}
-	}
-}
-
-// peek returns the next request to be sent.
-func (s *simulation) peek() (send, bool) {
-	switch {
-	case s.closed && len(s.pending) > 0:
-		return s.pending[0], true
-	case !s.closed && s.next < len(s.load):
-		return send{s.load[s.next].At, s.next}, true
-	}
-	return send{}, false
-}
-
-func (s *simulation) pop() {
-	if s.closed {
-		heap.Pop(&s.pending)
-	} else {
-		s.next++
 	}
 }
 
@@ -191,7 +180,7 @@ func (s *simulation) earliest() *rank {
 }
 
 // deliver hands a request to the least loaded rank.
-func (s *simulation) deliver(x send, visible float64) error {
+func (s *simulation) deliver(x send) error {
 	a := s.load[x.index]
 	if limit := s.setup.engine.MaxModelLen; a.Prompt < 1 || a.Output < 1 || a.Prompt+a.Output > limit {
 		return fmt.Errorf("request %d: %d prompt and %d output tokens do not fit a model length of %d", x.index, a.Prompt, a.Output, limit)
@@ -204,10 +193,10 @@ func (s *simulation) deliver(x send, visible float64) error {
 		}
 	}
 	if best.engine.Idle() {
-		best.now = max(best.now, visible)
+		best.now = max(best.now, x.visible)
 	}
 	best.engine.Add(&engine.Request{
-		ID: uint64(x.index), Arrival: visible, Prompt: a.Prompt, Output: a.Output, Priority: a.Priority, Owner: x.index,
+		ID: uint64(x.index), Arrival: x.visible, Prompt: a.Prompt, Output: a.Output, Priority: a.Priority, Owner: x.index,
 		Content: engine.Synthetic{Group: a.Group, Unique: uint64(x.index), Shared: a.Shared},
 	})
 	return nil
@@ -219,7 +208,6 @@ func (s *simulation) step(r *rank) {
 		r.now = math.Nextafter(r.now, math.Inf(1))
 		return
 	}
-	_, post := engine.RequestOverhead()
 	r.now = step.End
 	for _, q := range r.engine.Complete(step.End) {
 		if q.Generated > 1 {
@@ -230,12 +218,11 @@ func (s *simulation) step(r *rank) {
 		}
 		index := q.Owner.(int)
 		t := &s.result.Timings[index]
-		t.Scheduled, t.FirstToken, t.Done = q.Scheduled, q.FirstToken, q.LastToken+post
-		t.Cached, t.Preemptions = q.Cached, q.Preemptions
+		t.Scheduled, t.FirstToken, t.Done = q.Scheduled, q.FirstToken, q.LastToken+engine.PostOverhead()
+		t.Cached, t.Preemptions, t.Run = q.Cached, q.Preemptions, r.engine.Condition().Run
 		s.result.Duration = max(s.result.Duration, t.Done)
 		if s.closed && s.next < len(s.load) {
-			heap.Push(&s.pending, send{t.Done, s.next})
-			s.next++
+			s.send(t.Done)
 		}
 	}
 }
@@ -243,10 +230,15 @@ func (s *simulation) step(r *rank) {
 // sends is a heap by time.
 type sends []send
 
-func (h sends) Len() int           { return len(h) }
-func (h sends) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h sends) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *sends) Push(x any)        { *h = append(*h, x.(send)) }
+func (h sends) Len() int { return len(h) }
+func (h sends) Less(i, j int) bool {
+	if h[i].visible != h[j].visible {
+		return h[i].visible < h[j].visible
+	}
+	return h[i].index < h[j].index
+}
+func (h sends) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *sends) Push(x any)   { *h = append(*h, x.(send)) }
 func (h *sends) Pop() any {
 	old := *h
 	last := old[len(old)-1]

@@ -204,7 +204,7 @@ func (r *run) engines() ([]*engine.Engine, *failure, error) {
 	var list []*engine.Engine
 	for rank := range r.dp {
 		c := r.engine
-		c.Seed += uint64(rank)
+		c.Noise.Seed += uint64(rank)
 		e, err := engine.New(c)
 		if err != nil {
 			return nil, nil, fmt.Errorf("create engine %d: %w", rank, err)

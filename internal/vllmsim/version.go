@@ -1,10 +1,6 @@
 package vllmsim
 
-import (
-	"fmt"
-	"math"
-	"math/rand/v2"
-)
+import "fmt"
 
 // newest is the version whose dialect is spoken by default.
 const newest = "0.27.1"
@@ -25,10 +21,4 @@ func (v version) String() string { return fmt.Sprintf("%d.%d.%d", v.major, v.min
 
 func (v version) before(major, minor int) bool {
 	return v.major < major || v.major == major && v.minor < minor
-}
-
-// startFactor draws how much slower or faster this start is than the average
-// one: clocks, memory placement and kernel choices differ from start to start.
-func startFactor(seed uint64, deviation float64) float64 {
-	return math.Exp(deviation * rand.New(rand.NewPCG(seed, 0x57a47)).NormFloat64())
 }

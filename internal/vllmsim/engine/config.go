@@ -56,9 +56,8 @@ type Config struct {
 	GraphSizes    []int // captured batch sizes, ascending
 	GraphEstimate bool  // graph memory is part of the start's memory plan
 
-	StartFactor float64 // multiplies every step of this start; 1 = none
-	StepNoise   float64 // standard deviation of the log of each step's duration
-	Seed        uint64
+	Noise   Noise
+	Thermal Thermal
 }
 
 // KVBytesPerToken is the size of one token's keys and values over all layers

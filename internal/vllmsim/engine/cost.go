@@ -36,9 +36,9 @@ const (
 	offloadRate    = 25e9          // estimate: B/s of PCIe for offloaded weights
 )
 
-// RequestOverhead returns the time before the scheduler sees a request and
-// the time after its last token, in seconds.
-func RequestOverhead() (pre, post float64) { return requestPre, requestPost }
+// PostOverhead is the time that a request takes after its last token, in
+// seconds.
+func PostOverhead() float64 { return requestPost }
 
 // batch sums up what one step computes.
 type batch struct {

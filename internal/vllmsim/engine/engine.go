@@ -37,8 +37,11 @@ type Engine struct {
 	memory  Memory
 	stats   Stats
 	noise   *rand.Rand
+	start   float64 // factor of this start
 	sampled []*Request
 	order   int
+
+	condition Condition
 }
 
 // New returns an idle engine with an empty cache.
@@ -47,10 +50,8 @@ func New(c Config) (*Engine, error) {
 	if m.Blocks < m.NeededBlocks {
 		return nil, ErrNoCache
 	}
-	if c.StartFactor == 0 {
-		c.StartFactor = 1
-	}
-	e := &Engine{cost: newCost(c), memory: m, noise: rand.New(rand.NewPCG(c.Seed, 0x5eed))}
+	e := &Engine{cost: newCost(c), memory: m, noise: rand.New(rand.NewPCG(c.Noise.Seed, 0x5eed)), start: c.Noise.StartFactor()}
+	e.condition = Condition{Run: -1, RunFactor: 1, celsius: c.Thermal.Start, thermal: c.Thermal}
 	// Block 0 is vLLM's null block; one full-length request must still fit.
 	e.s = scheduler{c: c, pool: newPool(max(m.Blocks-1, m.NeededBlocks)), waiting: queue{byPriority: c.Priority}, stats: &e.stats}
 	return e, nil
@@ -74,8 +75,16 @@ func (e *Engine) Waiting() int { return e.s.waiting.len() }
 // CacheUsage is the share of KV cache blocks in use, 0..1.
 func (e *Engine) CacheUsage() float64 { return e.s.pool.usage() }
 
-// ResetPrefixCache forgets all cached blocks; false while any is in use.
-func (e *Engine) ResetPrefixCache() bool { return e.s.pool.reset() }
+// Condition is the state of noise and heat after the latest step.
+func (e *Engine) Condition() Condition { return e.condition }
+
+// ResetPrefixCache forgets all cached blocks; false while any is in use. The
+// next request begins a new run.
+func (e *Engine) ResetPrefixCache() bool {
+	done := e.s.pool.reset()
+	e.condition.reset = e.condition.reset || done
+	return done
+}
 
 // Idle says that nothing waits or runs.
 func (e *Engine) Idle() bool { return len(e.s.running) == 0 && e.s.waiting.len() == 0 }
@@ -118,10 +127,11 @@ func (e *Engine) Schedule(now float64) (Step, bool) {
 		return Step{}, false
 	}
 	b := e.collect()
-	seconds := e.cost.seconds(b) * e.s.c.StartFactor
-	if e.s.c.StepNoise > 0 {
-		seconds *= math.Exp(e.s.c.StepNoise * e.noise.NormFloat64())
+	seconds := e.cost.seconds(b) * e.start * e.condition.begin(now, e.s.c.Noise)
+	if sd := e.s.c.Noise.Step; sd > 0 {
+		seconds *= math.Exp(sd * e.noise.NormFloat64())
 	}
+	e.condition.end(now, now+seconds)
 	e.stats.Steps++
 	e.stats.ComputedTokens += tokens
 	e.stats.Busy += seconds

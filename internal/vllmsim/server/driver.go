@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -47,9 +48,8 @@ func newDriver(index int, e *engine.Engine, c clock, f Faults, finished func(ran
 }
 
 // submit queues a request; it becomes visible to the engine after the API
-// server's share of the work.
-func (d *driver) submit(s *stream) error {
-	pre, _ := engine.RequestOverhead()
+// server's share of the work, pre seconds.
+func (d *driver) submit(s *stream, pre float64) error {
 	d.mu.Lock()
 	if d.dead.Load() {
 		d.mu.Unlock()
@@ -151,7 +151,11 @@ func (d *driver) receive() {
 	d.mu.Unlock()
 	for _, s := range inbox {
 		d.active[s] = true
-		d.arrivals = append(d.arrivals, s)
+		at := len(d.arrivals) // the API server's share varies: keep them in order
+		for at > 0 && d.arrivals[at-1].visible > s.visible {
+			at--
+		}
+		d.arrivals = slices.Insert(d.arrivals, at, s)
 	}
 	for _, f := range commands {
 		f()
@@ -200,6 +204,7 @@ func (d *driver) deliver(sampled []*engine.Request, step engine.Step, late float
 	d.mu.Lock()
 	d.meter.step(step)
 	d.meter.late = max(d.meter.late, late/d.clock.speedup)
+	d.meter.worst = max(d.meter.worst, d.meter.late)
 	for _, r := range sampled {
 		d.meter.token(r, r.Owner.(*stream), step.End)
 	}

@@ -72,7 +72,7 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, b *body, ids [
 		return
 	}
 	d := s.pick()
-	if err := d.submit(st); err != nil {
+	if err := d.submit(st, s.opts.Noise.RequestOverhead(s.submitted.Add(1)-1)); err != nil {
 		engineError().write(w)
 		return
 	}
@@ -162,8 +162,7 @@ func (a *answer) finish(ctx context.Context, ready int) error {
 
 // post waits for the output processing of the last token.
 func (a *answer) post(ctx context.Context) {
-	_, post := engine.RequestOverhead()
-	a.s.clock.until(ctx, a.stream.request.LastToken+post)
+	a.s.clock.until(ctx, a.stream.request.LastToken+engine.PostOverhead())
 }
 
 func (a *answer) reason() string {

@@ -62,7 +62,9 @@ type meter struct {
 	running, waiting int
 	usage            float64
 	stats            engine.Stats
+	condition        engine.Condition
 	late             float64 // worst lag behind the simulated clock since the last snapshot, real seconds
+	worst            float64 // the same since the start
 
 	promptTokens, cachedTokens, generated uint64
 	stop, length, aborted                 uint64
@@ -85,6 +87,7 @@ func newMeter(c engine.Config) *meter {
 
 func (m *meter) gauges(e *engine.Engine) {
 	m.running, m.waiting, m.usage, m.stats = e.Running(), e.Waiting(), e.CacheUsage(), e.Stats()
+	m.condition = e.Condition()
 }
 
 func (m *meter) step(s engine.Step) { m.iteration.observe(float64(s.Tokens)) }

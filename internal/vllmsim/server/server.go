@@ -28,8 +28,9 @@ type Options struct {
 	StreamInterval int
 	DevMode        bool // VLLM_SERVER_DEV_MODE=1
 	Speedup        float64
-	OutputMean     float64 // mean natural output length, tokens
-	Seed           uint64
+	OutputMean     float64      // mean natural output length, tokens
+	Seed           uint64       // of answers' texts and lengths
+	Noise          engine.Noise // of the requests' overhead
 	Faults         Faults
 	PromptDetails  bool      // enable_prompt_tokens_details
 	ForceUsage     bool      // enable_force_include_usage
@@ -40,15 +41,16 @@ type Options struct {
 
 // Server serves one simulated vLLM instance.
 type Server struct {
-	opts    Options
-	drivers []*driver
-	tok     tokenizer
-	clock   clock
-	created int64
-	count   atomic.Int64 // generation requests
-	nextID  atomic.Uint64
-	logMu   sync.Mutex
-	mux     http.Handler
+	opts      Options
+	drivers   []*driver
+	tok       tokenizer
+	clock     clock
+	created   int64
+	count     atomic.Int64 // generation requests
+	nextID    atomic.Uint64
+	submitted atomic.Uint64 // requests handed to an engine
+	logMu     sync.Mutex
+	mux       http.Handler
 }
 
 // New returns a server whose engines do not run yet.
@@ -104,6 +106,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /detokenize", s.detokenize)
 	mux.HandleFunc("POST /v1/completions", s.completions)
 	mux.HandleFunc("POST /v1/chat/completions", s.chat)
+	mux.HandleFunc("GET /sim/state", s.state)
 	if s.opts.DevMode {
 		s.devRoutes(mux)
 	}
