@@ -13,7 +13,7 @@ const (
 	syncRequests     = 5
 	syncLimit        = 2 * time.Minute
 	saturatedLength  = 20 * time.Second // where the configuration sets no duration
-	defaultSaturated = 512 // requests in flight when the configuration names no cap
+	defaultSaturated = 512              // requests in flight when the configuration names no cap
 )
 
 // Calibrate measures the two ends of a sweep over rates: the synchronous rate

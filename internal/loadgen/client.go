@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -19,9 +20,11 @@ import (
 )
 
 const (
-	// readBuffer of a connection. A smaller one makes a client fall behind on
-	// long streams (vLLM issue 39963).
-	readBuffer = 64 << 10
+	// readBuffer of a connection takes some fifty events in one system call;
+	// scratch is what is scanned at a time. Larger ones were no faster, and cost
+	// memory for each stream.
+	readBuffer = 16 << 10
+	scratch    = 8 << 10
 	// idleTimeout closes idle connections before the server does: uvicorn, which
 	// vLLM runs on, drops them after 5 s, and a request sent in that moment would
 	// be lost.
@@ -40,6 +43,12 @@ type client struct {
 	exact     bool      // outputs must have the length asked for
 	start     time.Time // offset 0
 	buffers   sync.Pool
+
+	readLags  lags // arrival in the kernel to the read, of reads inside the window
+	writeLags lags // connection ready to the first byte written, of requests inside the window
+
+	mu       sync.Mutex
+	noStamps string // why time stamps are taken in user space
 }
 
 func newClient(c *Config) (*client, error) {
@@ -52,14 +61,26 @@ func newClient(c *Config) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{
-		url:       u,
-		header:    headers(c),
-		transport: newTransport(c.connections()),
-		timeout:   c.timeout(),
-		exact:     c.IgnoreEOS,
-		buffers:   sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
-	}, nil
+	l := &client{
+		url:     u,
+		header:  headers(c),
+		timeout: c.timeout(),
+		exact:   c.IgnoreEOS,
+		buffers: sync.Pool{New: func() any { b := make([]byte, scratch); return &b }},
+	}
+	plain := u.Scheme == "http"
+	if !plain {
+		l.unstamped(errors.New("they are inside TLS records"))
+	}
+	l.transport = newTransport(c.connections(), plain, l.unstamped)
+	return l, nil
+}
+
+// unstamped notes why there are no kernel time stamps.
+func (c *client) unstamped(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noStamps = why.Error()
 }
 
 func headers(c *Config) http.Header {
@@ -78,11 +99,11 @@ func headers(c *Config) http.Header {
 }
 
 // newTransport speaks HTTP/1.1, one request a connection at a time, without
-// compression or proxy, and keeps up to idle connections for reuse.
-func newTransport(idle int) *http.Transport {
-	dialer := net.Dialer{Timeout: dialTimeout}
+// compression or proxy, and keeps up to idle connections for reuse. stamps asks
+// for kernel time stamps; unstamped is told why a connection has none.
+func newTransport(idle int, stamps bool, unstamped func(error)) *http.Transport {
 	return &http.Transport{
-		DialContext:         dialer.DialContext,
+		DialContext:         dialTimed(&net.Dialer{Timeout: dialTimeout}, stamps, unstamped),
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
 		DisableCompression:  true,
 		MaxIdleConns:        0,
@@ -110,10 +131,15 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		ProtoMinor:    1,
 		Body:          io.NopCloser(bytes.NewReader(j.body)),
 		ContentLength: int64(len(j.body)),
-	}).WithContext(reqCtx)
+	})
+	s := response{rec: rec}
+	req = req.WithContext(httptrace.WithClientTrace(reqCtx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { s.got(info.Conn, c) },
+	}))
 
 	rec.Sent = c.now()
 	resp, err := c.transport.RoundTrip(req)
+	s.sent(c)
 	if err != nil {
 		rec.End = c.now()
 		class, text := interruption(ctx, reqCtx, ClassConnect), err.Error()
@@ -133,7 +159,6 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		c.refuse(rec, resp.Body, ClassProtocol, fmt.Sprintf("content type %q", resp.Header.Get("Content-Type")))
 		return
 	}
-	s := response{rec: rec}
 	err = c.read(resp.Body, &s)
 	rec.End = c.now()
 	s.judge(err, interruption(ctx, reqCtx, ClassTruncated), c.exact)
@@ -147,14 +172,13 @@ func (c *client) refuse(rec *Request, body io.Reader, class Class, what string) 
 	rec.fail(class, strings.TrimSpace(what+": "+strings.ToValidUTF8(string(text), "�")))
 }
 
-// read consumes the response. One time stamp is taken for each read, as soon
-// as it returns.
+// read consumes the response. All events of one read share its time.
 func (c *client) read(body io.Reader, s *response) error {
 	buf := c.buffers.Get().(*[]byte)
 	defer c.buffers.Put(buf)
 	for {
 		n, err := body.Read(*buf)
-		at := c.now()
+		at := s.arrival(c, n)
 		s.split.Feed((*buf)[:n])
 		for s.split.Next() {
 			s.event(at)
@@ -179,6 +203,45 @@ type response struct {
 	usage   bool  // token counts were sent
 	failed  bool  // an error event was seen
 	badness error // first payload that could not be read
+
+	conn  *timedConn    // nil: not known, time stamps are taken here
+	shift time.Duration // from the connection's base to the run's start
+	ready time.Duration // the connection was there
+	read  int64         // conn.returned of the last read that was counted
+}
+
+// got notes the connection of the request, before anything is written.
+func (s *response) got(conn net.Conn, c *client) {
+	s.ready = c.now()
+	if s.conn, _ = conn.(*timedConn); s.conn != nil {
+		s.shift = s.conn.base.Sub(c.start)
+		s.conn.arm()
+	}
+}
+
+// sent corrects the time of the send to the first byte written: before lie the
+// making of a connection and the transport's own goroutine.
+func (s *response) sent(c *client) {
+	if s.conn == nil {
+		return
+	}
+	if at := s.conn.written.Load(); at >= 0 {
+		s.rec.Sent = s.shift + time.Duration(at)
+		c.writeLags.add(s.rec.Sent-s.ready, false)
+	}
+}
+
+// arrival is when the n bytes that were just read arrived.
+func (s *response) arrival(c *client, n int) time.Duration {
+	if s.conn == nil {
+		return c.now()
+	}
+	received, returned := s.conn.received.Load(), s.conn.returned.Load()
+	if n > 0 && returned != s.read {
+		s.read = returned
+		c.readLags.add(time.Duration(returned-received), s.conn.stamped.Load())
+	}
+	return max(s.shift+time.Duration(received), s.rec.Last)
 }
 
 // event handles one event that arrived at the given offset.

@@ -28,6 +28,13 @@ const (
 	// be due at the very end.
 	OfferedShare = 0.01
 	OfferedSlack = 2
+	// ReadLagFloor and ReadLagShare bound the read lag p99 where it is part of
+	// the latencies, that is without kernel time stamps: a share of the median
+	// time per output token, but at least the floor. StampedShare is the share of
+	// reads that must be stamped for the kernel's stamps to count as in use.
+	ReadLagFloor = time.Millisecond
+	ReadLagShare = 0.05
+	StampedShare = 0.99
 	// CPULimit bounds the CPU share of the generator's process.
 	CPULimit = 0.9
 )
@@ -62,6 +69,14 @@ func (r *run) evidence(res *Result) Client {
 		if r.window.spent.known {
 			c.CPUShare = r.window.spent.cpu.Seconds() / (window.Seconds() * float64(runtime.GOMAXPROCS(0)))
 		}
+	}
+	c.WriteLagP99 = r.client.writeLags.quantile(0.99)
+	c.StampSource = StampUser
+	if c.Stamped = r.client.readLags.share(); c.Stamped > 0 {
+		c.ReadLagP50, c.ReadLagP99 = r.client.readLags.quantile(0.5), r.client.readLags.quantile(0.99)
+	}
+	if c.Stamped >= StampedShare {
+		c.StampSource = StampKernel
 	}
 	c.GCPauseMax = upper(r.window.spent.pauses, 1)
 	c.SchedLagP99 = upper(r.window.spent.sched, 0.99)
@@ -109,15 +124,27 @@ func (r *run) judge(res *Result) {
 	c := res.Client
 	if r.cfg.Arrivals.open() {
 		limit := LagFloor
-		if median, ok := res.medianTTFT(); ok {
+		if median, ok := res.median((*Request).ttft); ok {
 			limit = max(limit, time.Duration(LagShare*float64(median)))
 		}
 		if c.DispatchLagP99 > limit {
 			invalid("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
 		}
+		if c.WriteLagP99 > limit {
+			invalid("the client sent late: write lag p99 %s, limit %s", round(c.WriteLagP99), round(limit))
+		}
 		if due, sent := res.dueAndSent(); r.cfg.Arrivals.MaxConcurrency == 0 &&
 			float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) {
 			invalid("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
+		}
+	}
+	if c.StampSource == StampUser {
+		limit := ReadLagFloor
+		if median, ok := res.median((*Request).TPOT); ok {
+			limit = max(limit, time.Duration(ReadLagShare*float64(median)))
+		}
+		if lag := max(c.ReadLagP99, c.SchedLagP99); lag > limit {
+			invalid("the client read late: lag p99 %s, limit %s without kernel time stamps", round(lag), round(limit))
 		}
 	}
 	if c.CPUShare > CPULimit {
@@ -126,15 +153,25 @@ func (r *run) judge(res *Result) {
 	r.warn(res)
 }
 
-func (res *Result) medianTTFT() (time.Duration, bool) {
+func (r *Request) ttft() (time.Duration, bool) { return r.TTFT(), true }
+
+// median of a latency over the window's successful requests that have it.
+func (res *Result) median(of func(*Request) (time.Duration, bool)) (time.Duration, bool) {
 	var x []float64
 	for i := range res.Requests {
-		if q := &res.Requests[i]; q.Phase == PhaseWindow && q.Class == ClassOK {
-			x = append(x, float64(q.TTFT()))
+		q := &res.Requests[i]
+		if q.Phase != PhaseWindow || q.Class != ClassOK {
+			continue
+		}
+		if d, ok := of(q); ok {
+			x = append(x, float64(d))
 		}
 	}
+	if len(x) == 0 {
+		return 0, false
+	}
 	slices.Sort(x)
-	return time.Duration(quantile.Type7(x, 0.5)), len(x) > 0
+	return time.Duration(quantile.Type7(x, 0.5)), true
 }
 
 // dueAndSent counts the requests due inside the window and those of them that
@@ -162,6 +199,11 @@ func (r *run) warn(res *Result) {
 		return
 	}
 	r.warnLoad(res, warn)
+	if res.Client.StampSource == StampUser && r.client.noStamps != "" {
+		warn("no kernel time stamps: %s; latencies contain the client's own read lag", r.client.noStamps)
+	} else if res.Client.StampSource == StampUser && r.client.readLags.all.Load() > 0 {
+		warn("only %.1f %% of the reads have a kernel time stamp; the rest contain the client's own read lag", 100*res.Client.Stamped)
+	}
 	res.warnCounts(warn, r.cfg)
 	if res.Label == LabelBurst {
 		return // no steady state to check

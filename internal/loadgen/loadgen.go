@@ -137,7 +137,7 @@ type Request struct {
 	Class     Class
 	Scheduled time.Duration // intended send (closed loop: equal to Sent)
 	Ready     time.Duration // the generator took it up; Sent is later only when it waited for a free slot (a cap)
-	Sent      time.Duration // handed to the HTTP transport
+	Sent      time.Duration // first byte written (TLS, or never written: handed to the HTTP transport)
 	First     time.Duration // first chunk with a token
 	Last      time.Duration // last chunk with a token
 	End       time.Duration // last byte, or failure
@@ -226,15 +226,29 @@ type Result struct {
 type Client struct {
 	DispatchLagP50 time.Duration // actual minus intended send, requests due inside the window (open loop)
 	DispatchLagP99 time.Duration
-	OfferedRate    float64       // req/s sent inside the window
-	AskedRate      float64       // req/s asked for (open loop), else 0
-	CPUShare       float64       // CPU seconds of this process / (window x GOMAXPROCS)
-	GCPauseMax     time.Duration // longest stop-the-world pause inside the run
-	SchedLagP99    time.Duration // goroutine scheduling latency p99 (runtime/metrics)
-	MeanInFlight   float64       // time-weighted mean requests in flight inside the window
-	PeakInFlight   int
-	Coalesced      float64 // share of token chunks that came with the same read as the one before, 0..1
+	WriteLagP99    time.Duration // connection ready to first byte written, requests written inside the window
+	// ReadLag is the delay between the arrival of bytes in the kernel and their
+	// read, over reads inside the window. With kernel time stamps latencies are
+	// free of it; without, it is not known and 0, and SchedLagP99 stands for it.
+	ReadLagP50   time.Duration
+	ReadLagP99   time.Duration
+	Stamped      float64       // share of reads with a kernel time stamp, 0..1
+	StampSource  string        // StampKernel or StampUser
+	OfferedRate  float64       // req/s sent inside the window
+	AskedRate    float64       // req/s asked for (open loop), else 0
+	CPUShare     float64       // CPU seconds of this process / (window x GOMAXPROCS)
+	GCPauseMax   time.Duration // longest stop-the-world pause inside the run
+	SchedLagP99  time.Duration // goroutine scheduling latency p99 (runtime/metrics)
+	MeanInFlight float64       // time-weighted mean requests in flight inside the window
+	PeakInFlight int
+	Coalesced    float64 // share of token chunks that came with the same read as the one before, 0..1
 }
+
+// Sources of the time stamps of chunks.
+const (
+	StampKernel = "kernel" // when the kernel received them (SO_TIMESTAMPING, Linux, plain HTTP)
+	StampUser   = "user"   // when the generator read them
+)
 
 // LengthKind names a distribution of token counts.
 type LengthKind string

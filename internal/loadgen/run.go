@@ -62,7 +62,7 @@ func prepare(ctx context.Context, cfg *Config) (*run, error) {
 	if r.bodies, err = newBodies(cfg, words); err != nil {
 		return nil, err
 	}
-	r.window = newWindow(c.now)
+	r.window = newWindow(c.now, &c.readLags.on, &c.writeLags.on)
 	return r, nil
 }
 

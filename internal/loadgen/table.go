@@ -94,6 +94,12 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	fmt.Fprintf(&b, "in flight mean %.3g peak %d\n", c.MeanInFlight, c.PeakInFlight)
 	fmt.Fprintf(&b, "client: CPU %.0f %%, longest GC pause %s, scheduling latency p99 %s, %.0f %% of chunks shared a read\n",
 		100*c.CPUShare, round(c.GCPauseMax), round(c.SchedLagP99), 100*c.Coalesced)
+	switch c.StampSource {
+	case StampKernel:
+		fmt.Fprintf(&b, "client: chunks timed by the kernel, read lag p50 %s p99 %s\n", round(c.ReadLagP50), round(c.ReadLagP99))
+	case StampUser:
+		b.WriteString("client: chunks timed in user space\n")
+	}
 	for _, text := range s.Invalid {
 		fmt.Fprintf(&b, "INVALID: %s\n", text)
 	}

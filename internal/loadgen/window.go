@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,7 +11,8 @@ import (
 // closed, which of its requests are still under way, and what the process
 // itself spent meanwhile.
 type window struct {
-	now func() time.Duration
+	now    func() time.Duration
+	during []*atomic.Bool // on while the window is open
 
 	mu         sync.Mutex
 	start, end time.Duration // -1 until known
@@ -24,9 +26,9 @@ type window struct {
 	drained chan struct{} // closed, and no request of the window is under way
 }
 
-func newWindow(now func() time.Duration) *window {
+func newWindow(now func() time.Duration, during ...*atomic.Bool) *window {
 	return &window{
-		now: now, start: -1, end: -1,
+		now: now, during: during, start: -1, end: -1,
 		opened: make(chan struct{}), closed: make(chan struct{}), drained: make(chan struct{}),
 	}
 }
@@ -40,7 +42,14 @@ func (w *window) open(at time.Duration) {
 	}
 	w.start = at
 	w.before = readUsage()
+	w.mark(true)
 	close(w.opened)
+}
+
+func (w *window) mark(on bool) {
+	for _, b := range w.during {
+		b.Store(on)
+	}
 }
 
 // close marks the closing at the given offset; later calls do nothing.
@@ -56,6 +65,7 @@ func (w *window) close(at time.Duration) {
 		close(w.opened)
 	}
 	w.end = at
+	w.mark(false)
 	w.spent = readUsage().since(w.before)
 	close(w.closed)
 	w.settle()

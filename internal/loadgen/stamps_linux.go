@@ -1,0 +1,120 @@
+//go:build linux && (amd64 || arm64)
+
+package loadgen
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+// Flags of SO_TIMESTAMPING (linux/net_tstamp.h): stamp what is received, in
+// software, and report it.
+const (
+	stampReceived = 1 << 3
+	stampReport   = 1 << 4
+)
+
+// controlSize holds one SCM_TIMESTAMPING message: a header of 16 bytes and
+// three times of 16, of which the first is the software stamp.
+const controlSize = 64
+
+// stamper reads from a TCP socket together with the kernel's receive time
+// stamps. A read that returns several segments has the stamp of the newest.
+// It is used by one goroutine at a time.
+type stamper struct {
+	raw     syscall.RawConn
+	attempt func(fd uintptr) bool // bound once, so that a read allocates nothing
+
+	header  syscall.Msghdr
+	vector  syscall.Iovec
+	control [controlSize]byte
+	n       int
+	errno   syscall.Errno
+}
+
+func newStamper(conn net.Conn) (*stamper, error) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, fmt.Errorf("%T is not a TCP connection", conn)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPING, stampReceived|stampReport)
+	})
+	if err == nil {
+		err = os.NewSyscallError("setsockopt SO_TIMESTAMPING", set)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &stamper{raw: raw}
+	s.attempt = s.receive
+	s.header.Iov, s.header.Iovlen = &s.vector, 1
+	s.header.Control = &s.control[0]
+	return s, nil
+}
+
+// read waits for bytes. stamp is when the kernel received the newest of them,
+// in nanoseconds of the wall clock since 1970; 0 when it said nothing.
+func (s *stamper) read(p []byte) (n int, stamp int64, err error) {
+	if len(p) == 0 {
+		return 0, 0, nil
+	}
+	s.vector.Base = &p[0]
+	s.vector.SetLen(len(p))
+	err = s.raw.Read(s.attempt)
+	s.vector.Base = nil
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case s.errno != 0:
+		return 0, 0, os.NewSyscallError("recvmsg", s.errno)
+	case s.n == 0:
+		return 0, 0, io.EOF
+	}
+	return s.n, s.stamp(), nil
+}
+
+// receive tries once and reports false when it has to wait for bytes. The
+// socket does not block, so the scheduler need not know of the call.
+func (s *stamper) receive(fd uintptr) bool {
+	for {
+		s.header.SetControllen(controlSize)
+		n, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&s.header)), 0)
+		switch errno {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return false
+		}
+		s.n, s.errno = int(n), errno
+		return true
+	}
+}
+
+// stamp finds the software time stamp among the control messages.
+func (s *stamper) stamp() int64 {
+	b := s.control[:min(s.header.Controllen, controlSize)]
+	for len(b) >= syscall.SizeofCmsghdr {
+		size := binary.NativeEndian.Uint64(b)
+		level, kind := binary.NativeEndian.Uint32(b[8:]), binary.NativeEndian.Uint32(b[12:])
+		if size < syscall.SizeofCmsghdr || size > uint64(len(b)) {
+			return 0
+		}
+		if level == syscall.SOL_SOCKET && kind == syscall.SO_TIMESTAMPING && size >= syscall.SizeofCmsghdr+16 {
+			data := b[syscall.SizeofCmsghdr:]
+			return int64(binary.NativeEndian.Uint64(data))*1e9 + int64(binary.NativeEndian.Uint64(data[8:]))
+		}
+		b = b[min((size+7)&^7, uint64(len(b))):]
+	}
+	return 0
+}
