@@ -4,40 +4,53 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen/affinity"
+	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
+// Truth of the mock in the benchmarks.
 const (
-	mockEnv  = "LOADGEN_TEST_MOCK" // set: this process is the mock server of a benchmark
-	mockTTFT = 100 * time.Millisecond
-	mockITL  = 50 * time.Millisecond
+	mockTTFT = 50 * time.Millisecond
+	mockITL  = 10 * time.Millisecond
 )
 
-// serveMock is the other process of BenchmarkClient: it prints its URL and
-// serves until its standard input ends.
-func serveMock() {
-	s, err := mock.Start(mock.Options{TTFT: mockTTFT, ITL: mockITL})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// mockProcess starts the mock in a process of its own on processor 0 and binds
+// this one to processor 1, so that the CPU time of this one is the client's
+// alone. end stops the mock and tells how late its chunks were (µs).
+func mockProcess(b *testing.B) (url string, end func() (p50, p99 float64)) {
+	b.Helper()
+	if runtime.NumCPU() > 1 {
+		restore, err := affinity.Pin(1)
+		if err != nil {
+			b.Logf("not bound to a processor: %v", err)
+		} else {
+			procs := runtime.GOMAXPROCS(1)
+			b.Cleanup(func() {
+				runtime.GOMAXPROCS(procs)
+				if err := restore(); err != nil {
+					b.Error(err)
+				}
+			})
+		}
 	}
-	fmt.Println(s.URL)
-	io.Copy(io.Discard, os.Stdin)
-	s.Close()
-}
-
-// mockProcess starts the mock in a process of its own, so that the CPU time of
-// this one is the client's alone.
-func mockProcess(b *testing.B) (url string) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), mockEnv+"=1")
+	path := filepath.Join(b.TempDir(), "mockserver")
+	if out, err := exec.Command("go", "build", "-o", path, "./mock/cmd/mockserver").CombinedOutput(); err != nil {
+		b.Fatalf("build the mock: %v\n%s", err, out)
+	}
+	cmd := exec.Command(path, "-ttft", mockTTFT.String(), "-itl", mockITL.String(), "-cpu", "0")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -50,44 +63,158 @@ func mockProcess(b *testing.B) (url string) {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
 	if err != nil {
 		b.Fatal(err)
 	}
-	return strings.TrimSpace(line)
+	return strings.TrimSpace(line), sync.OnceValues(func() (p50, p99 float64) {
+		in.Close()
+		line, _ := lines.ReadString('\n')
+		fmt.Sscan(line, &p50, &p99)
+		cmd.Wait()
+		return p50, p99
+	})
 }
 
-// BenchmarkClient measures the client over loopback against a mock in another
-// process: its CPU time per token event, and how far the reported times are
-// from those the mock keeps. The excess is the mock's own lateness and the
-// client's together.
+// BenchmarkClient measures the client over loopback against a mock of known
+// times in another process, each on a processor of its own: CPU time per token
+// event, and how far the reported times are from the truth. The excess is the
+// mock's own lateness (also given) and the client's together. Streams are
+// reached by a ramp of two seconds, or all at once (burst).
 func BenchmarkClient(b *testing.B) {
-	for _, streams := range []int{50, 200, 1000} {
+	for _, streams := range []int{1, 64, 512, 1000} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) { benchmarkClient(b, streams, 4*time.Second) })
+	}
+	b.Run("streams=512/burst", func(b *testing.B) { benchmarkClient(b, 512, 0) })
+}
+
+func benchmarkClient(b *testing.B, streams int, warmup time.Duration) {
+	url, end := mockProcess(b)
+	defer end()
+	for b.Loop() {
+		c := Config{
+			BaseURL: url, Model: "m", API: Completions,
+			Arrivals: Arrivals{Kind: Concurrency, Concurrency: streams},
+			Prompt:   Lengths{Kind: Fixed, Mean: 50}, Output: Lengths{Kind: Fixed, Mean: 100},
+			Warmup: warmup, Duration: 4 * time.Second, Timeout: 30 * time.Second, IgnoreEOS: true, Seed: 1,
+		}
+		if warmup == 0 { // the opening wave alone
+			c.Requests = streams
+		}
+		r, err := Run(b.Context(), c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		window := (r.WindowEnd - r.WindowStart).Seconds()
+		cpu := r.Client.CPUShare * float64(runtime.GOMAXPROCS(0)) * window
+		b.ReportMetric(cpu/float64(r.WindowTokens)*1e6, "cpu-µs/event")
+		b.ReportMetric(float64(r.WindowTokens)/window, "events/s")
+		x := r.latencies()
+		report(b, "ttft", x["ttft_sent"], mockTTFT)
+		report(b, "itl", x["itl"], mockITL)
+		b.ReportMetric(stat.StdDev(x["itl"], nil)*1e6, "itl-sd-µs")
+		b.ReportMetric(100*r.Client.CPUShare, "cpu-%")
+		b.ReportMetric(float64(r.Client.ReadLagP50.Microseconds()), "readlag-p50-µs")
+		b.ReportMetric(float64(r.Client.ReadLagP99.Microseconds()), "readlag-p99-µs")
+		b.ReportMetric(float64(len(r.Invalid)), "invalid")
+		for _, why := range r.Invalid {
+			b.Log("invalid: ", why)
+		}
+	}
+	p50, p99 := end()
+	b.ReportMetric(p50, "mock-late-p50-µs")
+	b.ReportMetric(p99, "mock-late-p99-µs")
+	b.ReportMetric(0, "ns/op")
+}
+
+// report gives p50 and p99 of a sample in seconds beyond the truth, in µs.
+func report(b *testing.B, name string, x []float64, truth time.Duration) {
+	if len(x) == 0 {
+		return
+	}
+	slices.Sort(x)
+	for _, p := range []struct {
+		name string
+		p    float64
+	}{{"p50", 0.5}, {"p99", 0.99}} {
+		b.ReportMetric((quantile.Type7(x, p.p)-truth.Seconds())*1e6, name+"-excess-"+p.name+"-µs")
+	}
+}
+
+// BenchmarkReference is the same load by a plain net/http client that only
+// looks for lines of data and takes the time: the limit to compare with.
+func BenchmarkReference(b *testing.B) {
+	for _, streams := range []int{1, 64, 512} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
-			url := mockProcess(b)
+			url, end := mockProcess(b)
+			defer end()
 			for b.Loop() {
-				c := config(&mock.Server{URL: url}, Arrivals{Kind: Concurrency, Concurrency: streams})
-				c.Output.Mean, c.Warmup, c.Duration = 40, 3*time.Second, 4*time.Second
-				c.Drain = time.Millisecond
-				r, err := Run(b.Context(), c)
+				reference(b, url, streams)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func reference(b *testing.B, url string, streams int) {
+	transport := &http.Transport{MaxIdleConnsPerHost: streams, DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var ttft, itl []float64
+	stop := time.Now().Add(6 * time.Second)
+	before := readUsage()
+	for k := range streams {
+		wg.Go(func() {
+			<-time.After(2 * time.Second * time.Duration(k) / time.Duration(streams))
+			for time.Now().Before(stop) {
+				first, gaps, err := referenceStream(client, url)
 				if err != nil {
-					b.Fatal(err)
+					b.Error(err)
+					return
 				}
-				sum := Summarize(r, SummaryOptions{})
-				window := sum.Window.Seconds()
-				cpu := sum.Client.CPUShare * float64(runtime.GOMAXPROCS(0)) * window
-				b.ReportMetric(cpu/float64(r.WindowTokens)*1e6, "cpu-µs/event")
-				b.ReportMetric(float64(r.WindowTokens)/window, "events/s")
-				b.ReportMetric((sum.Metrics["itl_p50"]-mockITL.Seconds())*1e6, "itl-excess-p50-µs")
-				b.ReportMetric((sum.Metrics["itl_p99"]-mockITL.Seconds())*1e6, "itl-excess-p99-µs")
-				if v, ok := sum.Metrics["ttft_p50"]; ok {
-					b.ReportMetric((v-mockTTFT.Seconds())*1e6, "ttft-excess-p50-µs")
-				}
+				mu.Lock()
+				ttft, itl = append(ttft, first), append(itl, gaps...)
+				mu.Unlock()
 			}
 		})
+	}
+	wg.Wait()
+	spent := readUsage().since(before)
+	b.ReportMetric(float64(spent.cpu.Microseconds())/float64(len(ttft)+len(itl)), "cpu-µs/event")
+	report(b, "ttft", ttft, mockTTFT)
+	report(b, "itl", itl, mockITL)
+	b.ReportMetric(stat.StdDev(itl, nil)*1e6, "itl-sd-µs")
+}
+
+func referenceStream(client *http.Client, url string) (first float64, gaps []float64, err error) {
+	sent := time.Now()
+	resp, err := client.Post(url+"/v1/completions", "application/json", strings.NewReader(`{"max_tokens":100}`))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewReader(resp.Body)
+	last := time.Time{}
+	for {
+		line, err := lines.ReadSlice('\n')
+		if err == io.EOF {
+			return first, gaps, nil
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(line) < 100 || string(line[:6]) != "data: " || strings.Contains(string(line), `"usage":{`) {
+			continue
+		}
+		now := time.Now()
+		if last.IsZero() {
+			first = now.Sub(sent).Seconds()
+		} else {
+			gaps = append(gaps, now.Sub(last).Seconds())
+		}
+		last = now
 	}
 }

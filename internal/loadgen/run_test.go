@@ -3,7 +3,6 @@ package loadgen
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +13,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(mockEnv) != "" {
-		serveMock()
-		return
-	}
 	goleak.VerifyTestMain(m)
 }
 
