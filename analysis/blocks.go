@@ -29,6 +29,8 @@ type blockFit struct {
 	mse float64 // residual mean square; 0 without df
 	df  float64 // its degrees of freedom
 
+	ssb, rank float64 // sum of squares of the blocks and its degrees of freedom
+
 	within   float64 // variance inside cells, blocks counted as noise; 0 without withinDF
 	withinDF float64 // Satterthwaite: blocks are shared by all cells
 }
@@ -126,7 +128,7 @@ func (f *blockFit) residuals(obs []observation, rank int) {
 	for _, o := range obs {
 		d := o.y - f.mean[o.cell]
 		ssw += d * d
-		r := d - f.beta[o.block] + dot(f.profile[o.cell], f.beta)
+		r := f.residual(o)
 		sse += r * r
 	}
 	cells := 0
@@ -145,17 +147,21 @@ func (f *blockFit) residuals(obs []observation, rank int) {
 	}
 	f.within = ssw / float64(inside)
 	f.withinDF = float64(inside)
+	f.ssb, f.rank = math.Max(ssw-sse, 0), float64(rank)
 	if rank == 0 {
 		return
 	}
-	ssb := math.Max(ssw-sse, 0)
-	spread := ssb * ssb / float64(rank)
+	spread := f.ssb * f.ssb / f.rank
 	if f.df > 0 {
 		spread += sse * sse / f.df
 	}
 	if spread > 0 {
-		f.withinDF = (ssb + sse) * (ssb + sse) / spread
+		f.withinDF = (f.ssb + sse) * (f.ssb + sse) / spread
 	}
+}
+
+func (f *blockFit) residual(o observation) float64 {
+	return o.y - f.mean[o.cell] - f.beta[o.block] + dot(f.profile[o.cell], f.beta)
 }
 
 // contrast is the difference of two cells in the model and the factor of the

@@ -27,9 +27,10 @@ type difference struct {
 	oneSeat bool // repeats within a start on either side
 }
 
-// compare returns the log ratio of a to b. At one load point with equal
-// variances the block model pairs the blocks that both have; otherwise each
-// side brings its own variance (Welch).
+// compare returns the log ratio of a to b. At one load point the block model
+// pairs the blocks that both have, with the variance of all cells, or of the
+// pair alone where one of them stands apart. Without it each side brings its
+// own variance (Welch).
 func compare(a, b *series) difference {
 	c := difference{n: min(len(a.values), len(b.values)), oneSeat: a.withinStart || b.withinStart}
 	if a.arithmetic || b.arithmetic {
@@ -45,12 +46,8 @@ func compare(a, b *series) difference {
 		c.reason = "n=1"
 		return c
 	}
-	if a.family == b.family && a.family.pooled {
-		f := a.family.fit
-		if d, factor, ok := f.contrast(a.place, b.place); ok {
-			c.d, c.se, c.df, c.sd = d, math.Sqrt(f.mse*factor), f.df, math.Sqrt(f.mse)
-			return c
-		}
+	if a.family == b.family && pairUp(&c, a, b) {
+		return c
 	}
 	sa, oka := a.spread()
 	sb, okb := b.spread()
@@ -66,6 +63,45 @@ func compare(a, b *series) difference {
 		c.sd = math.Sqrt((sa.variance + sb.variance) / 2)
 	}
 	return c
+}
+
+// pairUp fills in the comparison inside the block model, or, where a side is
+// not in the pool and blocks do differ, the paired t-test over common blocks.
+// It is false where neither can be.
+func pairUp(c *difference, a, b *series) bool {
+	f := a.family.fit
+	if a.family.pooled && !a.apart && !b.apart {
+		if d, factor, ok := f.contrast(a.place, b.place); ok {
+			c.d, c.se, c.df, c.sd = d, math.Sqrt(f.mse*factor), f.df, math.Sqrt(f.mse)
+			return true
+		}
+	}
+	own, ok := paired(a, b)
+	if ok = ok && f.blocksDiffer(); ok {
+		c.d, c.se, c.df, c.sd, c.n = own.d, own.se, own.df, own.sd, own.n
+	}
+	return ok
+}
+
+// paired is the paired t-test over the blocks that both series have, false
+// with fewer than three of them or without variation.
+func paired(a, b *series) (difference, bool) {
+	in := map[int]float64{}
+	for i, v := range a.values {
+		in[v.Block] = a.logs[i]
+	}
+	var ds []float64
+	for i, v := range b.values {
+		if y, ok := in[v.Block]; ok {
+			ds = append(ds, y-b.logs[i])
+		}
+	}
+	if len(ds) < 3 {
+		return difference{}, false
+	}
+	mean, variance := stat.MeanVariance(ds, nil)
+	n := float64(len(ds))
+	return difference{d: mean, df: n - 1, n: len(ds), se: math.Sqrt(variance / n), sd: math.Sqrt(variance / 2)}, variance >= tinyVariance
 }
 
 // ratio turns a difference into a ratio without a verdict; false when the

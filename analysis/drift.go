@@ -2,12 +2,15 @@ package analysis
 
 import (
 	"math"
+	"slices"
 
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// driftP is the p-value below which a trend over the run order is reported.
-const driftP = 0.01
+// driftLevel is the chance of a false warning of drift in a run.
+const driftLevel = 0.05
 
 // driftMetrics are looked at for a trend: tails are too noisy for it.
 func driftMetrics() []string {
@@ -18,71 +21,96 @@ func driftMetrics() []string {
 type drift struct {
 	metric string
 	point  string  // label of the load point
-	change float64 // last trial / first trial - 1
-	p      float64
+	change float64 // last trial / first trial - 1, by the trend inside blocks
+	p      float64 // times the number of trends tested
 }
 
-// drifts looks for a linear trend in all cells of a load point together, the
-// baseline in every block among them: y = cell + slope × order. It keeps the
-// largest trend of each metric that is beyond the margin.
+// drifts looks for a trend inside blocks at each load point and keeps the
+// largest of each metric that is beyond the margin. Throughput at an offered
+// rate is not looked at: it is the rate. All tests of the run share driftLevel.
 func (a *analyser) drifts() []drift {
+	var found []drift
+	tests := 0
+	for _, f := range a.families {
+		point, _ := a.in.Plan.LoadPoint(f.point)
+		if !slices.Contains(driftMetrics(), f.metric) || f.metric == throughput && offersRate(point) {
+			continue
+		}
+		if change, p, ok := f.trend(); ok {
+			tests++
+			found = append(found, drift{metric: f.metric, point: point.Label, change: math.Expm1(change), p: p})
+		}
+	}
+	worst := map[string]drift{}
+	for _, d := range found {
+		d.p = math.Min(1, d.p*float64(tests))
+		size := math.Abs(math.Log1p(d.change))
+		if d.p < driftLevel && size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[d.metric].change)) {
+			worst[d.metric] = d
+		}
+	}
 	var out []drift
 	for _, m := range driftMetrics() {
-		var worst drift
-		for _, f := range a.families {
-			if f.metric != m {
-				continue
-			}
-			change, p, ok := trend(f.cells)
-			if ok && p < driftP && math.Abs(change) > a.margin && math.Abs(change) > math.Abs(math.Log1p(worst.change)) {
-				point, _ := a.in.Plan.LoadPoint(f.point)
-				worst = drift{metric: m, point: point.Label, change: math.Expm1(change), p: p}
-			}
-		}
-		if worst.metric != "" && finite(worst.change) {
-			out = append(out, worst)
+		if d, ok := worst[m]; ok {
+			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// trend returns the change of the log metric from the first to the last order
-// number by the common slope of the cells, with the p-value of its t-test.
-func trend(cells []*series) (change, p float64, ok bool) {
-	var sxx, sxy, syy float64
-	n, groups := 0, 0
+// offersRate reports whether the load point sends at a rate of its own,
+// whatever the server does. The ends of a sweep do not.
+func offersRate(p matrix.LoadPoint) bool {
+	return p.Kind.OpenLoop() || p.Kind == experiment.Sweep && p.Value > 0 && p.Value < 1
+}
+
+// trend returns the change of the log metric from the first to the last trial
+// by the slope in y = cell + block + slope × order, with the p-value of its
+// t-test. Blocks differ by their seeds, so that only the order inside them
+// tells time from prompts and arrivals. Cells that stand apart are left out.
+func (f *family) trend() (change, p float64, ok bool) {
+	if f.fit == nil {
+		return 0, 0, false
+	}
+	var orders, logs []observation
 	first, last := math.Inf(1), math.Inf(-1)
-	for _, s := range cells {
-		if s.arithmetic || len(s.logs) < 2 {
+	i := 0
+	for _, s := range f.cells {
+		if s.arithmetic {
 			continue
 		}
-		var mx, my float64
-		for i, v := range s.values {
-			mx += float64(v.Order) / float64(len(s.values))
-			my += s.logs[i] / float64(len(s.values))
-		}
-		for i, v := range s.values {
-			dx, dy := float64(v.Order)-mx, s.logs[i]-my
-			sxx, sxy, syy = sxx+dx*dx, sxy+dx*dy, syy+dy*dy
+		for _, v := range s.values {
+			o := f.obs[i]
+			i++
+			if s.apart {
+				continue
+			}
+			logs = append(logs, o)
+			orders = append(orders, observation{o.cell, o.block, float64(v.Order)})
 			first, last = math.Min(first, float64(v.Order)), math.Max(last, float64(v.Order))
 		}
-		n, groups = n+len(s.values), groups+1
 	}
-	df := float64(n - groups - 1)
-	if df < 2 || sxx == 0 {
+	x := fitBlocks(orders, len(f.fit.n), len(f.fit.beta))
+	var sxx, sxy, syy float64
+	for i := range logs {
+		rx, ry := x.residual(orders[i]), f.fit.residual(logs[i])
+		sxx, sxy, syy = sxx+rx*rx, sxy+rx*ry, syy+ry*ry
+	}
+	df := f.fit.df - 1
+	if df < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
 		return 0, 0, false
 	}
 	slope := sxy / sxx
 	variance := (syy - slope*sxy) / df
 	change = slope * (last - first)
 	if variance < tinyVariance {
-		return change, smallestP, change != 0
+		return change, smallestP, math.Abs(change) > 1e-9
 	}
 	return change, twoSided(slope/math.Sqrt(variance/sxx), df), true
 }
 
 // String is the drift in one sentence.
 func (d drift) String() string {
-	return metric.Title(d.metric) + " at " + d.point + " changed by " + percent(d.change) +
-		" from the first to the last trial (linear trend over the run order, " + formatP(d.p) + ")"
+	return metric.Title(d.metric) + " at " + d.point + " drifted by " + percent(d.change) +
+		" from first to last trial (trend inside blocks, " + formatP(d.p) + ")"
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -19,14 +18,6 @@ const (
 	MethodArithmetic  = "t arithmetic"           // a value of zero or less: arithmetic mean, own variance
 	MethodRange       = "range"                  // n=2: Lo and Hi are the two values
 	MethodPoint       = "point"                  // n=1
-)
-
-// Limits at which the variances of cells count as unequal.
-const (
-	unequalP     = 0.01 // of the Brown-Forsythe test
-	unequalRatio = 4.0  // largest variance of a cell over the pooled one
-	unequalLevel = 0.2  // and beyond this quantile for the largest of so many cells
-	minPooledDF  = 2    // fewer and the pooled variance is not used
 )
 
 // tinyVariance is what rounding leaves of no variance at all; largest is beyond
@@ -43,15 +34,17 @@ type series struct {
 	arithmetic  bool // has values that have no logarithm
 	withinStart bool // repeats on the same server start
 	family      *family
-	place       int // in the family's fit
+	place       int  // in the family's fit
+	apart       bool // does not share the block effects or the variance of the others
 }
 
-// family is the cells of one load point with one metric: they share blocks and,
-// unless they prove unequal, a variance.
+// family is the cells of one load point with one metric: they share blocks and
+// a variance, except those that prove to stand apart.
 type family struct {
 	point, metric string
 	cells         []*series
-	fit           *blockFit
+	obs           []observation // of all cells
+	fit           *blockFit     // of those that do not stand apart
 	pooled        bool
 	unequal       bool
 }
@@ -136,7 +129,7 @@ func absence(t rundir.Trial, name string) string {
 	return "not in the trial's record"
 }
 
-// model fits the family and decides whether its cells share a variance.
+// model fits the family and decides which of its cells share a variance.
 func (f *family) model() {
 	blocks := map[int]int{}
 	var numbers []int
@@ -151,7 +144,6 @@ func (f *family) model() {
 	for i, b := range numbers {
 		blocks[b] = i
 	}
-	var obs []observation
 	cells := 0
 	for _, s := range f.cells {
 		if s.arithmetic {
@@ -160,40 +152,22 @@ func (f *family) model() {
 		s.place = cells
 		cells++
 		for i, v := range s.values {
-			obs = append(obs, observation{s.place, blocks[v.Block], s.logs[i]})
+			f.obs = append(f.obs, observation{s.place, blocks[v.Block], s.logs[i]})
 		}
 	}
 	if cells == 0 {
 		return
 	}
-	f.fit = fitBlocks(obs, cells, len(numbers))
+	var apart []bool
+	f.fit, apart = poolCells(f.obs, cells, len(numbers))
+	for _, s := range f.cells {
+		s.apart = !s.arithmetic && apart[s.place]
+	}
 	if f.fit.df < minPooledDF || f.fit.mse < tinyVariance {
 		return
 	}
-	f.unequal = f.unequalVariances(obs, cells)
+	f.unequal = f.fit.unequalVariances(f.obs, apart)
 	f.pooled = !f.unequal
-}
-
-// unequalVariances tests the cells' variances with the block effects taken
-// out. With many cells the largest of equal variances is easily four times the
-// pooled one (k=3: one cell in 55), so the ratio must also be beyond the F
-// quantile for the largest of that many. The level of that quantile trades
-// needless fallbacks against false verdicts where variances do differ;
-// docs/statistics.md has the simulation that it was chosen by.
-func (f *family) unequalVariances(obs []observation, cells int) bool {
-	groups := make([][]float64, cells)
-	for _, o := range obs {
-		groups[o.cell] = append(groups[o.cell], o.y-f.fit.beta[o.block])
-	}
-	groups = slices.DeleteFunc(groups, func(g []float64) bool { return len(g) < 3 })
-	for _, g := range groups {
-		limit := distuv.F{D1: float64(len(g) - 1), D2: f.fit.df}.Quantile(1 - unequalLevel/float64(len(groups)))
-		if stat.Variance(g, nil) > math.Max(unequalRatio, limit)*f.fit.mse {
-			return true
-		}
-	}
-	_, p, ok := brownForsythe(groups)
-	return ok && p < unequalP
 }
 
 // spread is a variance of one trial's log value, with its degrees of freedom.
@@ -208,7 +182,7 @@ func (s *series) spread() (spread, bool) {
 	switch {
 	case s.arithmetic || n < 2:
 		return spread{}, false
-	case s.family.pooled:
+	case s.family.pooled && !s.apart:
 		return spread{variance: s.family.fit.within, df: s.family.fit.withinDF}, true
 	case n < 3:
 		return spread{}, false

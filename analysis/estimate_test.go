@@ -82,6 +82,44 @@ func TestUnequalVariances(t *testing.T) {
 	near(t, "hi", q.Hi, math.Exp(2.228139*math.Sqrt(2*.8e-4/6)), 1e-6)
 }
 
+// Blocks offer 0, +10 and -5 %, which the first three cells follow within
+// 0.1 % and the saturated fourth does not: the three keep their own small
+// variance, and the fourth is compared by the paired t-test, whose differences
+// are -20 % less the offered changes.
+func TestSaturatedCell(t *testing.T) {
+	r := newRun(4, 1)
+	noise := [][]float64{{0, 1, -1}, {1, -1, 0}, {-1, 0, 1}}
+	for b, offered := range []float64{0, .10, -.05} {
+		for c := range 3 {
+			r.add(c, 0, b+1, one(throughput, 100*math.Exp(offered+.001*noise[b][c])))
+		}
+		r.add(3, 0, b+1, one(throughput, 100*math.Exp(-.2)))
+	}
+	f := analyse(t, r)
+	for i, want := range []string{MethodPooled, MethodPooled, MethodPooled, MethodOwn} {
+		if c := f.Cells[i]; c.Estimates[throughput].Method != want {
+			t.Errorf("%s: %+v", c.Label, c.Estimates[throughput])
+		}
+	}
+	for _, c := range f.Cells[1:3] {
+		if q := c.Ratios[throughput]; q.Verdict != Equivalent || math.Log(q.Hi/q.Lo) > .01 {
+			t.Errorf("%s: %+v", c.Label, q)
+		}
+	}
+	q := f.Cells[3].Ratios[throughput]
+	ds := []float64{-.2 - 0, -.2 - .101, -.2 + .051}
+	mean := (ds[0] + ds[1] + ds[2]) / 3
+	ss := 0.0
+	for _, d := range ds {
+		ss += (d - mean) * (d - mean)
+	}
+	near(t, "ratio", q.Center, math.Exp(mean), 1e-9)
+	near(t, "hi", q.Hi, math.Exp(mean+4.302653*math.Sqrt(ss/2/3)), 1e-6)
+	if !contains(f.Cells[3].Warnings, "does not follow") {
+		t.Errorf("warnings %q", f.Cells[3].Warnings)
+	}
+}
+
 func TestFewTrials(t *testing.T) {
 	r := newRun(2, 1)
 	r.add(0, 0, 1, one(throughput, 100))

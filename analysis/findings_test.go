@@ -109,53 +109,100 @@ func TestWithoutBaseline(t *testing.T) {
 	}
 }
 
-// 10 % over the run is found among 1 % noise; what 10 % noise makes is not, and
-// 1 % is not worth a warning.
+// driftRun is a closed loop of 12 configurations in 3 blocks whose throughput
+// and arrivals, at will, change over the run.
+func driftRun(rng *rand.Rand, kind experiment.ArrivalKind, change, sd, seeds float64) *run {
+	r := newRun(12, 1)
+	r.in.Plan.LoadPoints[0].Kind = kind
+	r.in.UseCases = []experiment.UseCase{maximise()}
+	block := map[int]float64{}
+	r.blocks(rng, 3, func(_, _, b, order int) map[string]float64 {
+		if _, ok := block[b]; !ok {
+			block[b] = seeds * rng.NormFloat64()
+		}
+		return one(throughput, 100*math.Exp(block[b]+change*float64(order-1)/35+sd*rng.NormFloat64()))
+	})
+	return r
+}
+
+// 10 % over the run is found among 1 % noise and 5 % between blocks; blocks
+// alone are no drift, 1 % is not worth a warning, and an offered rate is not
+// looked at.
 func TestDrift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 9))
-	run := func(change, sd float64) *Findings {
-		r := newRun(8, 1)
-		r.in.UseCases = []experiment.UseCase{maximise()}
-		r.blocks(rng, 3, func(_, _, _, order int) map[string]float64 {
-			return one(throughput, 100*math.Exp(change*float64(order-1)/23+sd*rng.NormFloat64()))
-		})
-		return analyse(t, r)
-	}
-	f := run(-.10, .01)
-	if !contains(f.Warnings, "drift: output throughput at chat poisson 1/s changed by -8.6 %") || !contains(f.Recommendations[0].Doubts, "drift") {
+	f := analyse(t, driftRun(rng, experiment.Concurrency, -.10, .01, .05))
+	if !contains(f.Warnings, "drift: output throughput at chat poisson 1/s drifted by -") || !contains(f.Recommendations[0].Doubts, "drift") {
 		t.Errorf("drift of -10 %%: %q", f.Warnings)
 	}
-	if f := run(.01, .001); contains(f.Warnings, "drift") {
-		t.Errorf("warnings %q", f.Warnings)
+	for _, r := range []*run{
+		driftRun(rng, experiment.Concurrency, .01, .001, .05),
+		driftRun(rng, experiment.Poisson, -.10, .01, .05),
+	} {
+		if f := analyse(t, r); contains(f.Warnings, "drift") {
+			t.Errorf("warnings %q", f.Warnings)
+		}
 	}
 	alarms := 0
-	for range 50 {
-		if contains(run(0, .1).Warnings, "drift") {
+	for range 100 {
+		if contains(analyse(t, driftRun(rng, experiment.Concurrency, 0, .03, .1)).Warnings, "drift") {
 			alarms++
 		}
 	}
-	if alarms > 3 { // 0.5 expected at p < 0.01
-		t.Errorf("%d false alarms of drift in 50 runs", alarms)
+	if alarms > 11 { // 5 expected
+		t.Errorf("%d false alarms of drift in 100 runs", alarms)
 	}
 }
 
-// The slope by hand: orders 1..4 in one cell with logs 0, 1, 1, 2 of slope 0.6,
-// residual variance 0.2/2, Σ(x-mean)² = 5, so t = 0.6/sqrt(0.02) with 2 df.
-func TestTrend(t *testing.T) {
-	s := &series{}
-	for i, y := range []float64{0, 1, 1, 2} {
-		s.values = append(s.values, Value{Order: i + 1, Value: math.Exp(y)})
-		s.logs = append(s.logs, y)
+func TestOffersRate(t *testing.T) {
+	for _, c := range []struct {
+		point matrix.LoadPoint
+		want  bool
+	}{
+		{matrix.LoadPoint{Kind: experiment.Constant, Value: 4}, true},
+		{matrix.LoadPoint{Kind: experiment.Poisson, Value: 4}, true},
+		{matrix.LoadPoint{Kind: experiment.Concurrency, Value: 4}, false},
+		{matrix.LoadPoint{Kind: experiment.Throughput}, false},
+		{matrix.LoadPoint{Kind: experiment.Sweep, Value: 0}, false},
+		{matrix.LoadPoint{Kind: experiment.Sweep, Value: 0.5}, true},
+		{matrix.LoadPoint{Kind: experiment.Sweep, Value: 1}, false},
+	} {
+		if got := offersRate(c.point); got != c.want {
+			t.Errorf("%s %g: %v", c.point.Kind, c.point.Value, got)
+		}
 	}
-	change, p, ok := trend([]*series{s})
-	tt := 0.6 / math.Sqrt(0.02)
-	near(t, "change", change, 1.8, 1e-9)
+}
+
+// Four cells visited in the orders 1 2 3 4 and 8 7 6 5. Without cells and
+// blocks the orders are ±(-1.5, -0.5, 0.5, 1.5), Σx² = 10. The logs are 0.1 ×
+// order, a block effect and ±(0.1, -0.1, -0.1, 0.1), which is orthogonal to the
+// orders and leaves a variance of 0.08/2: t = 0.1/sqrt(0.04/10) with 2 df.
+func TestTrend(t *testing.T) {
+	u := []float64{.1, -.1, -.1, .1}
+	f := &family{}
+	for c := range 4 {
+		s := &series{family: f}
+		for b, v := range []struct{ order, u float64 }{{float64(1 + c), u[c]}, {float64(8 - c), -u[c]}} {
+			y := .1*v.order + v.u + 5*float64(b) + 3*float64(c)
+			s.values = append(s.values, Value{Order: int(v.order), Block: b + 1, Value: math.Exp(y)})
+			s.logs = append(s.logs, y)
+		}
+		f.cells = append(f.cells, s)
+	}
+	f.model()
+	change, p, ok := f.trend()
+	tt := 0.1 / math.Sqrt(0.004)
+	near(t, "change", change, .7, 1e-9)
 	near(t, "p", p, 1-tt/math.Sqrt(2+tt*tt), 1e-9)
 	if !ok {
 		t.Error("no trend")
 	}
-	if _, _, ok := trend([]*series{{values: s.values[:2], logs: s.logs[:2]}}); ok {
-		t.Error("trend through two points")
+	for _, s := range f.cells { // one configuration after the other: time is confounded with them
+		for i := range s.values {
+			s.values[i].Order = 2*s.place + i
+		}
+	}
+	if _, _, ok := f.trend(); ok {
+		t.Error("trend in a sequential run")
 	}
 }
 

@@ -121,3 +121,36 @@ func TestSimulationUnequalVariances(t *testing.T) {
 	between(t, "coverage of estimates", s.estimate, .90, .97)
 	between(t, "runs with a false verdict", s.called, 0, .11)
 }
+
+// Arrivals offer rates that differ by 6 % between blocks. Cells that follow
+// within 0.1 % must come out equivalent to the baseline although others, 1 or 3
+// of 8, are saturated and vary by 1 % on their own.
+func TestSimulationSaturatedCells(t *testing.T) {
+	for _, saturated := range []int{1, 3} {
+		rng := rand.New(rand.NewPCG(7, 11))
+		var equivalent, cover, all float64
+		for range 200 {
+			r := newRun(8, 1)
+			offered := [3]float64{.06 * rng.NormFloat64(), .06 * rng.NormFloat64(), .06 * rng.NormFloat64()}
+			r.blocks(rng, 3, func(c, _, b, _ int) map[string]float64 {
+				if c > 0 && c <= saturated {
+					return one(throughput, 70*math.Exp(.01*rng.NormFloat64()))
+				}
+				return one(throughput, 100*math.Exp(offered[b-1]+.001*rng.NormFloat64()))
+			})
+			for _, c := range analyse(t, r).Cells[1+saturated:] {
+				q := c.Ratios[throughput]
+				all++
+				if q.Verdict == Equivalent {
+					equivalent++
+				}
+				if q.Lo <= 1 && 1 <= q.Hi {
+					cover++
+				}
+			}
+		}
+		t.Logf("%d saturated: equivalent %.3f, coverage %.3f", saturated, equivalent/all, cover/all)
+		between(t, "equivalent", equivalent/all, .98, 1)
+		between(t, "coverage of ratios", cover/all, .92, .98)
+	}
+}

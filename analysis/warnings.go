@@ -25,7 +25,7 @@ func (a *analyser) warn(drifts []drift) {
 		*w = append(*w, "no baseline trial counts at "+strings.Join(points, ", ")+": no ratios there")
 	}
 	for _, d := range drifts {
-		*w = append(*w, "drift: "+d.String()+"; blocks keep it out of the ratios but not out of the estimates")
+		*w = append(*w, "drift: "+d.String()+"; ratios are safe from it, estimates are not")
 	}
 	a.warnVariances(w)
 	if len(a.unknown) > 0 {
@@ -118,10 +118,27 @@ func (a *analyser) warnVariances(w *[]string) {
 	}
 }
 
+// apartMetrics lists the metrics in which a cell stands apart, see poolCells.
+func (a *analyser) apartMetrics(cell int) string {
+	var names []string
+	for _, m := range a.metrics {
+		if s, ok := a.series[seriesKey{cell, m}]; ok && s.apart {
+			names = append(names, m)
+		}
+	}
+	if n := len(names); n > 4 {
+		names = append(names[:3], fmt.Sprintf("and %d more", n-3))
+	}
+	return strings.Join(names, ", ")
+}
+
 func (a *analyser) warnCell(i int) {
 	c := &a.findings.Cells[i]
 	if c.Trials == 0 && c.Invalid > 0 {
 		c.Warnings = append(c.Warnings, "measured, but no trial counts")
+	}
+	if names := a.apartMetrics(i); names != "" {
+		c.Warnings = append(c.Warnings, "does not follow what blocks do to the other configurations there, as when saturated, and is judged by its own spread: "+names)
 	}
 	partial := 0
 	for m, e := range c.Estimates {
