@@ -136,9 +136,19 @@ func ReadJournal(path string) (events []Event, torn bool, err error) {
 
 // Journal appends events to journal.jsonl: one write and one fsync each.
 type Journal struct {
-	mu  sync.Mutex
-	f   *os.File
-	seq int
+	mu     sync.Mutex
+	f      appendFile
+	seq    int
+	size   int64 // of the whole lines
+	broken error // a line that could neither be written nor taken back
+}
+
+// appendFile is what a journal asks of its file.
+type appendFile interface {
+	Write([]byte) (int, error)
+	Sync() error
+	Truncate(size int64) error
+	Close() error
 }
 
 // openJournal opens or creates the journal, cuts a torn last line off, and
@@ -167,27 +177,36 @@ func openJournal(path string) (*Journal, []Event, bool, error) {
 		f.Close()
 		return nil, nil, false, err
 	}
-	return &Journal{f: f, seq: len(events)}, events, torn, nil
+	return &Journal{f: f, seq: len(events), size: int64(valid)}, events, torn, nil
 }
 
 // Append writes e with the next sequence number and the current time, and
-// returns once it is on the disk.
+// returns once it is on the disk. A line that could not be written whole (the
+// disk is full) is taken back: a later line behind its half would make the
+// journal unreadable.
 func (j *Journal) Append(e Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.broken != nil {
+		return fmt.Errorf("journal %s: %w", e.Event, j.broken)
+	}
 	e.Seq = j.seq + 1
 	e.Time = time.Now().UTC()
 	line, err := encodeEvent(e)
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", e.Event, err)
 	}
-	if _, err := j.f.Write(line); err != nil {
+	_, err = j.f.Write(line)
+	if err == nil {
+		err = j.f.Sync()
+	}
+	if err != nil {
+		if cutErr := j.f.Truncate(j.size); cutErr != nil {
+			j.broken = fmt.Errorf("closed to more events after a half-written line: %w", err)
+		}
 		return fmt.Errorf("journal %s: %w", e.Event, err)
 	}
-	if err := j.f.Sync(); err != nil {
-		return fmt.Errorf("journal %s: %w", e.Event, err)
-	}
-	j.seq = e.Seq
+	j.seq, j.size = e.Seq, j.size+int64(len(line))
 	return nil
 }
 

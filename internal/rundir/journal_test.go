@@ -94,3 +94,76 @@ func FuzzJournal(f *testing.F) {
 		}
 	})
 }
+
+// faulty is a journal's file on a disk that is full for a while: writes end
+// half-way, or reach the file and cannot be synced.
+type faulty struct {
+	*os.File
+	halfWrite, noSync, noTruncate bool
+}
+
+var errFull = errors.New("no space left on device")
+
+func (f *faulty) Write(b []byte) (int, error) {
+	if f.halfWrite {
+		n, _ := f.File.Write(b[:len(b)/2])
+		return n, errFull
+	}
+	return f.File.Write(b)
+}
+
+func (f *faulty) Sync() error {
+	if f.noSync {
+		return errFull
+	}
+	return f.File.Sync()
+}
+
+func (f *faulty) Truncate(n int64) error {
+	if f.noTruncate {
+		return errFull
+	}
+	return f.File.Truncate(n)
+}
+
+func TestJournalStaysReadableAfterAFailedAppend(t *testing.T) {
+	for name, fault := range map[string]faulty{
+		"half a line":                 {halfWrite: true},
+		"not synced":                  {noSync: true},
+		"half a line, not taken back": {halfWrite: true, noTruncate: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal.jsonl")
+			j, _, _, err := openJournal(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.Append(Event{Event: EventRunStarted}); err != nil {
+				t.Fatal(err)
+			}
+			file := &fault
+			file.File = j.f.(*os.File)
+			j.f = file
+			if err := j.Append(Event{Event: EventStartBegan}); !errors.Is(err, errFull) {
+				t.Fatalf("err = %v", err)
+			}
+			file.halfWrite, file.noSync = false, false
+			want := 2
+			if err := j.Append(Event{Event: EventRunInterrupted}); fault.noTruncate {
+				want = 1
+				if !errors.Is(err, errFull) {
+					t.Errorf("an event was appended behind half a line: %v", err)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.close(); err != nil {
+				t.Fatal(err)
+			}
+			events, _, err := ReadJournal(path)
+			if err != nil || len(events) != want {
+				t.Errorf("%d events, %v; want %d", len(events), err, want)
+			}
+		})
+	}
+}

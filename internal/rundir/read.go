@@ -56,17 +56,23 @@ func Read(path string) (*Run, error) {
 		return nil, err
 	}
 	var torn bool
-	if r.Events, torn, err = ReadJournal(filepath.Join(path, journalFile)); err != nil {
+	r.Events, torn, err = ReadJournal(filepath.Join(path, journalFile))
+	var damaged *CorruptionError
+	switch {
+	case errors.As(err, &damaged):
+		// The records stand for themselves; only continuing needs the journal,
+		// and Open refuses.
+		r.Warnings = append(r.Warnings, err.Error()+"; the trial records do not depend on it, but the run cannot be continued")
+	case err != nil:
 		return nil, err
-	}
-	if torn {
+	case torn:
 		r.Warnings = append(r.Warnings, "the last line of the journal is half written and was passed over")
 	}
-	if r.Starts, err = records[Start](r, startsDir, "launch.json"); err != nil {
+	if r.Starts, err = records(r, startsDir, "launch.json", func(s Start) (int, string) { return s.Format, s.ID }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Starts, func(a, b Start) int { return a.Began.Compare(b.Began) })
-	if r.Trials, err = records[Trial](r, trialsDir, "trial.json"); err != nil {
+	if r.Trials, err = records(r, trialsDir, "trial.json", func(t Trial) (int, string) { return t.Format, t.ID }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Trials, func(a, b Trial) int {
@@ -78,7 +84,7 @@ func Read(path string) (*Run, error) {
 // records reads file of every folder under kind. A folder without the file is
 // work in flight and passed over; a record that cannot be read is a warning:
 // one damaged trial must not hide the others.
-func records[T any](r *Run, kind, file string) ([]T, error) {
+func records[T any](r *Run, kind, file string, identity func(T) (format int, id string)) ([]T, error) {
 	entries, err := os.ReadDir(filepath.Join(r.Path, kind))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -90,6 +96,11 @@ func records[T any](r *Run, kind, file string) ([]T, error) {
 	for _, e := range entries {
 		var v T
 		err := readJSON(filepath.Join(r.Path, kind, e.Name(), file), &v)
+		if err == nil {
+			if format, id := identity(v); id != e.Name() || format < 1 || format > FormatVersion {
+				err = fmt.Errorf("%s is of %q, format %d: want %q, format 1 to %d", file, id, format, e.Name(), FormatVersion)
+			}
+		}
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 		case err != nil:

@@ -215,7 +215,7 @@ func (d *Dir) WriteTrial(t Trial) error {
 	return atomicfile.WriteJSON(filepath.Join(dir, "trial.json"), t)
 }
 
-// readJSON reads a record and checks its format version.
+// readJSON reads a record.
 func readJSON(path string, v any) error {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -68,7 +68,7 @@ func TestLockNamesItsOwner(t *testing.T) {
 
 func TestOneDamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	d := newRun(t)
-	for _, id := range []string{"t001", "t002"} {
+	for _, id := range []string{"t001", "t002", "t004", "t005"} {
 		if err := d.WriteTrial(Trial{ID: id}); err != nil {
 			t.Fatal(err)
 		}
@@ -77,15 +77,21 @@ func TestOneDamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	if _, err := d.TrialDir("t003"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(d.Path, trialsDir, "t001", "trial.json"), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
+	for id, text := range map[string]string{
+		"t001": "{",                        // cut short
+		"t004": "{}",                       // JSON, but no record
+		"t005": `{"format":1,"id":"t002"}`, // copied from elsewhere
+	} {
+		if err := os.WriteFile(filepath.Join(d.Path, trialsDir, id, "trial.json"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	d.Close()
 	r, err := Read(d.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Trials) != 1 || r.Trials[0].ID != "t002" || len(r.Warnings) != 1 {
+	if len(r.Trials) != 1 || r.Trials[0].ID != "t002" || len(r.Warnings) != 3 {
 		t.Errorf("trials %v, warnings %q", r.Trials, r.Warnings)
 	}
 }
@@ -114,5 +120,30 @@ func TestTwoRunsInOneSecond(t *testing.T) {
 	defer b.Close()
 	if a.Path == b.Path {
 		t.Error("both runs got the same directory")
+	}
+}
+
+func TestADamagedJournalHidesNoTrialsButStopsAResume(t *testing.T) {
+	d := newRun(t)
+	if err := errors.Join(d.WriteTrial(Trial{ID: "t001"}), d.Journal.Append(Event{Event: EventRunStarted}),
+		d.Journal.Append(Event{Event: EventRunFinished}), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(d.Path, journalFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[3] ^= 1
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Read(d.Path)
+	if err != nil || len(r.Trials) != 1 || len(r.Warnings) != 1 {
+		t.Errorf("read %+v, %v", r, err)
+	}
+	var damaged *CorruptionError
+	if _, err := Open(d.Path); !errors.As(err, &damaged) {
+		t.Errorf("open: %v", err)
 	}
 }
