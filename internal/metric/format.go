@@ -12,7 +12,7 @@ import (
 func Format(name string, v float64) string {
 	m, err := Parse(name)
 	if err != nil {
-		return significant(v)
+		return FormatUnit("", v)
 	}
 	return FormatUnit(m.Unit, v)
 }
@@ -24,7 +24,8 @@ func FormatUnit(u Unit, v float64) string {
 	}
 	switch u {
 	case Seconds:
-		switch a := math.Abs(v); {
+		// The prefix follows from the value as printed: 999.6 ms is 1 s.
+		switch a := math.Abs(threeDigits(v)); {
 		case a == 0:
 			return "0 s"
 		case a < 1e-3:
@@ -37,14 +38,15 @@ func FormatUnit(u Unit, v float64) string {
 	case Fraction:
 		return significant(v*100) + " %"
 	default:
-		return significant(v) + " " + string(u)
+		return strings.TrimSuffix(significant(v)+" "+string(u), " ")
 	}
 }
 
 // significant prints three significant digits without exponent, with thousands
 // separators and no trailing zeros after the decimal point.
 func significant(v float64) string {
-	if v == 0 {
+	v = threeDigits(v)
+	if math.Abs(v) < 1e-9 { // beyond the decimals that are printed
 		return "0"
 	}
 	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
@@ -56,6 +58,19 @@ func significant(v float64) string {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
 	return group(s)
+}
+
+// threeDigits rounds v to three significant digits when it is less than 1000
+// and to an integer when it is more.
+func threeDigits(v float64) float64 {
+	if a := math.Abs(v); a == 0 || a >= 1000 {
+		return math.Round(v)
+	}
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
+	if err != nil { // NaN and infinities, which callers sort out before
+		return v
+	}
+	return r
 }
 
 // group inserts thousands separators into the integer part of a decimal.

@@ -95,8 +95,8 @@ func Quantile(stat string) (float64, bool) {
 	return p / 100, true
 }
 
-// Parse resolves a metric name. The error names the nearest valid name when
-// one is close; it is meant to be shown to the user.
+// Parse resolves a metric name. Suggestions for a misspelt one are left to the
+// reader of the file, which has Names.
 func Parse(name string) (Metric, error) {
 	if r, ok := rates[name]; ok {
 		return Metric{Name: name, Base: name, Unit: r.unit, Better: r.better}, nil
