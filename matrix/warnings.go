@@ -31,7 +31,8 @@ func warnings(p *Plan, e *experiment.Experiment) []string {
 			add("%s", w)
 		}
 	}
-	return append(out, tooFewGPUs(p, e)...)
+	out = append(out, tooFewGPUs(p, e)...)
+	return append(out, tooFewRequests(p, e)...)
 }
 
 // tooLong names the configurations whose context is too short for a load.

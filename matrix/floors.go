@@ -1,0 +1,86 @@
+package matrix
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/quantile"
+)
+
+// tooFewRequests names the questions that no night of this plan can answer:
+// a use case that needs a percentile for which the trials of its load are
+// certain to have too few requests. Such a percentile is absent from every
+// trial, so the use case would be refused in the morning.
+func tooFewRequests(p *Plan, e *experiment.Experiment) []string {
+	var out []string
+	for _, u := range e.UseCases {
+		most := mostRequests(p, e, u.Load)
+		seen := map[string]bool{}
+		for _, name := range asked(u, e.SLO) {
+			m, err := metric.Parse(name)
+			if err != nil || seen[name] || m.Base == "itl" { // itl has a sample per gap, not per request
+				continue
+			}
+			seen[name] = true
+			q, ok := metric.Quantile(m.Stat)
+			if need := quantile.Floor(q); ok && most < float64(need) {
+				out = append(out, fmt.Sprintf("use case %s cannot be answered: %s needs %d requests a trial, and load %s has %.0f at most; measure longer or ask for a lower percentile",
+					u.Name, name, need, u.Load, most))
+			}
+		}
+	}
+	return out
+}
+
+// asked lists the metrics that decide a use case: its objective, its
+// constraints, and those of slo that it does not limit itself.
+func asked(u experiment.UseCase, slo []experiment.Constraint) []string {
+	names := []string{u.Objective}
+	own := map[string]bool{}
+	for _, c := range u.SubjectTo {
+		names = append(names, c.Metric)
+		own[c.Metric] = true
+	}
+	for _, c := range slo {
+		if !own[c.Metric] {
+			names = append(names, c.Metric)
+		}
+	}
+	return names
+}
+
+// mostRequests bounds the requests of one trial at any point of the load.
+// Infinity where the server's speed decides.
+func mostRequests(p *Plan, e *experiment.Experiment, load string) float64 {
+	most := 0.0
+	for _, l := range e.Loads {
+		if l.Name != load {
+			continue
+		}
+		for _, pt := range p.LoadPoints {
+			if pt.Load == load {
+				most = max(most, pointRequests(l, pt))
+			}
+		}
+	}
+	return most
+}
+
+func pointRequests(l experiment.Load, pt LoadPoint) float64 {
+	n := math.Inf(1)
+	if l.Requests > 0 {
+		n = float64(l.Requests)
+	}
+	if l.Duration > 0 && pt.Kind.OpenLoop() {
+		expected := pt.Value * l.Duration.Seconds()
+		if pt.Kind == experiment.Poisson {
+			// The arrivals scatter; three standard deviations above the mean
+			// hardly ever come.
+			expected += 3 * math.Sqrt(expected)
+		}
+		n = min(n, expected)
+	}
+	return n
+}
