@@ -15,7 +15,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -23,6 +22,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -173,7 +173,7 @@ func (f Figure) save(dir, format string, theme Theme) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("draw figure %s as %s: %w", f.Name, format, err)
 	}
-	if err := writeFile(filepath.Join(dir, name), buf.Bytes()); err != nil {
+	if err := atomicfile.WriteBytes(filepath.Join(dir, name), buf.Bytes()); err != nil {
 		return "", fmt.Errorf("write figure %s: %w", f.Name, err)
 	}
 	return name, nil
@@ -195,25 +195,4 @@ func (f Figure) encode(w io.Writer, format string, theme Theme) (string, error) 
 		return name, f.WriteCSV(w)
 	}
 	return "", fmt.Errorf("unknown format %q: png, svg or csv", format)
-}
-
-func writeFile(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once renamed, as it should
-	if _, err = tmp.Write(data); err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

@@ -49,7 +49,17 @@ func configurationOf(in Input, id string) matrix.Configuration {
 // axes: what a recommendation that aims at or limits the latency says, or, on
 // the first frontier of the load, one that aims at the throughput; else a count
 // without a claim.
+//
+// Where a load has several frontiers, each names its latency.
 func frontierTitle(in Input, fr analysis.Frontier) string {
+	title, x := frontierFinding(in, fr), shortTitle(fr.X)
+	if len(frontiersOf(in, fr.Load)) > 1 && !strings.Contains(title, x) {
+		title += " (against " + x + ")"
+	}
+	return title
+}
+
+func frontierFinding(in Input, fr analysis.Frontier) string {
 	headline := frontiersOf(in, fr.Load)[0].X == fr.X
 	rank := func(r analysis.Recommendation) int {
 		limits := slices.ContainsFunc(r.Constraints, func(c analysis.ConstraintCheck) bool { return c.Metric == fr.X })

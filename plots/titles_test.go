@@ -59,6 +59,27 @@ func TestRecommendationTitle(t *testing.T) {
 	}
 }
 
+// The frontiers of a load say the same of its use case; their latency tells
+// them apart.
+func TestFrontierTitlesDiffer(t *testing.T) {
+	in := rich()
+	first := in.Findings.Frontiers[0]
+	second := first
+	second.X = "tpot_p50"
+	in.Findings.Frontiers = []analysis.Frontier{first, second}
+	in.Findings.Recommendations = []analysis.Recommendation{{
+		UseCase: "throughput", Objective: first.Y, Maximize: true, Load: first.Load, Cell: "x", Configuration: "c-base",
+		Constraints: []analysis.ConstraintCheck{{Metric: "tpot_p50", Op: experiment.AtMost, Limit: .05}},
+	}}
+	const finding = "No configuration is shown to beat the baseline in output throughput with TPOT p50 ≤ 50 ms"
+	if got, want := frontierTitle(in, first), finding+" (against "+shortTitle(first.X)+")"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := frontierTitle(in, second); got != finding {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestVerdictCounts(t *testing.T) {
 	for _, c := range []struct {
 		count map[string]int
