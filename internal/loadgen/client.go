@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/sse"
+	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 )
 
 const (
@@ -103,7 +104,7 @@ func headers(c *Config) http.Header {
 // for kernel time stamps; unstamped is told why a connection has none.
 func newTransport(idle int, stamps bool, unstamped func(error)) *http.Transport {
 	return &http.Transport{
-		DialContext:         dialTimed(&net.Dialer{Timeout: dialTimeout}, stamps, unstamped),
+		DialContext:         dial(stamps, unstamped),
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
 		DisableCompression:  true,
 		MaxIdleConns:        0,
@@ -111,6 +112,21 @@ func newTransport(idle int, stamps bool, unstamped func(error)) *http.Transport 
 		IdleConnTimeout:     idleTimeout,
 		TLSHandshakeTimeout: dialTimeout,
 		ReadBufferSize:      readBuffer,
+	}
+}
+
+func dial(stamps bool, unstamped func(error)) func(context.Context, string, string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c, why := timed.New(conn, stamps)
+		if why != nil {
+			unstamped(why)
+		}
+		return c, nil
 	}
 }
 
@@ -204,18 +220,18 @@ type response struct {
 	failed  bool  // an error event was seen
 	badness error // first payload that could not be read
 
-	conn  *timedConn    // nil: not known, time stamps are taken here
+	conn  *timed.Conn   // nil: not known, time stamps are taken here
 	shift time.Duration // from the connection's base to the run's start
 	ready time.Duration // the connection was there
-	read  int64         // conn.returned of the last read that was counted
+	read  time.Duration // when the last read that was counted returned
 }
 
 // got notes the connection of the request, before anything is written.
 func (s *response) got(conn net.Conn, c *client) {
 	s.ready = c.now()
-	if s.conn, _ = conn.(*timedConn); s.conn != nil {
-		s.shift = s.conn.base.Sub(c.start)
-		s.conn.arm()
+	if s.conn, _ = conn.(*timed.Conn); s.conn != nil {
+		s.shift = s.conn.Base().Sub(c.start)
+		s.conn.Arm()
 	}
 }
 
@@ -225,8 +241,8 @@ func (s *response) sent(c *client) {
 	if s.conn == nil {
 		return
 	}
-	if at := s.conn.written.Load(); at >= 0 {
-		s.rec.Sent = s.shift + time.Duration(at)
+	if at, ok := s.conn.Written(); ok {
+		s.rec.Sent = s.shift + at
 		c.writeLags.add(s.rec.Sent-s.ready, false)
 	}
 }
@@ -236,12 +252,12 @@ func (s *response) arrival(c *client, n int) time.Duration {
 	if s.conn == nil {
 		return c.now()
 	}
-	received, returned := s.conn.received.Load(), s.conn.returned.Load()
+	received, returned, stamped := s.conn.Arrival()
 	if n > 0 && returned != s.read {
 		s.read = returned
-		c.readLags.add(time.Duration(returned-received), s.conn.stamped.Load())
+		c.readLags.add(returned-received, stamped)
 	}
-	return max(s.shift+time.Duration(received), s.rec.Last)
+	return max(s.shift+received, s.rec.Last)
 }
 
 // event handles one event that arrived at the given offset.

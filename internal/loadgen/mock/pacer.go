@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 )
 
 // Pacer is the mock for measurements of speed: completions alone, no faults,
@@ -89,7 +91,8 @@ func (p *Pacer) accept() {
 		p.conns[conn] = true
 		p.mu.Unlock()
 		p.wg.Go(func() {
-			p.serve(conn)
+			stamped, _ := timed.New(conn, true) // else the time of its read
+			p.serve(stamped)
 			conn.Close()
 			p.mu.Lock()
 			delete(p.conns, conn)
@@ -101,18 +104,20 @@ func (p *Pacer) accept() {
 const pacedHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 // serve reads the requests of a connection.
-func (p *Pacer) serve(conn net.Conn) {
+func (p *Pacer) serve(conn *timed.Conn) {
 	in := bufio.NewReaderSize(conn, 4<<10)
 	for {
 		req, err := http.ReadRequest(in)
 		if err != nil {
 			return
 		}
-		start := time.Now()
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			return
 		}
+		// The request counts from its arrival, not from when this goroutine ran.
+		arrived, _, _ := conn.Arrival()
+		start := conn.Base().Add(arrived)
 		want, err := maxTokens(body)
 		if err != nil {
 			fmt.Fprintf(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -16,107 +15,6 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 )
-
-// pipe is a TCP connection on loopback with a timedConn at one end.
-func pipe(t *testing.T, stamps bool) (client *timedConn, server net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := dialTimed(&net.Dialer{}, stamps, func(why error) { t.Skip("no kernel time stamps: ", why) })(t.Context(), "tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if server, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close(); server.Close() })
-	return c.(*timedConn), server
-}
-
-// waitForStamps lasts until the kernel stamps: it begins to a moment after the
-// first socket has asked.
-func waitForStamps(t *testing.T) {
-	t.Helper()
-	c, server := pipe(t, true)
-	for range 1000 {
-		if _, err := server.Write([]byte{0}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Read(make([]byte, 1)); err != nil {
-			t.Fatal(err)
-		}
-		if c.stamped.Load() {
-			return
-		}
-	}
-	t.Fatal("no read was stamped")
-}
-
-// A reader that comes late must not make the bytes look late: with kernel
-// stamps the arrival is the time of the write, and the lag is known.
-func TestLateRead(t *testing.T) {
-	const late = 50 * time.Millisecond
-	waitForStamps(t)
-	for _, stamps := range []bool{true, false} {
-		c, server := pipe(t, stamps)
-		before := time.Since(c.base)
-		if _, err := io.WriteString(server, "hello"); err != nil {
-			t.Fatal(err)
-		}
-		after := time.Since(c.base)
-		<-time.After(late) // the reader is busy
-		var buf [64]byte
-		n, err := c.Read(buf[:])
-		if n != 5 || err != nil {
-			t.Fatalf("%d bytes, %v", n, err)
-		}
-		received, returned := time.Duration(c.received.Load()), time.Duration(c.returned.Load())
-		if returned < after+late {
-			t.Errorf("read returned at %s, not before %s", returned, after+late)
-		}
-		// Loopback delivers within the write; 5 ms are left for other processes
-		// between the call and its return.
-		if stamps && (!c.stamped.Load() || received < before-time.Millisecond || received > after+5*time.Millisecond) {
-			t.Errorf("arrived at %s (stamped %v), was written between %s and %s", received, c.stamped.Load(), before, after)
-		}
-		if !stamps && (c.stamped.Load() || received != returned) {
-			t.Errorf("arrival %s of a read at %s, without stamps", received, returned)
-		}
-	}
-}
-
-// The wrapper must behave as a connection: partial reads, end, deadline, close.
-func TestTimedConn(t *testing.T) {
-	c, server := pipe(t, true)
-	if _, err := io.WriteString(server, "hello"); err != nil {
-		t.Fatal(err)
-	}
-	var buf [3]byte
-	if n, err := c.Read(nil); n != 0 || err != nil {
-		t.Errorf("empty read: %d, %v", n, err)
-	}
-	for _, want := range []string{"hel", "lo"} {
-		if n, err := c.Read(buf[:]); string(buf[:n]) != want || err != nil {
-			t.Errorf("%q, %v; want %q", buf[:n], err, want)
-		}
-	}
-	c.SetReadDeadline(time.Now())
-	if _, err := c.Read(buf[:]); err == nil || !err.(net.Error).Timeout() {
-		t.Errorf("after the deadline: %v", err)
-	}
-	c.SetReadDeadline(time.Time{})
-	server.Close()
-	if n, err := c.Read(buf[:]); n != 0 || err != io.EOF {
-		t.Errorf("at the end: %d, %v", n, err)
-	}
-	c.Close()
-	if _, err := c.Read(buf[:]); err == nil {
-		t.Error("a closed connection was read")
-	}
-}
 
 func TestStampsOfARun(t *testing.T) {
 	s := start(t, mock.Options{TTFT: 10 * time.Millisecond, ITL: 2 * time.Millisecond})
