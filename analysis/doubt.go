@@ -8,7 +8,7 @@ import (
 )
 
 // doubts says what a reader should know before acting on a recommendation.
-func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate, best []candidate, preferred bool, drifts []drift) []string {
+func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate, best []candidate, drifts []drift) []string {
 	c := a.findings.Cells[w.cell]
 	s := a.series[seriesKey{w.cell, u.Objective}]
 	out := []string{"not confirmed on fresh starts"}
@@ -21,14 +21,6 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	if s.withinStart {
 		out = append(out, withinStartDoubt)
 	}
-	if preferred {
-		top := a.findings.Cells[best[0].cell]
-		out = append(out, fmt.Sprintf("%s has the better point estimate (%s), within the margin and not told apart; %s is preferred as %s",
-			top.Label, metric.Format(u.Objective, best[0].value), c.Label, a.cheapness(c, top)))
-	}
-	if n := len(rec.Ties); n > 0 && !preferred {
-		out = append(out, fmt.Sprintf("not told apart from %s", plural(n, "other configuration")))
-	}
 	out = append(out, a.constraintDoubts(c, rec.Constraints)...)
 	out = append(out, a.baselineDoubts(rec, c)...)
 	if c.Invalid > 0 {
@@ -38,11 +30,23 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 		out = append(out, "this is the highest load point tested: more load may give more")
 	}
 	for _, d := range drifts {
-		if d.metric == u.Objective || limits(rec.Constraints, d.metric) {
+		if d.load == u.Load && (d.metric == u.Objective || limits(rec.Constraints, d.metric)) {
 			out = append(out, "drift: "+d.String())
 		}
 	}
 	return out
+}
+
+// preference is why a winner is preferred to a configuration with the better
+// point estimate, in one sentence.
+func (a *analyser) preference(u experiment.UseCase, w, top candidate) string {
+	c, t := a.findings.Cells[w.cell], a.findings.Cells[top.cell]
+	label := t.Label
+	if t.PointLabel != c.PointLabel {
+		label += " at " + t.PointLabel
+	}
+	return fmt.Sprintf("preferred to %s (%s), which is within %s of it and not shown to matter, because %s",
+		label, metric.Format(u.Objective, top.value), metric.FormatUnit(metric.Fraction, a.findings.Margin), a.cheapness(c, t))
 }
 
 // cheapness says what makes c cheaper than other, see analyser.cheaper.
@@ -51,7 +55,7 @@ func (a *analyser) cheapness(c, other Cell) string {
 	case c.GPUs < other.GPUs:
 		return fmt.Sprintf("it needs %s instead of %d", plural(c.GPUs, "GPU"), other.GPUs)
 	case c.Baseline:
-		return "it is the baseline"
+		return "it is the baseline and nothing has to change"
 	default:
 		return "it changes fewer flags of the baseline"
 	}

@@ -20,13 +20,14 @@ func driftMetrics() []string {
 // drift is a linear trend of a log metric over the order of the trials.
 type drift struct {
 	metric string
+	load   string
 	point  string  // label of the load point
 	change float64 // last trial / first trial - 1, by the trend inside blocks
 	p      float64 // times the number of trends tested
 }
 
 // drifts looks for a trend inside blocks at each load point and keeps the
-// largest of each metric that is beyond the margin. Throughput at an offered
+// largest of each load and metric that is beyond the margin. Throughput at an offered
 // rate is not looked at: it is the rate. All tests of the run share driftLevel.
 func (a *analyser) drifts() []drift {
 	var found []drift
@@ -38,21 +39,22 @@ func (a *analyser) drifts() []drift {
 		}
 		if change, p, ok := f.trend(); ok {
 			tests++
-			found = append(found, drift{metric: f.metric, point: point.Label, change: math.Expm1(change), p: p})
+			found = append(found, drift{metric: f.metric, load: point.Load, point: point.Label, change: math.Expm1(change), p: p})
 		}
 	}
-	worst := map[string]drift{}
+	worst := map[[2]string]drift{}
 	for _, d := range found {
 		d.p = math.Min(1, d.p*float64(tests))
-		size := math.Abs(math.Log1p(d.change))
-		if d.p < driftLevel && size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[d.metric].change)) {
-			worst[d.metric] = d
+		size, key := math.Abs(math.Log1p(d.change)), [2]string{d.load, d.metric}
+		if d.p < driftLevel && size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[key].change)) {
+			worst[key] = d
 		}
 	}
 	var out []drift
-	for _, m := range driftMetrics() {
-		if d, ok := worst[m]; ok {
-			out = append(out, d)
+	for _, d := range found {
+		key := [2]string{d.load, d.metric}
+		if w, ok := worst[key]; ok && w.point == d.point {
+			out = append(out, w)
 		}
 	}
 	return out

@@ -155,8 +155,10 @@ type Recommendation struct {
 	BaselineCell      string `json:"baseline_cell,omitempty"`
 	BaselineQualifies bool   `json:"baseline_qualifies,omitempty"`
 	// Ties are other configurations that the data cannot separate from the winner.
-	Ties    []Tie  `json:"ties,omitempty"`
-	Refused string `json:"refused,omitempty"` // reason; with the nearest miss
+	Ties []Tie `json:"ties,omitempty"`
+	// Preferred says why a winner without the best point estimate won.
+	Preferred string `json:"preferred,omitempty"`
+	Refused   string `json:"refused,omitempty"` // reason; with the nearest miss
 	// Confirmed is true only after the confirm stage; until that exists every
 	// recommendation says it is not confirmed.
 	Confirmed bool     `json:"confirmed"`

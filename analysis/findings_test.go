@@ -153,6 +153,31 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// The trials' own warnings of percentiles become one line for each load.
+func TestFloors(t *testing.T) {
+	r := newRun(2, 1)
+	for b := range 3 {
+		for c := range 2 {
+			tr := r.add(c, 0, b+1, one("ttft_p50", .1+.001*float64(b*c)))
+			tr.Window = 2.01
+			tr.Absent = map[string]string{"ttft_p95": "70 requests, 130 needed", "ttft_p99": "70 requests, 662 needed"}
+			tr.Warnings = []string{"70 successful requests are too few for percentiles p95 (130), p99 (662)", "late"}
+			if b == 1 {
+				tr.Absent["ttft_p90"] = "60 requests, 64 needed"
+			}
+		}
+	}
+	f := analyse(t, r)
+	if !contains(f.Warnings, "load chat: p90 and above need more requests than the 2 s windows gave") {
+		t.Errorf("warnings %q", f.Warnings)
+	}
+	for _, c := range f.Cells {
+		if contains(c.Warnings, "too few") || !contains(c.Warnings, "late") {
+			t.Errorf("%s: %q", c.Label, c.Warnings)
+		}
+	}
+}
+
 func TestOffersRate(t *testing.T) {
 	for _, c := range []struct {
 		point matrix.LoadPoint

@@ -60,8 +60,11 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 		c := a.findings.Cells[t.cell]
 		rec.Ties = append(rec.Ties, Tie{Cell: c.ID, Label: c.Label, Estimate: c.Estimates[u.Objective]})
 	}
+	if preferred {
+		rec.Preferred = a.preference(u, winner, best[0])
+	}
 	a.compareWinner(&rec, u, winner, best)
-	rec.Doubts = a.doubts(rec, u, winner, best, preferred, drifts)
+	rec.Doubts = a.doubts(rec, u, winner, best, drifts)
 	return rec
 }
 

@@ -48,7 +48,14 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 		b.WriteString("\n")
 		return
 	}
-	row(b, "configuration", r.Label+" at "+r.PointLabel)
+	if r.Configuration == f.Baseline && f.Baseline != "" {
+		row(b, "configuration", "keep the baseline, at "+r.PointLabel)
+	} else {
+		row(b, "configuration", r.Label+" at "+r.PointLabel)
+	}
+	if r.Preferred != "" {
+		row(b, "", r.Preferred)
+	}
 	if r.Estimate != nil {
 		row(b, r.Objective, estimateText(r.Objective, *r.Estimate))
 	}

@@ -13,7 +13,10 @@ import (
 // warn collects the doubts about the run as a whole and about its cells.
 func (a *analyser) warn(drifts []drift) {
 	w := &a.findings.Warnings
-	a.warnCounts(w)
+	*w = append(*w, a.findings.CountWarnings()...)
+	if a.strangers > 0 {
+		*w = append(*w, fmt.Sprintf("%s of cells that the plan does not have ignored", plural(a.strangers, "trial")))
+	}
 	if a.in.Plan.Order == experiment.Sequential {
 		*w = append(*w, "order sequential: repeats share one server start and configurations ran one after the other, so that drift and differences between starts look like effects of flags")
 	} else if n := a.countSeries(func(s *series) bool { return s.withinStart }); n > 0 {
@@ -28,6 +31,7 @@ func (a *analyser) warn(drifts []drift) {
 		*w = append(*w, "drift: "+d.String()+"; ratios are safe from it, estimates are not")
 	}
 	a.warnVariances(w)
+	a.warnFloors(w)
 	if len(a.unknown) > 0 {
 		*w = append(*w, "unknown metrics ignored: "+strings.Join(a.unknown, ", "))
 	}
@@ -36,9 +40,12 @@ func (a *analyser) warn(drifts []drift) {
 	}
 }
 
-func (a *analyser) warnCounts(w *[]string) {
+// CountWarnings are those of the findings' warnings that count trials which are
+// missing, do not count, failed or stand alone.
+func (f *Findings) CountWarnings() []string {
+	var w []string
 	var counting, invalid, failed, missing, single, measured int
-	for _, c := range a.findings.Cells {
+	for _, c := range f.Cells {
 		counting, invalid, failed, missing = counting+c.Trials, invalid+c.Invalid, failed+c.Failed, missing+c.Missing
 		if c.Trials > 0 {
 			measured++
@@ -48,23 +55,21 @@ func (a *analyser) warnCounts(w *[]string) {
 		}
 	}
 	if counting == 0 {
-		*w = append(*w, "no trial counts")
+		w = append(w, "no trial counts")
 	}
 	if missing > 0 {
-		*w = append(*w, fmt.Sprintf("the run is not finished: %s missing", plural(missing, "planned trial")))
+		w = append(w, fmt.Sprintf("the run is not finished: %s missing", plural(missing, "planned trial")))
 	}
 	if invalid > 0 {
-		*w = append(*w, fmt.Sprintf("%s measured and not counted", plural(invalid, "invalid trial")))
+		w = append(w, fmt.Sprintf("%s measured and not counted", plural(invalid, "invalid trial")))
 	}
 	if failed > 0 {
-		*w = append(*w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))
+		w = append(w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))
 	}
 	if single > 0 {
-		*w = append(*w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, plural(measured, "measured cell")))
+		w = append(w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, plural(measured, "measured cell")))
 	}
-	if a.strangers > 0 {
-		*w = append(*w, fmt.Sprintf("%s of cells that the plan does not have ignored", plural(a.strangers, "trial")))
-	}
+	return w
 }
 
 func (a *analyser) countSeries(match func(*series) bool) int {
@@ -152,7 +157,7 @@ func (a *analyser) warnCell(i int) {
 	seen := map[string]bool{}
 	for _, t := range a.trials[i] {
 		for _, text := range t.Warnings {
-			if !seen[text] {
+			if !seen[text] && !FloorWarning(text) {
 				seen[text] = true
 				c.Warnings = append(c.Warnings, text)
 			}

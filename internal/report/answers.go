@@ -15,6 +15,7 @@ type answer struct {
 	Refused   string // then nothing but Checks and Doubts follows
 	Label     string // of the configuration
 	Baseline  bool   // the winner is the baseline itself
+	Preferred string // why, when another has the better point estimate
 	Point     string // load point
 	Objective string // metric name
 	Value     *quantity
@@ -47,7 +48,7 @@ func (b *build) answers() []answer {
 func (b *build) answer(r analysis.Recommendation) answer {
 	a := answer{
 		UseCase: r.UseCase, Goal: goal(r), Refused: r.Refused,
-		Label: r.Label, Point: r.PointLabel, Objective: r.Objective,
+		Label: r.Label, Point: r.PointLabel, Preferred: r.Preferred, Objective: r.Objective,
 		Command: r.Command, Confirmed: r.Confirmed,
 	}
 	for _, d := range r.Doubts {

@@ -22,8 +22,11 @@ type doubt struct {
 func (b *build) doubts(figures []figureView) []doubt {
 	var d doubtList
 	b.recordDoubts(&d)
+	said := b.Findings.CountWarnings() // recordDoubts and precisionDoubts say it with more
 	for _, w := range slices.Concat(b.Findings.Warnings, b.Plan.Warnings) {
-		d.add(w, "")
+		if !slices.Contains(said, w) {
+			d.add(w, "")
+		}
 	}
 	b.precisionDoubts(&d)
 	if b.Provenance != nil {
@@ -52,7 +55,9 @@ func (b *build) notes() []doubt {
 	}
 	for _, t := range b.Trials {
 		for _, w := range t.Warnings {
-			d.add(w, t.ID)
+			if !analysis.FloorWarning(w) && !slices.Contains(b.cells[t.Cell].Warnings, w) {
+				d.add(w, t.ID)
+			}
 		}
 	}
 	b.startDoubts(&d)

@@ -170,3 +170,37 @@ func TestResultsCSVIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// A winner that is the baseline is said to be kept; counts that the report lists
+// with reasons, and warnings that the cell has already, are not said again.
+func TestKeepTheBaseline(t *testing.T) {
+	in := fixtureInput()
+	rec := &in.Findings.Recommendations[0]
+	rec.Configuration, rec.Label, rec.Ratio = fixtureBaseline, "baseline", nil
+	rec.Preferred = "preferred to another (2 tok/s), because of a reason"
+	in.Findings.Warnings = append(in.Findings.Warnings, in.Findings.CountWarnings()...)
+	in.Trials[0].Warnings = []string{"70 successful requests are too few for percentiles p95 (130)"}
+	dir := t.TempDir()
+	if _, err := Write(dir, in); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string][]string{
+		"index.html": {"<strong>Keep the baseline</strong>", "It is preferred to another"},
+		"summary.md": {"### throughput: keep the baseline", "It is preferred to another (2 tok/s), because of a reason."},
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(b), w) {
+				t.Errorf("%s lacks %q", file, w)
+			}
+		}
+		for _, w := range []string{"measured and not counted", "the run is not finished", "without a server", "too few for percentiles"} {
+			if strings.Contains(string(b), w) {
+				t.Errorf("%s repeats %q", file, w)
+			}
+		}
+	}
+}
