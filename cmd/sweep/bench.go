@@ -116,9 +116,19 @@ func (sys *System) bench(ctx context.Context, url string, o benchOptions) error 
 		return quiet(exitSomeFailed)
 	}
 	if sum.Requests[loadgen.ClassOK] == 0 {
-		return withCode(exitFailed, errors.New("no request succeeded"))
+		return withCode(exitFailed, fmt.Errorf("no request succeeded%s", firstError(res)))
 	}
 	return nil
+}
+
+// firstError is the error text of the first request that has one.
+func firstError(res *loadgen.Result) string {
+	for i := range res.Requests {
+		if e := res.Requests[i].Error; e != "" {
+			return "; the first: " + e
+		}
+	}
+	return ""
 }
 
 func (o benchOptions) print(sys *System, cfg loadgen.Config, res *loadgen.Result, sum loadgen.Summary) error {
