@@ -30,6 +30,10 @@ type Engine struct {
 	Running, Waiting   *float64
 }
 
+// direct goes through no proxy and keeps no connection: the server is the one
+// under load, and its port may be another server's a minute later.
+var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // ScrapeEngine reads baseURL/metrics.
 func ScrapeEngine(ctx context.Context, baseURL string) (Engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
@@ -38,7 +42,7 @@ func ScrapeEngine(ctx context.Context, baseURL string) (Engine, error) {
 	if err != nil {
 		return Engine{}, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := direct.Do(req)
 	if err != nil {
 		return Engine{}, fmt.Errorf("scrape engine metrics: %w", err)
 	}
