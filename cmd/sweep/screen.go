@@ -26,6 +26,7 @@ type screen struct {
 	mu     sync.Mutex
 	status runner.Status
 	drawn  bool // a progress line stands on the terminal
+	closed bool // no more progress lines; a late message is still printed
 
 	stop chan struct{}
 	done chan struct{}
@@ -58,7 +59,7 @@ func (s *screen) loop() {
 	}
 }
 
-// Close removes the progress line. The screen takes no more messages then.
+// Close removes the progress line for good. Messages are printed still.
 func (s *screen) Close() {
 	if !s.live {
 		return
@@ -68,6 +69,7 @@ func (s *screen) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
+	s.closed = true
 }
 
 // Message implements runner.Observer.
@@ -96,7 +98,7 @@ func (s *screen) erase() {
 }
 
 func (s *screen) draw() {
-	if s.status.Total == 0 {
+	if s.status.Total == 0 || s.closed {
 		return
 	}
 	line := progressLine(s.status, s.now(), s.width()-1)
@@ -110,8 +112,10 @@ func progressLine(st runner.Status, now time.Time, width int) string {
 	const bar = 20
 	full := bar * st.Done / max(st.Total, 1)
 	parts := []string{fmt.Sprintf("[%s%s] %d/%d", strings.Repeat("#", full), strings.Repeat("-", bar-full), st.Done, st.Total)}
-	if st.Left > 0 {
-		parts = append(parts, fmt.Sprintf("%s left, ends %s", words(st.Left), now.Add(st.Left).Format("15:04")))
+	if left := max(st.Left-now.Sub(st.At), 0); st.Left > 0 {
+		// Hours can pass between two states (a model is loaded): the estimate
+		// runs down and its end stays.
+		parts = append(parts, fmt.Sprintf("%s left, ends %s", words(left), now.Add(left).Format("15:04")))
 	}
 	if st.Block > 0 {
 		parts = append(parts, fmt.Sprintf("block %d/%d", st.Block, st.Blocks))

@@ -12,7 +12,7 @@ func TestProgressLine(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
 	st := runner.Status{
 		Done: 12, Total: 48, Configuration: "max-num-seqs=64", Point: "chat c=16", Block: 1, Blocks: 3,
-		Stage: runner.StageMeasuring, StageBegan: now.Add(-7 * time.Second), Left: 95 * time.Minute,
+		Stage: runner.StageMeasuring, StageBegan: now.Add(-7 * time.Second), Left: 97 * time.Minute, At: now.Add(-2 * time.Minute),
 		Load: runner.LoadStatus{InWindow: true, Completed: 310, InFlight: 16, Failed: 2},
 	}
 	want := "[#####---------------] 12/48 | 95 min left, ends 00:25 | block 1/3 | max-num-seqs=64 | chat c=16 | " +

@@ -41,7 +41,7 @@ func newClock(p *matrix.Plan, e *experiment.Experiment, done map[string]rundir.T
 	}
 	for _, t := range done {
 		if t.Outcome != rundir.OutcomeFailed {
-			c.trial(t.LoadPoint, t.Ended.Sub(t.Began))
+			c.trial(t.LoadPoint, max(t.Ended.Sub(t.Began), 0)) // a clock may have been set back
 		}
 	}
 	return c
@@ -57,10 +57,14 @@ func (c *clock) start(d time.Duration) {
 }
 
 // left estimates what the unfinished trials and their starts still take; the
-// time spent in the present stage since began is taken off.
-func (c *clock) left(done map[string]rundir.Trial, began time.Time) time.Duration {
+// time spent in the present stage since began is taken off. Configurations
+// that are not started again take none.
+func (c *clock) left(done map[string]rundir.Trial, hopeless map[string]verdict, began time.Time) time.Duration {
 	var total time.Duration
 	for _, s := range c.plan.Starts {
+		if _, skipped := hopeless[s.Configuration]; skipped {
+			continue
+		}
 		pending := 0
 		for _, t := range s.Trials {
 			if _, ok := done[t.ID]; !ok {

@@ -44,7 +44,7 @@ func (r *run) config(l experiment.Load, p matrix.LoadPoint, seed uint64, s *laun
 		Seed:      seed,
 		// One salt a run: prompts are shared by the cells of a block, but a
 		// server that outlives the run (endpoint) meets fresh ones next time.
-		Salt:     r.dir.RunID(),
+		Salt:     r.runID,
 		Progress: r.progress,
 	}, nil
 }

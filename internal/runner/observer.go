@@ -31,7 +31,8 @@ type Status struct {
 	StageBegan    time.Time
 	Phase         string        // of the start-up, while starting
 	Load          LoadStatus    // while measuring
-	Left          time.Duration // estimated time to the end of the run
+	Left          time.Duration // estimated time to the end of the run, as of At
+	At            time.Time     // when this was the present state
 }
 
 // LoadStatus is a glimpse of the load in progress.

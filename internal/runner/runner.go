@@ -11,6 +11,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +66,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		err = errors.Join(
 			fmt.Errorf("%w: %w", ErrInterrupted, err),
 			r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunInterrupted}))
+	default:
+		err = errors.Join(err, r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunInterrupted, Detail: err.Error()}))
 	}
 	return r.result(), err
 }
@@ -76,6 +79,7 @@ const keyVariable = "VLLM_API_KEY"
 type run struct {
 	Options
 	dir        *rundir.Dir
+	runID      string            // of labels and of the prompts' salt
 	env        map[string]string // of the server, resolved
 	secrets    []string
 	apiKey     string
@@ -137,6 +141,9 @@ func (r *run) recover() error {
 		return err
 	}
 	r.provenance = past.Provenance
+	// The directory may have been moved since; what the run left behind still
+	// carries the name that it began with.
+	r.runID = cmp.Or(past.Provenance.RunID, r.dir.RunID())
 	if r.provenance.Backend == nil {
 		r.provenance.Backend = map[string]string{}
 	}
@@ -185,7 +192,7 @@ func (r *run) begin(ctx context.Context) error {
 	event := rundir.Event{Event: rundir.EventRunStarted}
 	if len(r.dir.Events) > 0 {
 		event.Event = rundir.EventRunResumed
-		removed, err := r.Backend.Clean(ctx, r.dir.RunID())
+		removed, err := r.Backend.Clean(ctx, r.runID)
 		if err != nil {
 			return fmt.Errorf("%w: remove what the earlier session left: %w", ErrEnvironment, err)
 		}
@@ -245,16 +252,19 @@ func (r *run) counts() (done, total int) {
 }
 
 func (r *run) result() Result {
-	_, total := r.counts()
-	res := Result{Planned: total}
-	for _, t := range r.done {
-		switch t.Outcome {
-		case rundir.OutcomeOK:
-			res.OK++
-		case rundir.OutcomeInvalid:
-			res.Invalid++
-		default:
-			res.Failed++
+	var res Result
+	for _, s := range r.Plan.Starts {
+		for _, t := range s.Trials {
+			res.Planned++
+			switch r.done[t.ID].Outcome {
+			case "":
+			case rundir.OutcomeOK:
+				res.OK++
+			case rundir.OutcomeInvalid:
+				res.Invalid++
+			default:
+				res.Failed++
+			}
 		}
 	}
 	return res
@@ -266,7 +276,8 @@ func (r *run) message(format string, args ...any) {
 
 func (r *run) updateStatus(change func(*Status)) {
 	change(&r.status)
-	r.status.Left = r.clock.left(r.done, r.status.StageBegan)
+	r.status.Left = r.clock.left(r.done, r.hopeless, r.status.StageBegan)
+	r.status.At = time.Now()
 	r.Observer.Status(r.status)
 }
 

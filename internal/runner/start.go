@@ -113,7 +113,7 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 	}
 	srv := r.Experiment.Server
 	spec := launcher.Spec{
-		RunID: r.dir.RunID(), StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
+		RunID: r.runID, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
 		Args: conf.Flags.Args(), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey,
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 	}
@@ -129,7 +129,7 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 			return nil, nil, err
 		case !errors.As(err, &failure):
 			return nil, nil, err
-		case failure.Diagnosis.Class != launcher.ClassBackend:
+		case !shared(failure.Diagnosis.Class):
 			return nil, failure, nil
 		case try == len(backendWaits):
 			return nil, nil, fmt.Errorf("%w: %w", ErrEnvironment, failure)
@@ -141,6 +141,13 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 	}
 }
 
+// shared reports whether a failure of that class has its cause outside the
+// configuration: it would meet every other one too, so it ends the run, which
+// can be resumed, instead of failing what is left of the plan.
+func shared(c launcher.Class) bool {
+	return c == launcher.ClassBackend || c == launcher.ClassImage
+}
+
 // ready records a server that is up.
 func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Outcome = rundir.StartReady
@@ -148,37 +155,47 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
 	r.message("%s %s: ready after %s", rec.ID, rec.Label, round(s.ReadyAfter))
 	err := errors.Join(
-		r.sameImage(rec),
+		r.sameServer(rec),
 		r.dir.WriteStart(*rec),
 		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartReady, Start: rec.ID, Facts: rec.Facts}))
 	if err != nil {
-		_, stopErr := s.Stop(context.Background())
-		return errors.Join(err, stopErr)
+		release, stopErr := s.Stop(context.Background())
+		setRelease(rec, release)
+		return errors.Join(err, stopErr, r.dir.WriteStart(*rec))
 	}
 	return nil
 }
 
-// sameImage refuses to mix results of two images: a tag can move between two
-// sessions of one run, a digest cannot.
-func (r *run) sameImage(rec *rundir.Start) error {
-	digest := rec.Facts[factImageDigest]
-	if digest == "" {
+// sameServer refuses to mix results of two servers: a tag can move, and an
+// installation can be upgraded, between two starts or two sessions of one run.
+func (r *run) sameServer(rec *rundir.Start) error {
+	now := map[string]string{factImageDigest: rec.Facts[factImageDigest], factVersion: rec.Identity.Version}
+	if now[factImageDigest] == "" { // an image built here has no digest of a registry
+		now[factImageDigest] = rec.Facts[factImageID]
+	}
+	changed := false
+	for _, fact := range []string{factImageDigest, factVersion} {
+		switch known := r.provenance.Backend[fact]; {
+		case now[fact] == "" || now[fact] == known:
+		case known == "":
+			r.provenance.Backend[fact], changed = now[fact], true
+		default:
+			return fmt.Errorf("%w: the server's %s is now %s; this run measured %s, and results of two servers are not mixed: "+
+				"bring the former back or begin a new run", ErrEnvironment, strings.ReplaceAll(fact, "_", " "), now[fact], known)
+		}
+	}
+	if !changed {
 		return nil
 	}
-	switch known := r.provenance.Backend[factImageDigest]; known {
-	case digest:
-		return nil
-	case "":
-		r.provenance.Backend[factImageDigest] = digest
-		return r.dir.WriteProvenance(r.provenance)
-	default:
-		return fmt.Errorf("%w: the image is now %s; this run measured %s, and results of two images are not mixed: "+
-			"pull the former digest or begin a new run", ErrEnvironment, digest, known)
-	}
+	return r.dir.WriteProvenance(r.provenance)
 }
 
-// factImageDigest is the key of the image's digest in launch facts and provenance.
-const factImageDigest = "image_digest"
+// Keys of launch facts and of the provenance's backend facts.
+const (
+	factImageDigest = "image_digest"
+	factImageID     = "image_id"
+	factVersion     = "server_version"
+)
 
 // failed records a start that did not become ready, with its trials.
 func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure, last bool) error {
@@ -204,17 +221,42 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	if p.Purpose == matrix.PurposeCalibrate {
 		return fmt.Errorf("the baseline did not start, so the rates of sweep loads cannot be found: %w", f)
 	}
-	if err := r.failPending(ctx, p, rec.ID, d); err != nil || last {
+	if err := r.failPending(ctx, p, rec.ID, d); err != nil {
 		return err
+	}
+	if f.Release != nil {
+		if err := r.gone(ctx, rec, *f.Release); err != nil {
+			return err
+		}
+	}
+	if last {
+		return nil
 	}
 	return r.cooldown(ctx, rec)
 }
 
+// gone makes sure that no server of this run is left before the next start. One
+// that cannot be removed would share its GPUs with all that follow, so it ends
+// the run.
+func (r *run) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release) error {
+	if rel.Gone || rel.LeftOn {
+		return nil
+	}
+	removed, err := r.Backend.Clean(context.WithoutCancel(ctx), r.runID)
+	if err != nil {
+		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and nothing is measured beside it: %w",
+			ErrEnvironment, rec.ID, rel.Problem, err)
+	}
+	r.message("warning: %s: removed what its stop had left: %v", rec.ID, removed)
+	return nil
+}
+
 // certain reports whether a failure of that class repeats whenever the same
-// configuration is started on the same host.
+// configuration is started on the same host. A model that was not found is no
+// such failure: its hub may be out of reach for a minute.
 func certain(c launcher.Class) bool {
 	switch c {
-	case launcher.ClassArguments, launcher.ClassKVCache, launcher.ClassConfig, launcher.ClassGPUs, launcher.ClassModel:
+	case launcher.ClassArguments, launcher.ClassKVCache, launcher.ClassConfig, launcher.ClassGPUs:
 		return true
 	default:
 		return false
@@ -227,6 +269,9 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 		return r.calibrate(ctx, s, rec)
 	}
 	for _, t := range r.pending(p) {
+		if s.Died() != nil {
+			return errServerDied // between two trials: the next has not begun
+		}
 		if err := r.trial(ctx, t, s, rec); err != nil {
 			return err
 		}
@@ -254,7 +299,8 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, l
 	}
 	err := errors.Join(
 		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartStopped, Start: rec.ID, Detail: release.Problem}))
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartStopped, Start: rec.ID, Detail: release.Problem}),
+		r.gone(ctx, rec, release))
 	if err != nil || last || ctx.Err() != nil {
 		return err
 	}
