@@ -68,6 +68,8 @@ func exitCode(err error) int {
 		return exitLocked
 	case errors.Is(err, runner.ErrInterrupted):
 		return exitInterrupted
+	case errors.Is(err, runner.ErrChanged):
+		return exitInvalid
 	case errors.Is(err, runner.ErrEnvironment):
 		return exitEnvironment
 	default:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,6 +44,9 @@ resumed. The second ends at once. A closed terminal does not end the run.
   sweep run --out /data/runs experiment.yaml
   sweep run --resume runs/acme-support-bot/20261123-221004`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if o.resume != "" && cmd.Flags().Changed("out") {
+				return withCode(exitUsage, errors.New("--resume goes on in the run's own directory; --out has no place beside it"))
+			}
 			if o.resume != "" && len(args) == 0 {
 				return nil
 			}
@@ -120,7 +124,33 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 	if gpus != nil {
 		defer gpus.Close()
 	}
+	now, err := provenance(e, past.Provenance.RunID, gpus)
+	if err != nil {
+		return err
+	}
+	warnings, err := runner.Continuable(past, e, now)
+	if err != nil {
+		return err
+	}
+	if err := sys.note(dir, past.Provenance, warnings); err != nil {
+		return err
+	}
 	return sys.carryOut(ctx, o, e, past.Plan, dir, b, gpus)
+}
+
+// note prints warnings about a run and stores those with it that are new.
+func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []string) error {
+	changed := false
+	for _, w := range warnings {
+		fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
+		if !slices.Contains(p.Warnings, w) {
+			p.Warnings, changed = append(p.Warnings, w), true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return dir.WriteProvenance(p)
 }
 
 // surroundings makes the backend, checks it, and opens the GPUs where the
@@ -215,9 +245,14 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 	}
 	if err != nil {
 		err = fmt.Errorf("export the results of %s: %w", shown, err)
-		return errors.Join(runErr, err)
+	}
+	if runErr == nil && err != nil {
+		return err // the records are whole: 'sweep report' does it again
 	}
 	if runErr != nil {
+		if err != nil {
+			fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
+		}
 		fmt.Fprintf(sys.Stderr, "%d of %d trials are finished. To continue:\n  %s\n",
 			result.OK+result.Invalid+result.Failed, result.Planned, resumeCommand(shown))
 		return withCode(exitCode(runErr), runErr)
@@ -232,13 +267,15 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 
 // verdict chooses the exit code of a finished run.
 func (sys *System) verdict(res *results, r runner.Result) error {
+	if r.Failed+r.Invalid > 0 {
+		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
+	}
 	for _, rec := range res.findings.Recommendations {
 		if rec.Refused != "" {
 			return quiet(exitSLO)
 		}
 	}
 	if r.Failed+r.Invalid > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
 		return quiet(exitSomeFailed)
 	}
 	return nil

@@ -44,7 +44,7 @@ func system() *System {
 		Colour: errTTY && !noColour,
 		Width: func() int {
 			w, _, err := term.GetSize(int(os.Stderr.Fd()))
-			if err != nil || w < 20 {
+			if err != nil || w < 1 {
 				return 80
 			}
 			return w
@@ -55,12 +55,15 @@ func system() *System {
 
 // interruptible returns a context that the first SIGINT or SIGTERM cancels,
 // after calling note; the second ends the program at once with exit code 130.
-// SIGHUP is ignored: a run must outlive the SSH connection it was started from.
+// SIGHUP and SIGPIPE are ignored: a run must outlive the SSH connection it was
+// started from, and the pager or tee that it was piped into.
 func (sys *System) interruptible(ctx context.Context, note func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	signal.Ignore(syscall.SIGHUP)
+	// Caught and dropped rather than ignored: servers would inherit the latter.
+	dropped := make(chan os.Signal, 1)
+	signal.Notify(dropped, syscall.SIGHUP, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
 		for n := 1; ; n++ {
@@ -79,7 +82,7 @@ func (sys *System) interruptible(ctx context.Context, note func()) (context.Cont
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
-		signal.Reset(syscall.SIGHUP)
+		signal.Stop(dropped)
 		close(done)
 		cancel()
 	}
