@@ -1,9 +1,11 @@
 package vllmsim
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -114,5 +116,76 @@ func TestWedge(t *testing.T) {
 	}
 	if code := s.stop(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestOutOfMemoryUnderLoad: as many requests at once as the fault says kill
+// the engine, with the allocator's text in the log and exit code 0.
+func TestOutOfMemoryUnderLoad(t *testing.T) {
+	s := serve(t, "--sim-fault", "oom=2", "--sim-speedup", "5")
+	long := strings.Replace(streamed, "10", "20000", 1)
+	first := s.open(t.Context(), "POST", "/v1/completions", long)
+	defer first.Body.Close()
+	if _, err := bufio.NewReader(first.Body).ReadString('\n'); err != nil { // alone it runs
+		t.Fatal(err)
+	}
+	list, done := s.stream("/v1/completions", long)
+	if !done || len(list) == 0 || list[len(list)-1].Error == nil {
+		t.Errorf("[DONE] %v, %d events without an error", done, len(list))
+	}
+	if code := <-s.exited; code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	s.exited <- 0
+	text := s.out.String()
+	fatal, cause := strings.Index(text, "EngineCore encountered a fatal error."), strings.Index(text, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate")
+	if fatal < 0 || cause < fatal {
+		t.Errorf("the log lacks the fatal error and its cause\n%s", text)
+	}
+}
+
+// TestSlowToken: the stream is whole, but one gap is two simulated seconds
+// longer.
+func TestSlowToken(t *testing.T) {
+	s := serve(t, "--sim-fault", "slow-token=2", "--sim-speedup", "10")
+	for _, slow := range []bool{false, true, false} {
+		began := time.Now()
+		list, done := s.stream("/v1/completions", streamed)
+		if last := list[len(list)-1]; !done || last.Usage == nil || last.Usage.Completion != 10 {
+			t.Errorf("[DONE] %v, last event %+v", done, last)
+		}
+		if took := time.Since(began); slow && took < 200*time.Millisecond {
+			t.Errorf("took %v, want at least 200 ms", took)
+		}
+	}
+}
+
+// TestSilence: a request without any answer, between two healthy ones.
+func TestSilence(t *testing.T) {
+	s := serve(t, "--sim-fault", "silence=2")
+	s.stream("/v1/completions", streamed)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "POST", s.url+"/v1/completions", strings.NewReader(streamed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := s.client.Do(r); !errors.Is(err, context.DeadlineExceeded) {
+		if err == nil {
+			resp.Body.Close()
+		}
+		t.Errorf("error %v, want no answer at all", err)
+	}
+	s.stream("/v1/completions", streamed)
+}
+
+// TestLogFlood: the log fills while the server serves.
+func TestLogFlood(t *testing.T) {
+	s := serve(t, "--sim-fault", "log-flood=5000")
+	deadline := time.Now().Add(20 * time.Second)
+	for strings.Count(s.out.String(), "of a flood") < 500 {
+		if s.stream("/v1/completions", streamed); time.Now().After(deadline) {
+			t.Fatal("no flood")
+		}
 	}
 }

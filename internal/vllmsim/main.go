@@ -161,6 +161,8 @@ func (r *run) until(ctx context.Context, srv *server.Server, listener net.Listen
 	logged := make(chan struct{})
 	stats, stopStats := context.WithCancel(ctx)
 	go func() { defer close(logged); r.logStats(stats, srv) }()
+	flooded := make(chan struct{})
+	go func() { defer close(flooded); r.flood(stats) }()
 
 	err := srv.Run(ctx)
 	code := exitDone
@@ -168,10 +170,11 @@ func (r *run) until(ctx context.Context, srv *server.Server, listener net.Listen
 	case errors.Is(err, server.ErrCrashed):
 		code = exitCrashed
 	case err != nil:
-		r.mourn(ctx)
+		r.mourn(ctx, err)
 	}
 	stopStats()
 	<-logged
+	<-flooded
 	abort()
 	if code == exitDone {
 		r.log.uvicorn(r.api, "Shutting down")
@@ -187,8 +190,13 @@ func (r *run) until(ctx context.Context, srv *server.Server, listener net.Listen
 
 // mourn logs the engine's death and waits for the watchdog of the API server,
 // which looks every five seconds and then exits with 0.
-func (r *run) mourn(ctx context.Context) {
-	r.log.record(r.core, "ERROR", "core.py:1348", "EngineCore encountered a fatal error.\nTraceback (most recent call last):\n%s\ntorch.AcceleratorError: CUDA error: an illegal memory access was encountered", strings.Join(coreFrames(), "\n"))
+func (r *run) mourn(ctx context.Context, err error) {
+	cause := "torch.AcceleratorError: CUDA error: an illegal memory access was encountered"
+	if errors.Is(err, server.ErrOutOfMemory) {
+		m := engine.PlanMemory(r.engine)
+		cause = outOfMemory(m).message()
+	}
+	r.log.record(r.core, "ERROR", "core.py:1348", "EngineCore encountered a fatal error.\nTraceback (most recent call last):\n%s\n%s", strings.Join(coreFrames(), "\n"), cause)
 	r.log.record(r.api, "ERROR", "async_llm.py:708", "AsyncLLM output_handler failed.\nvllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.")
 	if os.Getenv("VLLM_KEEP_ALIVE_ON_ENGINE_DEATH") == "1" {
 		<-ctx.Done()
@@ -199,6 +207,28 @@ func (r *run) mourn(ctx context.Context) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	}
+}
+
+// flood writes the lines of the log-flood fault, in bursts of a tenth of a
+// second.
+func (r *run) flood(ctx context.Context) {
+	if r.faults.LogFlood == 0 {
+		return
+	}
+	const every = 100 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	written, began := 0, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for due := int(time.Since(began).Seconds() * float64(r.faults.LogFlood)); written < due && ctx.Err() == nil; written++ {
+			r.log.record(r.core, "WARNING", "simulator", "line %d of a flood that --sim-fault log-flood asks for; it says nothing of use", written)
+		}
 	}
 }
 

@@ -28,6 +28,11 @@ func checkWeights(m engine.Memory) *failure {
 	if m.Weights+m.NonTorch <= m.Free {
 		return nil
 	}
+	return outOfMemory(m)
+}
+
+// outOfMemory is what torch raises when an allocation fails.
+func outOfMemory(m engine.Memory) *failure {
 	return &failure{worker: true, kind: "torch.OutOfMemoryError", text: fmt.Sprintf(
 		"CUDA out of memory. Tried to allocate 224.00 MiB. GPU 0 has a total capacity of %s GiB of which 41.25 MiB is free. Process has %s GiB memory in use.",
 		gib(m.Total), gib(m.Total-41.25*1024*1024))}

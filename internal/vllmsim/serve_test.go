@@ -29,7 +29,10 @@ func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.text.Write(p)
-	if m := addressLine.FindSubmatch(c.text.Bytes()); m != nil && c.ready != nil {
+	if c.ready == nil {
+		return len(p), nil
+	}
+	if m := addressLine.FindSubmatch(c.text.Bytes()); m != nil {
 		c.ready <- string(m[1])
 		c.ready = nil
 	}
@@ -357,6 +360,71 @@ func TestDeveloperRoutes(t *testing.T) {
 	}
 	if _, text := s.do("POST", "/reset_prefix_cache", ""); text != `{"success":false}` {
 		t.Errorf("busy reset: %s", text)
+	}
+}
+
+// TestSleep: a sleeping server answers that it sleeps, keeps requests waiting
+// and serves them once awake; what ran is aborted.
+func TestSleep(t *testing.T) {
+	t.Setenv("VLLM_SERVER_DEV_MODE", "1")
+	s := serve(t, "--enable-sleep-mode")
+	sleeping := func(want string) {
+		t.Helper()
+		if _, text := s.do("GET", "/is_sleeping", ""); text != `{"is_sleeping":`+want+`}` {
+			t.Errorf("is_sleeping: %s, want %s", text, want)
+		}
+	}
+	sleeping("false")
+	resp := s.open(t.Context(), "POST", "/v1/completions", `{"prompt":"a","max_tokens":30000,"ignore_eos":true,"stream":true}`)
+	defer resp.Body.Close()
+	body := bufio.NewReader(resp.Body)
+	if _, err := body.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := s.do("POST", "/sleep?level=3", ""); status != 400 {
+		t.Errorf("level 3: %d %s", status, text)
+	}
+	if status, text := s.do("POST", "/sleep?level=2", ""); status != 200 || text != "" {
+		t.Fatalf("sleep: %d %s", status, text)
+	}
+	if rest, err := io.ReadAll(body); err != nil || !strings.Contains(string(rest), `"finish_reason":"abort"`) {
+		t.Errorf("the running stream ended with %v, without abort", err)
+	}
+	sleeping("true")
+	_, text := s.do("GET", "/metrics", "")
+	for _, want := range []string{`sleep_state="awake"} 0`, `sleep_state="weights_offloaded"} 0`, `sleep_state="discard_all"} 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := s.do("POST", "/v1/completions", `{"prompt":"a","max_tokens":2}`)
+		answered <- status
+	}()
+	s.do("POST", "/wake_up?tags=weights", "")
+	sleeping("true")
+	select {
+	case status := <-answered:
+		t.Errorf("a half-awake server answered with %d", status)
+	default:
+	}
+	s.do("POST", "/wake_up", "")
+	sleeping("false")
+	if status := <-answered; status != 200 {
+		t.Errorf("after waking: status %d", status)
+	}
+}
+
+// TestSleepNeedsItsFlag: without --enable-sleep-mode the server stays awake.
+func TestSleepNeedsItsFlag(t *testing.T) {
+	t.Setenv("VLLM_SERVER_DEV_MODE", "1")
+	s := serve(t)
+	if status, text := s.do("POST", "/sleep", ""); status != 500 || !strings.Contains(text, "--enable-sleep-mode") {
+		t.Errorf("%d %s", status, text)
+	}
+	if _, text := s.do("GET", "/is_sleeping", ""); text != `{"is_sleeping":false}` {
+		t.Errorf("is_sleeping: %s", text)
 	}
 }
 

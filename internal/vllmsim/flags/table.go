@@ -135,7 +135,7 @@ func Table() []Flag {
 		{Name: "max-loras", Kind: Int, Inert: true},
 		{Name: "max-lora-rank", Kind: Int, Inert: true},
 		{Name: "lora-modules", Kind: Texts, Inert: true},
-		{Name: "enable-sleep-mode", Kind: Bool, Inert: true},
+		{Name: "enable-sleep-mode", Kind: Bool},
 		{Name: "kv-transfer-config", Kind: JSON, Inert: true},
 		{Name: "additional-config", Kind: JSON, Inert: true},
 		// Server.

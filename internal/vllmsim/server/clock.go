@@ -43,3 +43,15 @@ func (c clock) until(ctx context.Context, t float64) float64 {
 	}
 	return c.now() - t
 }
+
+// sleep waits for simulated seconds unless ctx ends first.
+func (c clock) sleep(ctx context.Context, seconds float64) error {
+	timer := time.NewTimer(c.wall(seconds))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,10 @@ import (
 
 // errEngineDead reports an engine core that died.
 var errEngineDead = errors.New("engine core died")
+
+// ErrOutOfMemory reports an engine that died because the GPU's memory was
+// used up; it wraps ErrEngineDead.
+var ErrOutOfMemory = fmt.Errorf("CUDA out of memory: %w", errEngineDead)
 
 // ErrCrashed reports a fault that ends the whole process.
 var ErrCrashed = errors.New("server process crashed")
@@ -35,6 +40,7 @@ type driver struct {
 	arrivals []*stream // received, not yet visible
 	active   map[*stream]bool
 	started  int // requests that got a first token
+	asleep   int // parts of the memory given back; 0 = awake
 	load     atomic.Int64
 	finished func(rank int, s *stream)
 }
@@ -119,8 +125,16 @@ func (d *driver) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		d.receive()
 		t = d.admit(t)
+		if d.asleep != 0 {
+			d.publish()
+			t = max(t, d.idle(ctx))
+			continue
+		}
 		step, ok := d.engine.Schedule(t)
 		d.publish()
+		if n := d.faults.OOM; n > 0 && d.engine.Running() >= n {
+			return d.die(ErrOutOfMemory)
+		}
 		if !ok {
 			t = max(t, d.idle(ctx))
 			continue
@@ -133,7 +147,7 @@ func (d *driver) run(ctx context.Context) error {
 		t = step.End
 		switch {
 		case d.faults.DieAfter > 0 && d.started >= d.faults.DieAfter:
-			return d.die()
+			return d.die(errEngineDead)
 		case d.faults.CrashAfter > 0 && d.started >= d.faults.CrashAfter:
 			return ErrCrashed
 		case d.faults.WedgeAfter > 0 && d.started >= d.faults.WedgeAfter:
@@ -230,8 +244,8 @@ func (d *driver) publish() {
 	d.mu.Unlock()
 }
 
-// die fails every request, now and later.
-func (d *driver) die() error {
+// die fails every request, now and later, and returns the cause.
+func (d *driver) die(cause error) error {
 	d.mu.Lock()
 	d.dead.Store(true)
 	d.mu.Unlock()
@@ -240,5 +254,5 @@ func (d *driver) die() error {
 		s.fail()
 		d.leave(s)
 	}
-	return errEngineDead
+	return cause
 }

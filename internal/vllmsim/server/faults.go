@@ -23,7 +23,15 @@ type Faults struct {
 	Unavailable   int           // every: 503
 	Empty         int           // every: 200 with an empty body
 	Stall         int           // every: the answer stops half-way and stays open
+	Silence       int           // every: no byte of an answer, the connection stays open
+	SlowToken     int           // every: one token half-way comes slowSeconds late
+	OOM           int           // engine runs out of memory once so many requests run at once
+	LogFlood      int           // lines of noise in the log per second
+	LateMemory    time.Duration // GPU memory stays taken so long after the end
 }
+
+// slowSeconds is the delay of the slow-token fault, simulated.
+const slowSeconds = 2
 
 // ParseFaults reads a comma-separated list such as "die-after=3,ignore-term".
 // A count or code may follow each name; it defaults to 1.
@@ -32,19 +40,23 @@ func ParseFaults(list string) (Faults, error) {
 	counts := map[string]*int{
 		"exit-at-once": &f.ExitAtOnce, "die-after": &f.DieAfter, "crash-after": &f.CrashAfter, "wedge": &f.WedgeAfter,
 		"error-in-stream": &f.ErrorInStream, "truncate": &f.Truncate, "reset": &f.Reset,
-		"503": &f.Unavailable, "empty-200": &f.Empty, "stall": &f.Stall,
+		"log-flood": &f.LogFlood, "503": &f.Unavailable, "empty-200": &f.Empty, "stall": &f.Stall,
+		"silence": &f.Silence, "slow-token": &f.SlowToken, "oom": &f.OOM,
 	}
 	switches := map[string]*bool{"hang-at-start": &f.HangAtStart, "ignore-term": &f.IgnoreTerm}
+	durations := map[string]*time.Duration{"slow-start": &f.SlowStart, "late-memory": &f.LateMemory}
 	for _, item := range strings.Split(list, ",") {
 		name, value, given := strings.Cut(strings.TrimSpace(item), "=")
 		switch {
 		case name == "":
-		case name == "slow-start":
+		case durations[name] != nil:
 			d, err := time.ParseDuration(value)
-			if err != nil {
-				return f, fmt.Errorf("fault %s: %w", item, err)
+			if err != nil || d < 0 {
+				return f, fmt.Errorf("fault %s: want a duration such as 30s behind =", item)
 			}
-			f.SlowStart = d
+			*durations[name] = d
+		case name == "log-flood" && !given:
+			f.LogFlood = 1000
 		case switches[name] != nil && !given:
 			*switches[name] = true
 		case counts[name] != nil:

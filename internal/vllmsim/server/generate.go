@@ -61,6 +61,9 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, b *body, ids [
 	case unavailable:
 		(&apiError{Status: 503, Type: "ServiceUnavailableError", Message: "Service Unavailable"}).write(w)
 		return
+	case silence:
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // net/http's way to cut the connection
 	case empty:
 		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 		w.WriteHeader(200)
@@ -109,7 +112,10 @@ func (a *answer) streamed(ctx context.Context) error {
 			return a.broken(engineError())
 		}
 		if a.fault != healthy && ready >= (a.stream.request.Output+1)/2 {
-			return a.misbehave(ctx, ready)
+			if err := a.misbehave(ctx, ready); err != nil {
+				return err
+			}
+			continue
 		}
 		if done {
 			return a.finish(ctx, ready)
@@ -148,7 +154,7 @@ func (a *answer) write() error {
 // finish sends the last tokens with the finish reason, usage and [DONE].
 func (a *answer) finish(ctx context.Context, ready int) error {
 	a.post(ctx)
-	if err := a.send(ready, a.reason()); err != nil {
+	if err := a.send(ready, a.stream.reason()); err != nil {
 		return err
 	}
 	a.buffer = a.buffer[:0]
@@ -163,13 +169,6 @@ func (a *answer) finish(ctx context.Context, ready int) error {
 // post waits for the output processing of the last token.
 func (a *answer) post(ctx context.Context) {
 	a.s.clock.until(ctx, a.stream.request.LastToken+engine.PostOverhead())
-}
-
-func (a *answer) reason() string {
-	if a.stream.natural {
-		return "stop"
-	}
-	return "length"
 }
 
 func (a *answer) usage() usage {
@@ -201,11 +200,16 @@ func (a *answer) collected(ctx context.Context) error {
 			return errEngineDead
 		case done:
 			a.post(ctx)
+			if a.fault == slowToken {
+				if err := a.s.clock.sleep(ctx, slowSeconds); err != nil {
+					return err
+				}
+			}
 			ids := make([]int32, ready)
 			for i := range ids {
 				ids[i] = a.stream.tokens.Output(i)
 			}
-			writeJSON(a.w, 200, a.dialect.whole(a.s.tok.decode(ids), a.reason(), a.usage()))
+			writeJSON(a.w, 200, a.dialect.whole(a.s.tok.decode(ids), a.stream.reason(), a.usage()))
 			return nil
 		}
 		select {

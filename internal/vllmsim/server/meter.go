@@ -63,6 +63,7 @@ type meter struct {
 	usage            float64
 	stats            engine.Stats
 	condition        engine.Condition
+	sleeping         int     // level; 0 = awake
 	late             float64 // worst lag behind the simulated clock since the last snapshot, real seconds
 	worst            float64 // the same since the start
 

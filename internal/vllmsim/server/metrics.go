@@ -73,6 +73,13 @@ func (e exporter) meter(m *meter) {
 	e.with("reason", "capacity").gauge("vllm:num_requests_waiting_by_reason", "Number of waiting requests by reason.", float64(m.waiting))
 	e.with("reason", "deferred").gauge("vllm:num_requests_waiting_by_reason", "Number of waiting requests by reason.", 0)
 	e.gauge("vllm:kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", m.usage)
+	for state, on := range map[string]bool{"awake": m.sleeping == 0, "weights_offloaded": m.sleeping == 1, "discard_all": m.sleeping == 2} {
+		v := 0.0
+		if on {
+			v = 1
+		}
+		e.with("sleep_state", state).gauge("vllm:engine_sleep_state", "Engine sleep state.", v)
+	}
 	e.counter("vllm:prefix_cache_queries", "Prefix cache queries, in terms of number of queried tokens.", uint64(m.stats.PrefixQueries))
 	e.counter("vllm:prefix_cache_hits", "Prefix cache hits, in terms of number of cached tokens.", uint64(m.stats.PrefixHits))
 	e.counter("vllm:num_preemptions", "Cumulative number of preemptions.", uint64(m.stats.Preemptions))

@@ -16,6 +16,8 @@ const (
 	truncate
 	reset
 	stall
+	silence
+	slowToken
 )
 
 // errCut asks for the connection to be cut; errTruncated for a stream that
@@ -33,6 +35,7 @@ func (f Faults) next(n int64) fault {
 	}{
 		{f.Unavailable, unavailable}, {f.Empty, empty}, {f.ErrorInStream, errorInStream},
 		{f.Truncate, truncate}, {f.Reset, reset}, {f.Stall, stall},
+		{f.Silence, silence}, {f.SlowToken, slowToken},
 	} {
 		if hits(c.every, n) {
 			return c.kind
@@ -41,7 +44,8 @@ func (f Faults) next(n int64) fault {
 	return healthy
 }
 
-// misbehave sends the tokens so far and then the stream's fault.
+// misbehave sends the tokens so far and then the stream's fault; nil means
+// that the stream goes on.
 func (a *answer) misbehave(ctx context.Context, ready int) error {
 	if ready > a.sent {
 		if err := a.send(ready, ""); err != nil {
@@ -49,6 +53,9 @@ func (a *answer) misbehave(ctx context.Context, ready int) error {
 		}
 	}
 	switch a.fault {
+	case slowToken:
+		a.fault = healthy // what follows is
+		return a.s.clock.sleep(ctx, slowSeconds)
 	case errorInStream:
 		if err := a.broken(&apiError{Status: 500, Type: "InternalServerError", Message: "Internal server error"}); !dead(err) {
 			return err

@@ -19,6 +19,7 @@ type record struct {
 	OutputTokens int     `json:"output_tokens"`
 	Preemptions  int     `json:"preemptions"`
 	Rank         int     `json:"rank"`
+	Run          int     `json:"run"` // of the rank's engine, see --sim-run-noise
 	FinishReason string  `json:"finish_reason"`
 }
 
@@ -28,14 +29,10 @@ func (s *Server) logRequest(rank int, st *stream) {
 		return
 	}
 	r := st.request
-	reason := "length"
-	if st.natural {
-		reason = "stop"
-	}
 	line, err := json.Marshal(record{
 		ID: strconv.FormatUint(r.ID, 16), Arrival: st.arrival, Queued: r.Arrival, Scheduled: r.Scheduled,
 		FirstToken: r.FirstToken, LastToken: r.LastToken, PromptTokens: r.Prompt, CachedTokens: r.Cached,
-		OutputTokens: r.Generated, Preemptions: r.Preemptions, Rank: rank, FinishReason: reason,
+		OutputTokens: r.Generated, Preemptions: r.Preemptions, Rank: rank, Run: s.drivers[rank].engine.Condition().Run, FinishReason: st.reason(),
 	})
 	if err != nil { // numbers and plain strings always encode
 		return

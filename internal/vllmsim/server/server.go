@@ -27,6 +27,7 @@ type Options struct {
 	Version        string
 	StreamInterval int
 	DevMode        bool // VLLM_SERVER_DEV_MODE=1
+	SleepMode      bool // enable_sleep_mode
 	Speedup        float64
 	OutputMean     float64      // mean natural output length, tokens
 	Seed           uint64       // of answers' texts and lengths

@@ -17,10 +17,11 @@ type stream struct {
 	maxTokens int
 	notify    chan struct{}
 
-	mu     sync.Mutex
-	ready  int // tokens sampled
-	done   bool
-	failed bool // the engine died
+	mu      sync.Mutex
+	ready   int // tokens sampled
+	done    bool
+	failed  bool // the engine died
+	aborted bool // taken out of the engine, the client still listens
 }
 
 // deliver hands over one more token.
@@ -38,6 +39,27 @@ func (s *stream) fail() {
 	s.done, s.failed = true, true
 	s.mu.Unlock()
 	s.wake()
+}
+
+// abort ends the stream with what was sampled so far.
+func (s *stream) abort() {
+	s.mu.Lock()
+	s.done, s.aborted = true, true
+	s.mu.Unlock()
+	s.wake()
+}
+
+// reason is the finish reason of a stream that is done.
+func (s *stream) reason() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.aborted:
+		return "abort"
+	case s.natural:
+		return "stop"
+	}
+	return "length"
 }
 
 func (s *stream) wake() {

@@ -46,9 +46,7 @@ func (s *Server) devRoutes(mux *http.ServeMux) {
 	for _, path := range []string{"/reset_mm_cache", "/reset_encoder_cache"} {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })
 	}
-	mux.HandleFunc("GET /is_sleeping", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, 200, map[string]bool{"is_sleeping": false})
-	})
+	s.sleepRoutes(mux)
 }
 
 // resetPrefixCache answers whether every rank's cache was free to be reset.
