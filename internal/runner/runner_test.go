@@ -8,8 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +57,19 @@ type bench struct {
 	dir     string
 	command []string
 	watch   *watcher
+	last    launcher.Handle // of the server launched last
+}
+
+// keeping remembers the handle of each launch.
+type keeping struct {
+	launcher.Backend
+	b *bench
+}
+
+func (k keeping) Launch(ctx context.Context, s launcher.Spec) (launcher.Handle, error) {
+	h, err := k.Backend.Launch(ctx, s)
+	k.b.last = h
+	return h, err
 }
 
 func newBench(t *testing.T, yaml string, simArgs ...string) *bench {
@@ -90,7 +105,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	defer d.Close()
 	return Run(ctx, Options{
 		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv,
-		Backend: process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}),
+		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}), b},
 	})
 }
 
@@ -352,5 +367,55 @@ func TestMissingSecretIsAnEnvironmentError(t *testing.T) {
 	env, secrets, err := serverEnv(s, func(string) (string, bool) { return "hf_x", true })
 	if err != nil || env["HF_TOKEN"] != "hf_x" || !slices.Equal(secrets, []string{"hf_x"}) {
 		t.Errorf("env %v, secrets %v, err %v", env, secrets, err)
+	}
+}
+
+func TestAServerThatDiesBetweenTwoTrialsFailsNone(t *testing.T) {
+	yaml := strings.Replace(small, "max-num-seqs: [64, 8]", "max-num-seqs: [64]", 1)
+	b := newBench(t, strings.Replace(yaml, "repeat: 2", "repeat: 1", 1))
+	killed := false
+	b.watch.hook = func(s Status) {
+		if s.Stage == StageExporting && !killed {
+			killed = true
+			pid, err := strconv.Atoi(b.last.Facts()["pid"])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			syscall.Kill(pid, syscall.SIGKILL)
+			<-b.last.Exited()
+		}
+	}
+	res, err := b.run(t.Context())
+	if err != nil || !killed || res.Failed != 0 || res.OK+res.Invalid != 2 {
+		t.Fatalf("killed %v, result %+v, %v; want two trials measured", killed, res, err)
+	}
+	starts := b.read().Starts
+	if len(starts) != 2 || starts[0].Diagnosis == nil || starts[1].Diagnosis != nil {
+		t.Errorf("starts %+v; want the first with the diagnosis of its death, then another", starts)
+	}
+}
+
+func TestServersOfTwoVersionsAreNotMixed(t *testing.T) {
+	b := newBench(t, small)
+	d, err := rundir.Open(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := b.read().Provenance
+	p.Backend = map[string]string{factVersion: "0.0.1-before"}
+	if err := errors.Join(d.WriteProvenance(p), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.run(t.Context())
+	if !errors.Is(err, ErrEnvironment) || !strings.Contains(err.Error(), "this run measured 0.0.1-before") {
+		t.Fatalf("err = %v", err)
+	}
+	run := b.read()
+	if len(run.Trials) != 0 || len(run.Starts) != 1 || !run.Starts[0].Released {
+		t.Errorf("trials %v, starts %+v; want nothing measured and the server gone", run.Trials, run.Starts)
+	}
+	if e := run.Events[len(run.Events)-1]; e.Event != rundir.EventRunInterrupted || !strings.Contains(e.Detail, "0.0.1-before") {
+		t.Errorf("last event %+v does not say why the run ended", e)
 	}
 }
