@@ -62,6 +62,9 @@ func (c *Config) Validate() error {
 	if c.Duration == 0 && c.Requests == 0 {
 		bad("neither a duration nor a number of requests is set: the load would never end")
 	}
+	if c.Arrivals.Kind == Ramp && c.Duration == 0 {
+		bad("a ramp needs a duration to reach its end rate")
+	}
 	if c.Arrivals.Kind == Throughput && c.Arrivals.Concurrency == 0 && c.Requests == 0 {
 		bad("throughput without a concurrency needs a number of requests")
 	}
@@ -78,9 +81,15 @@ func (c *Config) Validate() error {
 
 func (a Arrivals) validate() error {
 	switch a.Kind {
-	case Constant, Poisson:
-		if !(a.Rate > 0) || math.IsInf(a.Rate, 0) {
+	case Constant, Poisson, Gamma, Ramp:
+		if !positive(a.Rate) {
 			return fmt.Errorf("%s arrivals: rate %v req/s: want more than 0", a.Kind, a.Rate)
+		}
+		if a.Kind == Ramp && !positive(a.RateTo) {
+			return fmt.Errorf("%s arrivals: end rate %v req/s: want more than 0", a.Kind, a.RateTo)
+		}
+		if a.Kind == Gamma && !positive(a.Burstiness) {
+			return fmt.Errorf("%s arrivals: burstiness %v: want more than 0", a.Kind, a.Burstiness)
 		}
 	case Concurrency:
 		if a.Concurrency < 1 {
@@ -91,13 +100,15 @@ func (a Arrivals) validate() error {
 			return fmt.Errorf("throughput with concurrency %d: want 0 (no limit) or more", a.Concurrency)
 		}
 	default:
-		return fmt.Errorf("arrivals %q: want %s, %s, %s or %s", a.Kind, Constant, Poisson, Concurrency, Throughput)
+		return fmt.Errorf("arrivals %q: want %s, %s, %s, %s, %s or %s", a.Kind, Constant, Poisson, Gamma, Ramp, Concurrency, Throughput)
 	}
 	if a.MaxConcurrency < 0 {
 		return fmt.Errorf("concurrency cap %d: want 0 (none) or more", a.MaxConcurrency)
 	}
 	return nil
 }
+
+func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 
 func (l Lengths) validate() error {
 	finite := !math.IsNaN(l.Mean) && !math.IsInf(l.Mean, 0) && l.Stdev >= 0 && !math.IsInf(l.Stdev, 0)
@@ -152,7 +163,17 @@ func (c *Config) drain() time.Duration {
 }
 
 // open says whether requests are sent on a schedule of their own.
-func (a Arrivals) open() bool { return a.Kind == Constant || a.Kind == Poisson }
+func (a Arrivals) open() bool {
+	switch a.Kind {
+	case Constant, Poisson, Gamma, Ramp:
+		return true
+	default:
+		return false
+	}
+}
+
+// steady says whether the load is meant to be the same all through the window.
+func (a Arrivals) steady() bool { return a.Kind != Ramp }
 
 func (c *Config) label() string {
 	switch {

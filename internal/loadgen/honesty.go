@@ -55,7 +55,7 @@ func (r *run) evidence(res *Result) Client {
 	c := Client{}
 	window := res.WindowEnd - res.WindowStart
 	if r.cfg.Arrivals.open() {
-		c.AskedRate = r.cfg.Arrivals.Rate
+		c.AskedRate = r.cfg.askedRate()
 		c.DispatchLagP50, c.DispatchLagP99 = res.dispatchLag()
 	}
 	if window > 0 {
@@ -205,7 +205,7 @@ func (r *run) warn(res *Result) {
 		warn("only %.1f %% of the reads have a kernel time stamp; the rest contain the client's own read lag", 100*res.Client.Stamped)
 	}
 	res.warnCounts(warn, r.cfg)
-	if res.Label == LabelBurst {
+	if res.Label == LabelBurst || !r.cfg.Arrivals.steady() {
 		return // no steady state to check
 	}
 	if growth, from, to := res.growth(); growth {

@@ -34,8 +34,16 @@ type ArrivalKind string
 
 // The arrival processes.
 const (
-	Constant    ArrivalKind = "constant"    // open loop, fixed gap of 1/Rate
-	Poisson     ArrivalKind = "poisson"     // open loop, exponential gaps with mean 1/Rate, never rescaled
+	Constant ArrivalKind = "constant" // open loop, fixed gap of 1/Rate
+	Poisson  ArrivalKind = "poisson"  // open loop, exponential gaps with mean 1/Rate, never rescaled
+	// Gamma is an open loop with gaps of a gamma distribution of mean 1/Rate and
+	// shape Burstiness, as vLLM defines it: 1 is Poisson, less is burstier, more
+	// is smoother. Never rescaled.
+	Gamma ArrivalKind = "gamma"
+	// Ramp is an open loop whose rate goes linearly from Rate to RateTo over the
+	// window: a Poisson process of that changing rate. Duration must be set. The
+	// warm-up runs at Rate.
+	Ramp        ArrivalKind = "ramp"
 	Concurrency ArrivalKind = "concurrency" // closed loop: Concurrency requests in flight, slots handed over
 	// Throughput holds every request ready at once and keeps at most
 	// Concurrency in flight (0: no limit; then Requests must be set). The
@@ -47,7 +55,9 @@ const (
 // Arrivals is one arrival process.
 type Arrivals struct {
 	Kind        ArrivalKind
-	Rate        float64 // req/s; Constant and Poisson
+	Rate        float64 // req/s; Constant, Poisson, Gamma and the start of Ramp
+	RateTo      float64 // req/s; the end of Ramp
+	Burstiness  float64 // shape of Gamma's gaps, more than 0
 	Concurrency int     // requests in flight; Concurrency and Throughput
 	// MaxConcurrency caps requests in flight in open loop (0: none). With a cap
 	// the process is "partly open", and Result says so.

@@ -3,6 +3,8 @@ package loadgen
 import (
 	"math"
 	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // due is one planned request of an open loop.
@@ -11,6 +13,9 @@ type due struct {
 	phase Phase
 	index int // number within its phase
 }
+
+// longest is beyond any run, in seconds, and fits a Duration.
+const longest = 1e9
 
 // schedule is the whole plan of an open loop, fixed before the first send.
 type schedule struct {
@@ -43,20 +48,16 @@ func newSchedule(c *Config) schedule {
 // the end of the phase: the limit in time, or the arrival after the last of n.
 //
 // A constant process begins with a send at once; gaps of a Poisson process
-// are exponential, the first too, and never rescaled to fit.
+// are exponential (of a gamma process, gamma), the first too, and never rescaled
+// to fit.
 func arrivals(c *Config, phase Phase, limit time.Duration, n int) []time.Duration {
 	if limit == 0 && n == 0 {
 		return nil
 	}
-	r := stream(c.Seed, streamArrivals, phase, 0)
+	next := process(c, phase)
 	var out []time.Duration
-	for sum, i := 0.0, 0; ; i++ {
-		if c.Arrivals.Kind == Poisson {
-			sum += r.ExpFloat64() / c.Arrivals.Rate
-		} else {
-			sum = float64(i) / c.Arrivals.Rate
-		}
-		at := time.Duration(math.Round(sum * 1e9))
+	for i := 0; ; i++ {
+		at := time.Duration(math.Round(min(next(i), longest) * 1e9))
 		if limit > 0 && at >= limit {
 			return append(out, limit)
 		}
@@ -65,4 +66,53 @@ func arrivals(c *Config, phase Phase, limit time.Duration, n int) []time.Duratio
 			return out
 		}
 	}
+}
+
+// process returns the function of successive arrivals, in seconds from the
+// start of the phase; it is called with 0, 1, 2 and so on.
+func process(c *Config, phase Phase) func(i int) float64 {
+	r := stream(c.Seed, streamArrivals, phase, 0)
+	a := c.Arrivals
+	sum := 0.0
+	switch {
+	case a.Kind == Constant:
+		return func(i int) float64 { return float64(i) / a.Rate }
+	case a.Kind == Gamma:
+		gap := distuv.Gamma{Alpha: a.Burstiness, Beta: a.Burstiness * a.Rate, Src: r}
+		return func(int) float64 {
+			sum += gap.Rand()
+			return sum
+		}
+	case a.Kind == Ramp && phase == PhaseWindow:
+		return func(int) float64 {
+			sum += r.ExpFloat64()
+			return rampTime(a.Rate, a.RateTo, c.Duration.Seconds(), sum)
+		}
+	default: // Poisson, and the warm-up of a ramp
+		return func(int) float64 {
+			sum += r.ExpFloat64() / a.Rate
+			return sum
+		}
+	}
+}
+
+// rampTime is when the expected number of arrivals reaches n, if the rate goes
+// linearly from a to b over d seconds: the root of a t + (b-a) t^2 / 2d = n,
+// in the form that does not cancel for b near a. +Inf where a falling ramp
+// never gets there.
+func rampTime(a, b, d, n float64) float64 {
+	slope := (b - a) / d
+	disc := a*a + 2*slope*n
+	if disc < 0 {
+		return math.Inf(1)
+	}
+	return 2 * n / (a + math.Sqrt(disc))
+}
+
+// askedRate is the mean rate that was asked for over the window.
+func (c *Config) askedRate() float64 {
+	if c.Arrivals.Kind == Ramp {
+		return (c.Arrivals.Rate + c.Arrivals.RateTo) / 2
+	}
+	return c.Arrivals.Rate
 }
