@@ -58,7 +58,12 @@ the client itself limited is declared invalid (exit code 3).`,
 		Example: `  sweep bench http://127.0.0.1:8000 --concurrency 16 --prompt-tokens 512 --output-tokens 128 --duration 30s
   sweep bench http://127.0.0.1:8000 --poisson 5 --requests 300 --json`,
 		Args: exactly("URL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return sys.bench(cmd.Context(), args[0], o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneArrival(cmd); err != nil {
+				return err
+			}
+			return sys.bench(cmd.Context(), args[0], o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "model to ask for (default: the one that the server lists)")
@@ -79,13 +84,34 @@ the client itself limited is declared invalid (exit code 3).`,
 	f.BoolVar(&o.respectEOS, "respect-eos", false, "let the model end its answers early")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON")
 	f.StringVar(&o.records, "save-requests", "", "write the record of every request to this Parquet `file`")
-	cmd.MarkFlagsMutuallyExclusive("poisson", "constant", "concurrency", "throughput")
 	return cmd
+}
+
+// oneArrival refuses anything but a load as asked for: two at once, or a rate
+// or concurrency of 0 or less taken for the default.
+func oneArrival(cmd *cobra.Command) error {
+	given := ""
+	for _, name := range []string{"poisson", "constant", "concurrency", "throughput"} {
+		if !cmd.Flags().Changed(name) {
+			continue
+		}
+		if given != "" {
+			return withCode(exitUsage, fmt.Errorf("--%s and --%s are two loads: give one", given, name))
+		}
+		given = name
+		if v, err := strconv.ParseFloat(cmd.Flag(name).Value.String(), 64); err != nil || !(v > 0) {
+			return withCode(exitUsage, fmt.Errorf("--%s %s: must be more than 0", name, cmd.Flag(name).Value))
+		}
+	}
+	return nil
 }
 
 func (sys *System) bench(ctx context.Context, url string, o benchOptions) error {
 	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, "stopping (once more ends at once)") })
 	defer release()
+	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+		return withCode(exitUsage, fmt.Errorf("%q is no address of a server: want http://HOST:PORT", url))
+	}
 	cfg, err := o.config(ctx, sys, strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1"))
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ const exitTable = `Exit codes:
   1    failed
   2    wrong usage
   3    finished, but some trials failed or do not count
-  4    the experiment file is invalid
+  4    the experiment file is invalid, or was edited under a run to resume
   5    no configuration meets the constraints of a use case
   6    the environment is not fit (podman, executable, variable missing)
   11   the run directory is in use by another process

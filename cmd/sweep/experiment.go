@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,9 @@ func newValidate(sys *System) *cobra.Command {
   sweep validate --format github-actions experiment.yaml`,
 		Args: exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{"text", "json", "github-actions"}, format) {
+				return withCode(exitUsage, fmt.Errorf("unknown format %q: want text, json or github-actions", format))
+			}
 			e, ds := experiment.LoadFile(args[0])
 			_, p, err := sys.checked(e, ds, format)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,11 @@ func newPlot(sys *System) *cobra.Command {
 			r, err := readResults(args[0])
 			if err != nil {
 				return err
+			}
+			for _, f := range formats {
+				if !slices.Contains([]string{plots.PNG, plots.SVG, plots.CSV}, f) {
+					return withCode(exitUsage, fmt.Errorf("unknown format %q: want png, svg or csv", f))
+				}
 			}
 			th, err := plots.ThemeNamed(theme)
 			if err != nil {

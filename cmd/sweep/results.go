@@ -18,6 +18,8 @@ import (
 	"github.com/vllm-sweep/sweep/plots"
 )
 
+const runHint = "A run directory is what 'sweep run' prints: runs/NAME/TIME."
+
 // results is a run with its findings.
 type results struct {
 	run      *rundir.Run
@@ -28,7 +30,7 @@ type results struct {
 func readResults(path string) (*results, error) {
 	run, err := rundir.Read(path)
 	if errors.Is(err, rundir.ErrNotRun) {
-		return nil, withCode(exitUsage, err, "A run directory is what 'sweep run' prints: runs/NAME/TIME.")
+		return nil, withCode(exitUsage, err, runHint)
 	}
 	if err != nil {
 		return nil, err

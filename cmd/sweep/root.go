@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return withCode(exitUsage, fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), strings.Join(names, " "), len(args)),
+		return withCode(exitUsage, fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), cmp.Or(strings.Join(names, " "), "none"), len(args)),
 			fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
 	}
 }

@@ -100,7 +100,7 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 func (sys *System) resume(ctx context.Context, o runOptions) error {
 	dir, err := rundir.Open(o.resume)
 	if errors.Is(err, rundir.ErrNotRun) {
-		return withCode(exitUsage, err)
+		return withCode(exitUsage, err, runHint)
 	}
 	if err != nil {
 		return err

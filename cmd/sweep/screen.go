@@ -106,12 +106,18 @@ func (s *screen) draw() {
 	s.drawn = true
 }
 
+// barFrom is the width from which the bar leaves room for what it stands for.
+const barFrom = 60
+
 // progressLine is the present state in at most width columns: bar, counts,
 // cell, stage, time left.
 func progressLine(st runner.Status, now time.Time, width int) string {
-	const bar = 20
-	full := bar * st.Done / max(st.Total, 1)
-	parts := []string{fmt.Sprintf("[%s%s] %d/%d", strings.Repeat("#", full), strings.Repeat("-", bar-full), st.Done, st.Total)}
+	parts := []string{fmt.Sprintf("%d/%d", st.Done, st.Total)}
+	if width >= barFrom {
+		const bar = 20
+		full := bar * st.Done / max(st.Total, 1)
+		parts[0] = fmt.Sprintf("[%s%s] %s", strings.Repeat("#", full), strings.Repeat("-", bar-full), parts[0])
+	}
 	if left := max(st.Left-now.Sub(st.At), 0); st.Left > 0 {
 		// Hours can pass between two states (a model is loaded): the estimate
 		// runs down and its end stays.

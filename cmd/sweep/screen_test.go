@@ -20,7 +20,10 @@ func TestProgressLine(t *testing.T) {
 	if got := progressLine(st, now, 200); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	for width := range 60 {
+	if got, want := progressLine(st, now, 24), "12/48 | 95 min left, en…"; got != want {
+		t.Errorf("narrow: got %q, want %q", got, want)
+	}
+	for width := range 80 {
 		if n := utf8.RuneCountInString(progressLine(st, now, width)); n > max(width, 1) {
 			t.Errorf("width %d: line of %d columns", width, n)
 		}

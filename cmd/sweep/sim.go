@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os/signal"
 	"syscall"
 
@@ -14,6 +15,13 @@ func newSim(sys *System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "vllm-sim",
 		Short: "Run the simulated vLLM server",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return withCode(exitUsage, fmt.Errorf("unknown command %q; did you mean \"sweep vllm-sim serve\"?", args[0]))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "serve [ARGS]",

@@ -52,7 +52,7 @@ func newStatus(sys *System) *cobra.Command {
 func statusOf(path string) (*runStatus, error) {
 	run, err := rundir.Read(path)
 	if errors.Is(err, rundir.ErrNotRun) {
-		return nil, withCode(exitUsage, err)
+		return nil, withCode(exitUsage, err, runHint)
 	}
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func statusOf(path string) (*runStatus, error) {
 	switch {
 	case rundir.Busy(path):
 		s.State = "running"
-	case run.Finished():
+	case run.Finished() && s.OK+s.Invalid+s.Failed >= s.Planned: // none was lost since
 		s.State = "finished"
 	default:
 		s.State = "interrupted"

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -40,7 +41,7 @@ func (r *Run) Finished() bool {
 func Read(path string) (*Run, error) {
 	r := &Run{Path: path, Plan: &matrix.Plan{}}
 	if err := readJSON(filepath.Join(path, planFile), r.Plan); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return nil, fmt.Errorf("%s: %w: it has no %s", path, ErrNotRun, planFile)
 		}
 		return nil, err
