@@ -86,6 +86,41 @@ func TestMemoryUtilization(t *testing.T) {
 	ratio(t, "throughput with room to spare", high.throughput, low.throughput, 0.999, 1.001)
 }
 
+// TestCacheBinds: the sizes of KV cache of a published comparison on an A100:
+// 5.0 and 24.8 GiB serve a low load equally, and 200 prompts at once at 2,058
+// and 4,443 tok/s there.
+func TestCacheBinds(t *testing.T) {
+	const small, large = llama + "--sim-gpu A100-80 --kv-cache-memory-bytes 5368709120", llama + "--sim-gpu A100-80 --kv-cache-memory-bytes 26628797235"
+	low := uniform(8, 500, 500)
+	ratio(t, "throughput of 8 prompts", simulate(t, large, low, 8).throughput, simulate(t, small, low, 8).throughput, 0.999, 1.001)
+	high := uniform(200, 500, 500)
+	ratio(t, "throughput of 200 prompts", simulate(t, large, high, 200).throughput, simulate(t, small, high, 200).throughput, 1.5, 2.6)
+}
+
+// TestLittlesLaw: the arrival rate times the mean residence in the engine is
+// the number that runs, which --max-num-seqs caps; below the cap it is set by
+// the clients.
+func TestLittlesLaw(t *testing.T) {
+	for _, limit := range []int{4, 16, 64} {
+		o := simulate(t, llama+"--max-num-seqs "+strconv.Itoa(limit), uniform(960, 200, 200), 96)
+		residence := 0.0
+		for _, x := range o.Timings {
+			residence += x.Done - x.Scheduled
+		}
+		running := residence / o.Duration
+		ratio(t, "running requests against the limit", running, float64(limit), 0.97, 1.01)
+		// Each step of a saturated engine decodes for everybody who runs.
+		steps := float64(o.Stats[0].GenerationTokens) / float64(o.Stats[0].Steps)
+		ratio(t, "running requests against tokens per step", running, steps, 0.9, 1.1)
+	}
+	free := simulate(t, llama+"--max-num-seqs 256", uniform(960, 200, 200), 16)
+	residence := 0.0
+	for _, x := range free.Timings {
+		residence += x.Done - x.Scheduled
+	}
+	ratio(t, "running requests of 16 clients", residence/free.Duration, 16, 0.9, 1)
+}
+
 // TestKVCacheType: fp8 holds twice the tokens and reads half the bytes.
 func TestKVCacheType(t *testing.T) {
 	load := uniform(200, 4000, 200)
