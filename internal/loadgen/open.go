@@ -3,6 +3,9 @@ package loadgen
 import (
 	"context"
 	"sync"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 )
 
 // startOpen starts an open loop: a dispatcher that sends on schedule, and a
@@ -37,6 +40,10 @@ func (r *run) startOpen(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { r.dispatch(ctx, wg, supply) })
 }
 
+// coarse is how late a timer of the Go runtime may be on an idle machine; the
+// rest of a wait is slept in the kernel, which is exact to some 50 µs.
+const coarse = 2 * time.Millisecond
+
 // dispatch sends each request when it is due. It never waits for a request: a
 // request that has to wait for a slot does so in its own goroutine.
 func (r *run) dispatch(ctx context.Context, wg *sync.WaitGroup, supply feed) {
@@ -45,8 +52,11 @@ func (r *run) dispatch(ctx context.Context, wg *sync.WaitGroup, supply feed) {
 		slots = make(chan struct{}, n)
 	}
 	for j := range supply.jobs {
-		if !sleepUntil(ctx, r.client.now, j.at) {
+		if !sleepUntil(ctx, r.client.now, j.at-coarse) {
 			return
+		}
+		for left := j.at - r.client.now(); left > 0; left = j.at - r.client.now() {
+			timed.Sleep(left)
 		}
 		rec := r.record(j)
 		wg.Go(func() {

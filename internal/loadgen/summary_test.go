@@ -115,7 +115,7 @@ func TestTable(t *testing.T) {
 requests            200 ok, 3 failed (3 timeout)
 request throughput  19.6 req/s
 output throughput   78.5 tok/s
-total throughput    2,048 tok/s
+total throughput    2,049 tok/s
 
          Mean      P50      P75      P90      P95  P99
   TTFT  100 ms   100 ms   150 ms   180 ms   190 ms    -

@@ -31,6 +31,10 @@ type Options struct {
 	CharsPerToken int
 	// TwoTokenWords cost two tokens each in chat prompts.
 	TwoTokenWords []string
+	// StallAt and StallFor freeze the whole server once: from StallAt after the
+	// first request on, nothing is sent for StallFor, and a request that arrives
+	// meanwhile is taken up at the end.
+	StallAt, StallFor time.Duration
 	// Fault scripts the n-th request, from 0. May be nil.
 	Fault func(n int) Fault
 }
@@ -52,6 +56,7 @@ const (
 	NotSSE               // answers 200 with a JSON document
 	BadJSON              // sends an event that is not JSON
 	NoUsage              // sends no token counts
+	Stall                // pauses for Fault.For before a chunk; those after it keep their distances
 )
 
 // Fault is one scripted fault.
@@ -60,6 +65,7 @@ type Fault struct {
 	After int
 	Code  int
 	Body  string
+	For   time.Duration
 }
 
 // Seen is a request as the server saw it.
@@ -84,6 +90,7 @@ type Server struct {
 
 	mu             sync.Mutex
 	seen           []Seen
+	first          time.Time // arrival of the first request
 	inFlight, peak int
 }
 
@@ -186,10 +193,26 @@ func (s *Server) tokens(req request) int {
 func (s *Server) enter(seen Seen) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.seen) == 0 {
+		s.first = seen.Arrived
+	}
 	s.seen = append(s.seen, seen)
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
 	return len(s.seen) - 1
+}
+
+// thaw is when something due at the given time is sent: at once, or at the end
+// of the stall.
+func (s *Server) thaw(due time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := s.first.Add(s.options.StallAt)
+	to := from.Add(s.options.StallFor)
+	if due.Before(from) || !due.Before(to) {
+		return due
+	}
+	return to
 }
 
 func (s *Server) leave() {

@@ -169,7 +169,7 @@ func (p *Pacer) pace() {
 			p.write(&streams, s, now)
 			now = time.Now()
 		}
-		sleep(max(wait, time.Microsecond))
+		timed.Sleep(max(wait, time.Microsecond))
 	}
 }
 

@@ -50,7 +50,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, chat bool) {
 	if refuse(w, r, fault) {
 		return
 	}
-	st := &stream{w: w, ctx: r.Context(), options: &s.options, chat: chat, id: n, start: arrived}
+	st := &stream{w: w, ctx: r.Context(), server: s, options: &s.options, chat: chat, id: n, start: s.thaw(arrived)}
 	st.send(req.MaxTokens, s.tokens(req), fault)
 }
 
@@ -78,6 +78,7 @@ func refuse(w http.ResponseWriter, r *http.Request, f Fault) bool {
 type stream struct {
 	w       http.ResponseWriter
 	ctx     context.Context
+	server  *Server
 	options *Options
 	chat    bool
 	id      int
@@ -130,6 +131,9 @@ func (st *stream) play(f Fault) bool {
 		panic(http.ErrAbortHandler)
 	case BadJSON:
 		io.WriteString(st.w, "data: {\"choices\":[\n\ndata: [DONE]\n\n")
+	case Stall:
+		st.start = st.start.Add(f.For)
+		return !st.wait(f.After)
 	case NoDone, Early:
 	default:
 		return false
@@ -140,7 +144,7 @@ func (st *stream) play(f Fault) bool {
 // wait lasts until chunk number k is due and reports false when the client left.
 func (st *stream) wait(k int) bool {
 	due := st.start.Add(st.options.TTFT + time.Duration(k)*st.options.ITL)
-	d := time.Until(due)
+	d := time.Until(st.server.thaw(due))
 	if d <= 0 {
 		return st.ctx.Err() == nil
 	}
