@@ -69,11 +69,13 @@ func offersRate(p matrix.LoadPoint) bool {
 // trend returns the change of the log metric from the first to the last trial
 // by the slope in y = cell + block + slope × order, with the p-value of its
 // t-test. Blocks differ by their seeds, so that only the order inside them
-// tells time from prompts and arrivals. Cells that stand apart are left out.
+// tells time from prompts and arrivals. Cells that stand apart or
+// are noisy are left out: a single one would make the trend.
 func (f *family) trend() (change, p float64, ok bool) {
 	if f.fit == nil {
 		return 0, 0, false
 	}
+	fit, apart := poolCells(f.obs, len(f.fit.n), len(f.fit.beta), true)
 	var orders, logs []observation
 	first, last := math.Inf(1), math.Inf(-1)
 	i := 0
@@ -84,7 +86,7 @@ func (f *family) trend() (change, p float64, ok bool) {
 		for _, v := range s.values {
 			o := f.obs[i]
 			i++
-			if s.apart {
+			if apart[o.cell] {
 				continue
 			}
 			logs = append(logs, o)
@@ -95,10 +97,10 @@ func (f *family) trend() (change, p float64, ok bool) {
 	x := fitBlocks(orders, len(f.fit.n), len(f.fit.beta))
 	var sxx, sxy, syy float64
 	for i := range logs {
-		rx, ry := x.residual(orders[i]), f.fit.residual(logs[i])
+		rx, ry := x.residual(orders[i]), fit.residual(logs[i])
 		sxx, sxy, syy = sxx+rx*rx, sxy+rx*ry, syy+ry*ry
 	}
-	df := f.fit.df - 1
+	df := fit.df - 1
 	if df < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
 		return 0, 0, false
 	}

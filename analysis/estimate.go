@@ -159,7 +159,7 @@ func (f *family) model() {
 		return
 	}
 	var apart []bool
-	f.fit, apart = poolCells(f.obs, cells, len(numbers))
+	f.fit, apart = poolCells(f.obs, cells, len(numbers), false)
 	for _, s := range f.cells {
 		s.apart = !s.arithmetic && apart[s.place]
 	}

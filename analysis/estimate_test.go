@@ -57,17 +57,22 @@ func TestPairedRatio(t *testing.T) {
 	}
 }
 
-// A third cell with hundred times the spread takes the pooled variance away.
-func TestUnequalVariances(t *testing.T) {
+func unequalRun(t *testing.T, factor float64) *Findings {
 	r := newRun(5, 1)
 	for b := range 6 {
 		x := float64(b%3-1) / 100 // -1 %, 0, 1 %
 		for c := range 4 {
 			r.add(c, 0, b+1, one(throughput, 100*math.Exp(x*float64(1-2*((b/3+c)%2)))))
 		}
-		r.add(4, 0, b+1, one(throughput, 100*math.Exp(50*x)))
+		r.add(4, 0, b+1, one(throughput, 100*math.Exp(factor*x)))
 	}
-	f := analyse(t, r)
+	return analyse(t, r)
+}
+
+// A fifth cell with eight times the spread takes the pooled variance away; one
+// with fifty times stands apart, and the others keep theirs.
+func TestUnequalVariances(t *testing.T) {
+	f := unequalRun(t, 8)
 	for _, c := range f.Cells {
 		if m := c.Estimates[throughput].Method; m != MethodOwn {
 			t.Errorf("%s: %s", c.Label, m)
@@ -80,6 +85,12 @@ func TestUnequalVariances(t *testing.T) {
 	// standard error is sqrt(2 × 0.8e-4 / 6) and df = 10.
 	q := f.Cells[1].Ratios[throughput]
 	near(t, "hi", q.Hi, math.Exp(2.228139*math.Sqrt(2*.8e-4/6)), 1e-6)
+
+	for i, c := range unequalRun(t, 50).Cells {
+		if own := c.Estimates[throughput].Method == MethodOwn; own != (i == 4) {
+			t.Errorf("%s: %s", c.Label, c.Estimates[throughput].Method)
+		}
+	}
 }
 
 // Blocks offer 0, +10 and -5 %, which the first three cells follow within

@@ -14,7 +14,11 @@ const (
 	unequalP     = 0.01 // of the Brown-Forsythe test, and of the test for blocks
 	unequalRatio = 4.0  // largest variance of a cell over the pooled one
 	unequalLevel = 0.2  // and beyond this quantile for the largest of so many cells
-	minPooledDF  = 2    // fewer and the pooled variance is not used
+	// A cell beyond this F and this variance (10 %) is in another regime, such
+	// as the queue of a saturated server, and not just noisier.
+	wildRatio    = 100.0
+	wildVariance = 0.01
+	minPooledDF  = 2 // fewer and the pooled variance is not used
 	// leastVariance is that of 0.1 %: a pool that agrees better is not thereby
 	// a reason to leave out a cell. Counts in a window agree exactly at times.
 	leastVariance = 1e-6
@@ -29,10 +33,11 @@ const (
 // F-distributed when the cell is one of them. Several strangers hide each other
 // in it, so up to half of the cells are taken out, always the one that strays
 // most, and the last step that was significant counts (the generalised ESD
-// procedure of Rosner, Technometrics 25, 1983). A cell that is merely noisy
-// stays, for unequalVariances to judge: a step counts only where the blocks do
-// differ and the cell follows them by less than half.
-func poolCells(obs []observation, cells, blocks int) (*blockFit, []bool) {
+// procedure of Rosner, Technometrics 25, 1983). Unless noisy is set, a cell that
+// is merely noisy stays, for unequalVariances to judge: a step counts only where
+// the blocks do differ and the cell does not follow them, or where its spread is
+// of another order than theirs.
+func poolCells(obs []observation, cells, blocks int, noisy bool) (*blockFit, []bool) {
 	fit, all := fitBlocks(obs, cells, blocks), obs
 	apart := make([]bool, cells)
 	best, kept := fit, 0
@@ -49,8 +54,9 @@ func poolCells(obs []observation, cells, blocks int) (*blockFit, []bool) {
 			break
 		}
 		removed = append(removed, c)
-		f := math.Max(0, fit.mse*fit.df-next.mse*next.df) / extra / math.Max(next.mse, leastVariance)
-		if p := 1 - (distuv.F{D1: extra, D2: next.df}).CDF(f); p*float64(left) < apartLevel && next.blocksDiffer() && next.follows(all, c) < 0.5 {
+		strays := math.Max(0, fit.mse*fit.df-next.mse*next.df) / extra
+		f := strays / math.Max(next.mse, leastVariance)
+		if p := 1 - (distuv.F{D1: extra, D2: next.df}).CDF(f); p*float64(left) < apartLevel && (noisy || f > wildRatio && strays > wildVariance || next.blocksDiffer() && !next.follows(all, c)) {
 			best, kept = next, len(removed)
 		}
 		fit = next
@@ -61,10 +67,10 @@ func poolCells(obs []observation, cells, blocks int) (*blockFit, []bool) {
 	return best, apart
 }
 
-// follows is how much a cell that the fit does not hold moves with its block
-// effects: the slope of its values on them, 1 when it shares them and 0 when it
-// does not care.
-func (f *blockFit) follows(obs []observation, cell int) float64 {
+// follows reports whether a cell that the fit does not hold moves with its block
+// effects: the slope of its values on them is 1 when it shares them and 0
+// when it does not care.
+func (f *blockFit) follows(obs []observation, cell int) bool {
 	var x, y []float64
 	for _, o := range obs {
 		if o.cell == cell {
@@ -72,7 +78,7 @@ func (f *blockFit) follows(obs []observation, cell int) float64 {
 		}
 	}
 	_, slope := stat.LinearRegression(x, y, nil, false)
-	return slope
+	return slope >= 0.5
 }
 
 // blocksDiffer reports whether the block effects stand out of the residuals.
