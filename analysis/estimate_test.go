@@ -58,18 +58,18 @@ func TestPairedRatio(t *testing.T) {
 }
 
 func unequalRun(t *testing.T, factor float64) *Findings {
-	r := newRun(5, 1)
+	r := newRun(9, 1)
 	for b := range 6 {
 		x := float64(b%3-1) / 100 // -1 %, 0, 1 %
-		for c := range 4 {
+		for c := range 8 {
 			r.add(c, 0, b+1, one(throughput, 100*math.Exp(x*float64(1-2*((b/3+c)%2)))))
 		}
-		r.add(4, 0, b+1, one(throughput, 100*math.Exp(factor*x)))
+		r.add(8, 0, b+1, one(throughput, 100*math.Exp(factor*x)))
 	}
 	return analyse(t, r)
 }
 
-// A fifth cell with eight times the spread takes the pooled variance away; one
+// A ninth cell with eight times the spread takes the pooled variance away; one
 // with fifty times stands apart, and the others keep theirs.
 func TestUnequalVariances(t *testing.T) {
 	f := unequalRun(t, 8)
@@ -87,7 +87,7 @@ func TestUnequalVariances(t *testing.T) {
 	near(t, "hi", q.Hi, math.Exp(2.228139*math.Sqrt(2*.8e-4/6)), 1e-6)
 
 	for i, c := range unequalRun(t, 50).Cells {
-		if own := c.Estimates[throughput].Method == MethodOwn; own != (i == 4) {
+		if own := c.Estimates[throughput].Method == MethodOwn; own != (i == 8) {
 			t.Errorf("%s: %s", c.Label, c.Estimates[throughput].Method)
 		}
 	}
