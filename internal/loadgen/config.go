@@ -47,11 +47,8 @@ func (c *Config) Validate() error {
 	if err := c.Arrivals.validate(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := c.Prompt.validate(); err != nil {
-		bad("prompt tokens: %w", err)
-	}
-	if err := c.Output.validate(); err != nil {
-		bad("output tokens: %w", err)
+	if err := c.validateWork(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Warmup < 0 || c.Duration < 0 || c.Timeout < 0 || c.Drain < 0 {
 		bad("warm-up, duration, time-out and drain must not be negative")
@@ -59,7 +56,7 @@ func (c *Config) Validate() error {
 	if c.Requests < 0 {
 		bad("requests must not be negative")
 	}
-	if c.Duration == 0 && c.Requests == 0 {
+	if c.Duration == 0 && c.Requests == 0 && c.Arrivals.Kind != Trace {
 		bad("neither a duration nor a number of requests is set: the load would never end")
 	}
 	if c.Arrivals.Kind == Ramp && c.Duration == 0 {
@@ -79,8 +76,33 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// validateWork checks what the requests are made of.
+func (c *Config) validateWork() error {
+	var errs []error
+	trace := c.Arrivals.Kind == Trace
+	if trace {
+		errs = append(errs, c.validateTrace())
+	}
+	if len(c.Dataset) > 0 && (trace || c.Prefix != Prefix{}) {
+		errs = append(errs, errors.New("a dataset has its own prompts: no trace and no shared prefix with it"))
+	}
+	if len(c.Dataset) == 0 && !trace {
+		if err := c.Prompt.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("prompt tokens: %w", err))
+		}
+	}
+	given := len(c.Dataset) > 0 && !slices.ContainsFunc(c.Dataset, func(s Sample) bool { return s.Output == 0 })
+	if !trace && !given {
+		if err := c.Output.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("output tokens: %w", err))
+		}
+	}
+	return errors.Join(append(errs, c.Prefix.validate())...)
+}
+
 func (a Arrivals) validate() error {
 	switch a.Kind {
+	case Trace: // see validateTrace
 	case Constant, Poisson, Gamma, Ramp:
 		if !positive(a.Rate) {
 			return fmt.Errorf("%s arrivals: rate %v req/s: want more than 0", a.Kind, a.Rate)
@@ -100,7 +122,7 @@ func (a Arrivals) validate() error {
 			return fmt.Errorf("throughput with concurrency %d: want 0 (no limit) or more", a.Concurrency)
 		}
 	default:
-		return fmt.Errorf("arrivals %q: want %s, %s, %s, %s, %s or %s", a.Kind, Constant, Poisson, Gamma, Ramp, Concurrency, Throughput)
+		return fmt.Errorf("arrivals %q: want %s, %s, %s, %s, %s, %s or %s", a.Kind, Constant, Poisson, Gamma, Ramp, Trace, Concurrency, Throughput)
 	}
 	if a.MaxConcurrency < 0 {
 		return fmt.Errorf("concurrency cap %d: want 0 (none) or more", a.MaxConcurrency)
@@ -165,7 +187,7 @@ func (c *Config) drain() time.Duration {
 // open says whether requests are sent on a schedule of their own.
 func (a Arrivals) open() bool {
 	switch a.Kind {
-	case Constant, Poisson, Gamma, Ramp:
+	case Constant, Poisson, Gamma, Ramp, Trace:
 		return true
 	default:
 		return false
@@ -173,7 +195,7 @@ func (a Arrivals) open() bool {
 }
 
 // steady says whether the load is meant to be the same all through the window.
-func (a Arrivals) steady() bool { return a.Kind != Ramp }
+func (a Arrivals) steady() bool { return a.Kind != Ramp && a.Kind != Trace }
 
 func (c *Config) label() string {
 	switch {

@@ -15,6 +15,9 @@ const (
 	streamLengths uint64 = iota + 1
 	streamArrivals
 	streamContent
+	streamBlock  // shared content: blocks of a trace, prefixes
+	streamPrefix // which prefix a request has
+	streamSample // order of a dataset
 )
 
 // stream returns the generator for one purpose, phase and request number.
@@ -40,6 +43,10 @@ func contentSeed(seed uint64, salt string) uint64 {
 
 // drawLengths draws prompt and output tokens of request i.
 func drawLengths(c *Config, phase Phase, i int) (prompt, output int) {
+	if c.Arrivals.Kind == Trace {
+		row := c.traceRow(phase, i)
+		return max(row.Prompt, 1), max(row.Output, 1)
+	}
 	r := stream(c.Seed, streamLengths, phase, i)
 	p, o := c.Prompt, c.Output
 	if p.Kind == Empirical && o.Kind == Empirical && p.Source != "" && p.Source == o.Source && len(p.Values) == len(o.Values) {

@@ -55,7 +55,7 @@ func (r *run) evidence(res *Result) Client {
 	c := Client{}
 	window := res.WindowEnd - res.WindowStart
 	if r.cfg.Arrivals.open() {
-		c.AskedRate = r.cfg.askedRate()
+		c.AskedRate = r.cfg.askedRate(res)
 		c.DispatchLagP50, c.DispatchLagP99 = res.dispatchLag()
 	}
 	if window > 0 {
@@ -288,6 +288,9 @@ func (res *Result) warnCounts(warn func(string, ...any), cfg *Config) {
 		if failed[c] > 0 {
 			warn("%d requests failed (%s), e.g. %s", failed[c], c, example[c])
 		}
+	}
+	if n := res.windowRequests(); len(cfg.Dataset) > 0 && n > len(cfg.Dataset) {
+		warn("%d requests over a dataset of %d prompts: prompts repeat, and a prefix cache answers part of them", n, len(cfg.Dataset))
 	}
 	if noUsage > 0 {
 		warn("%d of %d answers came without token counts (usage): their chunks are counted as tokens", noUsage, ok)

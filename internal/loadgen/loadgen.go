@@ -43,7 +43,10 @@ const (
 	// Ramp is an open loop whose rate goes linearly from Rate to RateTo over the
 	// window: a Poisson process of that changing rate. Duration must be set. The
 	// warm-up runs at Rate.
-	Ramp        ArrivalKind = "ramp"
+	Ramp ArrivalKind = "ramp"
+	// Trace is an open loop that replays Config.Trace: its arrivals, lengths and
+	// shared blocks. The warm-up plays the beginning of the trace.
+	Trace       ArrivalKind = "trace"
 	Concurrency ArrivalKind = "concurrency" // closed loop: Concurrency requests in flight, slots handed over
 	// Throughput holds every request ready at once and keeps at most
 	// Concurrency in flight (0: no limit; then Requests must be set). The
@@ -58,6 +61,7 @@ type Arrivals struct {
 	Rate        float64 // req/s; Constant, Poisson, Gamma and the start of Ramp
 	RateTo      float64 // req/s; the end of Ramp
 	Burstiness  float64 // shape of Gamma's gaps, more than 0
+	Speed       float64 // Trace: 2 plays it in half its time; 0: 1
 	Concurrency int     // requests in flight; Concurrency and Throughput
 	// MaxConcurrency caps requests in flight in open loop (0: none). With a cap
 	// the process is "partly open", and Result says so.
@@ -73,8 +77,13 @@ type Config struct {
 	Headers  map[string]string // further request headers
 	Body     map[string]any    // further top-level fields of every request body
 	Arrivals Arrivals
-	Prompt   Lengths
+	Prompt   Lengths // unless Trace or Dataset give them
 	Output   Lengths
+	Prefix   Prefix     // shared heads of the prompts
+	Trace    []TraceRow // arrivals of kind Trace, in order of time
+	// Dataset holds the prompts, sent as they are (no salt), each once a pass in
+	// an order drawn anew. Empty: prompts of random tokens.
+	Dataset []Sample
 
 	Warmup   time.Duration // load at the target before the window opens; handed over without draining
 	Duration time.Duration // length of the window; 0: until Requests are issued

@@ -21,12 +21,16 @@ type job struct {
 	body           []byte
 }
 
-// bodies builds request bodies. It is immutable after newBodies.
+// bodies builds request bodies. Only the order of the dataset changes after
+// newBodies.
 type bodies struct {
 	cfg     *Config
 	content uint64
 	head    []byte // {"fixed":fields,
 	words   wordPlan
+
+	mu     sync.Mutex
+	passes [PhaseTail + 1]pass
 }
 
 // newBodies fixes the fields that all requests share.
@@ -53,16 +57,19 @@ func (b *bodies) build(phase Phase, i int) *job {
 	j := &job{phase: phase, index: i, prompt: prompt, output: output}
 	out := make([]byte, 0, len(b.head)+6*prompt+128)
 	out = append(out, b.head...)
-	if b.cfg.API == Chat {
+	switch {
+	case len(b.cfg.Dataset) > 0:
+		out = b.text(out, j)
+	case b.cfg.API == Chat:
 		out = b.messages(out, j)
-	} else {
+	default:
 		out = b.tokenIDs(out, j)
 	}
 	out = append(out, `,"max_tokens":`...)
-	out = strconv.AppendInt(out, int64(output), 10)
+	out = strconv.AppendInt(out, int64(j.output), 10)
 	if b.cfg.IgnoreEOS {
 		out = append(out, `,"min_tokens":`...)
-		out = strconv.AppendInt(out, int64(output), 10)
+		out = strconv.AppendInt(out, int64(j.output), 10)
 	}
 	j.body = append(out, '}')
 	return j
@@ -71,28 +78,50 @@ func (b *bodies) build(phase Phase, i int) *job {
 // tokenIDs appends a prompt of exactly j.prompt random token IDs.
 func (b *bodies) tokenIDs(out []byte, j *job) []byte {
 	low, high := b.cfg.tokens()
-	r := stream(b.content, streamContent, j.phase, j.index)
 	out = append(out, `"prompt":[`...)
-	for k := range j.prompt {
-		if k > 0 {
+	for _, s := range b.spans(j) {
+		for range s.tokens {
+			out = strconv.AppendInt(out, int64(low+s.from.IntN(high-low)), 10)
 			out = append(out, ',')
 		}
-		out = strconv.AppendInt(out, int64(low+r.IntN(high-low)), 10)
 	}
-	return append(out, ']')
+	out[len(out)-1] = ']' // every prompt has a token
+	return out
+}
+
+// text appends a prompt of the dataset. Its tokens are not known.
+func (b *bodies) text(out []byte, j *job) []byte {
+	s := b.sample(j.phase, j.index)
+	j.prompt = 0
+	if s.Output > 0 {
+		j.output = s.Output
+	}
+	quoted, _ := json.Marshal(s.Prompt) // a string can always be encoded
+	if b.cfg.API == Chat {
+		out = append(out, `"messages":[{"role":"user","content":`...)
+		return append(append(out, quoted...), "}]"...)
+	}
+	return append(append(out, `"prompt":`...), quoted...)
 }
 
 // messages appends one user message of random words worth j.prompt tokens with
 // the chat template.
 func (b *bodies) messages(out []byte, j *job) []byte {
-	r := stream(b.content, streamContent, j.phase, j.index)
 	out = append(out, `"messages":[{"role":"user","content":"`...)
-	for k := range b.words.count(j.prompt) {
-		if k > 0 {
+	left := b.words.count(j.prompt)
+	spans := b.spans(j)
+	for i, s := range spans {
+		n := left // the last span takes what is left after the template
+		if i < len(spans)-1 {
+			n = min(left, int(float64(s.tokens)/b.words.perWord+0.5))
+		}
+		left -= n
+		for range n {
+			out = append(out, b.words.list[s.from.IntN(len(b.words.list))]...)
 			out = append(out, ' ')
 		}
-		out = append(out, b.words.list[r.IntN(len(b.words.list))]...)
 	}
+	out = out[:len(out)-1]
 	return append(out, `"}]`...)
 }
 
@@ -143,7 +172,16 @@ func (b *bodies) feed(ctx context.Context, wg *sync.WaitGroup, ahead int, next f
 func (b *bodies) ahead(need int) int {
 	p := b.cfg.Prompt
 	size := 6*int(max(p.Mean, float64(p.Max))) + 256
-	if p.Kind == Empirical {
+	switch {
+	case len(b.cfg.Dataset) > 0:
+		for i := range b.cfg.Dataset {
+			size = max(size, len(b.cfg.Dataset[i].Prompt)+256)
+		}
+	case b.cfg.Arrivals.Kind == Trace:
+		for i := range b.cfg.Trace {
+			size = max(size, 6*b.cfg.Trace[i].Prompt+256)
+		}
+	case p.Kind == Empirical:
 		size = 6*slices.Max(p.Values) + 256
 	}
 	return max(1, min(max(need, 64), 256<<20/size))

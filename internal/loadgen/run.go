@@ -56,7 +56,7 @@ func prepare(ctx context.Context, cfg *Config) (*run, error) {
 	}
 	r := &run{cfg: cfg, client: c}
 	var words wordPlan
-	if cfg.API == Chat {
+	if cfg.API == Chat && len(cfg.Dataset) == 0 {
 		words, r.notes = calibrateWords(ctx, c, cfg)
 	}
 	if r.bodies, err = newBodies(cfg, words); err != nil {

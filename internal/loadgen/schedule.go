@@ -51,6 +51,9 @@ func newSchedule(c *Config) schedule {
 // are exponential (of a gamma process, gamma), the first too, and never rescaled
 // to fit.
 func arrivals(c *Config, phase Phase, limit time.Duration, n int) []time.Duration {
+	if c.Arrivals.Kind == Trace && (phase == PhaseWindow || limit > 0) {
+		return c.traceArrivals(phase, limit, n)
+	}
 	if limit == 0 && n == 0 {
 		return nil
 	}
@@ -110,9 +113,16 @@ func rampTime(a, b, d, n float64) float64 {
 }
 
 // askedRate is the mean rate that was asked for over the window.
-func (c *Config) askedRate() float64 {
-	if c.Arrivals.Kind == Ramp {
+func (c *Config) askedRate(res *Result) float64 {
+	switch c.Arrivals.Kind {
+	case Ramp:
 		return (c.Arrivals.Rate + c.Arrivals.RateTo) / 2
+	case Trace:
+		if window := res.WindowEnd - res.WindowStart; window > 0 {
+			return float64(res.windowRequests()) / window.Seconds()
+		}
+		return 0
+	default:
+		return c.Arrivals.Rate
 	}
-	return c.Arrivals.Rate
 }
