@@ -54,7 +54,16 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ctx = context.WithoutCancel(ctx)
 	}
 	r := &run{setup: s, log: &logger{out: stdout, errOut: stderr}, api: process{"APIServer", pid}, core: process{coreName(s.version), pid + 1}}
-	return r.main(ctx, refused)
+	if refused == nil {
+		if r.feed, err = s.openFeed(pid); err != nil {
+			return usageError(stderr, fmt.Errorf("argument --sim-gpu-state: %w", err))
+		}
+	}
+	code := r.main(ctx, refused)
+	if err := r.feed.release(s.faults.LateMemory); err != nil {
+		r.log.record(r.api, "WARNING", "simulator", "%v", err)
+	}
+	return code
 }
 
 // coreName is the engine core's name in log prefixes.
@@ -161,6 +170,13 @@ func (r *run) until(ctx context.Context, srv *server.Server, listener net.Listen
 	logged := make(chan struct{})
 	stats, stopStats := context.WithCancel(ctx)
 	go func() { defer close(logged); r.logStats(stats, srv) }()
+	fed := make(chan struct{})
+	go func() {
+		defer close(fed)
+		if err := r.feed.follow(stats, srv, awakeBytes(r.engine), asleepBytes(r.engine)); err != nil {
+			r.log.record(r.api, "WARNING", "simulator", "%v", err)
+		}
+	}()
 	flooded := make(chan struct{})
 	go func() { defer close(flooded); r.flood(stats) }()
 
@@ -175,6 +191,7 @@ func (r *run) until(ctx context.Context, srv *server.Server, listener net.Listen
 	stopStats()
 	<-logged
 	<-flooded
+	<-fed
 	abort()
 	if code == exitDone {
 		r.log.uvicorn(r.api, "Shutting down")

@@ -74,3 +74,20 @@ func fitLength(c *engine.Config) *failure {
 	c.MaxModelLen = min(c.MaxModelLen, fits)
 	return nil
 }
+
+// contextBytes is what the CUDA context takes before vLLM looks.
+func contextBytes(c engine.Config) float64 {
+	c.FreeMemory = 0
+	m := engine.PlanMemory(c)
+	return m.Total - m.Free
+}
+
+// awakeBytes is what a started server takes on each GPU; PyTorch keeps the
+// peak of the profile run.
+func awakeBytes(c engine.Config) float64 {
+	m := engine.PlanMemory(c)
+	return contextBytes(c) + m.NonTorch + m.Weights + m.Activation + m.Graph + float64(m.Blocks)*m.BlockBytes
+}
+
+// asleepBytes is what remains in sleep mode.
+func asleepBytes(c engine.Config) float64 { return contextBytes(c) + engine.PlanMemory(c).NonTorch }

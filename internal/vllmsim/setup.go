@@ -1,6 +1,7 @@
 package vllmsim
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -61,6 +62,9 @@ func (s *setup) own(seed uint64) error {
 	}
 	if s.faults, err = server.ParseFaults(v.Text("sim-fault", "")); err != nil {
 		return fmt.Errorf("argument --sim-fault: %w", err)
+	}
+	if s.faults.LateMemory > 0 && !v.Has("sim-gpu-state") {
+		return errors.New("argument --sim-fault: late-memory needs --sim-gpu-state")
 	}
 	s.gpus = v.Int("sim-gpus", 1)
 	s.speedup = v.Float("sim-speedup", 1)

@@ -27,6 +27,7 @@ const (
 type run struct {
 	*setup
 	log       *logger
+	feed      *gpuFeed // nil without --sim-gpu-state
 	api, core process
 }
 
@@ -69,6 +70,9 @@ func (r *run) start(ctx context.Context) ([]*engine.Engine, *failure, error) {
 	m := engine.PlanMemory(r.engine)
 	if f := checkFree(r.engine, m); f != nil {
 		return nil, f, nil
+	}
+	if err := r.feed.hold(m.NonTorch + contextBytes(r.engine)); err != nil {
+		return nil, nil, err
 	}
 	began := time.Now()
 	if f, err := r.load(ctx, m); f != nil || err != nil {
@@ -113,6 +117,9 @@ func (r *run) load(ctx context.Context, m engine.Memory) (*failure, error) {
 		err = wait(ctx, r.faults.SlowStart)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := r.feed.hold(m.NonTorch + contextBytes(r.engine) + m.Weights); err != nil {
 		return nil, err
 	}
 	r.log.info(w, "default_loader.py:431", "Loading weights took %.2f seconds", took)
@@ -161,6 +168,9 @@ func (r *run) profile(ctx context.Context, m engine.Memory) (*failure, error) {
 		return f, nil
 	}
 	r.cacheSize(m)
+	if err := r.feed.hold(awakeBytes(r.engine)); err != nil {
+		return nil, err
+	}
 	_, err = r.phase(ctx, allocateSeconds)
 	return nil, err
 }

@@ -185,6 +185,7 @@ func own() []Flag {
 		{Name: "sim-fault", Kind: Text, Help: "comma-separated faults, see docs/simulator.md"},
 		{Name: "sim-free-memory-gib", Kind: Float, Help: "GPU memory free at the start, GiB (all)"},
 		{Name: "sim-version", Kind: Text, Help: "vLLM version whose dialect is spoken (0.27.1)"},
+		{Name: "sim-gpu-state", Kind: Text, Help: "file of the machine's GPUs for the simulated NVML, read and kept up to date"},
 		{Name: "sim-log-requests", Kind: Text, Help: "file for the true timings of each request, JSON lines"},
 	}
 }

@@ -2,9 +2,9 @@ package server
 
 import "net/http"
 
-// engineState is what /sim/state tells about one engine: the truth that
+// EngineState is what /sim/state tells about one engine: the truth that
 // measurements can be checked against.
-type engineState struct {
+type EngineState struct {
 	StartFactor float64 `json:"start_factor"` // multiplies every step of the start
 	Run         int     `json:"run"`          // from 0; -1 before the first request
 	RunFactor   float64 `json:"run_factor"`   // multiplies every step of the run
@@ -16,14 +16,17 @@ type engineState struct {
 	Late        float64 `json:"late_seconds"` // worst lag of a step so far, real
 }
 
-// state answers /sim/state, which no vLLM has.
-func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
+// Speedup is the number of simulated seconds in a real one.
+func (s *Server) Speedup() float64 { return s.opts.Speedup }
+
+// States returns the truth about each engine at this moment.
+func (s *Server) States() []EngineState {
 	now := s.clock.now()
-	var list []engineState
+	var list []EngineState
 	for _, d := range s.drivers {
 		d.mu.Lock()
 		m := d.meter
-		list = append(list, engineState{
+		list = append(list, EngineState{
 			StartFactor: d.engine.Config().Noise.StartFactor(),
 			Run:         m.condition.Run, RunFactor: m.condition.RunFactor,
 			Temperature: m.condition.Temperature(now), Clock: m.condition.Clock(now),
@@ -31,5 +34,10 @@ func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
 		})
 		d.mu.Unlock()
 	}
-	writeJSON(w, 200, map[string]any{"now": now, "speedup": s.opts.Speedup, "engines": list})
+	return list
+}
+
+// state answers /sim/state, which no vLLM has.
+func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, 200, map[string]any{"now": s.clock.now(), "speedup": s.opts.Speedup, "engines": s.States()})
 }

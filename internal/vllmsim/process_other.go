@@ -1,0 +1,6 @@
+//go:build !unix
+
+package vllmsim
+
+// gone cannot be told here.
+func gone(int) bool { return false }
