@@ -165,7 +165,7 @@ func TestRampRuns(t *testing.T) {
 func BenchmarkRate(b *testing.B) {
 	for _, rate := range []float64{50, 200, 500} {
 		b.Run(fmt.Sprintf("rate=%.0f", rate), func(b *testing.B) {
-			url, end := mockProcess(b)
+			url, end := mockProcess(b, mockTTFT, mockITL)
 			defer end()
 			for b.Loop() {
 				c := config(&mock.Server{URL: url}, Arrivals{Kind: Constant, Rate: rate})

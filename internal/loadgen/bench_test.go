@@ -2,6 +2,8 @@ package loadgen
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +32,7 @@ const (
 // mockProcess starts the mock in a process of its own on processor 0 and binds
 // this one to processor 1, so that the CPU time of this one is the client's
 // alone. end stops the mock and tells how late its chunks were (µs).
-func mockProcess(b *testing.B) (url string, end func() (p50, p99 float64)) {
+func mockProcess(b *testing.B, ttft, itl time.Duration) (url string, end func() (p50, p99 float64)) {
 	b.Helper()
 	if runtime.NumCPU() > 1 {
 		restore, err := affinity.Pin(1)
@@ -50,7 +52,7 @@ func mockProcess(b *testing.B) (url string, end func() (p50, p99 float64)) {
 	if out, err := exec.Command("go", "build", "-o", path, "./mock/cmd/mockserver").CombinedOutput(); err != nil {
 		b.Fatalf("build the mock: %v\n%s", err, out)
 	}
-	cmd := exec.Command(path, "-ttft", mockTTFT.String(), "-itl", mockITL.String(), "-cpu", "0")
+	cmd := exec.Command(path, "-ttft", ttft.String(), "-itl", itl.String(), "-cpu", "0")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -90,7 +92,7 @@ func BenchmarkClient(b *testing.B) {
 }
 
 func benchmarkClient(b *testing.B, streams int, warmup time.Duration) {
-	url, end := mockProcess(b)
+	url, end := mockProcess(b, mockTTFT, mockITL)
 	defer end()
 	for b.Loop() {
 		c := Config{
@@ -147,7 +149,7 @@ func report(b *testing.B, name string, x []float64, truth time.Duration) {
 func BenchmarkReference(b *testing.B) {
 	for _, streams := range []int{1, 64, 512} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
-			url, end := mockProcess(b)
+			url, end := mockProcess(b, mockTTFT, mockITL)
 			defer end()
 			for b.Loop() {
 				reference(b, url, streams)
@@ -217,4 +219,37 @@ func referenceStream(client *http.Client, url string) (first float64, gaps []flo
 		}
 		last = now
 	}
+}
+
+// BenchmarkMemory gives the memory of the process for each stream in flight,
+// heap and stacks, while nearly nothing happens on any: one chunk a second.
+func BenchmarkMemory(b *testing.B) {
+	const streams = 5000
+	url, end := mockProcess(b, time.Second, time.Second)
+	defer end()
+	for b.Loop() {
+		var before, now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		ctx, stop := context.WithCancel(b.Context())
+		c := Config{
+			BaseURL: url, Model: "m", API: Completions,
+			Arrivals: Arrivals{Kind: Concurrency, Concurrency: streams},
+			Prompt:   Lengths{Kind: Fixed, Mean: 50}, Output: Lengths{Kind: Fixed, Mean: 100},
+			Warmup: 8 * time.Second, Duration: time.Minute, Timeout: 2 * time.Minute, Seed: 1,
+		}
+		c.Progress = func(p Progress) {
+			if p.InFlight == streams && p.Elapsed > 7*time.Second && now.Sys == 0 {
+				runtime.GC()
+				runtime.ReadMemStats(&now)
+				stop()
+			}
+		}
+		if _, err := Run(ctx, c); !errors.Is(err, context.Canceled) {
+			b.Fatal(err)
+		}
+		used := float64(now.HeapInuse+now.StackInuse) - float64(before.HeapInuse+before.StackInuse)
+		b.ReportMetric(used/streams/1e3, "KB/stream")
+	}
+	b.ReportMetric(0, "ns/op")
 }

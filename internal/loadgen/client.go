@@ -25,7 +25,7 @@ const (
 	// scratch is what is scanned at a time. Larger ones were no faster, and cost
 	// memory for each stream.
 	readBuffer = 16 << 10
-	scratch    = 8 << 10
+	scratch    = 4 << 10
 	// idleTimeout closes idle connections before the server does: uvicorn, which
 	// vLLM runs on, drops them after 5 s, and a request sent in that moment would
 	// be lost.
