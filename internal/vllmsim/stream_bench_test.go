@@ -15,6 +15,22 @@ import (
 	"testing"
 )
 
+// BenchmarkSimulateProcessor reports simulated seconds of a busy H100 per
+// second of processor time, which a machine shared with others does not
+// change much.
+func BenchmarkSimulateProcessor(b *testing.B) {
+	load := poisson(1, 20, 200, 1000, 300)
+	before, seconds := processorTime(b), 0.0
+	for b.Loop() {
+		r, err := Simulate([]string{"meta-llama/Llama-3.1-8B-Instruct", "--max-model-len", "8192", "--sim-temp-slope", "0.005", "--sim-run-noise", "0.01"}, load, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		seconds += r.Duration
+	}
+	b.ReportMetric(seconds/(processorTime(b)-before), "sim-s/cpu-s")
+}
+
 // BenchmarkStreams decodes in real time with more and more streams of a small
 // model, clients in the same process. It reports the SSE events per second,
 // how many tokens got an event of their own (those that wait for a slow stream

@@ -22,7 +22,7 @@ const none = int32(-1)
 
 // newPool returns a pool of n blocks, all free.
 func newPool(n int) *pool {
-	p := &pool{blocks: make([]block, n), head: none, tail: none, cached: map[uint64]int32{}}
+	p := &pool{blocks: make([]block, n), head: none, tail: none, cached: make(map[uint64]int32, n)}
 	for i := range p.blocks {
 		p.append(int32(i))
 	}
