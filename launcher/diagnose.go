@@ -234,10 +234,23 @@ func (c *causes) diagnosis() Diagnosis {
 		d.Class = r.class
 		d.Remedy = r.fill(d.Cause)
 	}
+	d.Cause = wholeSentences(d.Cause)
 	if !slices.Contains(d.Evidence, d.Cause) {
 		d.Evidence = append([]string{d.Cause}, d.Evidence...)
 	}
 	return d
+}
+
+// wholeSentences drops a last sentence that announces lines which are not
+// there: "... in this node. If this is intentional and you are using:".
+func wholeSentences(text string) string {
+	if !strings.HasSuffix(text, ":") {
+		return text
+	}
+	if i := strings.LastIndex(text, ". "); i > 0 {
+		return text[:i+1]
+	}
+	return text
 }
 
 func ruleFor(text string) *rule {

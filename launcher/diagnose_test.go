@@ -245,3 +245,14 @@ func logFile(t *testing.T, text string) string {
 	}
 	return path
 }
+
+func TestACauseIsWholeSentences(t *testing.T) {
+	for in, want := range map[string]string{
+		"World size (2) is larger than the number of available GPUs (1) in this node. If this is intentional and you are using:": "World size (2) is larger than the number of available GPUs (1) in this node.",
+		"one sentence:": "one sentence:", "no colon. at the end": "no colon. at the end", "": "",
+	} {
+		if got := wholeSentences(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

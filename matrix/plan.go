@@ -157,3 +157,15 @@ func (p *Plan) Baseline() (Configuration, bool) {
 	}
 	return Configuration{}, false
 }
+
+// MeasuredTrials returns the trials that become results, in run order: all but
+// those of the calibration.
+func (p *Plan) MeasuredTrials() []Trial {
+	var out []Trial
+	for _, s := range p.Starts {
+		if s.Purpose != PurposeCalibrate {
+			out = append(out, s.Trials...)
+		}
+	}
+	return out
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 
 type runOptions struct {
 	resume string
+	retry  bool // with resume
 	out    string
 	plain  bool
 }
@@ -42,10 +44,14 @@ resumed. The second ends at once. A closed terminal does not end the run.
 ` + exitTable,
 		Example: `  sweep run experiment.yaml
   sweep run --out /data/runs experiment.yaml
-  sweep run --resume runs/acme-support-bot/20261123-221004`,
+  sweep run --resume runs/acme-support-bot/20261123-221004
+  sweep run --resume runs/acme-support-bot/20261123-221004 --retry-failed`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.resume != "" && cmd.Flags().Changed("out") {
 				return withCode(exitUsage, errors.New("--resume goes on in the run's own directory; --out has no place beside it"))
+			}
+			if o.retry && o.resume == "" {
+				return withCode(exitUsage, errors.New("--retry-failed goes with --resume"))
 			}
 			if o.resume != "" && len(args) == 0 {
 				return nil
@@ -63,6 +69,7 @@ resumed. The second ends at once. A closed terminal does not end the run.
 		},
 	}
 	cmd.Flags().StringVar(&o.resume, "resume", "", "continue the unfinished run in this `directory`")
+	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "with --resume: measure again what failed")
 	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` under which run directories are made")
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "plain lines instead of the progress line, also on a terminal")
 	return cmd
@@ -86,7 +93,7 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 		return withCode(exitEnvironment, err)
 	}
 	defer dir.Close()
-	prov, err := provenance(e, dir.RunID(), gpus)
+	prov, err := provenance(e, uniqueRunID(dir), gpus)
 	if err != nil {
 		return err
 	}
@@ -94,6 +101,13 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 		return err
 	}
 	return sys.carryOut(ctx, o, e, p, dir, b, gpus)
+}
+
+// uniqueRunID marks what this run creates. The suffix keeps runs apart that
+// began in the same second under different directories: cleaning up after one
+// must not touch the other's servers.
+func uniqueRunID(dir *rundir.Dir) string {
+	return fmt.Sprintf("%s-%04x", dir.RunID(), rand.N(1<<16))
 }
 
 // resume continues a run with the plan and the experiment that it began with.
@@ -156,6 +170,9 @@ func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []string)
 // surroundings makes the backend, checks it, and opens the GPUs where the
 // server is to use real ones.
 func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Backend, telemetry.GPUs, error) {
+	if err := runner.CheckEnvironment(e.Server, sys.LookupEnv); err != nil {
+		return nil, nil, err
+	}
 	b := runner.NewBackend(e.Server, sys.Self, func(line string) { fmt.Fprintln(sys.Stderr, line) })
 	if err := b.Check(ctx); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)
@@ -222,7 +239,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	})
 	defer release()
 	result, err := runner.Run(ctx, runner.Options{
-		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv,
+		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv, RetryFailed: o.retry,
 		AfterTrial: func(context.Context) error { return exportRun(dir.Path, false) },
 	})
 	screen.Close()

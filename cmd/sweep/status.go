@@ -58,9 +58,7 @@ func statusOf(path string) (*runStatus, error) {
 		return nil, err
 	}
 	s := &runStatus{Path: path, Name: run.Plan.Name, Began: run.Provenance.Began, Warnings: run.Warnings}
-	for _, st := range run.Plan.Starts {
-		s.Planned += len(st.Trials)
-	}
+	s.Planned = len(run.Plan.MeasuredTrials())
 	for _, t := range run.Trials {
 		switch t.Outcome {
 		case rundir.OutcomeOK:

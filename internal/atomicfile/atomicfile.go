@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -16,7 +17,10 @@ import (
 // directory is synced. On error path is untouched and nothing is left behind.
 func Write(path string, fill func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	// Not os.CreateTemp, which makes files private: the user's umask decides
+	// who may read results.
+	name := fmt.Sprintf(".%s.%d.%x.tmp", filepath.Base(path), os.Getpid(), rand.Uint64())
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -32,10 +36,6 @@ func Write(path string, fill func(io.Writer) error) (err error) {
 		return err
 	}
 	if err := w.Flush(); err != nil {
-		return err
-	}
-	// CreateTemp makes files private; results are meant to be shared.
-	if err := f.Chmod(0o644); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

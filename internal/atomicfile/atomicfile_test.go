@@ -41,7 +41,15 @@ func TestWriteReplaces(t *testing.T) {
 			t.Errorf("content %q, want %q", b, s)
 		}
 	}
-	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o644 {
-		t.Errorf("mode %v, want 0644", fi.Mode())
+	// The mode is the one of any file that the user makes.
+	plain := filepath.Join(t.TempDir(), "plain")
+	f, err := os.Create(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	want, _ := os.Stat(plain)
+	if got, _ := os.Stat(path); got.Mode() != want.Mode() {
+		t.Errorf("mode %v, want %v", got.Mode(), want.Mode())
 	}
 }

@@ -43,9 +43,19 @@ func simulatedCommand(s experiment.Simulated, self string) []string {
 	return append(cmd, s.Args...)
 }
 
-// serverEnv resolves the environment of the server and lists the values that
-// came by reference, which are secrets.
-func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map[string]string, secrets []string, err error) {
+// keyVariable is where vLLM takes its API key from.
+const keyVariable = "VLLM_API_KEY"
+
+// CheckEnvironment reports variables that the experiment refers to and that
+// are not set. The error wraps ErrEnvironment.
+func CheckEnvironment(s experiment.Server, lookup func(string) (string, bool)) error {
+	_, _, _, err := serverEnv(s, lookup)
+	return err
+}
+
+// serverEnv resolves the environment of the server and its API key, and lists
+// the values that came by reference, which are secrets.
+func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map[string]string, secrets []string, key string, err error) {
 	var vars []experiment.EnvVar
 	switch {
 	case s.Podman != nil:
@@ -59,15 +69,33 @@ func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map
 			env[v.Name] = v.Value
 			continue
 		}
-		value, ok := lookup(v.FromEnv)
-		if !ok {
-			return nil, nil, fmt.Errorf("%w: the server's %s is to come from the environment variable %s, which is not set: export it and try again",
-				ErrEnvironment, v.Name, v.FromEnv)
+		value, err := referred(lookup, "the server's "+v.Name, v.FromEnv)
+		if err != nil {
+			return nil, nil, "", err
 		}
 		env[v.Name] = value
 		if value != "" {
 			secrets = append(secrets, value)
 		}
 	}
-	return env, secrets, nil
+	if s.APIKeyEnv == "" {
+		return env, secrets, "", nil
+	}
+	if key, err = referred(lookup, "server.api_key", s.APIKeyEnv); err != nil {
+		return nil, nil, "", err
+	}
+	// A server that we start shall ask for the same key.
+	if _, given := env[keyVariable]; !given {
+		env[keyVariable] = key
+	}
+	return env, append(secrets, key), key, nil
+}
+
+func referred(lookup func(string) (string, bool), what, name string) (string, error) {
+	value, ok := lookup(name)
+	if !ok {
+		return "", fmt.Errorf("%w: %s is to come from the environment variable %s, which is not set: export it and try again",
+			ErrEnvironment, what, name)
+	}
+	return value, nil
 }

@@ -105,19 +105,56 @@ func (r *run) sweepLoads() []experiment.Load {
 	return out
 }
 
+// unresolved lists the sweep loads whose rates are not known and for which a
+// trial is waiting.
+func (r *run) unresolved() []experiment.Load {
+	waiting := map[string]bool{}
+	for _, t := range r.waitingForRates() {
+		waiting[t.load] = true
+	}
+	var out []experiment.Load
+	for _, l := range r.sweepLoads() {
+		if waiting[l.Name] {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// waiting is an unfinished trial of a sweep load.
+type waiting struct {
+	trial matrix.Trial
+	cell  matrix.Cell
+	load  string
+}
+
+func (r *run) waitingForRates() []waiting {
+	var out []waiting
+	for _, t := range r.Plan.MeasuredTrials() {
+		cell, _ := r.Plan.Cell(t.Cell)
+		point, _ := r.Plan.LoadPoint(cell.LoadPoint)
+		_, known := r.rates[point.Load]
+		if _, done := r.done[t.ID]; !done && !known && point.Kind == experiment.Sweep {
+			out = append(out, waiting{t, cell, point.Load})
+		}
+	}
+	return out
+}
+
 // calibrate finds the rates of all sweep loads on a running baseline. They are
 // found once, so that every configuration is measured at the same rates.
 func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Start) error {
 	r.stage(StageMeasuring)
-	for _, l := range r.sweepLoads() {
-		if _, ok := r.rates[l.Name]; ok {
-			continue
-		}
+	for _, l := range r.unresolved() {
 		cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Sweep, Value: 1}, r.Experiment.Trials.Seed, s)
 		if err != nil {
 			return err
 		}
-		sync, saturated, err := loadgen.Calibrate(ctx, cfg)
+		loadCtx, ended := watchExit(ctx, s)
+		sync, saturated, err := loadgen.Calibrate(loadCtx, cfg)
+		if ended() {
+			return errServerDied
+		}
 		if err != nil {
 			return fmt.Errorf("find the rates of load %s on %s: %w", l.Name, rec.ID, err)
 		}
@@ -126,6 +163,19 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 			metric.FormatUnit(metric.Requests, sync), metric.FormatUnit(metric.Requests, saturated))
 	}
 	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventLoadsResolved, Start: rec.ID, Rates: r.rates})
+}
+
+// failUnresolved records the trials that wait for rates which cannot be found,
+// so that the other loads go on.
+func (r *run) failUnresolved(ctx context.Context, start string, d launcher.Diagnosis) error {
+	for _, w := range r.waitingForRates() {
+		reason := fmt.Sprintf("%s: the rates of load %s could not be found on the baseline: %s", d.Class, w.load, d.Cause)
+		if err := r.fail(w.trial, w.cell, start, reason); err != nil {
+			return err
+		}
+	}
+	r.afterTrial(ctx)
+	return nil
 }
 
 // lengths translates a distribution; empirical samples were read at the start.

@@ -40,6 +40,8 @@ type Options struct {
 	GPUs       telemetry.GPUs // nil when none can be read
 	Observer   Observer       // nil: nobody watches
 	LookupEnv  func(string) (string, bool)
+	// RetryFailed measures the trials again that failed in an earlier session.
+	RetryFailed bool
 	// AfterTrial is called after each finished trial and each finished start,
 	// between loads, so that results can be exported; may be nil. Its error is
 	// shown and does not end the run.
@@ -71,9 +73,6 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	return r.result(), err
 }
-
-// keyVariable is where vLLM takes its API key from.
-const keyVariable = "VLLM_API_KEY"
 
 // run is a run in progress; one goroutine uses it.
 type run struct {
@@ -110,19 +109,8 @@ func newRun(o Options) (*run, error) {
 		r.Observer = silent{}
 	}
 	var err error
-	if r.env, r.secrets, err = serverEnv(o.Experiment.Server, o.LookupEnv); err != nil {
+	if r.env, r.secrets, r.apiKey, err = serverEnv(o.Experiment.Server, o.LookupEnv); err != nil {
 		return nil, err
-	}
-	if name := o.Experiment.Server.APIKeyEnv; name != "" {
-		key, ok := o.LookupEnv(name)
-		if !ok {
-			return nil, fmt.Errorf("%w: server.api_key is to come from %s, which is not set", ErrEnvironment, name)
-		}
-		r.apiKey = key
-		// A server that we start shall ask for the same key.
-		if _, given := r.env[keyVariable]; !given {
-			r.env[keyVariable] = key
-		}
 	}
 	if err := r.loadSamples(); err != nil {
 		return nil, err
@@ -148,12 +136,14 @@ func (r *run) recover() error {
 		r.provenance.Backend = map[string]string{}
 	}
 	for _, t := range past.Trials {
-		r.done[t.ID] = t
+		if !r.RetryFailed || t.Outcome != rundir.OutcomeFailed {
+			r.done[t.ID] = t
+		}
 		r.order = max(r.order, t.Order)
 	}
 	for _, s := range past.Starts {
 		r.attempts[plannedStart(s.ID)]++
-		if s.Outcome == rundir.StartFailed && s.Diagnosis != nil && certain(s.Diagnosis.Class) {
+		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && certain(s.Diagnosis.Class) {
 			r.hopeless[s.Configuration] = verdict{s.ID, *s.Diagnosis}
 		}
 	}
@@ -208,13 +198,11 @@ func (r *run) begin(ctx context.Context) error {
 }
 
 // pending lists the trials of a start that are not finished. A calibration is
-// pending until the rates of all sweep loads are known.
+// pending while a trial waits for the rates of its load.
 func (r *run) pending(s matrix.Start) []matrix.Trial {
 	if s.Purpose == matrix.PurposeCalibrate {
-		for _, l := range r.sweepLoads() {
-			if _, ok := r.rates[l.Name]; !ok {
-				return []matrix.Trial{{}}
-			}
+		if len(r.unresolved()) > 0 {
+			return []matrix.Trial{{}}
 		}
 		return nil
 	}
@@ -240,15 +228,13 @@ func (r *run) lastPending() int {
 }
 
 func (r *run) counts() (done, total int) {
-	for _, s := range r.Plan.Starts {
-		total += len(s.Trials)
-		for _, t := range s.Trials {
-			if _, ok := r.done[t.ID]; ok {
-				done++
-			}
+	trials := r.Plan.MeasuredTrials()
+	for _, t := range trials {
+		if _, ok := r.done[t.ID]; ok {
+			done++
 		}
 	}
-	return done, total
+	return done, len(trials)
 }
 
 func (r *run) result() Result {

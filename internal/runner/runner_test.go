@@ -51,6 +51,7 @@ func TestMain(m *testing.M) {
 
 // bench is one experiment in one run directory.
 type bench struct {
+	retry   bool // measure again what failed
 	t       *testing.T
 	e       *experiment.Experiment
 	plan    *matrix.Plan
@@ -104,7 +105,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	}
 	defer d.Close()
 	return Run(ctx, Options{
-		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv,
+		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry,
 		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}), b},
 	})
 }
@@ -360,11 +361,11 @@ func TestSweepLoadIsResolvedOnce(t *testing.T) {
 
 func TestMissingSecretIsAnEnvironmentError(t *testing.T) {
 	s := experiment.Server{Podman: &experiment.Podman{Env: []experiment.EnvVar{{Name: "HF_TOKEN", FromEnv: "MY_TOKEN"}}}}
-	_, _, err := serverEnv(s, func(string) (string, bool) { return "", false })
+	err := CheckEnvironment(s, func(string) (string, bool) { return "", false })
 	if !errors.Is(err, ErrEnvironment) || !strings.Contains(err.Error(), "MY_TOKEN") {
 		t.Errorf("err = %v", err)
 	}
-	env, secrets, err := serverEnv(s, func(string) (string, bool) { return "hf_x", true })
+	env, secrets, _, err := serverEnv(s, func(string) (string, bool) { return "hf_x", true })
 	if err != nil || env["HF_TOKEN"] != "hf_x" || !slices.Equal(secrets, []string{"hf_x"}) {
 		t.Errorf("env %v, secrets %v, err %v", env, secrets, err)
 	}
@@ -417,5 +418,56 @@ func TestServersOfTwoVersionsAreNotMixed(t *testing.T) {
 	}
 	if e := run.Events[len(run.Events)-1]; e.Event != rundir.EventRunInterrupted || !strings.Contains(e.Detail, "0.0.1-before") {
 		t.Errorf("last event %+v does not say why the run ended", e)
+	}
+}
+
+func TestAnAPIKeyIsASecretThatTheServerGetsToo(t *testing.T) {
+	s := experiment.Server{APIKeyEnv: "KEY", Process: &experiment.Process{}}
+	env, secrets, key, err := serverEnv(s, func(string) (string, bool) { return "sk-1", true })
+	if err != nil || key != "sk-1" || env[keyVariable] != "sk-1" || !slices.Equal(secrets, []string{"sk-1"}) {
+		t.Errorf("env %v, secrets %v, key %q, err %v", env, secrets, key, err)
+	}
+}
+
+func TestRetryFailedMeasuresAgainWhatFailedAndNothingElse(t *testing.T) {
+	yaml := strings.Replace(small, "max-num-seqs: [64, 8]", "tensor-parallel-size: [1, 2]", 1)
+	yaml = strings.Replace(yaml, "flags: {", "flags: {tensor-parallel-size: 1, ", 1)
+	b := newBench(t, strings.Replace(yaml, "[2, 4]", "2", 1), "--sim-gpus", "1")
+	if res, err := b.run(t.Context()); err != nil || res.Failed != 2 || res.Planned != 4 {
+		t.Fatalf("result %+v, %v; want two GPUs to be refused in both blocks", res, err)
+	}
+	before := b.read()
+	if res, err := b.run(t.Context()); err != nil || res.Failed != 2 {
+		t.Fatalf("a plain resume: %+v, %v; want nothing measured", res, err)
+	}
+	b.command[len(b.command)-1] = "2" // a second GPU was put in
+	b.retry = true
+	if res, err := b.run(t.Context()); err != nil || res.Failed != 0 || res.OK+res.Invalid != 4 {
+		t.Fatalf("retry: %+v, %v\n%s", res, err, strings.Join(b.watch.messages, "\n"))
+	}
+	after := b.read()
+	for _, old := range before.Trials {
+		i := slices.IndexFunc(after.Trials, func(tr rundir.Trial) bool { return tr.ID == old.ID })
+		if again := !after.Trials[i].Began.Equal(old.Began); again != (old.Outcome == rundir.OutcomeFailed) {
+			t.Errorf("trial %s (%s): measured again %v", old.ID, old.Outcome, again)
+		}
+	}
+}
+
+func TestAnUncalibratedSweepLoadDoesNotStopTheOthers(t *testing.T) {
+	// The baseline wants two GPUs and there is one; the other configuration starts.
+	yaml := strings.Replace(small, "max-num-seqs: [64, 8]", "tensor-parallel-size: [1, 2]", 1)
+	yaml = strings.Replace(yaml, "flags: {", "flags: {tensor-parallel-size: 2, ", 1)
+	yaml = strings.Replace(yaml, "  chat: {prompt", "  swept: {prompt_tokens: 64, output_tokens: 16, arrivals: {sweep: 3, max_concurrency: 8}, duration: 1s}\n  chat: {prompt", 1)
+	b := newBench(t, yaml)
+	res, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := b.read()
+	// Per block: one configuration at 2 chat points is measured; 3 sweep
+	// points of both and 2 chat points of the baseline fail.
+	if res.OK+res.Invalid != 4 || res.Failed != 16 || !run.Finished() {
+		t.Fatalf("result %+v, finished %v; want 4 measured, 16 failed\n%s", res, run.Finished(), strings.Join(b.watch.messages, "\n"))
 	}
 }

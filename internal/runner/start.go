@@ -42,7 +42,7 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 			return nil
 		}
 		if launch == relaunches {
-			return r.failPending(ctx, p, "", launcher.Diagnosis{Class: launcher.ClassEngineDead,
+			return r.failStart(ctx, p, "", launcher.Diagnosis{Class: launcher.ClassEngineDead,
 				Cause: fmt.Sprintf("the server died under load %d times on this start", launch+1)})
 		}
 	}
@@ -53,7 +53,7 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 func (r *run) skip(ctx context.Context, p matrix.Start, v verdict) error {
 	d := v.diagnosis
 	d.Cause = fmt.Sprintf("not started again: %s (%s)", d.Cause, v.start)
-	return r.failPending(ctx, p, v.start, d)
+	return r.failStart(ctx, p, v.start, d)
 }
 
 // launch makes one server start of p. died reports that the server ended by
@@ -218,10 +218,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	if err != nil {
 		return err
 	}
-	if p.Purpose == matrix.PurposeCalibrate {
-		return fmt.Errorf("the baseline did not start, so the rates of sweep loads cannot be found: %w", f)
-	}
-	if err := r.failPending(ctx, p, rec.ID, d); err != nil {
+	if err := r.failStart(ctx, p, rec.ID, d); err != nil {
 		return err
 	}
 	if f.Release != nil {
@@ -285,10 +282,11 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 // after ctx ended, without the cool-down.
 func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, last bool) error {
 	r.stage(StageStopping)
-	if d := s.Died(); d != nil {
-		rec.Diagnosis = d
-	}
+	died := s.Died() != nil
 	release, stopErr := s.Stop(ctx)
+	if died {
+		rec.Diagnosis = s.Died() // asked again: the log is complete now
+	}
 	stopped := time.Now()
 	rec.Stopped = &stopped
 	setRelease(rec, release)

@@ -42,6 +42,11 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
 	}
+	if died && r.Experiment.Server.Endpoint != nil {
+		// Somebody else's server: its outage says nothing of any configuration,
+		// and nobody here can start it again. Not recorded: resume repeats it.
+		return fmt.Errorf("%w: the endpoint %s no longer answers", ErrEnvironment, s.BaseURL())
+	}
 	if scrapeErr == nil && !died {
 		after, err := telemetry.ScrapeEngine(ctx, s.BaseURL())
 		if err == nil {
@@ -95,24 +100,34 @@ func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.T
 
 // runLoad runs the generator and ends it when the server ends.
 func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, error, bool) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	loadCtx, ended := watchExit(ctx, s)
+	result, err := loadgen.Run(loadCtx, cfg)
+	died := ended()
+	if !died && failures(result, err) {
+		died = dying(s)
+	}
+	return result, err, died
+}
+
+// watchExit returns a context that ends when the server does. ended stops the
+// watch and reports whether that happened; it must be called.
+func watchExit(ctx context.Context, s *launcher.Server) (loadCtx context.Context, ended func() bool) {
+	loadCtx, cancel := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		select {
 		case <-s.Exited():
 			cancel(errServerDied)
-		case <-ctx.Done():
+		case <-loadCtx.Done():
 		}
 	}()
-	result, err := loadgen.Run(ctx, cfg)
-	died := errors.Is(context.Cause(ctx), errServerDied)
-	cancel(nil)
-	<-watched
-	if !died && failures(result, err) {
-		died = dying(s)
+	return loadCtx, func() bool {
+		died := errors.Is(context.Cause(loadCtx), errServerDied)
+		cancel(nil)
+		<-watched
+		return died
 	}
-	return result, err, died
 }
 
 // exitNotice bounds the wait for the exit of a server that no longer is
@@ -251,23 +266,31 @@ func (r *run) finish(t rundir.Trial) error {
 	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome})
 }
 
-// failPending records all pending trials of a start as failed for one cause.
-func (r *run) failPending(ctx context.Context, p matrix.Start, start string, d launcher.Diagnosis) error {
+// failStart records everything that waits for a start as failed for one cause.
+func (r *run) failStart(ctx context.Context, p matrix.Start, start string, d launcher.Diagnosis) error {
+	if p.Purpose == matrix.PurposeCalibrate {
+		return r.failUnresolved(ctx, start, d)
+	}
 	for _, t := range r.pending(p) {
 		cell, ok := r.Plan.Cell(t.Cell)
 		if !ok {
 			return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
 		}
-		rec := r.newTrial(t, cell, start)
-		rec.Ended = rec.Began
-		rec.Outcome = rundir.OutcomeFailed
-		rec.Reasons = []string{string(d.Class) + ": " + d.Cause}
-		if err := r.finish(*rec); err != nil {
+		if err := r.fail(t, cell, start, string(d.Class)+": "+d.Cause); err != nil {
 			return err
 		}
 	}
 	r.afterTrial(ctx)
 	return nil
+}
+
+// fail records a trial that was not measured.
+func (r *run) fail(t matrix.Trial, cell matrix.Cell, start, reason string) error {
+	rec := r.newTrial(t, cell, start)
+	rec.Ended = rec.Began
+	rec.Outcome = rundir.OutcomeFailed
+	rec.Reasons = []string{reason}
+	return r.finish(*rec)
 }
 
 func clientFacts(c loadgen.Client) *rundir.ClientFacts {
