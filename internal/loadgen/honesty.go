@@ -138,7 +138,7 @@ func (r *run) judge(res *Result) {
 			invalid("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
 		}
 	}
-	if c.StampSource == StampUser {
+	if _, served := res.median((*Request).ttft); served && c.StampSource == StampUser {
 		limit := ReadLagFloor
 		if median, ok := res.median((*Request).TPOT); ok {
 			limit = max(limit, time.Duration(ReadLagShare*float64(median)))

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 )
 
 // run is one load run under way.
@@ -38,6 +40,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	defer r.client.transport.CloseIdleConnections()
+	if stamps, err := timed.Keep(); err == nil { // else each connection says why
+		defer stamps.Close()
+	}
 	r.drive(ctx)
 	result := r.result()
 	if err := ctx.Err(); err != nil {

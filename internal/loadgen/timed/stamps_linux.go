@@ -46,14 +46,7 @@ func newStamper(conn net.Conn) (*stamper, error) {
 	if err != nil {
 		return nil, err
 	}
-	var set error
-	err = raw.Control(func(fd uintptr) {
-		set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPING, stampReceived|stampReport)
-	})
-	if err == nil {
-		err = os.NewSyscallError("setsockopt SO_TIMESTAMPING", set)
-	}
-	if err != nil {
+	if err := ask(raw); err != nil {
 		return nil, err
 	}
 	s := &stamper{raw: raw}
@@ -61,6 +54,37 @@ func newStamper(conn net.Conn) (*stamper, error) {
 	s.header.Iov, s.header.Iovlen = &s.vector, 1
 	s.header.Control = &s.control[0]
 	return s, nil
+}
+
+// ask turns the time stamps of a socket on.
+func ask(raw syscall.RawConn) error {
+	var set error
+	err := raw.Control(func(fd uintptr) {
+		set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPING, stampReceived|stampReport)
+	})
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError("setsockopt SO_TIMESTAMPING", set)
+}
+
+// Keep makes the kernel stamp until the result is closed. It begins to stamp a
+// moment after the first socket has asked, and ends with the last; without
+// Keep the first reads of a run would go without.
+func Keep() (io.Closer, error) {
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := socket.SyscallConn()
+	if err == nil {
+		err = ask(raw)
+	}
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return socket, nil
 }
 
 // read waits for bytes. stamp is when the kernel received the newest of them,

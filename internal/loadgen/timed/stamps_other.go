@@ -4,14 +4,18 @@ package timed
 
 import (
 	"errors"
+	"io"
 	"net"
 )
 
 // stamper is not to be had on this system.
 type stamper struct{}
 
-func newStamper(net.Conn) (*stamper, error) {
-	return nil, errors.New("this system has none (Linux on amd64 or arm64 does)")
-}
+var errNone = errors.New("this system has none (Linux on amd64 or arm64 does)")
+
+func newStamper(net.Conn) (*stamper, error) { return nil, errNone }
+
+// Keep is only available where the kernel stamps.
+func Keep() (io.Closer, error) { return nil, errNone }
 
 func (*stamper) read([]byte) (int, int64, error) { return 0, 0, errors.ErrUnsupported }
