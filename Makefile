@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test lint bench clean help
+.PHONY: build demo test test-openai lint bench clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -23,6 +23,9 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
+test-openai: ## the OpenAI client library against the simulated server (a module of its own)
+	cd internal/vllmsim/openaitest && GOFLAGS=-p=1 $(GO) test ./...
+
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
@@ -30,4 +33,4 @@ clean: ## remove what was built
 	rm -rf bin
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
