@@ -60,6 +60,10 @@ type Trial struct {
 type ClientFacts struct {
 	DispatchLagP50 float64 `json:"dispatch_lag_p50_s"`
 	DispatchLagP99 float64 `json:"dispatch_lag_p99_s"`
+	WriteLagP99    float64 `json:"write_lag_p99_s"`
+	ReadLagP50     float64 `json:"read_lag_p50_s"`
+	ReadLagP99     float64 `json:"read_lag_p99_s"`
+	StampSource    string  `json:"stamp_source"` // whose clock stamped the chunks: "kernel" or "user space"
 	OfferedRate    float64 `json:"offered_rate"`
 	AskedRate      float64 `json:"asked_rate,omitempty"`
 	CPUShare       float64 `json:"cpu_share"`

@@ -296,6 +296,8 @@ func (r *run) fail(t matrix.Trial, cell matrix.Cell, start, reason string) error
 func clientFacts(c loadgen.Client) *rundir.ClientFacts {
 	return &rundir.ClientFacts{
 		DispatchLagP50: c.DispatchLagP50.Seconds(), DispatchLagP99: c.DispatchLagP99.Seconds(),
+		WriteLagP99: c.WriteLagP99.Seconds(), ReadLagP50: c.ReadLagP50.Seconds(), ReadLagP99: c.ReadLagP99.Seconds(),
+		StampSource: c.StampSource,
 		OfferedRate: c.OfferedRate, AskedRate: c.AskedRate, CPUShare: c.CPUShare,
 		GCPauseMax: c.GCPauseMax.Seconds(), SchedLagP99: c.SchedLagP99.Seconds(),
 		MeanInFlight: c.MeanInFlight, PeakInFlight: c.PeakInFlight,
