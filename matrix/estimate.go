@@ -25,7 +25,7 @@ const (
 
 // estimate predicts the cost of the plan.
 func (p *Plan) estimate(e *experiment.Experiment) Estimate {
-	est := Estimate{PerStart: perStart[p.Backend]}
+	est := Estimate{PerStart: perStart[p.Backend], Trials: len(p.MeasuredTrials())}
 	loads := map[string]experiment.Load{}
 	for _, l := range e.Loads {
 		loads[l.Name] = l
@@ -49,7 +49,6 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 		est.Starts++
 		span := est.PerStart + e.Cooldown.AtLeast
 		for _, t := range s.Trials {
-			est.Trials++
 			point := cells[t.Cell]
 			load := loads[point.Load]
 			latency := requestLatency(load, speedup)

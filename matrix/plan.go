@@ -108,7 +108,7 @@ type Exclusion struct {
 // until measured, and named here.
 type Estimate struct {
 	Starts        int           `json:"starts"`
-	Trials        int           `json:"trials"`
+	Trials        int           `json:"trials"`         // without those of the calibration
 	PerStart      time.Duration `json:"per_start_ns"`   // assumed launch to ready plus stop and release
 	Loading       time.Duration `json:"loading_ns"`     // all starts
 	Measuring     time.Duration `json:"measuring_ns"`   // warm-up, load and drain of all trials
