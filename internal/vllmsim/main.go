@@ -281,7 +281,12 @@ func (r *run) logStats(ctx context.Context, srv *server.Server) {
 
 // usageError prints an error as argparse does.
 func usageError(w io.Writer, err error) int {
-	fmt.Fprintf(w, "usage: vllm serve [model_tag] [options]\nvllm serve: error: %v\n", err)
+	usage, program := "vllm serve [model_tag] [options]", "vllm serve"
+	var refused *flags.Error
+	if errors.As(err, &refused) && refused.Unknown {
+		usage, program = "vllm [-h] [-v] {chat,complete,serve,launch,bench,collect-env,run-batch} ...", "vllm"
+	}
+	fmt.Fprintf(w, "usage: %s\n%s: error: %v\n", usage, program, err)
 	return exitUsage
 }
 

@@ -23,7 +23,9 @@ func TestRefusedStarts(t *testing.T) {
 		code int
 		want string // regular expression over stdout and stderr
 	}{
-		{"--foo", 2, `usage: vllm serve .*\nvllm serve: error: unrecognized arguments: --foo`},
+		{"--foo", 2, `^usage: vllm \[-h\] .*\nvllm: error: unrecognized arguments: --foo\n$`},
+		{"--port", 2, `^usage: vllm serve \[model_tag\] \[options\]\nvllm serve: error: argument --port: expected one argument\n$`},
+		{"--scheduling-policy lifo", 2, `^usage: vllm serve .*\nvllm serve: error: argument --scheduling-policy: invalid choice: 'lifo' \(choose from 'fcfs', 'priority'\)\n$`},
 		{"--swap-space 4", 2, `unrecognized arguments: --swap-space`},
 		{"--sim-gpu Z80", 2, `unknown GPU "Z80": the library has A10G`},
 		{"--sim-fault melt", 2, `unknown fault "melt"`},

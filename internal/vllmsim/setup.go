@@ -254,7 +254,6 @@ func (s *setup) resolveNames() {
 
 // remark warns about accepted flags that change nothing here.
 func (s *setup) remark() {
-	s.warnings = append(s.warnings, s.values.Warnings...)
 	for _, f := range flags.Table() {
 		if f.Inert && s.values.Has(f.Name) {
 			s.warnings = append(s.warnings, "simulator: --"+f.Name+" is accepted but has no effect")

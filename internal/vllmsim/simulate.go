@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vllm-sweep/sweep/internal/vllmsim/engine"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/flags"
@@ -129,7 +130,7 @@ type send struct {
 }
 
 func newSimulation(s *setup, engines []*engine.Engine, load []Arrival, concurrency int) *simulation {
-	sim := &simulation{setup: s, load: load, closed: concurrency > 0, result: &Result{Timings: make([]Timing, len(load)), Warnings: s.warnings, Memory: engines[0].Memory()}}
+	sim := &simulation{setup: s, load: load, closed: concurrency > 0, result: &Result{Timings: make([]Timing, len(load)), Warnings: slices.Concat(s.values.Warnings, s.warnings), Memory: engines[0].Memory()}}
 	for _, e := range engines {
 		sim.ranks = append(sim.ranks, &rank{engine: e})
 	}

@@ -90,6 +90,9 @@ func (r *run) start(ctx context.Context) ([]*engine.Engine, *failure, error) {
 
 // announce logs what the API server says before the engine starts.
 func (r *run) announce() {
+	for _, w := range r.values.Warnings {
+		r.log.record(r.api, "WARNING", "argparse_utils.py:257", "%s", w)
+	}
 	var args []string
 	for _, name := range r.values.Order {
 		args = append(args, fmt.Sprintf("'%s': '%s'", strings.ReplaceAll(name, "-", "_"), strings.Join(r.values.Texts(name), " ")))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -12,12 +13,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Error is a command line that argparse refuses: exit code 2.
-type Error struct{ Message string }
+// Error is a command line that argparse refuses: exit code 2. Unknown
+// arguments come back to the parser of `vllm` itself, which reports them; all
+// other errors are those of `vllm serve`.
+type Error struct {
+	Message string
+	Unknown bool
+}
 
 func (e *Error) Error() string { return e.Message }
 
-func refuse(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return &Error{Message: fmt.Sprintf(format, args...)} }
 
 // Parse reads the arguments behind `vllm serve`. An *Error is a usage fault;
 // other errors come from reading a --config file.
@@ -27,14 +33,15 @@ func Parse(args []string) (*Values, error) {
 		return nil, err
 	}
 	p := newParser()
-	for len(args) > 0 {
-		if args, err = p.next(args); err != nil {
+	for rest := args; len(rest) > 0; {
+		if rest, err = p.next(rest); err != nil {
 			return nil, err
 		}
 	}
 	if len(p.unknown) > 0 {
-		return nil, refuse("unrecognized arguments: %s", strings.Join(p.unknown, " "))
+		return nil, &Error{Message: "unrecognized arguments: " + strings.Join(p.unknown, " "), Unknown: true}
 	}
+	p.warn(args)
 	return p.values, nil
 }
 
@@ -43,8 +50,11 @@ type parser struct {
 	long    map[string]entry // by spelling without dashes: "x", "no-x"
 	short   map[string]Flag  // by spelling with its dash
 	unknown []string
-	model   bool // the positional model was given
-	rest    bool // behind "--"
+	seen    map[string]bool // long options, as spelled
+	inJSON  map[string]bool // flags whose object came as a whole
+	twice   []string        // options and dotted keys given more than once
+	model   bool            // the positional model was given
+	rest    bool            // behind "--"
 }
 
 type entry struct {
@@ -57,6 +67,7 @@ func newParser() *parser {
 		values: &Values{text: map[string][]string{}, json: map[string]map[string]any{}},
 		long:   map[string]entry{},
 		short:  map[string]Flag{},
+		seen:   map[string]bool{}, inJSON: map[string]bool{},
 	}
 	for _, f := range Table() {
 		if f.Old {
@@ -123,8 +134,12 @@ func (p *parser) longOption(arg string, rest []string) ([]string, error) {
 		return rest, nil
 	}
 	if dotted {
-		return p.dotted(e.flag, path, value, inline, rest)
+		return p.dotted(e.flag, "--"+name, path, value, inline, rest)
 	}
+	if p.seen[name] {
+		p.repeat("--" + name)
+	}
+	p.seen[name] = true
 	return p.store(*e, value, inline, rest)
 }
 
@@ -159,7 +174,7 @@ func (p *parser) shortOption(arg string, rest []string) ([]string, error) {
 	name, path, dotted := strings.Cut(name, ".")
 	if f, ok := p.short[name]; ok {
 		if dotted {
-			return p.dotted(f, path, value, inline, rest)
+			return p.dotted(f, name, path, value, inline, rest)
 		}
 		return p.store(entry{flag: f}, value, inline, rest)
 	}
@@ -205,7 +220,7 @@ func (p *parser) store(e entry, value string, inline bool, rest []string) ([]str
 	}
 	for _, v := range values {
 		if err := f.check(v); err != nil {
-			return nil, &Error{err.Error()}
+			return nil, &Error{Message: err.Error()}
 		}
 	}
 	if f.Kind == JSON && strings.HasPrefix(values[0], "{") {
@@ -213,22 +228,40 @@ func (p *parser) store(e entry, value string, inline bool, rest []string) ([]str
 		if err := json.Unmarshal([]byte(values[0]), &object); err != nil {
 			return nil, refuse("argument %s: invalid loads value: %s", f.display(), quote(values[0]))
 		}
-		p.values.json[f.Name] = object
+		p.values.json[f.Name], p.inJSON[f.Name] = object, true
 	}
 	p.keep(f, values)
 	return rest, nil
 }
 
-func (p *parser) keep(f Flag, values []string) {
-	if p.values.Has(f.Name) && f.Kind != JSON {
-		p.values.Warnings = append(p.values.Warnings, "Found duplicate keys --"+f.Name)
+// repeat notes an option that was given before; vLLM looks at the spelling, so
+// that --x and --no-x are no repetition, and at options with two dashes only.
+func (p *parser) repeat(name string) {
+	if !slices.Contains(p.twice, name) {
+		p.twice = append(p.twice, name)
 	}
+}
+
+// warn collects what vLLM logs about a command line that it accepts.
+func (p *parser) warn(args []string) {
+	for _, a := range args {
+		if a == "--model" || strings.HasPrefix(a, "--model=") {
+			p.values.Warnings = append(p.values.Warnings, "With `vllm serve`, you should provide the model as a positional argument or in a config file instead of via the `--model` option. The `--model` option will be removed in a future version.")
+			break
+		}
+	}
+	if len(p.twice) > 0 {
+		p.values.Warnings = append(p.values.Warnings, "Found duplicate keys "+strings.Join(p.twice, ", "))
+	}
+}
+
+func (p *parser) keep(f Flag, values []string) {
 	p.values.set(f.Name, values)
 }
 
 // dotted adds --flag.a.b value to the flag's JSON object. A path that ends in
 // + appends to a list.
-func (p *parser) dotted(f Flag, path, value string, inline bool, rest []string) ([]string, error) {
+func (p *parser) dotted(f Flag, spelled, path, value string, inline bool, rest []string) ([]string, error) {
 	if f.Kind != JSON {
 		p.unknown = append(p.unknown, "--"+f.Name+"."+path)
 		return rest, nil
@@ -254,6 +287,9 @@ func (p *parser) dotted(f Flag, path, value string, inline bool, rest []string) 
 		object = child
 	}
 	last := keys[len(keys)-1]
+	if _, given := object[last]; given && !p.inJSON[f.Name] {
+		p.repeat(spelled + "." + strings.Join(keys, "."))
+	}
 	if name, ok := strings.CutSuffix(last, "+"); ok {
 		list, _ := object[name].([]any)
 		for _, item := range strings.Split(value, ",") {

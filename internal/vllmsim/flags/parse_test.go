@@ -113,12 +113,35 @@ func TestHumanInt(t *testing.T) {
 }
 
 func TestDuplicatesWarn(t *testing.T) {
-	v, err := Parse([]string{"--port", "1", "--port", "2"})
-	if err != nil {
-		t.Fatal(err)
+	for args, want := range map[string]string{
+		"--port 1 --port 2":                            "Found duplicate keys --port",
+		"--port 1 --port=2 --seed 1 --port 3 --seed 2": "Found duplicate keys --port, --seed",
+		"--max-num-seqs 1 --max_num_seqs 2":            "Found duplicate keys --max-num-seqs",
+		"-cc.a.b 1 -cc.a.b 2":                          "Found duplicate keys -cc.a.b",
+		"-cc.a.b+ 1 -cc.a.b+ 2 -cc.a.c 3":              "",
+		"--enforce-eager --no-enforce-eager":           "",
+		"-tp 1 -tp 2":                                  "",
+	} {
+		v, err := Parse(strings.Fields(args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(v.Warnings, "\n"); got != want {
+			t.Errorf("%s: warnings %q, want %q", args, got, want)
+		}
 	}
-	if diff := cmp.Diff([]string{"Found duplicate keys --port"}, v.Warnings); diff != "" {
-		t.Error(diff)
+}
+
+// TestModelOptionWarns: the portable form is accepted with vLLM's warning.
+func TestModelOptionWarns(t *testing.T) {
+	for args, want := range map[string]int{"--model a/b": 1, "--model=a/b": 1, "a/b": 0} {
+		v, err := Parse(strings.Fields(args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Warnings) != want || want == 1 && !strings.HasPrefix(v.Warnings[0], "With `vllm serve`, you should provide the model as a positional argument") {
+			t.Errorf("%s: warnings %q", args, v.Warnings)
+		}
 	}
 }
 
