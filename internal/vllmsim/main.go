@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -254,10 +255,11 @@ func (r *run) logStats(ctx context.Context, srv *server.Server) {
 	if r.values.Bool("disable-log-stats", false) {
 		return
 	}
-	const interval = 10 * time.Second
+	interval := statsInterval()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	last := srv.Snapshot()
+	busy := make([]bool, len(last)) // in the interval before
 	for {
 		select {
 		case <-ctx.Done():
@@ -269,14 +271,32 @@ func (r *run) logStats(ctx context.Context, srv *server.Server) {
 			if s.Late > lateSeconds {
 				r.log.record(r.api, "WARNING", "simulator", "Engine %03d was up to %.0f ms behind its simulated clock: this machine is too slow for the load, or --sim-speedup too high", i, s.Late*1e3)
 			}
-			if s.Prompt == last[i].Prompt && s.Generated == last[i].Generated && s.Running == 0 && s.Waiting == 0 {
-				continue // vLLM logs idle engines at DEBUG
+			was := busy[i]
+			busy[i] = s.Prompt != last[i].Prompt || s.Generated != last[i].Generated
+			if busy[i] || was { // vLLM logs idle engines at DEBUG
+				r.log.info(r.api, "loggers.py:259", "%s", statsLine(i, last[i], s, interval.Seconds()))
 			}
-			r.log.info(r.api, "loggers.py:259", "Engine %03d: Avg prompt throughput: %.1f tokens/s, Avg generation throughput: %.1f tokens/s, Running: %d reqs, Waiting: %d reqs, GPU KV cache usage: %.1f%%, Prefix cache hit rate: %.1f%%",
-				i, float64(s.Prompt-last[i].Prompt)/interval.Seconds(), float64(s.Generated-last[i].Generated)/interval.Seconds(), s.Running, s.Waiting, s.Usage*100, s.HitRate*100)
 		}
 		last = now
 	}
+}
+
+// statsInterval is the time between two periodic lines.
+func statsInterval() time.Duration {
+	if s, err := strconv.ParseFloat(os.Getenv("VLLM_LOG_STATS_INTERVAL"), 64); err == nil && s > 0 {
+		return time.Duration(s * float64(time.Second))
+	}
+	return 10 * time.Second
+}
+
+// statsLine is vLLM's periodic line; preemptions show where there were any.
+func statsLine(i int, last, s server.Snapshot, seconds float64) string {
+	preempted := ""
+	if n := s.Preemptions - last.Preemptions; n > 0 {
+		preempted = fmt.Sprintf("Preemptions: %d, ", n)
+	}
+	return fmt.Sprintf("Engine %03d: Avg prompt throughput: %.1f tokens/s, Avg generation throughput: %.1f tokens/s, Running: %d reqs, Waiting: %d reqs, %sGPU KV cache usage: %.1f%%, Prefix cache hit rate: %.1f%%",
+		i, float64(s.Prompt-last.Prompt)/seconds, float64(s.Generated-last.Generated)/seconds, s.Running, s.Waiting, preempted, s.Usage*100, s.HitRate*100)
 }
 
 // usageError prints an error as argparse does.

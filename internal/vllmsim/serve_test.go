@@ -10,10 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/vllmsim/server"
 )
 
 // console collects a server's output and announces its address.
@@ -286,6 +289,8 @@ func TestRefusedRequests(t *testing.T) {
 		{"/v1/completions", `{"prompt":["a","b"]}`, 400, "one prompt per request"},
 		{"/v1/chat/completions", `{"messages":[]}`, 400, "at least one message"},
 		{"/nowhere", ``, 404, "Not Found"},
+		{"/v1/models", ``, 405, `{"detail":"Method Not Allowed"}`},
+		{"/v1/completions", `{"prompt":"a","max_tokens":200}`, 400, `"type":"BadRequestError"`},
 		{"/reset_prefix_cache", ``, 404, "Not Found"},
 	} {
 		status, text := post(x.path, x.body)
@@ -341,6 +346,66 @@ func TestMetrics(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(text)
+	}
+}
+
+// TestMetricNames: every family of a decoder-only vLLM is there with its type
+// and, for histograms, its bounds; deprecated names show in old versions only.
+func TestMetricNames(t *testing.T) {
+	const (
+		lengths  = "1 2 5 10 20 50 100 200 500 1000 2000"
+		tokens   = "0.01 0.025 0.05 0.075 0.1 0.15 0.2 0.3 0.4 0.5 0.75 1 2.5 5 7.5 10 20 40 80"
+		requests = "0.3 0.5 0.8 1 1.5 2 2.5 5 10 15 20 30 40 50 60 120 240 480 960 1920 7680"
+		always   = `cache_config_info gauge|engine_sleep_state gauge|kv_cache_usage_perc gauge|num_requests_running gauge|num_requests_waiting gauge|num_requests_waiting_by_reason gauge` +
+			`|external_prefix_cache_hits_total counter|external_prefix_cache_queries_total counter|generation_tokens_total counter|mm_cache_hits_total counter|mm_cache_queries_total counter|num_preemptions_total counter|prefix_cache_hits_total counter|prefix_cache_queries_total counter|prompt_tokens_by_source_total counter|prompt_tokens_cached_total counter|prompt_tokens_total counter|request_success_total counter` +
+			`|time_to_first_token_seconds 0.001 0.005 0.01 0.02 0.04 0.06 0.08 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 20 40 80 160 640 2560` +
+			`|inter_token_latency_seconds ` + tokens + `|request_time_per_output_token_seconds ` + tokens +
+			`|e2e_request_latency_seconds ` + requests + `|request_queue_time_seconds ` + requests + `|request_inference_time_seconds ` + requests + `|request_prefill_time_seconds ` + requests + `|request_decode_time_seconds ` + requests +
+			`|iteration_tokens_total 1 8 16 32 64 128 256 512 1024 2048 4096 8192 16384|request_params_n 1 2 5 10 20` +
+			`|request_prompt_tokens ` + lengths + `|request_generation_tokens ` + lengths + `|request_max_num_generation_tokens ` + lengths + `|request_params_max_tokens ` + lengths + `|request_prefill_kv_computed_tokens ` + lengths
+		old = `|gpu_cache_usage_perc gauge|gpu_prefix_cache_hits_total counter|gpu_prefix_cache_queries_total counter|time_per_output_token_seconds ` + tokens
+	)
+	for version, want := range map[string]string{newest: always, "0.11.0": always + old} {
+		_, text := serve(t, "--sim-version", version, "--max-model-len", "4096").do("GET", "/metrics", "")
+		if got := families(text); !slices.Equal(got, sorted(strings.Split(want, "|"))) {
+			t.Errorf("%s: families\n%s\nwant\n%s", version, strings.Join(got, "\n"), strings.Join(sorted(strings.Split(want, "|")), "\n"))
+		}
+	}
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+// families lists vLLM's metrics of a scrape with their types, or bounds.
+func families(text string) []string {
+	var list []string
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE vllm:(\S+) (\w+)$`).FindAllStringSubmatch(text, -1) {
+		if m[2] != "histogram" {
+			list = append(list, m[1]+" "+m[2])
+			continue
+		}
+		one := m[1]
+		for _, b := range regexp.MustCompile(`(?m)^vllm:`+m[1]+`_bucket\{.*le="([\d.]+)"`).FindAllStringSubmatch(text, -1) {
+			one += " " + b[1]
+		}
+		list = append(list, one)
+	}
+	return sorted(list)
+}
+
+// TestStatsLine: the periodic line, with preemptions where there were any.
+func TestStatsLine(t *testing.T) {
+	last := server.Snapshot{Prompt: 100, Generated: 10, Preemptions: 2}
+	now := server.Snapshot{Prompt: 1100, Generated: 265, Preemptions: 2, Running: 3, Waiting: 1, Usage: 0.1234, HitRate: 0.5}
+	const head, tail = "Engine 001: Avg prompt throughput: 100.0 tokens/s, Avg generation throughput: 25.5 tokens/s, Running: 3 reqs, Waiting: 1 reqs, ", "GPU KV cache usage: 12.3%, Prefix cache hit rate: 50.0%"
+	if got := statsLine(1, last, now, 10); got != head+tail {
+		t.Error(got)
+	}
+	now.Preemptions = 9
+	if got := statsLine(1, last, now, 10); got != head+"Preemptions: 7, "+tail {
+		t.Error(got)
 	}
 }
 

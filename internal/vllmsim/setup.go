@@ -268,6 +268,7 @@ func (s *setup) options(engines []*engine.Engine) server.Options {
 		Engines: engines, Served: s.served, Root: s.model, APIKeys: v.Texts("api-key"), Version: s.version.String(),
 		StreamInterval: max(1, v.Int("stream-interval", 1)), Speedup: s.speedup,
 		OutputMean: v.Float("sim-output-mean", 250), Seed: s.engine.Noise.Seed, Noise: s.engine.Noise, Faults: s.faults,
-		SleepMode: v.Bool("enable-sleep-mode", false), PromptDetails: v.Bool("enable-prompt-tokens-details", false), ForceUsage: v.Bool("enable-force-include-usage", false),
+		OldMetrics: s.version.before(0, 12),
+		SleepMode:  v.Bool("enable-sleep-mode", false), PromptDetails: v.Bool("enable-prompt-tokens-details", false), ForceUsage: v.Bool("enable-force-include-usage", false),
 	}
 }

@@ -43,6 +43,8 @@ func iterationBuckets() []float64 {
 	return []float64{1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}
 }
 
+func choiceBuckets() []float64 { return []float64{1, 2, 5, 10, 20} }
+
 // lengthBuckets is 1, 2, 5, 10 ... up to the model length.
 func lengthBuckets(maxLen int) []float64 {
 	var b []float64
@@ -73,6 +75,7 @@ type meter struct {
 	ttft, itl, tpot                             *histogram
 	e2e, queue, inference, prefill, decode      *histogram
 	iteration, prompt, generation, params, kvIn *histogram
+	paramsN                                     *histogram
 }
 
 func newMeter(c engine.Config) *meter {
@@ -83,6 +86,7 @@ func newMeter(c engine.Config) *meter {
 		prefill: newHistogram(requestBuckets()), decode: newHistogram(requestBuckets()),
 		iteration: newHistogram(iterationBuckets()),
 		prompt:    newHistogram(lengths), generation: newHistogram(lengths), params: newHistogram(lengths), kvIn: newHistogram(lengths),
+		paramsN: newHistogram(choiceBuckets()),
 	}
 }
 
@@ -126,6 +130,7 @@ func (m *meter) finish(r *engine.Request, s *stream) {
 	}
 	m.prompt.observe(float64(r.Prompt))
 	m.generation.observe(float64(r.Generated))
+	m.paramsN.observe(1) // other values are refused
 	m.params.observe(float64(s.maxTokens))
 	m.kvIn.observe(float64(r.Prompt - r.Cached))
 }

@@ -22,6 +22,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		d.mu.Lock()
 		e := exporter{out: out, labels: prometheus.Labels{"model_name": c.s.opts.Served[0], "engine": strconv.Itoa(d.index)}}
 		e.meter(d.meter)
+		if c.s.opts.OldMetrics {
+			e.old(d.meter)
+		}
 		d.mu.Unlock()
 		e.info("vllm:cache_config_info", "Information of the LLMEngine CacheConfig", c.s.cacheInfo(d))
 	}
@@ -82,6 +85,10 @@ func (e exporter) meter(m *meter) {
 	}
 	e.counter("vllm:prefix_cache_queries", "Prefix cache queries, in terms of number of queried tokens.", uint64(m.stats.PrefixQueries))
 	e.counter("vllm:prefix_cache_hits", "Prefix cache hits, in terms of number of cached tokens.", uint64(m.stats.PrefixHits))
+	for _, cache := range []string{"external_prefix_cache", "mm_cache"} { // neither exists here: zero, as in vLLM
+		e.counter("vllm:"+cache+"_queries", "Queries of the cache of this name.", 0)
+		e.counter("vllm:"+cache+"_hits", "Hits of the cache of this name.", 0)
+	}
 	e.counter("vllm:num_preemptions", "Cumulative number of preemptions.", uint64(m.stats.Preemptions))
 	e.counter("vllm:prompt_tokens", "Number of prefill tokens processed.", m.promptTokens)
 	e.counter("vllm:prompt_tokens_cached", "Number of prompt tokens found in the prefix cache.", m.cachedTokens)
@@ -104,7 +111,17 @@ func (e exporter) meter(m *meter) {
 	e.histogram("vllm:request_generation_tokens", "Number of generation tokens processed.", m.generation)
 	e.histogram("vllm:request_max_num_generation_tokens", "Maximum number of requested generation tokens.", m.generation)
 	e.histogram("vllm:request_params_max_tokens", "The max_tokens request parameter.", m.params)
+	e.histogram("vllm:request_params_n", "The n request parameter.", m.paramsN)
 	e.histogram("vllm:request_prefill_kv_computed_tokens", "New KV tokens computed during prefill.", m.kvIn)
+}
+
+// old are the names that vLLM deprecated in 2025 and served beside the new
+// ones until 0.12.
+func (e exporter) old(m *meter) {
+	e.gauge("vllm:gpu_cache_usage_perc", "Deprecated: vllm:kv_cache_usage_perc.", m.usage)
+	e.counter("vllm:gpu_prefix_cache_queries", "Deprecated: vllm:prefix_cache_queries.", uint64(m.stats.PrefixQueries))
+	e.counter("vllm:gpu_prefix_cache_hits", "Deprecated: vllm:prefix_cache_hits.", uint64(m.stats.PrefixHits))
+	e.histogram("vllm:time_per_output_token_seconds", "Deprecated: vllm:inter_token_latency_seconds.", m.itl)
 }
 
 // metricsHandler serves the registry of one server.

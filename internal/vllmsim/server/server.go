@@ -35,6 +35,7 @@ type Options struct {
 	Faults         Faults
 	PromptDetails  bool      // enable_prompt_tokens_details
 	ForceUsage     bool      // enable_force_include_usage
+	OldMetrics     bool      // also the names deprecated in 2025
 	Info           any       // body of /server_info
 	Requests       io.Writer // true timings as JSON lines; nil = none
 	Access         func(remote, method, path string, status int)
@@ -111,7 +112,13 @@ func (s *Server) routes() http.Handler {
 	if s.opts.DevMode {
 		s.devRoutes(mux)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		for _, method := range []string{"GET", "POST"} {
+			if _, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); pattern != "/" {
+				writeJSON(w, 405, map[string]string{"detail": "Method Not Allowed"})
+				return
+			}
+		}
 		writeJSON(w, 404, map[string]string{"detail": "Not Found"})
 	})
 	return s.observe(s.authenticate(mux))
@@ -212,15 +219,18 @@ func (s *Server) cacheInfo(d *driver) map[string]string {
 	if c.KVBytes == 1 {
 		dtype = "fp8"
 	}
-	return map[string]string{
-		"block_size":               strconv.Itoa(c.BlockSize),
-		"num_gpu_blocks":           strconv.Itoa(m.Blocks),
-		"gpu_memory_utilization":   strconv.FormatFloat(c.Utilization, 'g', -1, 64),
-		"cache_dtype":              dtype,
-		"enable_prefix_caching":    pyBool(c.PrefixCaching),
-		"kv_cache_size_tokens":     strconv.Itoa(int(m.MaxConcurrency() * float64(c.MaxModelLen))),
-		"kv_cache_max_concurrency": strconv.FormatFloat(m.MaxConcurrency(), 'f', 2, 64),
+	labels := map[string]string{
+		"block_size":             strconv.Itoa(c.BlockSize),
+		"num_gpu_blocks":         strconv.Itoa(m.Blocks),
+		"gpu_memory_utilization": strconv.FormatFloat(c.Utilization, 'g', -1, 64),
+		"cache_dtype":            dtype,
+		"enable_prefix_caching":  pyBool(c.PrefixCaching),
 	}
+	if !s.opts.OldMetrics { // since June 2026
+		labels["kv_cache_size_tokens"] = strconv.Itoa(int(m.MaxConcurrency() * float64(c.MaxModelLen)))
+		labels["kv_cache_max_concurrency"] = strconv.FormatFloat(m.MaxConcurrency(), 'f', 2, 64)
+	}
+	return labels
 }
 
 func pyBool(b bool) string {

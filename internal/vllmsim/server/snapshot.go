@@ -4,6 +4,7 @@ package server
 type Snapshot struct {
 	Prompt, Generated uint64 // tokens since the start
 	Running, Waiting  int
+	Preemptions       int     // since the start
 	Usage, HitRate    float64 // 0..1
 	Late              float64 // worst lag of a step since the snapshot before, real seconds
 }
@@ -15,7 +16,7 @@ func (s *Server) Snapshot() []Snapshot {
 	for _, d := range s.drivers {
 		d.mu.Lock()
 		m := d.meter
-		one := Snapshot{Prompt: m.promptTokens, Generated: m.generated, Running: m.running, Waiting: m.waiting, Usage: m.usage, Late: m.late}
+		one := Snapshot{Prompt: m.promptTokens, Generated: m.generated, Running: m.running, Waiting: m.waiting, Preemptions: m.stats.Preemptions, Usage: m.usage, Late: m.late}
 		m.late = 0
 		if m.stats.PrefixQueries > 0 {
 			one.HitRate = float64(m.stats.PrefixHits) / float64(m.stats.PrefixQueries)
