@@ -29,9 +29,22 @@ func (f *failure) message() string {
 	return head + "  Value error, " + f.text + " [type=value_error, input_value=ArgsKwargs((), {...}), input_type=ArgsKwargs]\n    For further information visit https://errors.pydantic.dev/2.12/v/value_error"
 }
 
+// older rewrites a cause for the releases of 2025, up to 0.13.
+func older(text string) string {
+	return strings.NewReplacer(
+		"Free memory on device cuda:0 (", "Free memory on device (",
+		"with the model's max seq len", "with the models's max seq len",
+	).Replace(text)
+}
+
 // report logs a failed start: the cause where it was raised, then the
 // wrappers of the processes above.
 func (r *run) report(f *failure) {
+	if r.version.before(0, 14) {
+		copied := *f
+		copied.text = older(f.text)
+		f = &copied
+	}
 	if !f.engine && !f.worker {
 		r.log.exception(r.api, apiFrames(), f.message())
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -38,6 +39,10 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, flags.ErrHelp) {
 		help(stdout)
 		return exitDone
+	}
+	var refusal *flags.Error
+	if err != nil && !errors.As(err, &refusal) {
+		return configError(stderr, err)
 	}
 	if err != nil {
 		return usageError(stderr, err)
@@ -308,6 +313,18 @@ func usageError(w io.Writer, err error) int {
 	}
 	fmt.Fprintf(w, "usage: %s\n%s: error: %v\n", usage, program, err)
 	return exitUsage
+}
+
+// configError reports a --config file that cannot be used: an exception, not
+// argparse.
+func configError(w io.Writer, err error) int {
+	text := "ValueError: " + err.Error()
+	var path *fs.PathError
+	if errors.As(err, &path) && errors.Is(err, fs.ErrNotExist) {
+		text = fmt.Sprintf("FileNotFoundError: [Errno 2] No such file or directory: '%s'", path.Path)
+	}
+	fmt.Fprintf(w, "Traceback (most recent call last):\n%s\n%s\n", strings.Join(apiFrames(), "\n"), text)
+	return exitFailed
 }
 
 // help lists the simulator's own flags; the rest is vLLM's.

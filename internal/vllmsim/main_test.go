@@ -49,6 +49,11 @@ func TestRefusedStarts(t *testing.T) {
 		{qwen32 + "--max-model-len auto --gpu-memory-utilization 0.8", 1, `Cannot auto-fit max_model_len`},
 		{"meta-llama/Llama-3.1-70B-Instruct", 1, `Failed to load model - not enough GPU memory[\s\S]*torch\.OutOfMemoryError: CUDA out of memory\. Tried to allocate`},
 		{"meta-llama/Llama-3.1-70B-Instruct --sim-gpus 2 -tp 2 --sim-free-memory-gib 50", 1, `\(Worker_TP0 pid=\d+\) ERROR .*\] ValueError: Free memory on device`},
+		{"--config /nowhere.yaml", 1, `Traceback[\s\S]*\nFileNotFoundError: \[Errno 2\] No such file or directory: '/nowhere\.yaml'\n`},
+		{"-O5", 2, `vllm serve: error: argument --optimization-level/-O: invalid choice: 5 \(choose from 0, 1, 2, 3\)`},
+		{qwen32 + "--sim-version 0.11.0", 1, `with the models's max seq len \(32768\), \(`},
+		{llama + "--sim-version 0.11.0 --sim-free-memory-gib 30", 1, `Free memory on device \(30/79\.18 GiB\) on startup is less than`},
+		{llama + "--sim-version 0.12.0 -tp 2", 1, `1 validation error for ParallelConfig\n.*Value error, Tensor parallel size \(2\) cannot be larger than the number of available GPUs \(1\)\.`},
 		{"--sim-fault exit-at-once=3", 3, ``},
 	} {
 		var out, errOut bytes.Buffer
@@ -64,6 +69,45 @@ func TestRefusedStarts(t *testing.T) {
 		if strings.Contains(text, "EngineCore failed to start") != strings.Contains(text, "RuntimeError: Engine core initialization failed. See root cause above.") {
 			t.Errorf("%s: wrappers do not go together\n%s", test.args, text)
 		}
+	}
+}
+
+// TestStartLines: the lines of a start in both generations.
+func TestStartLines(t *testing.T) {
+	const seconds = `\d+\.\d\d`
+	for version, want := range map[string][]string{
+		newest: {
+			`non-default args: \{'model': 'Qwen/Qwen3-0\.6B', 'host': '127\.0\.0\.1', 'port': 0, .*'max_model_len': 4096, 'gpu_memory_utilization': 0\.5, 'enable_prefix_caching': False\}$`,
+			`Model loading took [\d.]+ GiB memory and \d+\.\d{6} seconds$`, `torch\.compile took ` + seconds + ` s in total$`,
+			`GPU KV cache size: [\d,]+ tokens, Maximum concurrency for 4,096 tokens per request: ` + seconds + `x$`,
+			`--kv-cache-memory=\d+. \([\d.]+ GiB\) to fit into requested memory, or .*in use is [\d.]+ GiB\.$`,
+			`init engine \(profile, create kv cache, warmup model\) took ` + seconds + ` s \(compilation: ` + seconds + ` s\)$`,
+		},
+		"0.11.0": {
+			`Model loading took \d+\.\d{4} GiB and \d+\.\d{6} seconds$`, `torch\.compile takes ` + seconds + ` s in total$`,
+			`GPU KV cache size: [\d,]+ tokens$`, `Maximum concurrency for 4,096 tokens per request: ` + seconds + `x$`,
+			`--kv-cache-memory=\d+. to fit into requested memory, or .*in use is \d+ bytes\.$`,
+			`init engine \(profile, create kv cache, warmup model\) took ` + seconds + ` seconds$`,
+		},
+	} {
+		log := serve(t, "--sim-version", version, "--max-model-len", "4K", "--gpu-memory-utilization", "0.5", "--no-enable-prefix-caching").out.String()
+		for _, w := range want {
+			if !regexp.MustCompile(`(?m)` + w).MatchString(log) {
+				t.Errorf("%s: no line matches %s\n%s", version, w, log)
+			}
+		}
+	}
+}
+
+// TestAllowLongLength: the variable lets a length beyond the model's pass.
+func TestAllowLongLength(t *testing.T) {
+	args := []string{"Qwen/Qwen2.5-7B-Instruct", "--max-model-len", "40000"}
+	if _, err := Simulate(args, nil, 0); err == nil || !strings.Contains(err.Error(), "User-specified max_model_len (40000)") {
+		t.Errorf("without the variable: %v", err)
+	}
+	t.Setenv("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1")
+	if _, err := Simulate(args, nil, 0); err != nil {
+		t.Error(err)
 	}
 }
 

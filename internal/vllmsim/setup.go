@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
@@ -128,6 +129,8 @@ func (s *setup) resolveLength() *failure {
 	switch {
 	case n < 1:
 		return validation("ModelConfig", fmt.Sprintf("max_model_len must be a positive integer or -1, got %d.", n))
+	case n > derived && os.Getenv("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1":
+		s.warnings = append(s.warnings, fmt.Sprintf("User-specified max_model_len (%d) is greater than the derived max_model_len (max_position_embeddings=%d or model_max_length=None in model's config.json).", n, derived))
 	case n > derived:
 		return validation("ModelConfig", fmt.Sprintf("User-specified max_model_len (%d) is greater than the derived max_model_len (max_position_embeddings=%d or model_max_length=None in model's config.json). To allow overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1. VLLM_ALLOW_LONG_MAX_MODEL_LEN must be used with extreme caution.", n, derived))
 	}
@@ -145,6 +148,9 @@ func (s *setup) resolveParallel() *failure {
 		if p.n < 1 {
 			return validation("ParallelConfig", fmt.Sprintf("%s\n  Input should be greater than or equal to 1 [type=greater_than_equal, input_value=%d, input_type=int]", p.name, p.n))
 		}
+	}
+	if e.TP > s.gpus && s.version.before(0, 14) {
+		return validation("ParallelConfig", fmt.Sprintf("Tensor parallel size (%d) cannot be larger than the number of available GPUs (%d).", e.TP, s.gpus))
 	}
 	if world := e.TP * e.PP; world > s.gpus {
 		return validation("ParallelConfig", fmt.Sprintf("World size (%d) is larger than the number of available GPUs (%d) in this node. If this is intentional and you are using:\n- ray, set '--distributed-executor-backend ray'.\n- multiprocessing, set '--nnodes' appropriately.", world, s.gpus))
@@ -187,9 +193,18 @@ func (s *setup) resolveCache() *failure {
 	case strings.HasPrefix(d, "int4"), strings.HasPrefix(d, "nvfp4"):
 		e.KVBytes = 0.5625 // a scale per group of 16
 	}
+	if bits, ok := turboBits()[v.Text("kv-cache-dtype", "auto")]; ok {
+		e.KVBytes = bits / 8
+	}
 	e.PrefixCaching = v.Bool("enable-prefix-caching", true)
 	e.GraphEstimate = !s.version.before(0, 21)
 	return nil
+}
+
+// turboBits are the mean bits of a key or value in the TurboQuant formats; the
+// norms and scales of each head, some per cent, are left out.
+func turboBits() map[string]float64 {
+	return map[string]float64{"turboquant_k8v4": 6, "turboquant_4bit_nc": 4, "turboquant_k3v4_nc": 3.5, "turboquant_3bit_nc": 3}
 }
 
 func (s *setup) resolveScheduler() *failure {

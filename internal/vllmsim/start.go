@@ -29,6 +29,7 @@ type run struct {
 	log       *logger
 	feed      *gpuFeed // nil without --sim-gpu-state
 	api, core process
+	compiled  float64 // seconds that compilation took
 }
 
 func (r *run) worker(rank int) process {
@@ -84,8 +85,19 @@ func (r *run) start(ctx context.Context) ([]*engine.Engine, *failure, error) {
 	if err := r.capture(ctx, m); err != nil {
 		return nil, nil, err
 	}
-	r.log.info(r.core, "core.py:339", "init engine (profile, create kv cache, warmup model) took %.2f s", time.Since(began).Seconds())
+	r.log.info(r.core, "core.py:339", "init engine (profile, create kv cache, warmup model) took %s", r.initTook(time.Since(began).Seconds()))
 	return r.engines()
+}
+
+// initTook renders the duration of the engine's start in the version's dialect.
+func (r *run) initTook(seconds float64) string {
+	switch {
+	case r.version.before(0, 15):
+		return fmt.Sprintf("%.2f seconds", seconds)
+	case r.engine.Eager:
+		return fmt.Sprintf("%.2f s", seconds)
+	}
+	return fmt.Sprintf("%.2f s (compilation: %.2f s)", seconds, r.compiled)
 }
 
 // announce logs what the API server says before the engine starts.
@@ -95,7 +107,7 @@ func (r *run) announce() {
 	}
 	var args []string
 	for _, name := range r.values.Order {
-		args = append(args, fmt.Sprintf("'%s': '%s'", strings.ReplaceAll(name, "-", "_"), strings.Join(r.values.Texts(name), " ")))
+		args = append(args, fmt.Sprintf("'%s': %s", strings.ReplaceAll(name, "-", "_"), r.values.Python(name)))
 	}
 	r.log.info(r.api, "utils.py:233", "non-default args: {%s}", strings.Join(args, ", "))
 	r.log.info(r.api, "model.py:547", "Resolved architecture: %s", r.engine.Model.Architecture)
@@ -146,6 +158,7 @@ func (r *run) profile(ctx context.Context, m engine.Memory) (*failure, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.compiled = took
 		verb := "took"
 		if r.version.before(0, 15) {
 			verb = "takes"
@@ -204,12 +217,28 @@ func (r *run) capture(ctx context.Context, m engine.Memory) error {
 			r.log.info(w, "gpu_worker.py:742", "CUDA graph pool memory: %s GiB (actual), %s GiB (estimated), difference: 0.0 GiB (0.0%%).", gib(m.Graph), gib(m.GraphEstimate))
 		}
 	}
-	const spare = 150 << 20
-	advice := m.Requested - m.Weights - m.NonTorch - m.Activation - m.Graph - spare
-	r.log.info(w, "gpu_worker.py:783", "Free memory on device (%s/%s GiB) on startup. Desired GPU memory utilization is (%g, %s GiB). Actual usage is %s GiB for consumed memory (weights + non-torch), %s GiB for peak activation, and %s GiB for CUDAGraph memory. Replace gpu_memory_utilization config with `--kv-cache-memory=%.0f` (%s GiB) to fit into requested memory, or `--kv-cache-memory=%.0f` (%s GiB) to fully utilize gpu memory. Current kv cache memory in use is %s GiB.",
-		gib(m.Free), gib(m.Total), r.engine.Utilization, gib(m.Requested), gib(m.Weights+m.NonTorch), gib(m.Activation), gib(m.Graph),
-		max(0, advice), gib(max(0, advice)), max(0, advice+m.Free-m.Requested), gib(max(0, advice+m.Free-m.Requested)), gib(m.Available))
+	r.advise(w, m)
 	return nil
+}
+
+// advise logs what the memory went to and a size of the cache that fits.
+func (r *run) advise(w process, m engine.Memory) {
+	const spare = 150 << 20
+	fit := m.Requested - m.Weights - m.NonTorch - m.Activation - m.Graph - spare
+	option := func(bytes float64) string {
+		bytes = max(0, bytes)
+		if r.version.before(0, 14) {
+			return fmt.Sprintf("`--kv-cache-memory=%.0f`", bytes)
+		}
+		return fmt.Sprintf("`--kv-cache-memory=%.0f` (%s GiB)", bytes, gib(bytes))
+	}
+	inUse := gib(m.Available) + " GiB"
+	if r.version.before(0, 14) {
+		inUse = fmt.Sprintf("%.0f bytes", m.Available)
+	}
+	r.log.info(w, "gpu_worker.py:783", "Free memory on device (%s/%s GiB) on startup. Desired GPU memory utilization is (%g, %s GiB). Actual usage is %s GiB for consumed memory (weights + non-torch), %s GiB for peak activation, and %s GiB for CUDAGraph memory. Replace gpu_memory_utilization config with %s to fit into requested memory, or %s to fully utilize gpu memory. Current kv cache memory in use is %s.",
+		gib(m.Free), gib(m.Total), r.engine.Utilization, gib(m.Requested), gib(m.Weights+m.NonTorch), gib(m.Activation), gib(m.Graph),
+		option(fit), option(fit+m.Free-m.Requested), inUse)
 }
 
 // engines builds one engine per data-parallel rank.

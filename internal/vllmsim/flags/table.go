@@ -92,7 +92,7 @@ func Table() []Flag {
 		{Name: "gpu-memory-utilization", Kind: Float},
 		{Name: "kv-cache-memory-bytes", Kind: HumanInt},
 		{Name: "block-size", Kind: Int},
-		choice("kv-cache-dtype", "auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla", "int4_per_token_head", "int8_per_token_head", "fp8_per_token_head", "nvfp4", "nvfp4_4over6"),
+		choice("kv-cache-dtype", "auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla", "int4_per_token_head", "int8_per_token_head", "fp8_per_token_head", "nvfp4", "nvfp4_4over6", "turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc"),
 		{Name: "calculate-kv-scales", Kind: Bool, Inert: true},
 		{Name: "num-gpu-blocks-override", Kind: Int},
 		{Name: "enable-prefix-caching", Kind: Bool},
@@ -119,7 +119,7 @@ func Table() []Flag {
 		inert(choice("distributed-executor-backend", "ray", "mp", "uni", "external_launcher")),
 		{Name: "disable-custom-all-reduce", Kind: Bool, Inert: true},
 		// Compilation and kernels.
-		short(Flag{Name: "optimization-level", Kind: Int}, "-O"),
+		short(Flag{Name: "optimization-level", Kind: Int, Choices: []string{"0", "1", "2", "3"}}, "-O"),
 		choice("performance-mode", "balanced", "interactivity", "throughput"),
 		{Name: "cudagraph-capture-sizes", Kind: Ints},
 		{Name: "max-cudagraph-capture-size", Kind: Int},

@@ -40,6 +40,37 @@ func (v *Values) Bool(name string, fallback bool) bool {
 	return v.Text(name, strconv.FormatBool(fallback)) == "true"
 }
 
+// Python renders the flag's value as Python's repr does.
+func (v *Values) Python(name string) string {
+	values := v.text[name]
+	for _, f := range Table() {
+		if f.Name != name {
+			continue
+		}
+		switch f.Kind {
+		case Bool:
+			return map[bool]string{true: "True", false: "False"}[v.Bool(name, false)]
+		case Int, HumanInt:
+			return strconv.Itoa(v.Int(name, 0))
+		case Float:
+			return strings.TrimSpace(v.Text(name, ""))
+		case Texts:
+			return "[" + strings.Join(quoted(values), ", ") + "]"
+		case Ints:
+			return "[" + strings.Join(values, ", ") + "]"
+		}
+	}
+	return quote(v.Text(name, ""))
+}
+
+func quoted(list []string) []string {
+	all := make([]string, len(list))
+	for i, s := range list {
+		all[i] = quote(s)
+	}
+	return all
+}
+
 // Int returns an integer value; "auto" reads as -1.
 func (v *Values) Int(name string, fallback int) int {
 	if !v.Has(name) {
@@ -99,11 +130,11 @@ func (f Flag) check(value string) error {
 		return fmt.Errorf("argument %s: invalid %s value: %s", f.display(), typ, quote(value))
 	}
 	if len(f.Choices) > 0 && !contains(f.Choices, value) {
-		quoted := make([]string, len(f.Choices))
-		for i, c := range f.Choices {
-			quoted[i] = quote(c)
+		given, choices := quote(value), quoted(f.Choices)
+		if f.Kind == Int {
+			given, choices = value, f.Choices
 		}
-		return fmt.Errorf("argument %s: invalid choice: %s (choose from %s)", f.display(), quote(value), strings.Join(quoted, ", "))
+		return fmt.Errorf("argument %s: invalid choice: %s (choose from %s)", f.display(), given, strings.Join(choices, ", "))
 	}
 	return nil
 }
