@@ -3,6 +3,7 @@ package flags
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -32,7 +33,7 @@ func Parse(args []string) (*Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newParser()
+	p := newParser(minor(args))
 	for rest := args; len(rest) > 0; {
 		if rest, err = p.next(rest); err != nil {
 			return nil, err
@@ -62,7 +63,29 @@ type entry struct {
 	no   bool
 }
 
-func newParser() *parser {
+// minor is the minor release of the version whose dialect the arguments ask
+// for: the table of flags depends on it. Anything but 0.x counts as newest.
+func minor(args []string) int {
+	release := math.MaxInt
+	for i, a := range args {
+		name, value, inline := strings.Cut(strings.ReplaceAll(a, "_", "-"), "=")
+		if name != "--sim-version" {
+			continue
+		}
+		if !inline && i+1 < len(args) {
+			value = args[i+1]
+		}
+		release = math.MaxInt
+		parts := strings.Split(value, ".")
+		if n, err := strconv.Atoi(parts[min(1, len(parts)-1)]); err == nil && len(parts) > 1 && parts[0] == "0" {
+			release = n
+		}
+	}
+	return release
+}
+
+// newParser returns a parser of the flags of vLLM 0.minor.
+func newParser(minor int) *parser {
 	p := &parser{
 		values: &Values{text: map[string][]string{}, json: map[string]map[string]any{}},
 		long:   map[string]entry{},
@@ -70,7 +93,7 @@ func newParser() *parser {
 		seen:   map[string]bool{}, inJSON: map[string]bool{},
 	}
 	for _, f := range Table() {
-		if f.Old {
+		if f.Old && minor >= f.Gone {
 			continue
 		}
 		p.long[f.Name] = entry{flag: f}

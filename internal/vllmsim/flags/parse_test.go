@@ -132,6 +132,32 @@ func TestDuplicatesWarn(t *testing.T) {
 	}
 }
 
+// TestRemovedFlags: a version takes a flag until the release that lost it.
+func TestRemovedFlags(t *testing.T) {
+	for args, known := range map[string]bool{
+		"--swap-space 4":                                           false,
+		"--swap-space 4 --sim-version 0.18.0":                      false,
+		"--swap-space 4 --sim-version 0.17.1":                      true,
+		"--swap-space 4 --sim_version=0.11.0":                      true,
+		"--swap-space 4 --sim-version 1.0.0":                       false,
+		"--swap-space 4 --sim-version":                             false,
+		"--max-seq-len-to-capture 8192 --sim-version 0.10.2":       true,
+		"--max-seq-len-to-capture 8192 --sim-version 0.11.0":       false,
+		"--cuda-graph-sizes 1 2 4 --sim-version 0.12.0":            true,
+		"--cuda-graph-sizes 1 2 4 --sim-version 0.13.0":            false,
+		"--max-num-partial-prefills 2 --sim-version 0.26.0":        true,
+		"--max-num-partial-prefills 2 --sim-version 0.27.1":        false,
+		"--num-scheduler-steps 8 --sim-version 0.9.2":              true,
+		"--num-scheduler-steps 8 --sim-version 0.10.1":             false,
+		"--use-v2-block-manager --sim-version 0.9.2":               false,
+		"--sim-version 0.11.0 --swap-space 4 --sim-version 0.27.1": false,
+	} {
+		if _, err := Parse(strings.Fields(args)); (err == nil) != known {
+			t.Errorf("%s: %v, want known %t", args, err, known)
+		}
+	}
+}
+
 // TestModelOptionWarns: the portable form is accepted with vLLM's warning.
 func TestModelOptionWarns(t *testing.T) {
 	for args, want := range map[string]int{"--model a/b": 1, "--model=a/b": 1, "a/b": 0} {

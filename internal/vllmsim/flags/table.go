@@ -28,6 +28,7 @@ type Flag struct {
 	Auto    bool   // HumanInt: "auto" and -1 are accepted
 	Inert   bool   // accepted, without effect in the simulator
 	Old     bool   // removed from vLLM: rejected by the newest dialect
+	Gone    int    // Old only: first minor release, of 0.x, without it; 0 = all
 	Help    string // own flags only
 }
 
@@ -45,19 +46,21 @@ func short(f Flag, names ...string) Flag {
 	return f
 }
 
-// removed lists flags that vLLM once had, with the date of removal where it
-// is known; newer images exit with code 2.
-func removed() []string {
-	return []string{
-		"swap-space",               // 2026-03-07
-		"disable-log-requests",     // now opt-in: --enable-log-requests
-		"max-seq-len-to-capture",   // 2025-09-24
-		"num-scheduler-steps",      // 2025-08-12
-		"cuda-graph-sizes",         // 2025-12-10
-		"max-num-partial-prefills", // 2026-07-21
-		"task", "enable-reasoning", // 2025
-		"preemption-mode",      // V0
-		"use-v2-block-manager", // V0
+// removed lists flags that vLLM once had. Gone is the first minor release
+// without the flag, from the date of its removal; where that date is unknown,
+// or before 2025, it is 0 and no version here takes the flag.
+func removed() []Flag {
+	return []Flag{
+		{Name: "swap-space", Kind: Float, Gone: 18},             // 2026-03-07
+		{Name: "max-seq-len-to-capture", Kind: Int, Gone: 11},   // 2025-09-24
+		{Name: "num-scheduler-steps", Kind: Int, Gone: 10},      // 2025-08-12, between 0.10.0 and 0.10.1
+		{Name: "cuda-graph-sizes", Kind: Ints, Gone: 13},        // 2025-12-10
+		{Name: "max-num-partial-prefills", Kind: Int, Gone: 27}, // 2026-07-21
+		{Name: "disable-log-requests", Kind: Bool},              // now opt-in: --enable-log-requests
+		{Name: "task", Kind: Text},
+		{Name: "enable-reasoning", Kind: Bool},
+		{Name: "preemption-mode", Kind: Text},      // V0
+		{Name: "use-v2-block-manager", Kind: Bool}, // V0
 	}
 }
 
@@ -156,8 +159,9 @@ func Table() []Flag {
 		{Name: "enable-force-include-usage", Kind: Bool},
 		{Name: "config", Kind: Text, Inert: true}, // expanded before parsing; an abbreviation is not
 	}
-	for _, name := range removed() {
-		table = append(table, Flag{Name: name, Old: true, Kind: Text})
+	for _, f := range removed() {
+		f.Old, f.Inert = true, true
+		table = append(table, f)
 	}
 	return append(table, own()...)
 }
