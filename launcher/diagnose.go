@@ -79,8 +79,8 @@ func diagnoseDeath(logPath string, exit Exit) Diagnosis {
 func diagnoseIdentity(err error, base string) Diagnosis {
 	return Diagnosis{
 		Class:  ClassIdentity,
-		Cause:  fmt.Sprintf("what answers at %s is not the server that was started: %s", base, err),
-		Remedy: "end the other server, or correct the model name (served-model-name) and the API key",
+		Cause:  fmt.Sprintf("what answers at %s is not the server that is to be measured: %s", base, err),
+		Remedy: "correct the model name (server.model, served-model-name) or the API key, or end the other server",
 	}
 }
 

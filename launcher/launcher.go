@@ -18,7 +18,8 @@ type Spec struct {
 	RunID   string // label and name prefix of everything the run creates
 	StartID string // unique in the run
 	Model   string
-	// ModelName is the name the server is expected to serve (identity check).
+	// ModelName is the name the server is expected to serve (identity check);
+	// empty, of an endpoint alone: the only one that it serves.
 	ModelName string
 	Args      []string          // rendered server flags, without model, host and port
 	Env       map[string]string // resolved values; secrets included, never logged

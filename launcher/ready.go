@@ -124,6 +124,13 @@ func (p prober) model(ctx context.Context, id *Identity) error {
 		served = append(served, m.ID)
 	}
 	slices.Sort(served)
+	if p.spec.ModelName == "" { // an endpoint whose model is asked for
+		if len(served) == 1 {
+			id.Model, id.MaxModelLen = list.Data[0].ID, list.Data[0].MaxModelLen
+			return nil
+		}
+		return &otherServer{fmt.Sprintf("no model is named (server.model), and the server offers %q: name one of them", served)}
+	}
 	return &otherServer{fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served)}
 }
 

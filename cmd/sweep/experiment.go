@@ -146,7 +146,8 @@ func writeStarter(sys *System, path string, force bool) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(sys.Stdout, "Wrote %s. Next:\n  sweep plan %s\n  sweep run %s\n", path, path, path)
+	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  sweep plan %s\n  sweep run %s\n",
+		path, path, path, path)
 	return nil
 }
 

@@ -35,6 +35,13 @@ func readResults(path string) (*results, error) {
 	if err != nil {
 		return nil, err
 	}
+	if run.Plan.Model == "" { // an endpoint's, known once it answered
+		for _, st := range run.Starts {
+			if st.Identity != nil {
+				run.Plan.Model = st.Identity.Model
+			}
+		}
+	}
 	f, err := analysis.Analyze(analysis.Input{
 		Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts,
 	})

@@ -44,6 +44,7 @@ noise from effect, and recommends a configuration per use case.`,
   sweep run experiment.yaml           measure; results in runs/NAME/TIME/report
   sweep status runs/NAME/TIME         how far it is
   sweep bench http://127.0.0.1:8000   load one server once`,
+		Version:                    programVersion(),
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
@@ -59,6 +60,7 @@ noise from effect, and recommends a configuration per use case.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("sweep {{.Version}}\n")
 	root.SetOut(sys.Stdout)
 	root.SetErr(sys.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -230,6 +230,9 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	screen := newScreen(sys, o.plain)
 	screen.Message(fmt.Sprintf("%s: %d configurations x %d load points, %d starts, %d trials, about %s",
 		p.Name, len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials, words(p.Estimate.Total)))
+	if p.Backend == "simulated" {
+		screen.Message("the server is simulated: these are not measurements of a GPU")
+	}
 	for _, w := range p.Warnings {
 		screen.Message("warning: " + w)
 	}
@@ -272,6 +275,9 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		}
 		fmt.Fprintf(sys.Stderr, "%d of %d trials are finished. To continue:\n  %s\n",
 			result.OK+result.Invalid+result.Failed, result.Planned, resumeCommand(shown))
+		if errors.Is(runErr, runner.ErrInterrupted) {
+			return quiet(exitInterrupted)
+		}
 		return withCode(exitCode(runErr), runErr)
 	}
 	if err := res.findings.WriteText(sys.Stdout); err != nil {
@@ -286,6 +292,9 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 func (sys *System) verdict(res *results, r runner.Result) error {
 	if r.Failed+r.Invalid > 0 {
 		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
+	}
+	if r.OK == 0 {
+		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint
 	}
 	for _, rec := range res.findings.Recommendations {
 		if rec.Refused != "" {

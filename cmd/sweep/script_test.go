@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,7 +30,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
-			return nil
+			example, err := os.ReadFile("../../examples/endpoint.yaml")
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(e.WorkDir, "example.yaml"), example, 0o644)
 		},
 		Deadline: time.Now().Add(4 * time.Minute),
 	})
