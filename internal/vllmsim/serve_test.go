@@ -288,6 +288,8 @@ func TestRefusedRequests(t *testing.T) {
 		{"/v1/completions", `{"prompt":"a","n":2}`, 400, "n must be 1"},
 		{"/v1/completions", `{"prompt":["a","b"]}`, 400, "one prompt per request"},
 		{"/v1/chat/completions", `{"messages":[]}`, 400, "at least one message"},
+		{"/v1/completions", `{"prompt":"a","max_tokens":"b"}`, 400, "'loc': ('body', 'max_tokens'), 'msg': 'Input should be a valid integer'"},
+		{"/v1/completions", `{"prompt":"a","stream_options":{"include_usage":1}}`, 400, "'loc': ('body', 'stream_options', 'include_usage'), 'msg': 'Input should be a valid boolean'"},
 		{"/nowhere", ``, 404, "Not Found"},
 		{"/v1/models", ``, 405, `{"detail":"Method Not Allowed"}`},
 		{"/v1/completions", `{"prompt":"a","max_tokens":200}`, 400, `"type":"BadRequestError"`},

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -82,10 +83,32 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) *apiError {
 	if err != nil {
 		return badRequest("read the request: %v", err)
 	}
-	if err := json.Unmarshal(text, v); err != nil {
+	err = json.Unmarshal(text, v)
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		return badRequest("[{'type': '%[1]s_type', 'loc': ('body', '%[2]s'), 'msg': 'Input should be a valid %[1]s'}]", wanted(mismatch.Type), strings.ReplaceAll(mismatch.Field, ".", "', '"))
+	}
+	if err != nil {
 		return badRequest("[{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode error', 'ctx': {'error': %q}}]", err.Error())
 	}
 	return nil
+}
+
+// wanted names a field's type as the API does.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "integer"
+	case reflect.Float64:
+		return "number"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Slice:
+		return "list"
+	case reflect.Struct:
+		return "object"
+	}
+	return t.Kind().String()
 }
 
 // promptIDs reads a prompt: text, a list of token IDs, or a list of one of
