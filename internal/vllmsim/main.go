@@ -149,7 +149,11 @@ func (r *run) serve(ctx context.Context, listener net.Listener, engines []*engin
 	}
 	srv := server.New(o)
 	r.log.info(r.api, "api_server.py:541", "Supported tasks: ['generate']")
-	r.log.info(r.api, "api_server.py:548", "Starting vLLM server on http://%s", listener.Addr())
+	name := "server"
+	if r.version.before(0, 14) {
+		name = "API server 0"
+	}
+	r.log.info(r.api, "api_server.py:548", "Starting vLLM %s on http://%s", name, listener.Addr())
 	r.log.uvicorn(r.api, "Started server process [%d]", r.api.pid)
 	r.log.uvicorn(r.api, "Waiting for application startup.")
 	r.log.uvicorn(r.api, "Application startup complete.")

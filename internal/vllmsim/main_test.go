@@ -82,12 +82,14 @@ func TestStartLines(t *testing.T) {
 			`GPU KV cache size: [\d,]+ tokens, Maximum concurrency for 4,096 tokens per request: ` + seconds + `x$`,
 			`--kv-cache-memory=\d+. \([\d.]+ GiB\) to fit into requested memory, or .*in use is [\d.]+ GiB\.$`,
 			`init engine \(profile, create kv cache, warmup model\) took ` + seconds + ` s \(compilation: ` + seconds + ` s\)$`,
+			`Starting vLLM server on http://127\.0\.0\.1:\d+$`,
 		},
 		"0.11.0": {
 			`Model loading took \d+\.\d{4} GiB and \d+\.\d{6} seconds$`, `torch\.compile takes ` + seconds + ` s in total$`,
 			`GPU KV cache size: [\d,]+ tokens$`, `Maximum concurrency for 4,096 tokens per request: ` + seconds + `x$`,
 			`--kv-cache-memory=\d+. to fit into requested memory, or .*in use is \d+ bytes\.$`,
 			`init engine \(profile, create kv cache, warmup model\) took ` + seconds + ` seconds$`,
+			`Starting vLLM API server 0 on http://127\.0\.0\.1:\d+$`,
 		},
 	} {
 		log := serve(t, "--sim-version", version, "--max-model-len", "4K", "--gpu-memory-utilization", "0.5", "--no-enable-prefix-caching").out.String()

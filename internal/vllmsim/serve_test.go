@@ -26,7 +26,7 @@ type console struct {
 	ready chan string
 }
 
-var addressLine = regexp.MustCompile(`Starting vLLM server on http://(\S+)\n[\s\S]*Application startup complete`)
+var addressLine = regexp.MustCompile(`Starting vLLM (?:server|API server 0) on http://(\S+)\n[\s\S]*Application startup complete`)
 
 func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
