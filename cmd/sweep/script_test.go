@@ -1,8 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +34,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
+			e.Defer(func() { endServer(filepath.Join(e.WorkDir, "pid")) })
 			example, err := os.ReadFile("../../examples/endpoint.yaml")
 			if err != nil {
 				return err
@@ -38,4 +43,20 @@ func TestScripts(t *testing.T) {
 		},
 		Deadline: time.Now().Add(4 * time.Minute),
 	})
+}
+
+// endServer ends the server whose process ID a script left in a file, also
+// when the script failed before it could.
+func endServer(file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return
+	}
+	if cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.Contains(string(cmdline), "vllm-sim") {
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+	}
 }
