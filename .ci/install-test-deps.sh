@@ -27,8 +27,14 @@ need runc runc
 need iptables iptables
 
 # One of podman's two network stacks; apt's choice for podman differs between
-# releases, and neither is more than recommended.
-if [ ! -x /usr/lib/podman/netavark ] && [ ! -x /usr/lib/cni/bridge ]; then
+# releases, and neither is more than recommended. A podman that has run before
+# has noted which one it uses and stays with it, even where it is gone.
+note=/var/lib/containers/storage/defaultNetworkBackend
+if [ -f "$note" ] && [ "$(cat "$note")" = cni ]; then
+	[ -x /usr/lib/cni/bridge ] || missing="$missing containernetworking-plugins"
+elif [ -f "$note" ] && [ "$(cat "$note")" = netavark ]; then
+	[ -x /usr/lib/podman/netavark ] || missing="$missing netavark"
+elif [ ! -x /usr/lib/podman/netavark ] && [ ! -x /usr/lib/cni/bridge ]; then
 	missing="$missing netavark|containernetworking-plugins"
 fi
 # Ubuntu's chromium package is a wrapper round a snap, of no use in containers.
