@@ -23,6 +23,7 @@ func (r *run) result() *Result {
 		res.Requests = append(res.Requests, *rec)
 	}
 	res.account()
+	res.redact(append([]string{r.cfg.APIKey}, r.cfg.Secrets...))
 	res.Client = r.evidence(res)
 	r.judge(res)
 	return res

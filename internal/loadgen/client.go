@@ -74,6 +74,7 @@ func newClient(c *Config) (*client, error) {
 		l.unstamped(errors.New("they are inside TLS records"))
 	}
 	l.transport = newTransport(c.connections(), plain, l.unstamped)
+	l.transport.TLSClientConfig = c.TLS
 	return l, nil
 }
 
@@ -148,7 +149,7 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		Body:          io.NopCloser(bytes.NewReader(j.body)),
 		ContentLength: int64(len(j.body)),
 	})
-	s := response{rec: rec}
+	s := response{rec: rec, keep: j.keep}
 	req = req.WithContext(httptrace.WithClientTrace(reqCtx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { s.got(info.Conn, c) },
 	}))
@@ -158,7 +159,7 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 	s.sent(c)
 	if err != nil {
 		rec.End = c.now()
-		class, text := interruption(ctx, reqCtx, ClassConnect), err.Error()
+		class, text := interruption(ctx, reqCtx, ClassConnect), cause(err)
 		if class == ClassTimeout {
 			text = fmt.Sprintf("no answer within %s", c.timeout)
 		}
@@ -171,8 +172,12 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		c.refuse(rec, resp.Body, ClassHTTP, resp.Status)
 		return
 	}
+	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		c.refuse(rec, strings.NewReader(""), ClassProtocol, fmt.Sprintf("the answer is compressed (%s), though nobody asked for it", coding))
+		return
+	}
 	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || kind != "text/event-stream" {
-		c.refuse(rec, resp.Body, ClassProtocol, fmt.Sprintf("content type %q", resp.Header.Get("Content-Type")))
+		c.refuse(rec, resp.Body, ClassProtocol, fmt.Sprintf("not an event stream but content type %q", resp.Header.Get("Content-Type")))
 		return
 	}
 	err = c.read(resp.Body, &s)
@@ -182,10 +187,13 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 
 // refuse records a response that is no stream, with the start of its body.
 func (c *client) refuse(rec *Request, body io.Reader, class Class, what string) {
-	text, _ := io.ReadAll(io.LimitReader(body, excerpt)) // what can be read; the status is the finding
-	io.Copy(io.Discard, io.LimitReader(body, 1<<20))     // to the end, so that the connection can be reused
+	text, _ := io.ReadAll(io.LimitReader(body, 16<<10)) // what can be read; the status is the finding
+	io.Copy(io.Discard, io.LimitReader(body, 1<<20))    // to the end, so that the connection can be reused
 	rec.End = c.now()
-	rec.fail(class, strings.TrimSpace(what+": "+strings.ToValidUTF8(string(text), "�")))
+	if said := excerptOf(text); said != "" {
+		what += ": " + said
+	}
+	rec.fail(class, what)
 }
 
 // read consumes the response. All events of one read share its time.
@@ -215,10 +223,11 @@ func (c *client) read(body io.Reader, s *response) error {
 type response struct {
 	rec     *Request
 	split   sse.Splitter
-	done    bool  // [DONE] or a finish reason was seen
-	usage   bool  // token counts were sent
-	failed  bool  // an error event was seen
-	badness error // first payload that could not be read
+	done    bool        // [DONE] or a finish reason was seen
+	usage   bool        // token counts were sent
+	failed  bool        // an error event was seen
+	badness error       // first payload that could not be read
+	keep    *answerText // where the text goes; nil: it is not kept
 
 	conn  *timed.Conn   // nil: not known, time stamps are taken here
 	shift time.Duration // from the connection's base to the run's start
@@ -277,6 +286,9 @@ func (s *response) event(at time.Duration) {
 		return
 	}
 	if chunk.Token {
+		if s.keep != nil {
+			s.keep.add(s.split.Data())
+		}
 		if rec.Chunks == 0 {
 			rec.First = at
 			rec.Gaps = make([]uint32, 0, max(0, min(rec.OutputAsked-1, 1<<16)))

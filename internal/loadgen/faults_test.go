@@ -20,7 +20,7 @@ func TestFaultClasses(t *testing.T) {
 		"bad request": {mock.Fault{Kind: mock.Status, Code: 400, Body: `{"error":{"message":"too long"}}`}, ClassHTTP, "too long", 0},
 		"unavailable": {mock.Fault{Kind: mock.Status, Code: 503}, ClassHTTP, "503 Service Unavailable", 0},
 		"redirect":    {mock.Fault{Kind: mock.Status, Code: 302}, ClassHTTP, "302", 0},
-		"reset":       {mock.Fault{Kind: mock.Reset}, ClassConnect, "EOF", 0},
+		"reset":       {mock.Fault{Kind: mock.Reset}, ClassConnect, "closed the connection without an answer", 0},
 		"hang":        {mock.Fault{Kind: mock.Hang}, ClassTimeout, "no answer within 1s", 0},
 		"hang late":   {mock.Fault{Kind: mock.Hang, After: 3}, ClassTimeout, "after 3 chunks", 3},
 		"error first": {mock.Fault{Kind: mock.ErrorEvent}, ClassStream, "EngineCore encountered an issue.", 0},
@@ -81,7 +81,7 @@ func TestUnreachable(t *testing.T) {
 	cfg.Requests = 1
 	s.Close()
 	r, err := Run(t.Context(), cfg)
-	if r != nil || err == nil || !strings.Contains(err.Error(), "reach the server at "+s.URL) {
+	if r != nil || err == nil || !strings.Contains(err.Error(), "cannot reach "+s.URL+": connection refused") {
 		t.Errorf("%v, %v", r, err)
 	}
 }

@@ -17,6 +17,7 @@
 package loadgen
 
 import (
+	"crypto/tls"
 	"time"
 )
 
@@ -70,12 +71,16 @@ type Arrivals struct {
 
 // Config is one run of the generator against one server.
 type Config struct {
-	BaseURL  string // without /v1, e.g. http://127.0.0.1:8000
-	Model    string
-	API      API
-	APIKey   string
-	Headers  map[string]string // further request headers
-	Body     map[string]any    // further top-level fields of every request body
+	BaseURL string // without /v1, e.g. http://127.0.0.1:8000
+	Model   string
+	API     API
+	APIKey  string
+	Headers map[string]string // further request headers
+	TLS     *tls.Config       // of an https server; nil: the system's trust, no client certificate
+	// Secrets are values that no text of the result may hold, the API key
+	// besides: servers echo headers in their errors.
+	Secrets  []string
+	Body     map[string]any // further top-level fields of every request body
 	Arrivals Arrivals
 	Prompt   Lengths // unless Trace or Dataset give them
 	Output   Lengths

@@ -19,6 +19,7 @@ type job struct {
 	index          int
 	prompt, output int // tokens
 	body           []byte
+	keep           *answerText // of a turn that another follows
 }
 
 // bodies builds request bodies. Only the order of the dataset changes after

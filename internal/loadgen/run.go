@@ -80,10 +80,19 @@ func (c *client) reach(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("reach the server at %s://%s: %w", c.url.Scheme, c.url.Host, err)
+		return &ReachError{URL: c.url.Scheme + "://" + c.url.Host, Cause: cause(err), err: err}
 	}
 	return conn.Close()
 }
+
+// ReachError says that no connection to the server could be made.
+type ReachError struct {
+	URL, Cause string
+	err        error
+}
+
+func (e *ReachError) Error() string { return fmt.Sprintf("cannot reach %s: %s", e.URL, e.Cause) }
+func (e *ReachError) Unwrap() error { return e.err }
 
 // drive runs the load from the first send to the end of the drain and returns
 // when every goroutine of it has ended.
