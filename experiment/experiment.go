@@ -42,8 +42,14 @@ type Server struct {
 	Endpoint  *Endpoint
 	Simulated *Simulated
 
-	ReadyTimeout time.Duration // launch to ready; DefaultReadyTimeout
-	StopTimeout  time.Duration // TERM to KILL; DefaultStopTimeout
+	Engine      string // make of the server: EngineVLLM, EngineSGLang...
+	FlagStyle   string // how flags are written on the command line: FlagsHyphens...
+	ModelConfig string // path of the model's config.json; "" = looked for
+	GPUMemory   int64  // bytes of one GPU, for predictions; 0 = read from the GPU
+
+	SilenceTimeout time.Duration // a start that logs nothing for so long has failed; DefaultSilenceTimeout
+	ReadyTimeout   time.Duration // launch to ready; DefaultReadyTimeout
+	StopTimeout    time.Duration // TERM to KILL; DefaultStopTimeout
 }
 
 // Backend is the name of the section that is set: "podman", "process",
@@ -208,6 +214,7 @@ type Matrix struct {
 	// Exclude holds patterns; a configuration is excluded when it has all
 	// flags of one pattern with the values written there.
 	Exclude []Flags
+	Prune   bool // leave out what is certain to fail because a lesser configuration failed
 }
 
 // Parameter is a swept flag with its levels.

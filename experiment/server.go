@@ -13,8 +13,9 @@ var backends = []string{"podman", "process", "endpoint", "simulated"}
 
 func serverSection() section[Server] {
 	return section[Server]{
-		initial: Server{ReadyTimeout: DefaultReadyTimeout, StopTimeout: DefaultStopTimeout},
-		oneOf:   backends,
+		initial: Server{Engine: EngineVLLM, FlagStyle: FlagsHyphens, SilenceTimeout: DefaultSilenceTimeout,
+			ReadyTimeout: DefaultReadyTimeout, StopTimeout: DefaultStopTimeout},
+		oneOf: backends,
 		fields: []field[Server]{
 			bind("model", "Model to serve, as the server names it. Required except for endpoint, which says it itself.",
 				text("the name of a model"), func(s *Server) *string { return &s.Model }),
@@ -30,6 +31,7 @@ func serverSection() section[Server] {
 				func(s *Server) **Endpoint { return &s.Endpoint }),
 			bind("simulated", "Start the simulated vLLM server: no GPU is needed.", pointerTo(simulatedSection().value()),
 				func(s *Server) **Simulated { return &s.Simulated }),
+			engineField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
 			bind("ready_timeout", "Longest time from launch to ready; 20m.", duration(time.Nanosecond),
 				func(s *Server) *time.Duration { return &s.ReadyTimeout }),
 			bind("stop_timeout", "Time for a clean stop before the server is killed; 30s.", duration(time.Nanosecond),

@@ -7,7 +7,7 @@ import (
 
 func matrixSection() section[Matrix] {
 	return section[Matrix]{
-		initial: Matrix{Strategy: OneAtATime},
+		initial: Matrix{Strategy: OneAtATime, Prune: true},
 		fields: []field[Matrix]{
 			bind("strategy", "one-at-a-time (default): the baseline and each parameter varied alone. grid: every combination. list: the configurations written out, and the baseline.",
 				word(OneAtATime, Grid, List), func(m *Matrix) *string { return &m.Strategy }),
@@ -17,6 +17,8 @@ func matrixSection() section[Matrix] {
 				listOf(flags(), "a list of mappings of flags to values", false), func(m *Matrix) *[]Flags { return &m.Configurations }),
 			bind("exclude", "Patterns: a configuration that has all flags of one pattern is left out.",
 				listOf(flags(), "a list of mappings of flags to values", false), func(m *Matrix) *[]Flags { return &m.Exclude }),
+			bind("prune", "Leave out what is certain to fail because a configuration that asks for less memory failed (default); false starts it all the same.",
+				boolean(), func(m *Matrix) *bool { return &m.Prune }),
 		},
 		check: checkMatrix,
 	}

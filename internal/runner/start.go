@@ -114,7 +114,7 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 	srv := r.Experiment.Server
 	spec := launcher.Spec{
 		RunID: r.runID, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
-		Args: conf.Flags.Args(), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey,
+		Args: srv.CommandLine(conf.Flags), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey,
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 	}
 	for try := 0; ; try++ {

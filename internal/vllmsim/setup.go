@@ -270,7 +270,7 @@ func (s *setup) resolveNames() {
 // remark warns about accepted flags that change nothing here.
 func (s *setup) remark() {
 	for _, f := range flags.Table() {
-		if f.Inert && s.values.Has(f.Name) {
+		if flags.Inert(f) && s.values.Has(f.Name) {
 			s.warnings = append(s.warnings, "simulator: --"+f.Name+" is accepted but has no effect")
 		}
 	}

@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // Error is a command line that argparse refuses: exit code 2. Unknown
@@ -93,7 +92,7 @@ func newParser(minor int) *parser {
 		seen:   map[string]bool{}, inJSON: map[string]bool{},
 	}
 	for _, f := range Table() {
-		if f.Old && minor >= f.Gone {
+		if !f.In(minor) {
 			continue
 		}
 		p.long[f.Name] = entry{flag: f}
@@ -218,7 +217,7 @@ func (p *parser) store(e entry, value string, inline bool, rest []string) ([]str
 	f := e.flag
 	if f.Kind == Bool {
 		if inline {
-			return nil, refuse("argument %s: ignored explicit argument %s", f.display(), quote(value))
+			return nil, refuse("argument %s: ignored explicit argument %s", f.Display(), vllmflags.Quote(value))
 		}
 		p.keep(f, []string{strconv.FormatBool(!e.no)})
 		return rest, nil
@@ -237,19 +236,19 @@ func (p *parser) store(e entry, value string, inline bool, rest []string) ([]str
 	}
 	if len(values) == 0 {
 		if f.Kind == Texts || f.Kind == Ints {
-			return nil, refuse("argument %s: expected at least one argument", f.display())
+			return nil, refuse("argument %s: expected at least one argument", f.Display())
 		}
-		return nil, refuse("argument %s: expected one argument", f.display())
+		return nil, refuse("argument %s: expected one argument", f.Display())
 	}
 	for _, v := range values {
-		if err := f.check(v); err != nil {
+		if err := f.Check(v); err != nil {
 			return nil, &Error{Message: err.Error()}
 		}
 	}
 	if f.Kind == JSON && strings.HasPrefix(values[0], "{") {
 		var object map[string]any
 		if err := json.Unmarshal([]byte(values[0]), &object); err != nil {
-			return nil, refuse("argument %s: invalid loads value: %s", f.display(), quote(values[0]))
+			return nil, refuse("argument %s: invalid loads value: %s", f.Display(), vllmflags.Quote(values[0]))
 		}
 		p.values.json[f.Name], p.inJSON[f.Name] = object, true
 	}
@@ -291,7 +290,7 @@ func (p *parser) dotted(f Flag, spelled, path, value string, inline bool, rest [
 	}
 	if !inline {
 		if len(rest) == 0 || isOption(rest[0]) {
-			return nil, refuse("argument %s: expected one argument", f.display())
+			return nil, refuse("argument %s: expected one argument", f.Display())
 		}
 		value, rest = rest[0], rest[1:]
 	}
@@ -324,7 +323,7 @@ func (p *parser) dotted(f Flag, spelled, path, value string, inline bool, rest [
 	}
 	text, err := json.Marshal(p.values.json[f.Name])
 	if err != nil {
-		return nil, refuse("argument %s: invalid loads value: %s", f.display(), quote(value))
+		return nil, refuse("argument %s: invalid loads value: %s", f.Display(), vllmflags.Quote(value))
 	}
 	p.values.set(f.Name, []string{string(text)})
 	return rest, nil
@@ -337,73 +336,4 @@ func scalar(s string) any {
 		return s
 	}
 	return v
-}
-
-// expandConfig replaces --config FILE by the options of that YAML file, ahead
-// of the others so that the command line wins.
-func expandConfig(args []string) ([]string, error) {
-	var kept, file []string
-	for i := 0; i < len(args); i++ {
-		name, value, inline := strings.Cut(args[i], "=")
-		if name != "--config" {
-			kept = append(kept, args[i])
-			continue
-		}
-		if !inline {
-			if i+1 == len(args) {
-				return nil, refuse("argument --config: expected one argument")
-			}
-			i++
-			value = args[i]
-		}
-		options, err := readConfig(value)
-		if err != nil {
-			return nil, err
-		}
-		file = append(file, options...)
-	}
-	return append(file, kept...), nil
-}
-
-func readConfig(path string) ([]string, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read config file: %w", err)
-	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("read config file %s: %w", path, err)
-	}
-	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("read config file %s: not a mapping", path)
-	}
-	var args []string
-	pairs := doc.Content[0].Content
-	for i := 0; i+1 < len(pairs); i += 2 {
-		key, value := pairs[i].Value, pairs[i+1]
-		switch {
-		case value.Kind == yaml.SequenceNode:
-			args = append(args, "--"+key)
-			for _, item := range value.Content {
-				args = append(args, item.Value)
-			}
-		case value.Kind == yaml.MappingNode:
-			var object map[string]any
-			if err := value.Decode(&object); err != nil {
-				return nil, fmt.Errorf("read config file %s: %w", path, err)
-			}
-			text, err := json.Marshal(object)
-			if err != nil {
-				return nil, fmt.Errorf("read config file %s: %w", path, err)
-			}
-			args = append(args, "--"+key, string(text))
-		case value.Tag == "!!bool" && value.Value == "true":
-			args = append(args, "--"+key)
-		case value.Tag == "!!bool":
-			args = append(args, "--no-"+key)
-		default:
-			args = append(args, "--"+key+"="+value.Value)
-		}
-	}
-	return args, nil
 }

@@ -1,169 +1,47 @@
-// Package flags reads command lines as `vllm serve` does: the flags that
-// tuning touches with their types, allowed values and defaults, and the
-// habits of vLLM's FlexibleArgumentParser (underscores, abbreviations, dotted
-// JSON, --no-x, human-readable integers).
+// Package flags reads command lines as `vllm serve` does: the flags of the
+// catalogue (package vllmflags) and the simulator's own, with the habits of
+// vLLM's FlexibleArgumentParser (underscores, abbreviations, dotted JSON,
+// --no-x, human-readable integers).
 package flags
 
-// Kind is the type of a flag's value.
-type Kind int
+import (
+	"slices"
+	"strings"
 
-// The kinds.
-const (
-	Bool     Kind = iota // --x, --no-x
-	Int                  // 17
-	HumanInt             // 17, 32k, 32K, 1.5m; -1 and auto where the flag says so
-	Float
-	Text
-	JSON  // an object, or a bare word, or dotted --x.key value
-	Texts // one or more
-	Ints  // one or more
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // Flag is one option of the command line.
-type Flag struct {
-	Name    string   // without dashes
-	Short   []string // with one dash: "-tp"
-	Kind    Kind
-	Choices []string
-	Auto    bool   // HumanInt: "auto" and -1 are accepted
-	Inert   bool   // accepted, without effect in the simulator
-	Old     bool   // removed from vLLM: rejected by the newest dialect
-	Gone    int    // Old only: first minor release, of 0.x, without it; 0 = all
-	Help    string // own flags only
-}
+type Flag = vllmflags.Flag
 
-func choice(name string, values ...string) Flag {
-	return Flag{Name: name, Kind: Text, Choices: values}
-}
+// The kinds of values.
+const (
+	Bool     = vllmflags.Bool
+	Int      = vllmflags.Int
+	HumanInt = vllmflags.HumanInt
+	Float    = vllmflags.Float
+	Text     = vllmflags.Text
+	JSON     = vllmflags.JSON
+	Texts    = vllmflags.Texts
+	Ints     = vllmflags.Ints
+)
 
-func inert(f Flag) Flag {
-	f.Inert = true
-	return f
-}
+// Table lists vLLM's flags and the simulator's own.
+func Table() []Flag { return append(vllmflags.Table(), own()...) }
 
-func short(f Flag, names ...string) Flag {
-	f.Short = names
-	return f
-}
+// modelled are the flags of vLLM that change what the simulator does; all
+// others are accepted and have no effect.
+const modelled = `model served-model-name dtype quantization max-model-len enforce-eager gpu-memory-utilization
+	kv-cache-memory-bytes block-size kv-cache-dtype num-gpu-blocks-override enable-prefix-caching cpu-offload-gb
+	max-num-seqs max-num-batched-tokens enable-chunked-prefill long-prefill-token-threshold scheduling-policy
+	async-scheduling scheduler-reserve-full-isl watermark stream-interval tensor-parallel-size
+	pipeline-parallel-size data-parallel-size optimization-level performance-mode cudagraph-capture-sizes
+	max-cudagraph-capture-size compilation-config enable-sleep-mode host port api-key uvicorn-log-level
+	disable-uvicorn-access-log disable-log-stats enable-prompt-tokens-details enable-force-include-usage`
 
-// removed lists flags that vLLM once had. Gone is the first minor release
-// without the flag, from the date of its removal; where that date is unknown,
-// or before 2025, it is 0 and no version here takes the flag.
-func removed() []Flag {
-	return []Flag{
-		{Name: "swap-space", Kind: Float, Gone: 18},             // 2026-03-07
-		{Name: "max-seq-len-to-capture", Kind: Int, Gone: 11},   // 2025-09-24
-		{Name: "num-scheduler-steps", Kind: Int, Gone: 10},      // 2025-08-12, between 0.10.0 and 0.10.1
-		{Name: "cuda-graph-sizes", Kind: Ints, Gone: 13},        // 2025-12-10
-		{Name: "max-num-partial-prefills", Kind: Int, Gone: 27}, // 2026-07-21
-		{Name: "disable-log-requests", Kind: Bool},              // now opt-in: --enable-log-requests
-		{Name: "task", Kind: Text},
-		{Name: "enable-reasoning", Kind: Bool},
-		{Name: "preemption-mode", Kind: Text},      // V0
-		{Name: "use-v2-block-manager", Kind: Bool}, // V0
-	}
-}
-
-// Table lists the flags. Names, types and values: vllm/engine/arg_utils.py
-// and vllm/config/*.py of August 2026.
-func Table() []Flag {
-	table := []Flag{
-		// Model.
-		{Name: "model", Kind: Text},
-		{Name: "tokenizer", Kind: Text, Inert: true},
-		inert(choice("tokenizer-mode", "auto", "hf", "slow", "mistral", "deepseek_v32")),
-		{Name: "served-model-name", Kind: Texts},
-		{Name: "revision", Kind: Text, Inert: true},
-		{Name: "download-dir", Kind: Text, Inert: true},
-		{Name: "hf-overrides", Kind: JSON, Inert: true},
-		{Name: "trust-remote-code", Kind: Bool, Inert: true},
-		choice("dtype", "auto", "half", "float16", "bfloat16", "float", "float32"),
-		short(choice("quantization", "awq", "auto_awq", "awq_marlin", "fp8", "fp8_per_tensor", "fp8_per_block", "modelopt", "modelopt_fp4", "gptq", "gptq_marlin", "compressed-tensors", "quark", "moe_wna16", "torchao", "mxfp4", "bitsandbytes", "gguf", "inc", "experts_int8"), "-q"),
-		{Name: "max-model-len", Kind: HumanInt, Auto: true},
-		{Name: "max-logprobs", Kind: Int, Inert: true},
-		{Name: "seed", Kind: Int, Inert: true},
-		{Name: "enforce-eager", Kind: Bool},
-		{Name: "generation-config", Kind: Text, Inert: true},
-		{Name: "override-generation-config", Kind: JSON, Inert: true},
-		{Name: "limit-mm-per-prompt", Kind: JSON, Inert: true},
-		{Name: "chat-template", Kind: Text, Inert: true},
-		{Name: "reasoning-parser", Kind: Text, Inert: true},
-		{Name: "tool-call-parser", Kind: Text, Inert: true},
-		{Name: "enable-auto-tool-choice", Kind: Bool, Inert: true},
-		inert(choice("load-format", "auto", "hf", "dummy", "fastsafetensors", "instanttensor", "mistral", "modelexpress", "npcache", "pt", "runai_streamer", "runai_streamer_sharded", "safetensors", "sharded_state", "tensorizer")),
-		// Memory.
-		{Name: "gpu-memory-utilization", Kind: Float},
-		{Name: "kv-cache-memory-bytes", Kind: HumanInt},
-		{Name: "block-size", Kind: Int},
-		choice("kv-cache-dtype", "auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla", "int4_per_token_head", "int8_per_token_head", "fp8_per_token_head", "nvfp4", "nvfp4_4over6", "turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc"),
-		{Name: "calculate-kv-scales", Kind: Bool, Inert: true},
-		{Name: "num-gpu-blocks-override", Kind: Int},
-		{Name: "enable-prefix-caching", Kind: Bool},
-		inert(choice("prefix-caching-hash-algo", "builtin", "sha256", "sha256_cbor", "xxhash", "xxhash_cbor")),
-		{Name: "cpu-offload-gb", Kind: Float},
-		{Name: "kv-offloading-size", Kind: Float, Inert: true},
-		inert(choice("kv-offloading-backend", "native", "lmcache")),
-		// Scheduler.
-		{Name: "max-num-seqs", Kind: HumanInt},
-		{Name: "max-num-batched-tokens", Kind: HumanInt},
-		{Name: "enable-chunked-prefill", Kind: Bool},
-		{Name: "long-prefill-token-threshold", Kind: HumanInt},
-		choice("scheduling-policy", "fcfs", "priority"),
-		{Name: "async-scheduling", Kind: Bool},
-		{Name: "scheduler-reserve-full-isl", Kind: Bool},
-		{Name: "watermark", Kind: Float},
-		{Name: "stream-interval", Kind: Int},
-		// Parallelism.
-		short(Flag{Name: "tensor-parallel-size", Kind: Int}, "-tp"),
-		short(Flag{Name: "pipeline-parallel-size", Kind: Int}, "-pp"),
-		short(Flag{Name: "data-parallel-size", Kind: Int}, "-dp"),
-		short(Flag{Name: "decode-context-parallel-size", Kind: Int, Inert: true}, "-dcp"),
-		short(Flag{Name: "enable-expert-parallel", Kind: Bool, Inert: true}, "-ep"),
-		inert(choice("distributed-executor-backend", "ray", "mp", "uni", "external_launcher")),
-		{Name: "disable-custom-all-reduce", Kind: Bool, Inert: true},
-		// Compilation and kernels.
-		short(Flag{Name: "optimization-level", Kind: Int, Choices: []string{"0", "1", "2", "3"}}, "-O"),
-		choice("performance-mode", "balanced", "interactivity", "throughput"),
-		{Name: "cudagraph-capture-sizes", Kind: Ints},
-		{Name: "max-cudagraph-capture-size", Kind: Int},
-		short(Flag{Name: "compilation-config", Kind: JSON}, "-cc"),
-		inert(choice("attention-backend", "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLASHMLA", "CUTLASS_MLA", "FLEX_ATTENTION", "TREE_ATTN", "FLASHINFER_MLA", "FLASH_ATTN_MLA", "TRITON_MLA", "ROCM_ATTN", "TORCH_SDPA")),
-		short(Flag{Name: "attention-config", Kind: JSON, Inert: true}, "-ac"),
-		// Speculative decoding, adapters, sleeping.
-		short(Flag{Name: "speculative-config", Kind: JSON, Inert: true}, "-sc"),
-		{Name: "spec-method", Kind: Text, Inert: true},
-		{Name: "spec-model", Kind: Text, Inert: true},
-		{Name: "spec-tokens", Kind: Int, Inert: true},
-		{Name: "enable-lora", Kind: Bool, Inert: true},
-		{Name: "max-loras", Kind: Int, Inert: true},
-		{Name: "max-lora-rank", Kind: Int, Inert: true},
-		{Name: "lora-modules", Kind: Texts, Inert: true},
-		{Name: "enable-sleep-mode", Kind: Bool},
-		{Name: "kv-transfer-config", Kind: JSON, Inert: true},
-		{Name: "additional-config", Kind: JSON, Inert: true},
-		// Server.
-		{Name: "host", Kind: Text},
-		{Name: "port", Kind: Int},
-		{Name: "api-key", Kind: Texts},
-		{Name: "api-server-count", Kind: Int, Inert: true},
-		{Name: "root-path", Kind: Text, Inert: true},
-		choice("uvicorn-log-level", "critical", "error", "warning", "info", "debug", "trace"),
-		{Name: "disable-uvicorn-access-log", Kind: Bool},
-		{Name: "disable-log-stats", Kind: Bool},
-		{Name: "enable-log-requests", Kind: Bool, Inert: true},
-		{Name: "max-log-len", Kind: Int, Inert: true},
-		{Name: "shutdown-timeout", Kind: Int, Inert: true},
-		{Name: "enable-mfu-metrics", Kind: Bool, Inert: true},
-		{Name: "kv-cache-metrics", Kind: Bool, Inert: true},
-		{Name: "enable-prompt-tokens-details", Kind: Bool},
-		{Name: "enable-force-include-usage", Kind: Bool},
-		{Name: "config", Kind: Text, Inert: true}, // expanded before parsing; an abbreviation is not
-	}
-	for _, f := range removed() {
-		f.Old, f.Inert = true, true
-		table = append(table, f)
-	}
-	return append(table, own()...)
+// Inert says that the flag is accepted without effect.
+func Inert(f Flag) bool {
+	return !strings.HasPrefix(f.Name, "sim-") && !slices.Contains(strings.Fields(modelled), f.Name)
 }
 
 // own lists the simulator's own flags.

@@ -1,0 +1,99 @@
+package experiment
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Makes of servers that sweep knows something of. Any server that speaks the
+// OpenAI protocol can be measured: of EngineOther only the protocol is used.
+const (
+	EngineVLLM     = "vllm" // default
+	EngineSGLang   = "sglang"
+	EngineLlamaCPP = "llama.cpp"
+	EngineOther    = "other"
+)
+
+// Styles of flags on the command line.
+const (
+	FlagsHyphens     = "hyphens"     // --max-model-len 8192 (default)
+	FlagsUnderscores = "underscores" // --max_model_len 8192
+	FlagsEquals      = "equals"      // --max-model-len=8192
+)
+
+// DefaultSilenceTimeout is longer than any pause seen in a healthy start: a
+// first compilation logs nothing for some minutes.
+const DefaultSilenceTimeout = 15 * time.Minute
+
+func engineField() field[Server] {
+	return bind("engine", "Make of the server: vllm (default), sglang, llama.cpp or other. It decides how its log is read and which flags are known.",
+		word(EngineVLLM, EngineSGLang, EngineLlamaCPP, EngineOther), func(s *Server) *string { return &s.Engine })
+}
+
+func flagStyleField() field[Server] {
+	return bind("flag_style", "How flags are written: hyphens (default; --max-model-len 8192), underscores (--max_model_len 8192) or equals (--max-model-len=8192).",
+		word(FlagsHyphens, FlagsUnderscores, FlagsEquals), func(s *Server) *string { return &s.FlagStyle })
+}
+
+func modelConfigField() field[Server] {
+	return bind("model_config", "Path of the model's config.json, for the prediction of the KV cache; without it the Hugging Face cache is searched.",
+		file(), func(s *Server) *string { return &s.ModelConfig })
+}
+
+func gpuMemoryField() field[Server] {
+	return bind("gpu_memory", "Memory of one GPU, such as 80GiB, for the prediction of the KV cache; without it the GPUs are asked.",
+		size(), func(s *Server) *int64 { return &s.GPUMemory })
+}
+
+func silenceField() field[Server] {
+	return bind("silence_timeout", "A start whose log says nothing for so long has failed; 15m.", duration(time.Nanosecond),
+		func(s *Server) *time.Duration { return &s.SilenceTimeout })
+}
+
+// file is a path, relative to the folder of the experiment file; ~ is the home
+// directory.
+func file() value[string] {
+	v := text("a path")
+	return value[string]{schema: v.schema, read: func(d *decoder, path string, e entry) (string, bool) {
+		got, ok := v.read(d, path, e)
+		if !ok || filepath.IsAbs(got) {
+			return got, ok
+		}
+		below := d.dir
+		if rest, home := strings.CutPrefix(got, "~/"); home {
+			dir, err := os.UserHomeDir()
+			if err != nil {
+				d.fail(e.place(), "the home directory is not known", "%s: ~ cannot be expanded: %v", path, err)
+				return "", false
+			}
+			below, got = dir, rest
+		}
+		return filepath.Join(below, got), true
+	}}
+}
+
+// CommandLine renders flags as the server's command line writes them.
+func (s Server) CommandLine(flags Flags) []string {
+	var out []string
+	for _, f := range flags {
+		words := f.Args()
+		if len(words) == 0 {
+			continue
+		}
+		switch s.FlagStyle {
+		case FlagsUnderscores:
+			name, rest, dotted := strings.Cut(words[0], ".")
+			name = "--" + strings.ReplaceAll(name[2:], "-", "_")
+			if dotted {
+				name += "." + rest
+			}
+			words = append([]string{name}, words[1:]...)
+		case FlagsEquals:
+			words = []string{strings.Join(words, "=")}
+		}
+		out = append(out, words...)
+	}
+	return out
+}
