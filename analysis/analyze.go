@@ -17,7 +17,8 @@ import (
 // other or the plan; everything else that is wrong with a run is a warning, a
 // reason or an absence in the findings.
 func Analyze(in Input) (*Findings, error) {
-	a, err := newAnalyser(in)
+	blocks, stage := splitConfirm(in)
+	a, err := newAnalyser(blocks)
 	if err != nil {
 		return nil, err
 	}
@@ -29,6 +30,11 @@ func Analyze(in Input) (*Findings, error) {
 	a.findings.Failures = a.failures()
 	drifts := a.drifts()
 	a.findings.Recommendations = a.recommend(drifts)
+	if stage == nil {
+		a.findings.Finalists = a.finalists()
+	} else if err := a.confirm(*stage); err != nil {
+		return nil, err
+	}
 	a.warn(drifts)
 	return &a.findings, nil
 }
@@ -45,8 +51,9 @@ type analyser struct {
 	metrics    []string // every metric that a counting trial carries or misses, sorted
 	series     map[seriesKey]*series
 	families   []*family
-	unknown    []string // metric names that are not in the vocabulary
-	strangers  int      // trials of cells that the plan does not have
+	unknown    []string                   // metric names that are not in the vocabulary
+	only       map[string]map[string]bool // use case → cells it may recommend; nil: all
+	strangers  int                        // trials of cells that the plan does not have
 }
 
 type seriesKey struct {

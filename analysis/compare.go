@@ -32,7 +32,7 @@ type difference struct {
 // pair alone where one of them stands apart. Without it each side brings its
 // own variance (Welch).
 func compare(a, b *series) difference {
-	c := difference{n: min(len(a.values), len(b.values)), oneSeat: a.withinStart || b.withinStart}
+	c := difference{n: min(len(a.reps), len(b.reps)), oneSeat: a.withinStart || b.withinStart}
 	if a.arithmetic || b.arithmetic {
 		ca, cb := a.estimate(DefaultConfidence).Center, b.estimate(DefaultConfidence).Center
 		if ca > 0 && cb > 0 {
@@ -87,13 +87,13 @@ func pairUp(c *difference, a, b *series) bool {
 // with fewer than three of them or without variation.
 func paired(a, b *series) (difference, bool) {
 	in := map[int]float64{}
-	for i, v := range a.values {
-		in[v.Block] = a.logs[i]
+	for _, v := range a.reps {
+		in[v.block] = v.log
 	}
 	var ds []float64
-	for i, v := range b.values {
-		if y, ok := in[v.Block]; ok {
-			ds = append(ds, y-b.logs[i])
+	for _, v := range b.reps {
+		if y, ok := in[v.block]; ok {
+			ds = append(ds, y-v.log)
 		}
 	}
 	if len(ds) < 3 {

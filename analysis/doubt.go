@@ -11,11 +11,14 @@ import (
 func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate, best []candidate, drifts []drift) []string {
 	c := a.findings.Cells[w.cell]
 	s := a.series[seriesKey{w.cell, u.Objective}]
-	out := []string{"not confirmed on fresh starts"}
-	if len(best) > 1 {
-		out[0] += fmt.Sprintf("; the best of %d configurations tends to be overstated", len(best))
+	var out []string
+	if a.only == nil {
+		out = append(out, "not confirmed on fresh starts")
+		if len(best) > 1 {
+			out[0] += fmt.Sprintf("; the best of %d configurations tends to be overstated", len(best))
+		}
 	}
-	if n := len(s.values); n < 3 {
+	if n := len(s.reps); n < 3 {
 		out = append(out, fmt.Sprintf("rests on %s", plural(n, "trial")))
 	}
 	if s.withinStart {

@@ -67,50 +67,44 @@ func offersRate(p matrix.LoadPoint) bool {
 }
 
 // trend returns the change of the log metric from the first to the last trial
-// by the slope in y = cell + block + slope × order, with the p-value of its
-// t-test. Blocks differ by their seeds, so that only the order inside them
-// tells time from prompts and arrivals. Cells that stand apart or
-// are noisy are left out: a single one would make the trend.
+// by the slope in y = cell + block + slope × order, with the p-value of a
+// randomisation test, see orderTest. Blocks differ by their seeds, so that only
+// the order inside them tells time from prompts and arrivals. Cells that stand
+// apart or are noisy are left out: a single one would make the trend.
 func (f *family) trend() (change, p float64, ok bool) {
 	if f.fit == nil {
 		return 0, 0, false
 	}
 	fit, apart := poolCells(f.obs, len(f.fit.n), len(f.fit.beta), true)
-	var orders, logs []observation
+	var orders []observation
+	var logs []float64 // residuals
 	first, last := math.Inf(1), math.Inf(-1)
 	i := 0
 	for _, s := range f.cells {
 		if s.arithmetic {
 			continue
 		}
-		for _, v := range s.values {
+		for _, v := range s.reps {
 			o := f.obs[i]
 			i++
 			if apart[o.cell] {
 				continue
 			}
-			logs = append(logs, o)
-			orders = append(orders, observation{o.cell, o.block, float64(v.Order)})
-			first, last = math.Min(first, float64(v.Order)), math.Max(last, float64(v.Order))
+			logs = append(logs, fit.residual(o))
+			orders = append(orders, observation{o.cell, o.block, v.order})
+			first, last = math.Min(first, v.order), math.Max(last, v.order)
 		}
 	}
-	x := fitBlocks(orders, len(f.fit.n), len(f.fit.beta))
-	var sxx, sxy, syy float64
-	for i := range logs {
-		rx, ry := x.residual(orders[i]), fit.residual(logs[i])
-		sxx, sxy, syy = sxx+rx*rx, sxy+rx*ry, syy+ry*ry
-	}
-	df := fit.df - 1
-	if df < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
+	t := newOrderTest(orders, logs, len(f.fit.n), len(f.fit.beta))
+	sxx, sxy := t.moments(t.orders)
+	if fit.df-1 < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
 		return 0, 0, false
 	}
-	slope := sxy / sxx
-	variance := (syy - slope*sxy) / df
-	change = slope * (last - first)
-	if variance < tinyVariance {
-		return change, smallestP, math.Abs(change) > 1e-9
+	change = sxy / sxx * (last - first)
+	if t.syy < tinyVariance {
+		return change, 1, math.Abs(change) > 1e-9
 	}
-	return change, twoSided(slope/math.Sqrt(variance/sxx), df), true
+	return change, t.p(), true
 }
 
 // String is the drift in one sentence.

@@ -27,12 +27,24 @@ const (
 	largest      = 1e100
 )
 
+// replicate is one independent measurement of a cell: the mean over the trials
+// that one server start contributes to one block. Repeats inside a start share
+// what that start is like and are no replicates of each other.
+type replicate struct {
+	start      string
+	block      int
+	order      float64   // mean over the trials
+	raw        []float64 // the trials' values
+	value, log float64   // arithmetic and logarithmic mean
+}
+
 // series is the values of one metric in one cell.
 type series struct {
-	values      []Value
-	logs        []float64
-	arithmetic  bool // has values that have no logarithm
-	withinStart bool // repeats on the same server start
+	values      []Value // of every trial
+	reps        []replicate
+	logs        []float64 // of the replicates
+	arithmetic  bool      // has values that have no logarithm
+	withinStart bool      // repeats on the same server start
 	family      *family
 	place       int  // in the family's fit
 	apart       bool // does not share the block effects or the variance of the others
@@ -82,7 +94,6 @@ func (a *analyser) estimate() {
 // addSeries collects a cell's values of the family's metric, or why there are none.
 func (a *analyser) addSeries(f *family, cell int) {
 	s := &series{family: f, place: -1}
-	starts := map[string]int{}
 	why := ""
 	for _, t := range a.trials[cell] {
 		v, ok := t.Metrics[f.metric]
@@ -94,9 +105,9 @@ func (a *analyser) addSeries(f *family, cell int) {
 		}
 		s.values = append(s.values, Value{Trial: t.ID, Block: t.Block, Order: t.Order, Value: v})
 		s.arithmetic = s.arithmetic || v <= 0
-		starts[t.Start]++
-		s.withinStart = s.withinStart || (t.Start != "" && starts[t.Start] > 1)
+		s.replicate(t, v)
 	}
+	s.average()
 	c := &a.findings.Cells[cell]
 	if n := len(s.values); n < c.Trials {
 		if c.Absent == nil {
@@ -110,13 +121,41 @@ func (a *analyser) addSeries(f *family, cell int) {
 	if len(s.values) == 0 {
 		return
 	}
-	if !s.arithmetic {
-		for _, v := range s.values {
-			s.logs = append(s.logs, math.Log(v.Value))
-		}
-	}
 	f.cells = append(f.cells, s)
 	a.series[seriesKey{cell, f.metric}] = s
+}
+
+// replicate adds a trial's value to the replicate of its start and block.
+func (s *series) replicate(t rundir.Trial, v float64) {
+	for i := range s.reps {
+		r := &s.reps[i]
+		if t.Start == "" || r.start != t.Start {
+			continue
+		}
+		if r.block == t.Block {
+			n := float64(len(r.raw))
+			r.order = (r.order*n + float64(t.Order)) / (n + 1)
+			r.raw = append(r.raw, v)
+			return
+		}
+		s.withinStart = true // another block on the same start: order sequential
+	}
+	s.reps = append(s.reps, replicate{start: t.Start, block: t.Block, order: float64(t.Order), raw: []float64{v}})
+}
+
+// average fills in the means of the replicates.
+func (s *series) average() {
+	for i := range s.reps {
+		r := &s.reps[i]
+		r.value = stat.Mean(r.raw, nil)
+		if s.arithmetic {
+			continue
+		}
+		for _, v := range r.raw {
+			r.log += math.Log(v) / float64(len(r.raw))
+		}
+		s.logs = append(s.logs, r.log)
+	}
 }
 
 func absence(t rundir.Trial, name string) string {
@@ -134,9 +173,9 @@ func (f *family) model() {
 	blocks := map[int]int{}
 	var numbers []int
 	for _, s := range f.cells {
-		for _, v := range s.values {
-			if !s.arithmetic && !slices.Contains(numbers, v.Block) {
-				numbers = append(numbers, v.Block)
+		for _, v := range s.reps {
+			if !s.arithmetic && !slices.Contains(numbers, v.block) {
+				numbers = append(numbers, v.block)
 			}
 		}
 	}
@@ -151,8 +190,8 @@ func (f *family) model() {
 		}
 		s.place = cells
 		cells++
-		for i, v := range s.values {
-			f.obs = append(f.obs, observation{s.place, blocks[v.Block], s.logs[i]})
+		for _, v := range s.reps {
+			f.obs = append(f.obs, observation{s.place, blocks[v.block], v.log})
 		}
 	}
 	if cells == 0 {
@@ -192,7 +231,7 @@ func (s *series) spread() (spread, bool) {
 }
 
 func (s *series) estimate(confidence float64) Estimate {
-	e := Estimate{N: len(s.values), Values: s.values}
+	e := Estimate{N: len(s.reps), Values: s.values}
 	if s.arithmetic {
 		return s.arithmeticEstimate(e, confidence)
 	}
@@ -201,7 +240,10 @@ func (s *series) estimate(confidence float64) Estimate {
 	sp, ok := s.spread()
 	switch {
 	case e.N == 1:
-		e.Center, e.Method = s.values[0].Value, MethodPoint
+		e.Center, e.Method = s.reps[0].value, MethodPoint
+		if len(s.values) > 1 {
+			e.Center = math.Exp(mean)
+		}
 		return e
 	case ok && s.withinStart:
 		e.Method = MethodWithinStart
@@ -211,7 +253,7 @@ func (s *series) estimate(confidence float64) Estimate {
 		e.Method = MethodPooled
 	case e.N == 2:
 		e.Method = MethodRange
-		e.setInterval(minmax(s.values))
+		e.setInterval(s.minmax())
 		return e
 	default: // trials without any variation
 		e.Method = MethodOwn
@@ -224,9 +266,9 @@ func (s *series) estimate(confidence float64) Estimate {
 
 // arithmeticEstimate is for values of zero or less, which have no logarithm.
 func (s *series) arithmeticEstimate(e Estimate, confidence float64) Estimate {
-	x := make([]float64, len(s.values))
-	for i, v := range s.values {
-		x[i] = v.Value
+	x := make([]float64, len(s.reps))
+	for i, v := range s.reps {
+		x[i] = v.value
 	}
 	e.Center = stat.Mean(x, nil)
 	switch len(x) {
@@ -234,7 +276,7 @@ func (s *series) arithmeticEstimate(e Estimate, confidence float64) Estimate {
 		e.Method = MethodPoint
 	case 2:
 		e.Method = MethodRange
-		e.setInterval(minmax(s.values))
+		e.setInterval(s.minmax())
 	default:
 		e.Method = MethodArithmetic
 		n := float64(len(x))
@@ -255,10 +297,15 @@ func (e *Estimate) setInterval(lo, hi float64) {
 	}
 }
 
-func minmax(vs []Value) (lo, hi float64) {
-	lo, hi = vs[0].Value, vs[0].Value
-	for _, v := range vs {
-		lo, hi = math.Min(lo, v.Value), math.Max(hi, v.Value)
+// minmax is the range of the replicates.
+func (s *series) minmax() (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, r := range s.reps {
+		v := r.value
+		if !s.arithmetic && len(r.raw) > 1 {
+			v = math.Exp(r.log)
+		}
+		lo, hi = math.Min(lo, v), math.Max(hi, v)
 	}
 	return lo, hi
 }

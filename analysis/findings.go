@@ -43,8 +43,12 @@ type Findings struct {
 	Frontiers       []Frontier       `json:"frontiers"`          // one per load, and per latency metric asked for
 	Effects         []Effect         `json:"effects"`            // parameter levels against the baseline
 	Recommendations []Recommendation `json:"recommendations"`    // one per use case, in file order
-	Failures        []Failure        `json:"failures,omitempty"` // configurations that could not start or died
-	Warnings        []string         `json:"warnings,omitempty"` // doubts about the run as a whole
+	// Finalists are what the confirm stage is to measure, empty once it is planned.
+	Finalists []matrix.Finalist `json:"finalists,omitempty"`
+	// Confirm is what the confirm stage measured; nil before it and without it.
+	Confirm  *Confirm  `json:"confirm,omitempty"`
+	Failures []Failure `json:"failures,omitempty"` // configurations that could not start or died
+	Warnings []string  `json:"warnings,omitempty"` // doubts about the run as a whole
 }
 
 // Cell is one configuration at one load point.
@@ -159,10 +163,16 @@ type Recommendation struct {
 	// Preferred says why a winner without the best point estimate won.
 	Preferred string `json:"preferred,omitempty"`
 	Refused   string `json:"refused,omitempty"` // reason; with the nearest miss
-	// Confirmed is true only after the confirm stage; until that exists every
-	// recommendation says it is not confirmed.
-	Confirmed bool     `json:"confirmed"`
-	Doubts    []string `json:"doubts,omitempty"`
+	// Confirmed is true when Cell, Estimate and Ratio come from the confirm
+	// stage: fresh starts with new seeds, apart from the trials that chose them.
+	Confirmed bool `json:"confirmed"`
+	// Screening is what the blocks had estimated for the same cell, Shrinkage
+	// that estimate over the confirmed one less 1; both only when confirmed.
+	Screening *Estimate `json:"screening,omitempty"`
+	Shrinkage *float64  `json:"shrinkage,omitempty"`
+	// ScreeningCell is the cell that the blocks had recommended.
+	ScreeningCell string   `json:"screening_cell,omitempty"`
+	Doubts        []string `json:"doubts,omitempty"`
 }
 
 // Tie is a configuration not separable from the winner.

@@ -75,7 +75,7 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 	planned, measured := 0, 0
 	why := ""
 	for i, c := range a.findings.Cells {
-		if c.Load != u.Load {
+		if c.Load != u.Load || a.only != nil && !a.only[u.Name][c.ID] {
 			continue
 		}
 		planned++

@@ -19,6 +19,7 @@ func (f *Findings) WriteText(w io.Writer) error {
 	for _, r := range f.Recommendations {
 		f.writeRecommendation(&b, r)
 	}
+	f.writeCombinations(&b)
 	headline := map[string]bool{}
 	for _, fr := range f.Frontiers {
 		if !headline[fr.Load] {
@@ -61,6 +62,9 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 	}
 	if r.Ratio != nil {
 		row(b, "against baseline", f.ratioText(r))
+	}
+	if r.Confirmed {
+		row(b, "confirmed", confirmedText(r))
 	}
 	for i, k := range r.Constraints {
 		row(b, first(i, "constraints"), checkText(k))

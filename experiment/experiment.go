@@ -27,6 +27,7 @@ type Experiment struct {
 	Cooldown    Cooldown
 	SLO         []Constraint // in file order; empty when the file has none
 	UseCases    []UseCase    // in file order
+	Confirm     Confirm      // the stage after the blocks
 }
 
 // Server says what is started and how.

@@ -97,8 +97,9 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 func fileSection() section[Experiment] {
 	return section[Experiment]{
 		initial: Experiment{
-			Trials: trialsSection().initial,
-			Matrix: Matrix{Strategy: OneAtATime},
+			Trials:  trialsSection().initial,
+			Matrix:  Matrix{Strategy: OneAtATime},
+			Confirm: confirmSection().initial,
 		},
 		fields: []field[Experiment]{
 			must(bind("version", "Version of this file format: 1.", version(), func(e *Experiment) *int { return &e.Version })),
@@ -120,6 +121,8 @@ func fileSection() section[Experiment] {
 				func(e *Experiment) *[]Constraint { return &e.SLO }),
 			bind("use_cases", "The questions to answer: one recommendation each, by name.", useCases(),
 				func(e *Experiment) *[]UseCase { return &e.UseCases }),
+			bind("confirm", "The finalists again on fresh starts, before anything is recommended; false: not.", confirmation(),
+				func(e *Experiment) *Confirm { return &e.Confirm }),
 		},
 		check: checkFile,
 	}

@@ -45,6 +45,7 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 	if e.Server.Simulated != nil {
 		speedup = e.Server.Simulated.Speedup
 	}
+	longest := map[string]time.Duration{} // trial of a load
 	for _, s := range p.Starts {
 		est.Starts++
 		span := est.PerStart + e.Cooldown.AtLeast
@@ -58,6 +59,7 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 			}
 			trial := e.Trials.Warmup + measured + latency // the last requests drain
 			est.Measuring += trial
+			longest[point.Load] = max(longest[point.Load], trial)
 			span += trial
 		}
 		if p.ownsGPUs() {
@@ -67,6 +69,7 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 	est.Loading = est.PerStart * time.Duration(est.Starts)
 	est.CoolingDown = e.Cooldown.AtLeast * time.Duration(est.Starts)
 	est.Total = est.Loading + est.Measuring + est.CoolingDown
+	p.estimateConfirmation(&est, e, longest)
 	return est
 }
 

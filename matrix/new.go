@@ -44,6 +44,7 @@ func New(e *experiment.Experiment) (*Plan, error) {
 		return nil, err
 	}
 	p.schedule()
+	p.ConfirmStage = confirmStage(p, e)
 	p.Estimate = p.estimate(e)
 	p.Warnings = append(p.Warnings, warnings(p, e)...)
 	return p, nil

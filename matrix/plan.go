@@ -37,7 +37,12 @@ type Plan struct {
 	// experiment file.
 	SLO      []experiment.Constraint `json:"slo,omitempty"`
 	UseCases []experiment.UseCase    `json:"use_cases,omitempty"`
-	Warnings []string                `json:"warnings,omitempty"` // e.g. the weaker claims of order: sequential
+	// ConfirmStage is the stage after the blocks, nil where there is none.
+	ConfirmStage *ConfirmStage `json:"confirm,omitempty"`
+	// Confirmation is set by With once the finalists are known; it is stored
+	// apart, as confirm.json.
+	Confirmation *Confirmation `json:"-"`
+	Warnings     []string      `json:"warnings,omitempty"` // e.g. the weaker claims of order: sequential
 }
 
 // Configuration is a complete set of server flags.
@@ -107,14 +112,17 @@ type Exclusion struct {
 // Estimate is the predicted cost. Start and release times are assumptions
 // until measured, and named here.
 type Estimate struct {
-	Starts        int           `json:"starts"`
-	Trials        int           `json:"trials"`         // without those of the calibration
-	PerStart      time.Duration `json:"per_start_ns"`   // assumed launch to ready plus stop and release
-	Loading       time.Duration `json:"loading_ns"`     // all starts
-	Measuring     time.Duration `json:"measuring_ns"`   // warm-up, load and drain of all trials
-	CoolingDown   time.Duration `json:"cooldown_ns"`    // at_least of every start
-	Total         time.Duration `json:"total_ns"`       //
-	GPUHours      float64       `json:"gpu_hours"`      // GPUs of each start x its share of the time
+	Starts      int           `json:"starts"`
+	Trials      int           `json:"trials"`       // without those of the calibration
+	PerStart    time.Duration `json:"per_start_ns"` // assumed launch to ready plus stop and release
+	Loading     time.Duration `json:"loading_ns"`   // all starts
+	Measuring   time.Duration `json:"measuring_ns"` // warm-up, load and drain of all trials
+	CoolingDown time.Duration `json:"cooldown_ns"`  // at_least of every start
+	Total       time.Duration `json:"total_ns"`     //
+	GPUHours    float64       `json:"gpu_hours"`    // GPUs of each start x its share of the time
+	// The confirm stage, at most; not in the figures above.
+	ConfirmStarts int           `json:"confirm_starts,omitempty"`
+	Confirming    time.Duration `json:"confirming_ns,omitempty"`
 	UnknownTrials int           `json:"unknown_trials"` // trials bounded by requests in closed loop, guessed with an assumed latency
 }
 

@@ -108,16 +108,18 @@ func trialSeed(seed uint64, block int, loadPoint string) uint64 {
 
 // numberStarts gives starts and trials their IDs: the place in the run order,
 // padded so that names sort, and what is run.
-func (p *Plan) numberStarts() {
-	trials := 0
-	for _, s := range p.Starts {
-		trials += len(s.Trials)
+func (p *Plan) numberStarts() { numberFrom(p.Starts, 0, 0) }
+
+// numberFrom numbers starts that follow on others with their trials.
+func numberFrom(list []Start, starts, trials int) {
+	t, most := trials, trials
+	for _, s := range list {
+		most += len(s.Trials)
 	}
-	startWidth, trialWidth := width(len(p.Starts), 2), width(trials, 3)
-	t := 0
-	for i := range p.Starts {
-		s := &p.Starts[i]
-		s.ID = fmt.Sprintf("s%0*d-%s", startWidth, i+1, compact(s.Configuration))
+	startWidth, trialWidth := width(starts+len(list), 2), width(most, 3)
+	for i := range list {
+		s := &list[i]
+		s.ID = fmt.Sprintf("s%0*d-%s", startWidth, starts+i+1, compact(s.Configuration))
 		for j := range s.Trials {
 			t++
 			s.Trials[j].ID = fmt.Sprintf("t%0*d-%s", trialWidth, t, compact(s.Trials[j].Cell))

@@ -132,9 +132,19 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 			fmt.Fprintf(w, "  GPU-hours\t%.3g\n", e.GPUHours)
 		}
 	})
+	p.writeConfirmStage(b)
 	if e.UnknownTrials > 0 {
 		fmt.Fprintf(b, "  %s end after a number of requests: their time is guessed from a latency of %s plus %s per output token\n",
 			count(e.UnknownTrials, "trial"), assumedFirstToken, assumedPerToken)
+	}
+}
+
+func (p *Plan) writeConfirmStage(b *strings.Builder) {
+	if c := p.ConfirmStage; c != nil {
+		fmt.Fprintf(b, "  confirm: then %s of every finalist (baseline, %d a use case, a combination of the best single changes): at most %s more, %s\n",
+			count(c.Starts, "fresh start"), c.Finalists, count(p.Estimate.ConfirmStarts, "start"), round(p.Estimate.Confirming))
+	} else if len(p.UseCases) > 0 && len(p.Configurations) > 1 {
+		b.WriteString("  confirm: no; the recommendations will say that they are not confirmed\n")
 	}
 }
 

@@ -230,6 +230,10 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	screen := newScreen(sys, o.plain)
 	screen.Message(fmt.Sprintf("%s: %d configurations x %d load points, %d starts, %d trials, about %s",
 		p.Name, len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials, words(p.Estimate.Total)))
+	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
+		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d fresh starts each: at most %d starts, %s more",
+			c.Starts, p.Estimate.ConfirmStarts, words(p.Estimate.Confirming)))
+	}
 	if p.Backend == "simulated" {
 		screen.Message("the server is simulated: these are not measurements of a GPU")
 	}
@@ -243,10 +247,20 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	defer release()
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv, RetryFailed: o.retry,
+		Finalists:  func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
 		AfterTrial: func(context.Context) error { return exportRun(dir.Path, false) },
 	})
 	screen.Close()
 	return sys.conclude(shown, dir.Path, result, err)
+}
+
+// finalists are what the confirm stage of a run measures.
+func finalists(path string) ([]matrix.Finalist, error) {
+	r, err := readResults(path)
+	if err != nil {
+		return nil, err
+	}
+	return r.findings.Finalists, nil
 }
 
 func exportRun(path string, figures bool) error {

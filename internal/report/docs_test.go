@@ -19,7 +19,7 @@ func TestFormatsAreDocumented(t *testing.T) {
 	}
 	doc := string(b)
 	var names []string
-	for _, v := range []any{matrix.Plan{}, rundir.Provenance{}, rundir.Event{}, rundir.Start{}, rundir.Trial{}, Results{}} {
+	for _, v := range []any{matrix.Plan{}, matrix.Confirmation{}, rundir.Provenance{}, rundir.Event{}, rundir.Start{}, rundir.Trial{}, Results{}} {
 		names = append(names, jsonNames(reflect.TypeOf(v), nil)...)
 	}
 	names = append(names, resultsHeader...)
@@ -27,7 +27,7 @@ func TestFormatsAreDocumented(t *testing.T) {
 	names = append(names,
 		rundir.EventRunStarted, rundir.EventRunResumed, rundir.EventLoadsResolved, rundir.EventStartBegan, rundir.EventStartReady,
 		rundir.EventStartFailed, rundir.EventTrialBegan, rundir.EventTrialFinished, rundir.EventStartStopped, rundir.EventCooldown,
-		rundir.EventOrphans, rundir.EventRunInterrupted, rundir.EventRunFinished)
+		rundir.EventOrphans, rundir.EventConfirmPlanned, rundir.EventRunInterrupted, rundir.EventRunFinished)
 	if len(names) < 150 {
 		t.Fatalf("only %d names found: the walk over the types is broken", len(names))
 	}
@@ -55,6 +55,9 @@ func jsonNames(typ reflect.Type, seen []reflect.Type) []string {
 	var out []string
 	for f := range typ.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		if name == "" {
 			name = f.Name
 		}

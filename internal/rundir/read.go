@@ -16,7 +16,7 @@ import (
 // running experiment can be looked at.
 type Run struct {
 	Path       string
-	Plan       *matrix.Plan
+	Plan       *matrix.Plan // with the confirm stage, once that is planned
 	Provenance Provenance
 	Events     []Event
 	Starts     []Start // by time
@@ -46,13 +46,17 @@ func Read(path string) (*Run, error) {
 		}
 		return nil, err
 	}
+	confirmation, err := readConfirmation(path)
+	if err != nil {
+		return nil, err
+	}
+	r.Plan = r.Plan.With(confirmation)
 	if err := readJSON(filepath.Join(path, provenanceFile), &r.Provenance); err != nil {
 		return nil, err
 	}
 	if v := r.Provenance.Format; v > FormatVersion {
 		return nil, fmt.Errorf("%s: written by a newer sweep (format %d, this program reads up to %d)", path, v, FormatVersion)
 	}
-	var err error
 	if r.Experiment, err = os.ReadFile(r.ExperimentPath()); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func Continuable(past *rundir.Run, e *experiment.Experiment, now rundir.Provenan
 	if err != nil {
 		return nil, fmt.Errorf("%w: plan its experiment again: %w", ErrChanged, err)
 	}
-	same, err := samePlan(p, past.Plan)
+	same, err := samePlan(p, past.Plan.Screening())
 	if err != nil {
 		return nil, err
 	}

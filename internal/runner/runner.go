@@ -42,6 +42,9 @@ type Options struct {
 	LookupEnv  func(string) (string, bool)
 	// RetryFailed measures the trials again that failed in an earlier session.
 	RetryFailed bool
+	// Finalists chooses what the confirm stage measures, once every block is
+	// done; nil: there is no confirm stage.
+	Finalists func(context.Context) ([]matrix.Finalist, error)
 	// AfterTrial is called after each finished trial and each finished start,
 	// between loads, so that results can be exported; may be nil. Its error is
 	// shown and does not end the run.
@@ -158,11 +161,19 @@ func (r *run) recover() error {
 	return nil
 }
 
-// all visits every planned start that has work left.
+// all visits every planned start that has work left, the confirm stage last.
 func (r *run) all(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
+	if err := r.starts(ctx); err != nil {
+		return err
+	}
+	return r.confirm(ctx)
+}
+
+// starts visits the planned starts that have work left.
+func (r *run) starts(ctx context.Context) error {
 	last := r.lastPending()
 	for i, s := range r.Plan.Starts {
 		if len(r.pending(s)) == 0 {
@@ -219,6 +230,9 @@ func (r *run) pending(s matrix.Start) []matrix.Trial {
 // cool-down is needed; -1 when there is none.
 func (r *run) lastPending() int {
 	last := -1
+	if r.confirmAhead() {
+		return last
+	}
 	for i, s := range r.Plan.Starts {
 		if len(r.pending(s)) > 0 {
 			last = i

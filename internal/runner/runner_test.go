@@ -51,14 +51,16 @@ func TestMain(m *testing.M) {
 
 // bench is one experiment in one run directory.
 type bench struct {
-	retry   bool // measure again what failed
-	t       *testing.T
-	e       *experiment.Experiment
-	plan    *matrix.Plan
-	dir     string
-	command []string
-	watch   *watcher
-	last    launcher.Handle // of the server launched last
+	retry bool // measure again what failed
+	// finalists chooses for the confirm stage
+	finalists func(context.Context) ([]matrix.Finalist, error)
+	t         *testing.T
+	e         *experiment.Experiment
+	plan      *matrix.Plan
+	dir       string
+	command   []string
+	watch     *watcher
+	last      launcher.Handle // of the server launched last
 }
 
 // keeping remembers the handle of each launch.
@@ -105,7 +107,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	}
 	defer d.Close()
 	return Run(ctx, Options{
-		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry,
+		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists,
 		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}), b},
 	})
 }
@@ -160,6 +162,7 @@ cooldown: {at_least: 10ms}
 slo: {ttft_p50: 2s}
 use_cases:
   throughput: {maximize: output_throughput, load: chat}
+confirm: false
 `
 
 func TestEveryPlannedTrialIsMeasuredOnItsOwnStart(t *testing.T) {

@@ -30,7 +30,7 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 	if !ok {
 		return fmt.Errorf("plan.json names configuration %s, which it does not hold", p.Configuration)
 	}
-	if v, ok := r.hopeless[conf.ID]; ok && p.Purpose == matrix.PurposeMeasure {
+	if v, ok := r.hopeless[conf.ID]; ok && p.Purpose != matrix.PurposeCalibrate {
 		return r.skip(ctx, p, v)
 	}
 	for launch := 0; ; launch++ {
@@ -63,6 +63,10 @@ func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configurat
 	r.updateStatus(func(s *Status) {
 		s.Configuration, s.Point, s.Phase = conf.Label, "", ""
 		s.Block, s.Blocks = p.Block, r.Plan.Blocks
+		if p.Purpose == matrix.PurposeConfirm {
+			s.Configuration = "confirming " + conf.Label
+			s.Block, s.Blocks = p.Block-r.Plan.Blocks, r.Plan.ConfirmStage.Starts
+		}
 	})
 	r.stage(StageStarting)
 	srv, failure, err := r.up(ctx, rec, conf)

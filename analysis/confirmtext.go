@@ -1,0 +1,34 @@
+package analysis
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// confirmedText says on what a recommendation rests and how much of what the
+// blocks had promised was left.
+func confirmedText(r Recommendation) string {
+	s := fmt.Sprintf("on %s with new seeds", plural(r.Estimate.N, "fresh start"))
+	if r.Screening == nil {
+		return s + "; the blocks had not measured it"
+	}
+	return fmt.Sprintf("%s; the blocks had %s (%s)", s, metric.Format(r.Objective, r.Screening.Center), percent(*r.Shrinkage))
+}
+
+// writeCombinations prints what was predicted of combinations beside what was
+// measured.
+func (f *Findings) writeCombinations(b *strings.Builder) {
+	if f.Confirm == nil || len(f.Confirm.Combinations)+len(f.Confirm.Notes) == 0 {
+		return
+	}
+	b.WriteString("Combinations of single changes\n")
+	for _, c := range f.Confirm.Combinations {
+		wrap(b, "  - ", c.UseCase+": "+c.Text)
+	}
+	for _, n := range f.Confirm.Notes {
+		wrap(b, "  - ", n)
+	}
+	b.WriteString("\n")
+}
