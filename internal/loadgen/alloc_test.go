@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
+	"github.com/vllm-sweep/sweep/internal/loadgen/wire"
 )
 
 // endless is a response body of the same event again and again.
@@ -18,15 +18,13 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	body := endless{[]byte(`data: {"id":"cmpl-1","object":"text_completion","choices":[{"index":0,"text":" a","finish_reason":null}],"usage":null}` + "\n\n")}
 	c := &client{start: time.Now()}
 	c.readLags.on.Store(true)
-	conn, _ := timed.New(nil, false)
-	s := response{rec: &Request{OutputAsked: 1 << 15}, conn: conn}
+	s := overWire{response: &response{client: c, rec: &Request{OutputAsked: 1 << 15}}}
 	buf := make([]byte, scratch)
 	token := func() {
 		n, _ := body.Read(buf)
-		at := s.arrival(c, n)
-		s.split.Feed(buf[:n])
-		for s.split.Next() {
-			s.event(at)
+		now := c.now()
+		if err := s.Body(buf[:n], wire.Arrival{Received: now, Returned: now}); err != nil {
+			t.Fatal(err)
 		}
 	}
 	token()

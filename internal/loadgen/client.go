@@ -1,23 +1,19 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/sse"
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
+	"github.com/vllm-sweep/sweep/internal/loadgen/wire"
 )
 
 const (
@@ -39,7 +35,9 @@ const (
 type client struct {
 	url       *url.URL
 	header    http.Header
-	transport *http.Transport
+	head      []byte          // of every request, but for the length
+	wire      *wire.Client    // plain HTTP on Linux; nil: transport
+	transport *http.Transport // TLS, other systems, and questions besides the load
 	timeout   time.Duration
 	exact     bool      // outputs must have the length asked for
 	start     time.Time // offset 0
@@ -67,6 +65,7 @@ func newClient(c *Config) (*client, error) {
 		header:  headers(c),
 		timeout: c.timeout(),
 		exact:   c.IgnoreEOS,
+		head:    requestHead(u.Host, u.RequestURI(), headers(c)),
 		buffers: sync.Pool{New: func() any { b := make([]byte, scratch); return &b }},
 	}
 	plain := u.Scheme == "http"
@@ -75,7 +74,29 @@ func newClient(c *Config) (*client, error) {
 	}
 	l.transport = newTransport(c.connections(), plain, l.unstamped)
 	l.transport.TLSClientConfig = c.TLS
-	return l, nil
+	if plain {
+		err = l.openWire(c.connections())
+	}
+	return l, err
+}
+
+// openWire makes the client of plain HTTP, where the system has what it needs.
+func (c *client) openWire(idle int) (err error) {
+	c.wire, err = wire.New(wire.Options{
+		Address: c.address(), DialTimeout: dialTimeout, IdleTimeout: idleTimeout, MaxIdle: idle,
+	})
+	if errors.Is(err, wire.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// close ends the connections.
+func (c *client) close() {
+	c.transport.CloseIdleConnections()
+	if c.wire != nil {
+		c.wire.Close()
+	}
 }
 
 // unstamped notes why there are no kernel time stamps.
@@ -138,203 +159,29 @@ func (c *client) now() time.Duration { return time.Since(c.start) }
 func (c *client) do(ctx context.Context, j *job, rec *Request) {
 	reqCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req := (&http.Request{
-		Method:        http.MethodPost,
-		URL:           c.url,
-		Host:          c.url.Host,
-		Header:        c.header,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Body:          io.NopCloser(bytes.NewReader(j.body)),
-		ContentLength: int64(len(j.body)),
-	})
-	s := response{rec: rec, keep: j.keep}
-	req = req.WithContext(httptrace.WithClientTrace(reqCtx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { s.got(info.Conn, c) },
-	}))
-
+	s := response{client: c, rec: rec, keep: j.keep}
 	rec.Sent = c.now()
-	resp, err := c.transport.RoundTrip(req)
-	s.sent(c)
-	if err != nil {
-		rec.End = c.now()
+	var err error
+	if c.wire != nil {
+		err = c.overWire(reqCtx, j.body, &s)
+	} else {
+		err = c.overHTTP(reqCtx, j.body, &s)
+	}
+	rec.End = c.now()
+	switch {
+	case rec.Status == 0:
 		class, text := interruption(ctx, reqCtx, ClassConnect), cause(err)
 		if class == ClassTimeout {
 			text = fmt.Sprintf("no answer within %s", c.timeout)
 		}
 		rec.fail(class, text)
-		return
-	}
-	defer resp.Body.Close()
-	rec.Status = resp.StatusCode
-	if resp.StatusCode != http.StatusOK {
-		c.refuse(rec, resp.Body, ClassHTTP, resp.Status)
-		return
-	}
-	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		c.refuse(rec, strings.NewReader(""), ClassProtocol, fmt.Sprintf("the answer is compressed (%s), though nobody asked for it", coding))
-		return
-	}
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || kind != "text/event-stream" {
-		c.refuse(rec, resp.Body, ClassProtocol, fmt.Sprintf("not an event stream but content type %q", resp.Header.Get("Content-Type")))
-		return
-	}
-	err = c.read(resp.Body, &s)
-	rec.End = c.now()
-	s.judge(err, interruption(ctx, reqCtx, ClassTruncated), c.exact)
-}
-
-// refuse records a response that is no stream, with the start of its body.
-func (c *client) refuse(rec *Request, body io.Reader, class Class, what string) {
-	text, _ := io.ReadAll(io.LimitReader(body, 16<<10)) // what can be read; the status is the finding
-	io.Copy(io.Discard, io.LimitReader(body, 1<<20))    // to the end, so that the connection can be reused
-	rec.End = c.now()
-	if said := excerptOf(text); said != "" {
-		what += ": " + said
-	}
-	rec.fail(class, what)
-}
-
-// read consumes the response. All events of one read share its time.
-func (c *client) read(body io.Reader, s *response) error {
-	buf := c.buffers.Get().(*[]byte)
-	defer c.buffers.Put(buf)
-	for {
-		n, err := body.Read(*buf)
-		at := s.arrival(c, n)
-		s.split.Feed((*buf)[:n])
-		for s.split.Next() {
-			s.event(at)
+	case s.refused != "":
+		if said := excerptOf(s.body); said != "" {
+			s.what += ": " + said
 		}
-		if err == nil {
-			err = s.split.Err()
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// response is the state of one response stream.
-type response struct {
-	rec     *Request
-	split   sse.Splitter
-	done    bool        // [DONE] or a finish reason was seen
-	usage   bool        // token counts were sent
-	failed  bool        // an error event was seen
-	badness error       // first payload that could not be read
-	keep    *answerText // where the text goes; nil: it is not kept
-
-	conn  *timed.Conn   // nil: not known, time stamps are taken here
-	shift time.Duration // from the connection's base to the run's start
-	ready time.Duration // the connection was there
-	read  time.Duration // when the last read that was counted returned
-}
-
-// got notes the connection of the request, before anything is written.
-func (s *response) got(conn net.Conn, c *client) {
-	s.ready = c.now()
-	if s.conn, _ = conn.(*timed.Conn); s.conn != nil {
-		s.shift = s.conn.Base().Sub(c.start)
-		s.conn.Arm()
-	}
-}
-
-// sent corrects the time of the send to the first byte written: before lie the
-// making of a connection and the transport's own goroutine.
-func (s *response) sent(c *client) {
-	if s.conn == nil {
-		return
-	}
-	if at, ok := s.conn.Written(); ok {
-		s.rec.Sent = s.shift + at
-		c.writeLags.add(s.rec.Sent-s.ready, false)
-	}
-}
-
-// arrival is when the n bytes that were just read arrived.
-func (s *response) arrival(c *client, n int) time.Duration {
-	if s.conn == nil {
-		return c.now()
-	}
-	received, returned, stamped := s.conn.Arrival()
-	if n > 0 && returned != s.read {
-		s.read = returned
-		c.readLags.add(returned-received, stamped)
-	}
-	return max(s.shift+received, s.rec.Last)
-}
-
-// event handles one event that arrived at the given offset.
-func (s *response) event(at time.Duration) {
-	chunk, err := sse.Parse(s.split.Data())
-	rec := s.rec
-	switch {
-	case err != nil:
-		if s.badness == nil {
-			s.badness = err
-		}
-		return
-	case chunk.IsError:
-		if !s.failed {
-			s.failed, rec.Error = true, chunk.Error
-		}
-		return
-	}
-	if chunk.Token {
-		if s.keep != nil {
-			s.keep.add(s.split.Data())
-		}
-		if rec.Chunks == 0 {
-			rec.First = at
-			rec.Gaps = make([]uint32, 0, max(0, min(rec.OutputAsked-1, 1<<16)))
-		} else {
-			rec.Gaps = append(rec.Gaps, uint32(at.Microseconds()-rec.Last.Microseconds()))
-		}
-		rec.Chunks++
-		rec.Last = at
-	}
-	if chunk.HasUsage {
-		s.usage = true
-		rec.PromptTokens, rec.OutputTokens = chunk.PromptTokens, chunk.CompletionTokens
-	}
-	s.done = s.done || chunk.Done || chunk.Finish
-}
-
-// tolerance of the output length with ignore_eos: MLPerf accepts 90 % to 110 %.
-const tolerance = 0.10
-
-// judge gives the request its class. readErr is nil at the regular end of the
-// response; cut is the class of a response that broke off.
-func (s *response) judge(readErr error, cut Class, exact bool) {
-	rec := s.rec
-	if !s.usage {
-		rec.OutputTokens = rec.Chunks
-	}
-	off := rec.OutputTokens - rec.OutputAsked
-	switch {
-	case s.failed:
-		rec.fail(ClassStream, rec.Error)
-	case s.badness != nil:
-		rec.fail(ClassProtocol, s.badness.Error())
-	case errors.Is(readErr, sse.ErrTooLong):
-		rec.fail(ClassProtocol, readErr.Error())
-	case readErr != nil && !(s.done && rec.Chunks > 0):
-		rec.fail(cut, fmt.Sprintf("after %d chunks: %v", rec.Chunks, readErr))
-	case rec.Chunks == 0 && rec.OutputTokens > 0:
-		rec.fail(ClassEmpty, fmt.Sprintf("no text in the stream, though the server counts %d tokens", rec.OutputTokens))
-	case rec.Chunks == 0:
-		rec.fail(ClassEmpty, "no token in the stream")
-	case !s.done:
-		rec.fail(ClassTruncated, fmt.Sprintf("ended after %d chunks without [DONE] or finish_reason", rec.Chunks))
-	case exact && s.usage && max(off, -off) > int(tolerance*float64(rec.OutputAsked)):
-		rec.fail(ClassTokens, fmt.Sprintf("%d output tokens, %d asked for", rec.OutputTokens, rec.OutputAsked))
+		rec.fail(s.refused, s.what)
 	default:
-		rec.Class = ClassOK
+		s.judge(err, interruption(ctx, reqCtx, ClassTruncated), c.exact)
 	}
 }
 

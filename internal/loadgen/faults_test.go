@@ -39,25 +39,47 @@ func TestFaultClasses(t *testing.T) {
 			s := start(t, mock.Options{Fault: func(int) mock.Fault { return c.fault }})
 			cfg := config(s, Arrivals{Kind: Throughput, Concurrency: 1})
 			cfg.Requests, cfg.Timeout = 1, time.Second
-			r := mustRun(t, cfg)
-			q := r.Requests[0]
-			if q.Class != c.class || !strings.Contains(q.Error, c.text) || q.Chunks != c.chunks {
-				t.Errorf("class %s, %d chunks, %q; want %s, %d, %q", q.Class, q.Chunks, q.Error, c.class, c.chunks, c.text)
-			}
-			if (q.First >= 0) != (c.chunks > 0) || q.End < q.Sent || q.Sent < 0 {
-				t.Errorf("times %+v", q)
-			}
-			ok := 0
-			if c.class == ClassOK {
-				ok = 1
-			}
-			if sum := Summarize(r, SummaryOptions{}); sum.Requests[ClassOK] != ok || sum.Metrics["error_rate"] != float64(1-ok) || int(r.WindowCompleted) != ok {
-				t.Errorf("counts %v, error rate %v, completed %d", sum.Requests, sum.Metrics["error_rate"], r.WindowCompleted)
-			}
-			if c.class != ClassOK && (r.WindowTokens != 0 || !strings.Contains(strings.Join(r.Warnings, "\n"), string(c.class))) {
-				t.Errorf("tokens %d, warnings %q", r.WindowTokens, r.Warnings)
-			}
+			check := func(t *testing.T, r *Result) { checkFault(t, r, c.class, c.text, c.chunks) }
+			t.Run("wire", func(t *testing.T) { check(t, mustRun(t, cfg)) })
+			t.Run("net/http", func(t *testing.T) { check(t, overNetHTTP(t, cfg)) })
 		})
+	}
+}
+
+// overNetHTTP runs a load the way that TLS and other systems go.
+func overNetHTTP(t *testing.T, cfg Config) *Result {
+	t.Helper()
+	r, err := prepare(t.Context(), &cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.client.close()
+	if r.client.wire != nil {
+		r.client.wire.Close()
+		r.client.wire = nil
+	}
+	r.drive(t.Context())
+	return r.result()
+}
+
+func checkFault(t *testing.T, r *Result, class Class, text string, chunks int) {
+	t.Helper()
+	q := r.Requests[0]
+	if q.Class != class || !strings.Contains(q.Error, text) || q.Chunks != chunks {
+		t.Errorf("class %s, %d chunks, %q; want %s, %d, %q", q.Class, q.Chunks, q.Error, class, chunks, text)
+	}
+	if (q.First >= 0) != (chunks > 0) || q.End < q.Sent || q.Sent < 0 {
+		t.Errorf("times %+v", q)
+	}
+	ok := 0
+	if class == ClassOK {
+		ok = 1
+	}
+	if sum := Summarize(r, SummaryOptions{}); sum.Requests[ClassOK] != ok || sum.Metrics["error_rate"] != float64(1-ok) || int(r.WindowCompleted) != ok {
+		t.Errorf("counts %v, error rate %v, completed %d", sum.Requests, sum.Metrics["error_rate"], r.WindowCompleted)
+	}
+	if class != ClassOK && (r.WindowTokens != 0 || !strings.Contains(strings.Join(r.Warnings, "\n"), string(class))) {
+		t.Errorf("tokens %d, warnings %q", r.WindowTokens, r.Warnings)
 	}
 }
 

@@ -39,7 +39,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.client.transport.CloseIdleConnections()
+	defer r.client.close()
 	if stamps, err := timed.Keep(); err == nil { // else each connection says why
 		defer stamps.Close()
 	}
@@ -51,11 +51,16 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	return result, nil
 }
 
-func prepare(ctx context.Context, cfg *Config) (*run, error) {
+func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 	c, err := newClient(cfg)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
 	if err := c.reach(ctx); err != nil {
 		return nil, err
 	}
@@ -73,12 +78,8 @@ func prepare(ctx context.Context, cfg *Config) (*run, error) {
 
 // reach proves that something listens, before any schedule starts.
 func (c *client) reach(ctx context.Context) error {
-	address := c.url.Host
-	if c.url.Port() == "" {
-		address = net.JoinHostPort(c.url.Hostname(), map[string]string{"http": "80", "https": "443"}[c.url.Scheme])
-	}
 	dialer := net.Dialer{Timeout: dialTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, "tcp", c.address())
 	if err != nil {
 		return &ReachError{URL: c.url.Scheme + "://" + c.url.Host, Cause: cause(err), err: err}
 	}
@@ -93,6 +94,14 @@ type ReachError struct {
 
 func (e *ReachError) Error() string { return fmt.Sprintf("cannot reach %s: %s", e.URL, e.Cause) }
 func (e *ReachError) Unwrap() error { return e.err }
+
+// address is host and port of the server.
+func (c *client) address() string {
+	if c.url.Port() != "" {
+		return c.url.Host
+	}
+	return net.JoinHostPort(c.url.Hostname(), map[string]string{"http": "80", "https": "443"}[c.url.Scheme])
+}
 
 // drive runs the load from the first send to the end of the drain and returns
 // when every goroutine of it has ended.

@@ -1,0 +1,109 @@
+package loadgen
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
+	"github.com/vllm-sweep/sweep/internal/loadgen/wire"
+)
+
+// overWire sends a request by package wire and returns when its response has
+// been handled. The error is that of the connection.
+func (c *client) overWire(ctx context.Context, body []byte, s *response) error {
+	shift := c.wire.Base().Sub(c.start)
+	head := fmt.Appendf(make([]byte, 0, len(c.head)+24), "%sContent-Length: %d\r\n\r\n", c.head, len(body))
+	trip, err := c.wire.Do(ctx, net.Buffers{head, body}, overWire{s, shift})
+	if trip.Written >= 0 {
+		s.written(shift+trip.Ready, shift+trip.Written)
+	}
+	return err
+}
+
+// overWire hands a response on, with its times counted from the run's start.
+type overWire struct {
+	*response
+	shift time.Duration
+}
+
+func (o overWire) Head(h wire.Head) { o.response.head(h.Status, h.Text, h.Header) }
+
+func (o overWire) Body(p []byte, at wire.Arrival) error {
+	o.client.readLags.add(at.Returned-at.Received, at.Stamped)
+	return o.response.feed(p, o.shift+at.Received)
+}
+
+// requestHead is the part of a request's header that is the same for all.
+func requestHead(host, path string, h http.Header) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\n", path, host)
+	h.Write(&b) // replaces line ends inside values
+	return b.Bytes()
+}
+
+// overHTTP does the same by package net/http.
+func (c *client) overHTTP(ctx context.Context, body []byte, s *response) error {
+	req := (&http.Request{
+		Method:        http.MethodPost,
+		URL:           c.url,
+		Host:          c.url.Host,
+		Header:        c.header,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
+	})
+	var conn *timed.Conn
+	var shift, ready time.Duration // from the connection's base to the run's start; the connection was there
+	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			ready = c.now()
+			if conn, _ = info.Conn.(*timed.Conn); conn != nil {
+				shift = conn.Base().Sub(c.start)
+				conn.Arm()
+			}
+		},
+	}))
+	resp, err := c.transport.RoundTrip(req)
+	if conn != nil {
+		if at, ok := conn.Written(); ok {
+			s.written(ready, shift+at)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	s.head(resp.StatusCode, resp.Status, resp.Header)
+	buf := c.buffers.Get().(*[]byte)
+	defer c.buffers.Put(buf)
+	var last time.Duration // when the last read that was counted returned
+	for {
+		n, err := resp.Body.Read(*buf)
+		at := c.now()
+		if conn != nil && n > 0 {
+			received, returned, stamped := conn.Arrival()
+			if returned != last {
+				last = returned
+				c.readLags.add(returned-received, stamped)
+			}
+			at = shift + received
+		}
+		if fault := s.feed((*buf)[:n], at); fault != nil {
+			return fault
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
