@@ -53,6 +53,7 @@ type Trial struct {
 	LoadLabel    string         `json:"load_label,omitempty"`
 	Client       *ClientFacts   `json:"client,omitempty"`
 	Engine       *EngineFacts   `json:"engine,omitempty"`
+	Telemetry    *Telemetry     `json:"telemetry,omitempty"`
 	Warnings     []string       `json:"warnings,omitempty"`
 }
 
@@ -80,7 +81,7 @@ type EngineFacts struct {
 	PrefixCacheQueries *float64 `json:"prefix_cache_query_tokens,omitempty"`
 	PrefixCacheHits    *float64 `json:"prefix_cache_hit_tokens,omitempty"`
 	GenerationTokens   *float64 `json:"generation_tokens,omitempty"`
-	KVCacheUsage       *float64 `json:"kv_cache_usage,omitempty"` // 0..1 at the end of the window
+	KVCacheUsage       *float64 `json:"kv_cache_usage,omitempty"` // 0..1, highest that was read
 }
 
 // Start is the record of one server start (starts/<id>/launch.json).

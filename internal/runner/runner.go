@@ -63,7 +63,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	err = r.all(ctx)
+	r.monitor = telemetry.NewMonitor(o.GPUs, telemetry.Intervals{})
+	err = errors.Join(r.all(ctx), r.storeNight())
+	if !r.monitor.Close() {
+		r.message("warning: the GPU driver does not answer; its reader was left behind")
+	}
 	switch {
 	case err == nil:
 		err = r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunFinished})
@@ -94,6 +98,8 @@ type run struct {
 	samples    map[string][]int // empirical lengths by file and column
 	clock      *clock
 	status     Status
+	monitor    *telemetry.Monitor
+	night      *stretch // of the start under way
 }
 
 // verdict remembers why a configuration is not started again.

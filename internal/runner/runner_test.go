@@ -19,6 +19,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/process"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -61,6 +62,7 @@ type bench struct {
 	command   []string
 	watch     *watcher
 	last      launcher.Handle // of the server launched last
+	gpus      telemetry.GPUs  // nil: none can be read
 }
 
 // keeping remembers the handle of each launch.
@@ -107,7 +109,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	}
 	defer d.Close()
 	return Run(ctx, Options{
-		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists,
+		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus,
 		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}), b},
 	})
 }

@@ -69,6 +69,9 @@ func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configurat
 		}
 	})
 	r.stage(StageStarting)
+	if err := r.watchNight(rec); err != nil {
+		return false, err
+	}
 	srv, failure, err := r.up(ctx, rec, conf)
 	if err != nil {
 		return false, err
@@ -76,7 +79,9 @@ func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configurat
 	if failure != nil {
 		return false, r.failed(ctx, p, rec, failure, last)
 	}
+	r.watchServer(srv)
 	workErr := r.work(ctx, p, srv, rec)
+	r.monitor.Watch("")
 	died = errors.Is(workErr, errServerDied)
 	if died {
 		workErr = nil

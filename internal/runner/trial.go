@@ -14,7 +14,6 @@ import (
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -36,7 +35,8 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 	if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialBegan, Start: start.ID, Trial: t.ID}); err != nil {
 		return err
 	}
-	before, scrapeErr := telemetry.ScrapeEngine(ctx, s.BaseURL())
+	recording := r.observe(ctx)
+	defer recording.Stop()
 	result, loadErr, died := r.runLoad(ctx, cfg, s)
 	rec.Ended = time.Now()
 	if ctx.Err() != nil {
@@ -47,11 +47,8 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		// and nobody here can start it again. Not recorded: resume repeats it.
 		return fmt.Errorf("%w: the endpoint %s no longer answers", ErrEnvironment, s.BaseURL())
 	}
-	if scrapeErr == nil && !died {
-		after, err := telemetry.ScrapeEngine(ctx, s.BaseURL())
-		if err == nil {
-			rec.Engine = engineFacts(before, after)
-		}
+	if err := r.observed(ctx, recording, rec, result, died); err != nil {
+		return err
 	}
 	if result != nil {
 		if err := r.fill(rec, result); err != nil {
@@ -301,23 +298,5 @@ func clientFacts(c loadgen.Client) *rundir.ClientFacts {
 		OfferedRate: c.OfferedRate, AskedRate: c.AskedRate, CPUShare: c.CPUShare,
 		GCPauseMax: c.GCPauseMax.Seconds(), SchedLagP99: c.SchedLagP99.Seconds(),
 		MeanInFlight: c.MeanInFlight, PeakInFlight: c.PeakInFlight,
-	}
-}
-
-// engineFacts is the change of the engine's counters over a trial, warm-up and
-// drain included.
-func engineFacts(before, after telemetry.Engine) *rundir.EngineFacts {
-	diff := func(a, b *float64) *float64 {
-		if a == nil || b == nil {
-			return nil
-		}
-		d := *b - *a
-		return &d
-	}
-	return &rundir.EngineFacts{
-		Preemptions:        diff(before.Preemptions, after.Preemptions),
-		PrefixCacheQueries: diff(before.PrefixCacheQueries, after.PrefixCacheQueries),
-		PrefixCacheHits:    diff(before.PrefixCacheHits, after.PrefixCacheHits),
-		GenerationTokens:   diff(before.GenerationTokens, after.GenerationTokens),
 	}
 }

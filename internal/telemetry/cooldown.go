@@ -60,17 +60,17 @@ func Cooldown(ctx context.Context, rule CooldownRule, gpus GPUs) (CooldownResult
 // exceeds names the first condition that a GPU does not meet, or "".
 func exceeds(rule CooldownRule, samples []Sample) string {
 	for _, s := range samples {
-		if rule.Temperature > 0 && s.Temperature > rule.Temperature {
-			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted", s.Index, s.Temperature, rule.Temperature)
+		if t := s.Values[Temperature]; rule.Temperature > 0 && t > rule.Temperature {
+			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted", s.Index, t, rule.Temperature)
 		}
-		if rule.Memory > 0 && s.MemoryUsed > rule.Memory {
-			return fmt.Sprintf("GPU %d holds %.2f GiB, %.2f wanted", s.Index, gib(s.MemoryUsed), gib(rule.Memory))
+		if used := s.Values[MemoryUsed]; rule.Memory > 0 && used > float64(rule.Memory) {
+			return fmt.Sprintf("GPU %d holds %.2f GiB, %.2f wanted", s.Index, gib(used), gib(float64(rule.Memory)))
 		}
 	}
 	return ""
 }
 
-func gib(b uint64) float64 { return float64(b) / (1 << 30) }
+func gib(b float64) float64 { return b / (1 << 30) }
 
 func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {

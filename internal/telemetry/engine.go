@@ -1,10 +1,15 @@
 package telemetry
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -18,16 +23,13 @@ const (
 	scrapeLimit   = 16 << 20 // bytes
 )
 
-// Engine holds the engine's own counters at one moment. A counter that the
-// server does not offer is nil. Names follow vllm/v1/metrics/loggers.py; where
-// vLLM renamed one, both generations are read.
+// Engine holds the engine's own figures at one moment, added up over the
+// engines of a data-parallel server (kv_cache_usage: their mean).
 type Engine struct {
-	Preemptions        *float64
-	PrefixCacheQueries *float64 // tokens
-	PrefixCacheHits    *float64 // tokens
-	GenerationTokens   *float64
-	KVCacheUsage       *float64 // 0..1
-	Running, Waiting   *float64
+	At         time.Time
+	Dialect    string             // vllm, sglang, llama.cpp
+	Values     map[string]float64 // by quantity; what is not offered is absent
+	Histograms map[string]Histogram
 }
 
 // direct goes through no proxy and keeps no connection: the server is the one
@@ -36,53 +38,162 @@ var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // ScrapeEngine reads baseURL/metrics.
 func ScrapeEngine(ctx context.Context, baseURL string) (Engine, error) {
-	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL+"/metrics", nil)
-	if err != nil {
-		return Engine{}, err
-	}
-	resp, err := direct.Do(req)
+	body, err := scrape(ctx, baseURL+"/metrics")
 	if err != nil {
 		return Engine{}, fmt.Errorf("scrape engine metrics: %w", err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return Engine{}, fmt.Errorf("scrape engine metrics: GET %s/metrics: %s", baseURL, resp.Status)
-	}
-	return parseEngine(io.LimitReader(resp.Body, scrapeLimit))
+	e, err := parseEngine(bytes.NewReader(body))
+	e.At = time.Now()
+	return e, err
 }
 
+// scrape reads one page of metrics.
+func scrape(ctx context.Context, address string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := direct.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", address, resp.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, scrapeLimit+1))
+	if err == nil && len(body) > scrapeLimit {
+		err = fmt.Errorf("GET %s: more than %d MiB", address, scrapeLimit>>20)
+	}
+	return body, err
+}
+
+// errNoEngine reports a page without any name that a dialect knows.
+var errNoEngine = errors.New("no metric of vLLM, SGLang or llama.cpp")
+
+// parseEngine reads the text of one scrape. Lines of other metrics are left
+// out before parsing: they are most of the text, and what is wrong in them
+// harms nothing.
 func parseEngine(r io.Reader) (Engine, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(r)
+	text, err := keep(r, wanted())
 	if err != nil {
 		return Engine{}, fmt.Errorf("read engine metrics: %w", err)
 	}
-	return Engine{
-		Preemptions:        sum(families, "vllm:num_preemptions_total", "vllm:num_preemptions"),
-		PrefixCacheQueries: sum(families, "vllm:prefix_cache_queries_total", "vllm:prefix_cache_queries", "vllm:gpu_prefix_cache_queries_total"),
-		PrefixCacheHits:    sum(families, "vllm:prefix_cache_hits_total", "vllm:prefix_cache_hits", "vllm:gpu_prefix_cache_hits_total"),
-		GenerationTokens:   sum(families, "vllm:generation_tokens_total", "vllm:generation_tokens"),
-		KVCacheUsage:       sum(families, "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
-		Running:            sum(families, "vllm:num_requests_running"),
-		Waiting:            sum(families, "vllm:num_requests_waiting"),
-	}, nil
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return Engine{}, fmt.Errorf("read engine metrics: %w", err)
+	}
+	for _, d := range dialects {
+		e := Engine{Dialect: d.name, Values: map[string]float64{}, Histograms: map[string]Histogram{}}
+		for quantity, names := range d.values {
+			if v, ok := number(families, names, quantity == KVCacheUsage || quantity == HitRate); ok {
+				e.Values[quantity] = v
+			}
+		}
+		for quantity, names := range d.histograms {
+			if h, ok := histogramOf(families, names); ok {
+				e.Histograms[quantity] = h
+			}
+		}
+		if len(e.Values)+len(e.Histograms) == 0 {
+			continue
+		}
+		if v, ok := number(families, []string{processStart}, false); ok {
+			e.Values[ProcessStart] = v
+		}
+		return e, nil
+	}
+	return Engine{}, fmt.Errorf("read engine metrics: %w", errNoEngine)
 }
 
-// sum adds a family over its label sets (one per engine of a data-parallel
-// server); the first of the names that exists is taken.
-func sum(families map[string]*dto.MetricFamily, names ...string) *float64 {
+// keep returns the lines that belong to the names: samples, and their types.
+func keep(r io.Reader, names map[string]bool) ([]byte, error) {
+	var out bytes.Buffer
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), 1<<20)
+	for lines.Scan() {
+		line := lines.Bytes()
+		if names[string(family(line))] {
+			out.Write(line)
+			out.WriteByte('\n')
+		}
+	}
+	return out.Bytes(), lines.Err()
+}
+
+var (
+	typePrefix = []byte("# TYPE ")
+	suffixes   = [][]byte{[]byte("_bucket"), []byte("_sum"), []byte("_count")}
+)
+
+// family is the name of the metric family that a line belongs to.
+func family(line []byte) []byte {
+	name := line
+	typed := bytes.HasPrefix(line, typePrefix)
+	if typed {
+		name = line[len(typePrefix):]
+	}
+	if i := bytes.IndexAny(name, "{ \t"); i >= 0 {
+		name = name[:i]
+	}
+	if typed {
+		return name
+	}
+	for _, s := range suffixes {
+		if bytes.HasSuffix(name, s) {
+			return name[:len(name)-len(s)]
+		}
+	}
+	return name
+}
+
+// number adds a family over its label sets (one per engine of a data-parallel
+// server), or takes their mean; the first of the names that is offered is
+// taken. A value that is no number counts as not offered.
+func number(families map[string]*dto.MetricFamily, names []string, mean bool) (float64, bool) {
 	for _, name := range names {
 		f, ok := families[name]
-		if !ok {
+		if !ok || len(f.GetMetric()) == 0 {
 			continue
 		}
 		var total float64
 		for _, m := range f.GetMetric() {
 			total += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
 		}
-		return &total
+		if mean {
+			total /= float64(len(f.GetMetric()))
+		}
+		return total, !math.IsNaN(total) && !math.IsInf(total, 0)
 	}
-	return nil
+	return 0, false
+}
+
+func histogramOf(families map[string]*dto.MetricFamily, names []string) (Histogram, bool) {
+	for _, name := range names {
+		f, ok := families[name]
+		if !ok || f.GetType() != dto.MetricType_HISTOGRAM || len(f.GetMetric()) == 0 {
+			continue
+		}
+		var sum Histogram
+		for i, m := range f.GetMetric() {
+			h := Histogram{Sum: m.GetHistogram().GetSampleSum(), Count: float64(m.GetHistogram().GetSampleCount())}
+			for _, b := range m.GetHistogram().GetBucket() {
+				h.Bounds = append(h.Bounds, b.GetUpperBound())
+				h.Counts = append(h.Counts, float64(b.GetCumulativeCount()))
+			}
+			if n := len(h.Bounds); n == 0 || !math.IsInf(h.Bounds[n-1], 1) {
+				h.Bounds, h.Counts = append(h.Bounds, math.Inf(1)), append(h.Counts, h.Count)
+			}
+			if i == 0 {
+				sum = h
+			} else {
+				sum = sum.plus(h)
+			}
+		}
+		return sum, slices.IsSorted(sum.Bounds) && slices.IsSorted(sum.Counts)
+	}
+	return Histogram{}, false
 }

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vllm-sweep/sweep/internal/nvmlsim"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
 
@@ -35,8 +38,18 @@ func TestTelemetry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := telemetry.Sample{MemoryUsed: 3 << 30, Temperature: 70, Utilisation: 0.97, Power: 612.5, SMClock: 1755}
-	if len(samples) != 2 || samples[0] != want {
-		t.Errorf("sample %+v, want %+v", samples, want)
+	want := map[string]float64{
+		telemetry.MemoryUsed: 3 << 30, telemetry.Temperature: 70, telemetry.SMUtilisation: 0.97, telemetry.MemoryUtilisation: 0.5,
+		telemetry.Power: 612.5, telemetry.Energy: 1234.5, telemetry.SMClock: 1755, telemetry.MemoryClock: 2619,
+		telemetry.ThrottleReasons: nvmlsim.ReasonThermal, telemetry.ECCCorrected: 7, telemetry.ECCUncorrected: 1,
+	}
+	if len(samples) != 2 {
+		t.Fatalf("samples %+v", samples)
+	}
+	if diff := cmp.Diff(want, samples[0].Values); diff != "" {
+		t.Error(diff)
+	}
+	if p := samples[0].Processes; len(p) != 2 || p[0] != (telemetry.Process{PID: 4711, Memory: 2 << 30}) {
+		t.Errorf("processes %+v", p)
 	}
 }

@@ -1,0 +1,125 @@
+package rundir
+
+import "path/filepath"
+
+// TelemetryFile lies beside trial.json and launch.json.
+const TelemetryFile = "telemetry.parquet"
+
+// TrialTelemetry is where a trial's telemetry is kept.
+func (r *Run) TrialTelemetry(id string) string {
+	return filepath.Join(r.Path, trialsDir, id, TelemetryFile)
+}
+
+// StartTelemetry is where a start's telemetry is kept, from its launch to the
+// end of the cool-down after it.
+func (r *Run) StartTelemetry(id string) string {
+	return filepath.Join(r.Path, startsDir, id, TelemetryFile)
+}
+
+// Telemetry is what was observed beside a trial, inside its window unless said
+// otherwise. What no source offered is absent.
+type Telemetry struct {
+	Sources []TelemetrySource `json:"sources"`
+	GPU     *GPUFacts         `json:"gpu,omitempty"`
+	Server  *ServerFacts      `json:"server,omitempty"`
+	Host    *HostFacts        `json:"host,omitempty"`
+}
+
+// TelemetrySource says how well a source answered over the whole trial.
+type TelemetrySource struct {
+	Source   string  `json:"source"`        // gpu, engine, host, client
+	By       string  `json:"by,omitempty"`  // nvml, nvidia-smi, ...; the dialect of the engine's metrics
+	Reads    int     `json:"reads"`         //
+	Failures int     `json:"failures"`      //
+	Gap      float64 `json:"longest_gap_s"` // longest time without a reading
+	Error    string  `json:"error,omitempty"`
+}
+
+// GPUFacts are of the GPUs that the server used, added up or the worst of
+// them as each field says.
+type GPUFacts struct {
+	Devices []int `json:"devices"`
+	// DevicesBy says how they were told from others: processes, memory, all.
+	DevicesBy string `json:"devices_by"`
+	// Energy is the sum over the devices, from their counters or integrated
+	// from their power, as EnergyBy says: counter, power.
+	Energy               *float64 `json:"energy_j,omitempty"`
+	EnergyBy             string   `json:"energy_by,omitempty"`
+	EnergyPerOutputToken *float64 `json:"energy_per_output_token_j,omitempty"`
+	EnergyPerRequest     *float64 `json:"energy_per_request_j,omitempty"`
+	TokensPerJoule       *float64 `json:"output_tokens_per_joule,omitempty"`
+	PowerMean            *float64 `json:"power_mean_w,omitempty"` // sum over the devices
+	PowerPeak            *float64 `json:"power_peak_w,omitempty"` // of one device
+	// TemperatureStart is the warmest device's when the trial began.
+	TemperatureStart *float64 `json:"temperature_start_c,omitempty"`
+	TemperatureMean  *float64 `json:"temperature_mean_c,omitempty"`
+	TemperaturePeak  *float64 `json:"temperature_peak_c,omitempty"`
+	MemoryTempPeak   *float64 `json:"memory_temperature_peak_c,omitempty"`
+	SMClockMin       *float64 `json:"sm_clock_min_mhz,omitempty"`
+	SMClockMean      *float64 `json:"sm_clock_mean_mhz,omitempty"`
+	SMClockMax       *float64 `json:"sm_clock_max_mhz,omitempty"`
+	// SMClockSpread is (p95 − p5) / median of the busy devices' clocks.
+	SMClockSpread   *float64 `json:"sm_clock_spread,omitempty"`
+	UtilisationMean *float64 `json:"sm_utilisation_mean,omitempty"`
+	MemoryBusyMean  *float64 `json:"memory_utilisation_mean,omitempty"`
+	MemoryPeak      *float64 `json:"memory_used_peak_bytes,omitempty"` // of one device
+	PCIeRate        *float64 `json:"pcie_bytes_per_s,omitempty"`       // both directions, sum over the devices
+	NVLinkRate      *float64 `json:"nvlink_bytes_per_s,omitempty"`
+	// Throttled is seconds by cause of the device that was throttled longest
+	// for it; see docs/measuring.md for the causes.
+	Throttled map[string]float64 `json:"throttled_s,omitempty"`
+	// Foreign are processes on the devices that are not the server's, over the
+	// whole trial.
+	Foreign        []ForeignProcess `json:"foreign_processes,omitempty"`
+	ECCCorrected   *float64         `json:"ecc_corrected,omitempty"` // new ones over the whole trial
+	ECCUncorrected *float64         `json:"ecc_uncorrected,omitempty"`
+	Xids           []uint64         `json:"xids,omitempty"` // over the whole trial
+}
+
+// ForeignProcess held memory of a GPU that the server used.
+type ForeignProcess struct {
+	PID         int   `json:"pid"`
+	Device      int   `json:"device"`
+	MemoryBytes int64 `json:"memory_bytes"`
+}
+
+// ServerFacts are from the engine's own metrics, over the span between the two
+// scrapes nearest to the ends of the window.
+type ServerFacts struct {
+	Span              float64                  `json:"span_s"`
+	KVCacheUsageMean  *float64                 `json:"kv_cache_usage_mean,omitempty"`
+	KVCacheUsagePeak  *float64                 `json:"kv_cache_usage_peak,omitempty"`
+	RunningMean       *float64                 `json:"running_mean,omitempty"`
+	RunningPeak       *float64                 `json:"running_peak,omitempty"`
+	WaitingMean       *float64                 `json:"waiting_mean,omitempty"`
+	WaitingPeak       *float64                 `json:"waiting_peak,omitempty"`
+	PreemptionRate    *float64                 `json:"preemptions_per_s,omitempty"`
+	HitRate           *float64                 `json:"prefix_cache_hit_rate,omitempty"` // 0..1
+	GenerationRate    *float64                 `json:"generation_tokens_per_s,omitempty"`
+	PromptRate        *float64                 `json:"prompt_tokens_per_s,omitempty"`
+	IterationTokens   *float64                 `json:"iteration_tokens_mean,omitempty"`
+	Latency           map[string]ServerLatency `json:"latency,omitempty"` // ttft, itl, e2e, queue
+	RestartedInWindow bool                     `json:"restarted,omitempty"`
+}
+
+// ServerLatency is the difference of one of the server's histograms, seconds.
+// Quantiles are interpolated inside a bucket, whose width is the resolution.
+type ServerLatency struct {
+	Count         float64  `json:"count"`
+	Mean          float64  `json:"mean_s"`
+	P50           *float64 `json:"p50_s,omitempty"`
+	P50Resolution *float64 `json:"p50_resolution_s,omitempty"`
+	P95           *float64 `json:"p95_s,omitempty"`
+	P95Resolution *float64 `json:"p95_resolution_s,omitempty"`
+}
+
+// HostFacts are of the machine that the load generator ran on.
+type HostFacts struct {
+	CPUShareMean    *float64 `json:"cpu_share_mean,omitempty"` // 0..1 of all processors
+	CPUSharePeak    *float64 `json:"cpu_share_peak,omitempty"`
+	RunQueueMean    *float64 `json:"run_queue_mean,omitempty"`
+	MemoryAvailable *float64 `json:"memory_available_min_bytes,omitempty"`
+	NetworkRate     *float64 `json:"network_bytes_per_s,omitempty"` // both directions, without the loopback
+	ClientCPU       *float64 `json:"client_cpu,omitempty"`          // processors that the load generator kept busy
+	ClientGCPauses  *float64 `json:"client_gc_pause_s,omitempty"`   // sum
+}

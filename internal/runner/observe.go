@@ -1,0 +1,128 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/internal/telemetry/facts"
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+// nightEvery is the time between two GPU samples of a start's record. A
+// trial's own record has them all.
+const nightEvery = time.Second
+
+// stretch is the part of the night that one start takes, from its launch to
+// the end of the cool-down after it.
+type stretch struct {
+	recording *telemetry.Recording
+	start     *rundir.Start
+	resident  []int // processes on the GPUs before the launch
+}
+
+// watchNight begins the stretch of a start, after the one before was stored.
+func (r *run) watchNight(rec *rundir.Start) error {
+	err := r.storeNight()
+	r.night = &stretch{r.monitor.Record(nightEvery), rec, r.monitor.Processes()}
+	return err
+}
+
+// storeNight writes the stretch that is open, if there is one.
+func (r *run) storeNight() error {
+	s := r.night
+	if s == nil {
+		return nil
+	}
+	r.night = nil
+	dir, err := r.dir.StartDir(s.start.ID)
+	if err != nil {
+		return err
+	}
+	return storeReadings(dir, s.start.Began, s.recording.Stop())
+}
+
+func storeReadings(dir string, start time.Time, rec telemetry.Recorded) error {
+	return atomicfile.Write(filepath.Join(dir, rundir.TelemetryFile), func(w io.Writer) error {
+		return telemetry.WriteParquet(w, start, rec.Readings)
+	})
+}
+
+// observe begins the record of a trial's surroundings.
+func (r *run) observe(ctx context.Context) *telemetry.Recording {
+	rec := r.monitor.Record(0)
+	r.scrape(ctx)
+	return rec
+}
+
+// scrapeWait bounds the scrapes at the ends of a trial. A server that does not
+// answer in that time costs the trial the figure, not more.
+const scrapeWait = time.Second
+
+func (r *run) scrape(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeWait)
+	defer cancel()
+	r.monitor.Now(ctx)
+}
+
+// observed ends the record and puts it and its facts beside the trial. res may
+// be nil: the load never ran.
+func (r *run) observed(ctx context.Context, recording *telemetry.Recording, rec *rundir.Trial, res *loadgen.Result, died bool) error {
+	if !died {
+		r.scrape(ctx)
+	}
+	all := recording.Stop()
+	origin := all.Began
+	window := facts.Trial{From: all.Began, To: all.Ended}
+	if res != nil {
+		origin = res.Start
+		window.From, window.To = res.Start.Add(res.WindowStart), res.Start.Add(res.WindowEnd)
+		window.OutputTokens, window.Requests = float64(res.WindowTokens), float64(res.WindowCompleted)
+	}
+	if r.night != nil {
+		window.Owns = owner(r.night.start.Facts)
+		window.Resident = r.night.resident
+	}
+	rec.Telemetry = facts.Derive(all, window)
+	rec.Engine = engineFacts(all.Scrapes)
+	dir, err := r.dir.TrialDir(rec.ID)
+	return errors.Join(err, storeReadings(dir, origin, all))
+}
+
+// engineFacts is the change of the engine's counters over a trial, warm-up and
+// drain included; nil when they were read less than twice.
+func engineFacts(scrapes []telemetry.Engine) *rundir.EngineFacts {
+	if len(scrapes) < 2 {
+		return nil
+	}
+	before, after := scrapes[0].Values, scrapes[len(scrapes)-1].Values
+	diff := func(name string) *float64 {
+		a, ok1 := before[name]
+		b, ok2 := after[name]
+		if !ok1 || !ok2 {
+			return nil
+		}
+		return new(b - a)
+	}
+	f := &rundir.EngineFacts{
+		Preemptions:        diff(telemetry.Preemptions),
+		PrefixCacheQueries: diff(telemetry.PrefixCacheQueries),
+		PrefixCacheHits:    diff(telemetry.PrefixCacheHits),
+		GenerationTokens:   diff(telemetry.GenerationTokens),
+	}
+	for _, e := range scrapes {
+		if v, ok := e.Values[telemetry.KVCacheUsage]; ok && (f.KVCacheUsage == nil || v > *f.KVCacheUsage) {
+			f.KVCacheUsage = &v
+		}
+	}
+	return f
+}
+
+// watchServer reads the metrics of a server from now on.
+func (r *run) watchServer(s *launcher.Server) { r.monitor.Watch(s.BaseURL()) }
