@@ -175,7 +175,7 @@ func TestEveryPlannedTrialIsMeasuredOnItsOwnStart(t *testing.T) {
 	}
 	run := b.read()
 	if res.OK+res.Invalid != 8 || res.Planned != 8 || len(run.Trials) != 8 {
-		t.Fatalf("result %+v, %d trials; want 8", res, len(run.Trials))
+		t.Fatalf("result %+v, %d trials; want 8\n%s", res, len(run.Trials), strings.Join(b.watch.messages, "\n"))
 	}
 	if len(run.Starts) != 4 {
 		t.Errorf("%d starts, want 4: two configurations in two blocks", len(run.Starts))
