@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test test-openai lint bench clean help
+.PHONY: build demo test test-openai test-benchstat lint bench clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -25,6 +25,9 @@ lint: ## gofmt, go vet, staticcheck
 
 test-openai: ## the OpenAI client library against the simulated server (a module of its own)
 	cd internal/vllmsim/openaitest && GOFLAGS=-p=1 $(GO) test ./...
+
+test-benchstat: ## what `sweep compare --format benchfmt` writes, read by benchstat (a module of its own)
+	cd analysis/benchstattest && $(GO) test ./...
 
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -187,20 +187,16 @@ func (a *analyser) compareWithBaseline() {
 	}
 }
 
+// claim is one ratio among those that are corrected together.
 type claim struct {
-	cell int
-	r    Ratio
-	d    difference
+	cell   int
+	metric string
+	r      Ratio
+	d      difference
 }
 
 func (a *analyser) compareMetric(name string, base map[string]int) {
-	dir, err := metric.Parse(name)
-	if err != nil {
-		return
-	}
 	var claims []claim
-	var tested []int
-	var ps []float64
 	for i, c := range a.findings.Cells {
 		b, ok := base[c.LoadPoint]
 		if !ok || c.Baseline {
@@ -211,20 +207,11 @@ func (a *analyser) compareMetric(name string, base map[string]int) {
 			continue
 		}
 		d := compare(sc, sb)
-		r, ok := d.ratio(a.confidence)
-		if !ok {
-			continue
+		if r, ok := d.ratio(a.confidence); ok {
+			claims = append(claims, claim{i, name, r, d})
 		}
-		if r.P > 0 {
-			tested, ps = append(tested, len(claims)), append(ps, r.P)
-		}
-		claims = append(claims, claim{i, r, d})
 	}
-	for i, p := range holm(ps) {
-		cl := &claims[tested[i]]
-		cl.r.PAdjusted = p
-		a.settle(&cl.r, cl.d, dir.Better, len(ps))
-	}
+	a.settleAll(claims)
 	for _, cl := range claims {
 		c := &a.findings.Cells[cl.cell]
 		if c.Ratios == nil {
@@ -232,4 +219,26 @@ func (a *analyser) compareMetric(name string, base map[string]int) {
 		}
 		c.Ratios[name] = cl.r
 	}
+}
+
+// settleAll corrects the p-values of one family of claims, gives the verdicts
+// and returns the number of tests.
+func (a *analyser) settleAll(claims []claim) int {
+	var tested []int
+	var ps []float64
+	for i, c := range claims {
+		if c.r.P > 0 {
+			tested, ps = append(tested, i), append(ps, c.r.P)
+		}
+	}
+	named, exploring := holm(ps), benjaminiHochberg(ps)
+	for i, at := range tested {
+		c := &claims[at]
+		c.r.PAdjusted, c.r.Q = named[i], exploring[i]
+		dir, err := metric.Parse(c.metric)
+		if err == nil {
+			a.settle(&c.r, c.d, dir.Better, len(ps))
+		}
+	}
+	return len(ps)
 }

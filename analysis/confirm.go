@@ -143,7 +143,10 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 		return after
 	}
 	after.Confirmed = after.Estimate.N >= stage.Starts
-	if after.Estimate.N < 5 {
+	switch {
+	case !after.Confirmed:
+		after.Doubts = append([]string{fmt.Sprintf("not confirmed: %d of %d fresh starts count", after.Estimate.N, stage.Starts)}, after.Doubts...)
+	case after.Estimate.N < 5:
 		after.Doubts = append(after.Doubts, fmt.Sprintf("confirmed on %s only; 5 or more are advised", plural(after.Estimate.N, "start")))
 	}
 	if before.Cell != after.Cell {

@@ -40,6 +40,25 @@ func holm(p []float64) []float64 {
 	return out
 }
 
+// benjaminiHochberg adjusts p-values for exploration (Benjamini and Hochberg
+// 1995): of the comparisons whose adjusted value is below q, a share of about q
+// is false. The i-th smallest of m is multiplied by m/i and made monotone.
+func benjaminiHochberg(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return p[order[i]] < p[order[j]] })
+	out := make([]float64, len(p))
+	last := 1.0
+	for rank := len(order) - 1; rank >= 0; rank-- {
+		i := order[rank]
+		last = math.Min(last, p[i]*float64(len(p))/float64(rank+1))
+		out[i] = last
+	}
+	return out
+}
+
 // brownForsythe tests equal variances of groups by an analysis of variance of
 // the distances from the group medians (Brown and Forsythe 1974). It is false
 // where the test cannot be made.

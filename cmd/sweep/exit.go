@@ -15,7 +15,7 @@ const (
 	exitUsage       = 2
 	exitSomeFailed  = 3   // finished, some trials failed
 	exitInvalid     = 4   // invalid experiment
-	exitSLO         = 5   // SLO not met
+	exitSLO         = 5   // SLO not met; compare found worse
 	exitEnvironment = 6   // environment unfit
 	exitLocked      = 11  // run directory in use
 	exitInterrupted = 130 // interrupted, resumable

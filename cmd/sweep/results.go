@@ -26,8 +26,8 @@ type results struct {
 	findings *analysis.Findings
 }
 
-// readResults reads a run directory and analyses it.
-func readResults(path string) (*results, error) {
+// readRun reads a run directory.
+func readRun(path string) (*rundir.Run, error) {
 	run, err := rundir.Read(path)
 	if errors.Is(err, rundir.ErrNotRun) {
 		return nil, withCode(exitUsage, err, runHint)
@@ -42,9 +42,20 @@ func readResults(path string) (*results, error) {
 			}
 		}
 	}
-	f, err := analysis.Analyze(analysis.Input{
-		Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts,
-	})
+	return run, nil
+}
+
+func analysisInput(run *rundir.Run) analysis.Input {
+	return analysis.Input{Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts}
+}
+
+// readResults reads a run directory and analyses it.
+func readResults(path string) (*results, error) {
+	run, err := readRun(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := analysis.Analyze(analysisInput(run))
 	if err != nil {
 		return nil, fmt.Errorf("analyse %s: %w", path, err)
 	}
