@@ -3,6 +3,7 @@ package launcher
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,10 +22,10 @@ const exitKilled = 137
 // exitUsage is the exit code of argparse.
 const exitUsage = 2
 
-// Diagnose explains why a server ended before it was ready, from its log and
-// its exit.
-func Diagnose(logPath string, exit Exit) Diagnosis {
-	d := readCauses(logPath).diagnosis()
+// Diagnose explains why a server ended before it was ready, from its log
+// (spec.LogPath), what is known of its engine, and its exit.
+func Diagnose(spec Spec, exit Exit) Diagnosis {
+	d := readCauses(spec).diagnosis()
 	d.Exit = &exit
 	if d.Class != "" {
 		return d
@@ -53,8 +54,8 @@ func Diagnose(logPath string, exit Exit) Diagnosis {
 // otherwise when no rule knows the message.
 func Classify(text string, otherwise Class) Diagnosis {
 	d := Diagnosis{Class: otherwise, Cause: clip(text)}
-	if r := ruleFor(text); r != nil {
-		d.Class, d.Remedy = r.class, r.fill(text)
+	if r := firstRule(generalRules, text); r != nil {
+		d.Class, d.Remedy = r.Class, r.fill(text, nil)
 	}
 	return d
 }
@@ -62,8 +63,8 @@ func Classify(text string, otherwise Class) Diagnosis {
 // diagnoseDeath explains the end of a server that had been ready. vLLM ends
 // with exit code 0 when its engine died (entrypoints/launcher.py watches it),
 // so the code says little.
-func diagnoseDeath(logPath string, exit Exit) Diagnosis {
-	d := readCauses(logPath).diagnosis()
+func diagnoseDeath(spec Spec, exit Exit) Diagnosis {
+	d := readCauses(spec).diagnosis()
 	d.Exit = &exit
 	cause := withDetail(fmt.Sprintf("the server ended under load with exit code %d", exit.Code), exit.Detail)
 	if d.Cause != "" {
@@ -85,7 +86,7 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 }
 
 func diagnoseTimeout(spec Spec, phases []Phase, last error) Diagnosis {
-	c := readCauses(spec.LogPath)
+	c := readCauses(spec)
 	d := c.diagnosis()
 	d.Evidence = append(d.Evidence, "last answer: "+last.Error())
 	phase := PhaseLaunched
@@ -117,24 +118,27 @@ func withDetail(cause, detail string) string {
 
 // causes are the candidates of one log.
 type causes struct {
-	worker logLine // first exception of an engine or worker that is no wrapper
-	other  logLine // first exception of anybody
-	usage  logLine // argparse
-	known  logLine // first complaint that a rule knows
+	engine *Engine
+	reader Reader
+	asked  map[string]string
+	worker LogLine // first exception of an engine or worker that is no wrapper
+	other  LogLine // first exception of anybody
+	usage  LogLine // argparse
+	known  LogLine // first complaint that a rule knows
 	errors []string
 	last   []string // last lines of any kind
 	hint   string   // remedy of a hint
-	open   *logLine // exception whose message goes on in the next line
+	open   *LogLine // exception whose message goes on in the next line
 }
 
 // readCauses reads the log once, with bounded memory. A log that cannot be
 // read has no causes, and says so as its last line.
-func readCauses(path string) *causes {
-	c := &causes{}
-	if path == "" {
+func readCauses(spec Spec) *causes {
+	c := &causes{engine: spec.Engine, reader: spec.Engine.reader(), asked: spec.Asked}
+	if spec.LogPath == "" {
 		return c
 	}
-	t := serverlog.NewTail(path)
+	t := serverlog.NewTail(spec.LogPath)
 	if err := t.Lines(c.add); err != nil {
 		c.last = append(c.last, "the log could not be read: "+err.Error())
 	}
@@ -143,46 +147,45 @@ func readCauses(path string) *causes {
 }
 
 func (c *causes) add(line string) {
-	l := parseLine(line)
-	if l.text == "" {
+	c.reader.Read(line)
+	l := c.engine.parse(line)
+	if l.Text == "" {
 		return
 	}
-	c.last = keepLast(c.last, l.text)
+	c.last = keepLast(c.last, l.Text)
 	c.continued(l)
-	for _, h := range hints {
-		if h.match(l.text) != nil {
-			c.hint = h.remedy
-		}
+	if h := c.engine.hint(l.Text); h != "" {
+		c.hint = h
 	}
-	if !l.complains() || isWrapper(l.text) {
+	if !l.complains() || c.engine.wrapper(l.Text) {
 		return
 	}
-	if c.known.text == "" && ruleFor(l.text) != nil {
+	if c.known.Text == "" && c.engine.rule(l.Text) != nil {
 		c.known = l
 	}
 	switch {
-	case exception.MatchString(l.text):
-		c.errors = keepLast(c.errors, l.text)
-		if l.origin == "Worker" || l.origin == "EngineCore" {
+	case exception.MatchString(l.Text):
+		c.errors = keepLast(c.errors, l.Text)
+		if l.Deep {
 			c.first(&c.worker, l)
 		}
 		c.first(&c.other, l)
-	case argparseError.MatchString(l.text):
+	case argparseError.MatchString(l.Text), c.engine.complaint(l.Text):
 		c.first(&c.usage, l)
-		c.errors = keepLast(c.errors, l.text)
-	case l.level != "":
-		c.errors = keepLast(c.errors, l.text)
+		c.errors = keepLast(c.errors, l.Text)
+	case l.Level != "":
+		c.errors = keepLast(c.errors, l.Text)
 	}
 }
 
 // first keeps the first line of a kind. pydantic writes its message on the
 // lines that follow: "1 validation error for ParallelConfig", "Value error, ...".
-func (c *causes) first(slot *logLine, l logLine) {
-	if slot.text != "" {
+func (c *causes) first(slot *LogLine, l LogLine) {
+	if slot.Text != "" {
 		return
 	}
 	*slot = l
-	if strings.Contains(l.text, "validation error") {
+	if strings.Contains(l.Text, "validation error") {
 		c.open = slot
 	}
 }
@@ -191,16 +194,16 @@ func (c *causes) first(slot *logLine, l logLine) {
 const pydanticMessage = "Value error, "
 
 // continued replaces pydantic's heading with its message.
-func (c *causes) continued(l logLine) {
-	_, message, found := strings.Cut(l.text, pydanticMessage)
+func (c *causes) continued(l LogLine) {
+	_, message, found := strings.Cut(l.Text, pydanticMessage)
 	if c.open == nil || !found {
 		return
 	}
-	heading := c.open.text
-	for _, slot := range []*logLine{&c.worker, &c.other} {
-		if slot.text == heading {
+	heading := c.open.Text
+	for _, slot := range []*LogLine{&c.worker, &c.other} {
+		if slot.Text == heading {
 			message, _, _ = strings.Cut(message, " [type=")
-			slot.text = message
+			slot.Text = message
 		}
 	}
 	c.open = nil
@@ -216,23 +219,23 @@ func (c *causes) diagnosis() Diagnosis {
 	if len(d.Evidence) == 0 {
 		d.Evidence = c.last
 	}
-	for _, l := range []logLine{c.worker, c.other, c.usage} {
-		if l.text != "" {
-			d.Cause = clip(l.text)
+	for _, l := range []LogLine{c.worker, c.other, c.usage} {
+		if l.Text != "" {
+			d.Cause = clip(l.Text)
 			break
 		}
 	}
-	if d.Cause == "" && c.known.text == "" {
+	if d.Cause == "" && c.known.Text == "" {
 		return d
 	}
-	r := ruleFor(d.Cause)
-	if r == nil && c.known.text != "" {
-		d.Cause = clip(c.known.text)
-		r = ruleFor(c.known.text)
+	r := c.engine.rule(d.Cause)
+	if r == nil && c.known.Text != "" {
+		d.Cause = clip(c.known.Text)
+		r = c.engine.rule(c.known.Text)
 	}
 	if r != nil {
-		d.Class = r.class
-		d.Remedy = r.fill(d.Cause)
+		d.Class = r.Class
+		d.Remedy = r.fill(d.Cause, c.values())
 	}
 	d.Cause = wholeSentences(d.Cause)
 	if !slices.Contains(d.Evidence, d.Cause) {
@@ -253,19 +256,20 @@ func wholeSentences(text string) string {
 	return text
 }
 
-func ruleFor(text string) *rule {
-	for i := range rules {
-		if rules[i].match(text) != nil {
-			return &rules[i]
+// values are what remedies may use beside the message: the flags as asked, and
+// the sizes that the log told.
+func (c *causes) values() map[string]string {
+	out := map[string]string{}
+	for name, value := range c.asked {
+		out["asked "+name] = value
+	}
+	logged := c.reader.Logged()
+	for name, x := range map[string]float64{"model_gib": logged.ModelGiB, "kv_gib": logged.KVCacheGiB} {
+		if x != 0 {
+			out[name] = strconv.FormatFloat(x, 'f', -1, 64)
 		}
 	}
-	return nil
-}
-
-// fill puts the numbers of the message into the remedy.
-func (r *rule) fill(text string) string {
-	p := r.match(text)
-	return string(p.ExpandString(nil, r.remedy, text, p.FindStringSubmatchIndex(text)))
+	return out
 }
 
 func keepLast(lines []string, line string) []string {
@@ -280,4 +284,25 @@ func clip(line string) string {
 		return line[:maxEvidenceLine] + "..."
 	}
 	return line
+}
+
+func diagnoseSilence(spec Spec, phases []Phase, silent time.Duration) Diagnosis {
+	c := readCauses(spec)
+	d := c.diagnosis()
+	phase := PhaseLaunched
+	if n := len(phases); n > 0 {
+		phase = phases[n-1].Name
+	}
+	cause := fmt.Sprintf("the log has said nothing for %s, last while %s", silent.Round(time.Second), PhaseText(phase))
+	if d.Cause != "" {
+		cause += "; " + d.Cause
+	}
+	d.Class, d.Cause = ClassSilent, cause
+	if d.Remedy == "" {
+		d.Remedy = "look at the last lines of the log for what it waits for; raise server.silence_timeout if such a pause is normal here (a first compilation, weights from a slow disk)"
+	}
+	if c.hint != "" {
+		d.Remedy = c.hint
+	}
+	return d
 }

@@ -29,8 +29,18 @@ type Spec struct {
 	// when the server wants none. It is redacted like the Secrets.
 	APIKey string
 
+	// Engine is what is known of the server's make; nil: nothing in particular.
+	Engine *Engine
+	// Asked are the flags by name as the experiment writes them ("true" and
+	// "false" for switches), to compare with what is in effect and to name in
+	// remedies.
+	Asked map[string]string
+
 	ReadyTimeout time.Duration
-	StopTimeout  time.Duration // TERM to KILL
+	// SilenceTimeout ends a start that has logged nothing for so long; 0:
+	// never.
+	SilenceTimeout time.Duration
+	StopTimeout    time.Duration // TERM to KILL
 }
 
 // Backend starts servers in one world.

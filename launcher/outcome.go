@@ -23,6 +23,10 @@ const (
 	ClassExited       Class = "exited"        // ended before it was ready, cause unknown
 	ClassEngineDead   Class = "engine-dead"   // engine died after ready
 	ClassNCCL         Class = "nccl"          // collective communication failed
+	ClassNetwork      Class = "network"       // model hub or registry out of reach
+	ClassDisk         Class = "disk"          // no space left
+	ClassSilent       Class = "silent"        // the log said nothing for too long while starting
+	ClassNotApplied   Class = "not-applied"   // the server runs with another value than was asked for
 	ClassUnclassified Class = "unclassified"
 )
 
@@ -48,7 +52,9 @@ type Failure struct {
 	Facts   map[string]string
 	Phases  []Phase
 	Logged  Logged
-	Release *Release // of the server that had been launched
+	// Effective is the configuration in effect, of a start that failed for it.
+	Effective *Effective
+	Release   *Release // of the server that had been launched
 }
 
 // Error is the root cause in one line.

@@ -33,11 +33,8 @@ type probeResult struct {
 // probe asks the server until it is ready, turns out to be another one, or
 // ctx ends.
 func probe(ctx context.Context, h Handle, spec Spec) probeResult {
-	// A client of its own: no proxy may stand between, and no connection to
-	// an earlier server on the same port may be reused.
-	transport := &http.Transport{DisableKeepAlives: true}
-	defer transport.CloseIdleConnections()
-	p := prober{client: &http.Client{Transport: transport, Timeout: probeTimeout}, h: h, spec: spec}
+	p := newProber(h, spec)
+	defer p.client.CloseIdleConnections()
 	r := probeResult{lastTry: errors.New("not asked yet")}
 	for wait := firstProbe; ; wait = min(wait*5/4, longestProbe) {
 		id, err := p.once(ctx)
@@ -67,6 +64,12 @@ type prober struct {
 	client *http.Client
 	h      Handle
 	spec   Spec
+}
+
+// newProber has a client of its own: no proxy may stand between, and no
+// connection to an earlier server on the same port may be reused.
+func newProber(h Handle, spec Spec) prober {
+	return prober{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: probeTimeout}, h: h, spec: spec}
 }
 
 // once makes one attempt: healthy, ours, the right model.

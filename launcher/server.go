@@ -26,6 +26,7 @@ type Server struct {
 	Identity   Identity
 	Phases     []Phase
 	Logged     Logged
+	Effective  *Effective    // configuration in effect; nil: nothing told it
 	ReadyAfter time.Duration // launch to ready
 
 	spec Spec
@@ -46,7 +47,7 @@ func (s *Server) Died() *Diagnosis {
 	default:
 		return nil
 	}
-	d := diagnoseDeath(s.spec.LogPath, s.Handle.Exit())
+	d := diagnoseDeath(s.spec, s.Handle.Exit())
 	return &d
 }
 

@@ -37,10 +37,15 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 		return nil, launchFailure(err, spec)
 	}
 	s := &Server{Handle: h, spec: spec}
-	w := watch{log: serverlog.NewTail(spec.LogPath), logs: spec.LogPath != "", begun: begun, observe: observe}
+	w := watch{log: serverlog.NewTail(spec.LogPath), logs: spec.LogPath != "", begun: begun, observe: observe,
+		reader: spec.Engine.reader(), silence: spec.SilenceTimeout, heard: begun}
 	w.enter(PhaseLaunched)
 	identity, failure := w.untilReady(ctx, h, spec)
-	s.Phases, s.Logged, s.Identity = w.phases, w.reader.logged, identity
+	s.Phases, s.Logged, s.Identity = w.phases, w.reader.Logged(), identity
+	if failure == nil {
+		s.Effective = effective(ctx, h, spec, identity, w.reader)
+		failure = s.Effective.differs(spec)
+	}
 	if failure == nil {
 		s.ReadyAfter = w.phases[len(w.phases)-1].At
 		return s, nil
@@ -64,9 +69,11 @@ func launchFailure(err error, spec Spec) *Failure {
 
 // notReady says why the wait for readiness ended without it.
 type notReady struct {
-	exited   bool  // the server is gone; otherwise something else answers, or time is up
-	identity error // something else answers
-	lastTry  error // what the last probe said
+	exited   bool          // the server is gone; otherwise something else answers, or time is up
+	identity error         // something else answers
+	lastTry  error         // what the last probe said
+	silent   time.Duration // the log said nothing for so long
+	differs  []Difference  // the configuration in effect is not what was asked for
 }
 
 // watch follows one start.
@@ -75,8 +82,10 @@ type watch struct {
 	logs    bool // there is a log to read
 	begun   time.Time
 	observe func(Phase)
-	reader  logReader
+	reader  Reader
 	phases  []Phase
+	silence time.Duration // limit; 0: none
+	heard   time.Time     // of the last line
 }
 
 // untilReady watches probe, log, exit and clock until one of them decides.
@@ -98,6 +107,14 @@ func (w *watch) untilReady(ctx context.Context, h Handle, spec Spec) (Identity, 
 			return Identity{}, &notReady{exited: true, lastTry: r.lastTry}
 		case <-tick.C:
 			w.readLog()
+			if quiet := time.Since(w.heard); w.logs && w.silence > 0 && quiet > w.silence {
+				cancel()
+				r := <-probed
+				if r.ready || r.identityErr != nil {
+					return w.decide(r, h)
+				}
+				return Identity{}, &notReady{silent: quiet, lastTry: r.lastTry}
+			}
 		}
 	}
 }
@@ -132,7 +149,8 @@ func (w *watch) decide(r probeResult, h Handle) (Identity, *notReady) {
 // log that cannot be read costs phases, nothing else.
 func (w *watch) readLog() {
 	_ = w.log.Lines(func(line string) {
-		if phase := w.reader.read(line); phase != "" {
+		w.heard = time.Now()
+		if phase := w.reader.Read(line); phase != "" {
 			w.enter(phase)
 		}
 	})
@@ -179,18 +197,24 @@ func (w *watch) enterAt(name string, at time.Duration) {
 func (s *Server) describe(why *notReady, release Release) *Failure {
 	f := &Failure{
 		ID: s.Handle.ID(), Command: s.Handle.Command(), Facts: s.Handle.Facts(),
-		Phases: s.Phases, Logged: s.Logged, Release: &release,
+		Phases: s.Phases, Logged: s.Logged, Effective: s.Effective, Release: &release,
 	}
 	switch {
 	case why.exited:
 		f.Err = errors.New("server ended before it was ready")
-		f.Diagnosis = Diagnose(s.spec.LogPath, s.Handle.Exit())
+		f.Diagnosis = Diagnose(s.spec, s.Handle.Exit())
 		if why.identity != nil {
 			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, why.identity.Error())
 		}
 	case why.identity != nil:
 		f.Err = why.identity
 		f.Diagnosis = diagnoseIdentity(why.identity, s.Handle.BaseURL())
+	case len(why.differs) > 0:
+		f.Err = errors.New("the configuration in effect is not the one that was asked for")
+		f.Diagnosis = diagnoseDifference(why.differs, s.Effective.Source)
+	case why.silent > 0:
+		f.Err = fmt.Errorf("server silent for %s: %w", why.silent.Round(time.Second), why.lastTry)
+		f.Diagnosis = diagnoseSilence(s.spec, s.Phases, why.silent)
 	default:
 		f.Err = fmt.Errorf("server not ready after %s: %w", s.spec.ReadyTimeout, why.lastTry)
 		f.Diagnosis = diagnoseTimeout(s.spec, s.Phases, why.lastTry)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // redraw is the time between two drawings of the progress line.
@@ -139,8 +140,8 @@ func stageText(st runner.Status, now time.Time) string {
 		return ""
 	}
 	text := st.Stage
-	if st.Phase != "" && st.Stage == runner.StageStarting {
-		text += " (" + st.Phase + ")"
+	if st.Phase != "" && st.Stage == runner.StageStarting && !st.PhaseBegan.IsZero() {
+		return text + ", " + launcher.PhaseText(st.Phase) + " " + words(now.Sub(st.PhaseBegan))
 	}
 	if !st.StageBegan.IsZero() {
 		text += " " + now.Sub(st.StageBegan).Round(time.Second).String()

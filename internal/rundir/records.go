@@ -102,6 +102,7 @@ type Start struct {
 	Phases        []launcher.Phase    `json:"phases,omitempty"`
 	Identity      *launcher.Identity  `json:"identity,omitempty"`
 	Logged        *launcher.Logged    `json:"logged,omitempty"`    // sizes that the server's log told
+	Effective     *launcher.Effective `json:"effective,omitempty"` // configuration in effect, as the server told it
 	Diagnosis     *launcher.Diagnosis `json:"diagnosis,omitempty"` // of a failed start, or of a server that died under load
 	Stopped       *time.Time          `json:"stopped,omitempty"`
 	StopTook      time.Duration       `json:"stop_took_ns,omitempty"`

@@ -3,9 +3,11 @@ package runner
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // headline metrics of the line printed after each trial.
@@ -33,4 +35,19 @@ func (r *run) describe(t rundir.Trial) string {
 		parts = append(parts, "INVALID: "+strings.Join(t.Reasons, "; "))
 	}
 	return head + " " + strings.Join(parts, ", ")
+}
+
+// phaseTimes tells where a start of more than some seconds spent its time:
+// " (loading weights 41s, compiling 22s)"; "" for a short one.
+func phaseTimes(phases []launcher.Phase) string {
+	var parts []string
+	for i, p := range phases[:max(len(phases)-1, 0)] {
+		if took := phases[i+1].At - p.At; took >= time.Second {
+			parts = append(parts, launcher.PhaseText(p.Name)+" "+round(took).String())
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }

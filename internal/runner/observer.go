@@ -29,7 +29,8 @@ type Status struct {
 	Block, Blocks int
 	Stage         string
 	StageBegan    time.Time
-	Phase         string        // of the start-up, while starting
+	Phase         string // of the start-up, while starting
+	PhaseBegan    time.Time
 	Load          LoadStatus    // while measuring
 	Left          time.Duration // estimated time to the end of the run, as of At
 	At            time.Time     // when this was the present state

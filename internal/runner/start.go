@@ -125,10 +125,11 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 		RunID: r.runID, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
 		Args: srv.CommandLine(conf.Flags), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey,
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
+		Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
 	for try := 0; ; try++ {
 		s, err := launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
-			r.updateStatus(func(st *Status) { st.Phase = p.Name })
+			r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() })
 		})
 		var failure *launcher.Failure
 		switch {
@@ -162,7 +163,8 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Outcome = rundir.StartReady
 	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
-	r.message("%s %s: ready after %s", rec.ID, rec.Label, round(s.ReadyAfter))
+	rec.Effective = s.Effective
+	r.message("%s %s: ready after %s%s", rec.ID, rec.Label, round(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
 		r.sameServer(rec),
 		r.dir.WriteStart(*rec),
@@ -211,7 +213,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	d := f.Diagnosis
 	rec.Outcome, rec.Diagnosis = rundir.StartFailed, &d
 	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, f.Phases
-	rec.Logged = &f.Logged
+	rec.Logged, rec.Effective = &f.Logged, f.Effective
 	if f.Release != nil {
 		setRelease(rec, *f.Release)
 	} else {

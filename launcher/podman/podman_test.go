@@ -20,6 +20,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
+	"github.com/vllm-sweep/sweep/launcher/vllm"
 )
 
 var server build.Server
@@ -44,7 +45,7 @@ func spec(t *testing.T, mode string) launcher.Spec {
 		RunID: "run-" + strconv.Itoa(os.Getpid()), StartID: strings.ReplaceAll(t.Name(), "/", "-"),
 		Model: model, ModelName: model,
 		Args: []string{"--mode", mode}, LogPath: filepath.Join(t.TempDir(), "server.log"),
-		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second,
+		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second, Engine: vllm.Engine(),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/procs"
 	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
+	"github.com/vllm-sweep/sweep/launcher/vllm"
 )
 
 var server build.Server
@@ -44,7 +45,7 @@ func spec(t *testing.T, mode string) launcher.Spec {
 	return launcher.Spec{
 		RunID: "run-" + strconv.Itoa(os.Getpid()), StartID: t.Name(), Model: model, ModelName: model,
 		Args: []string{"--mode", mode}, LogPath: filepath.Join(t.TempDir(), "server.log"),
-		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second,
+		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second, Engine: vllm.Engine(),
 	}
 }
 

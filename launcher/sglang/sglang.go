@@ -1,0 +1,59 @@
+// Package sglang is what the launcher knows of SGLang's server: the form of
+// its log lines, the phases of its start, and the failures that are its own.
+// Python's, CUDA's and the model hub's are general knowledge. Sources: logs in
+// the project's issues (sgl-project/sglang #322, #4895, #4330), 2024 to 2026.
+package sglang
+
+import (
+	"regexp"
+
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+// Engine returns the knowledge.
+func Engine() *launcher.Engine {
+	return &launcher.Engine{
+		Name: "sglang", Parse: parseLine, Rules: rules, Wrappers: wrappers,
+		NewReader: func() launcher.Reader { return phases },
+	}
+}
+
+// lineHead is [2025-03-29 18:12:40] or [2025-03-29 18:12:40 TP0].
+var lineHead = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?P<rank>(?: (?:DP|TP|PP)\d+)*)\] ?`)
+
+func parseLine(s string) launcher.LogLine {
+	m := lineHead.FindStringSubmatch(s)
+	if m == nil {
+		return launcher.LogLine{Text: s}
+	}
+	return launcher.LogLine{Deep: m[1] != "", Text: s[len(m[0]):]}
+}
+
+var phases = launcher.PhaseReader{
+	{Fragment: "Load weight begin", Phase: launcher.PhaseLoading},
+	{Fragment: "Load weight end", Phase: launcher.PhaseProfiling},
+	{Fragment: "KV Cache is allocated", Phase: launcher.PhaseProfiling},
+	{Fragment: "Capture cuda graph begin", Phase: launcher.PhaseGraphs},
+	{Fragment: "Capture cuda graph end", Phase: launcher.PhaseServing},
+	{Fragment: "max_total_num_tokens=", Phase: launcher.PhaseServing},
+	{Fragment: "The server is fired up and ready to roll", Phase: launcher.PhaseServing},
+}
+
+var rules = []launcher.Rule{
+	launcher.On(launcher.ClassKVCache, `Not enough memory\. Please try to increase --mem-fraction-static`,
+		"the weights leave no room for the KV cache${at}: raise mem-fraction-static, or tensor-parallel-size").With(func(v map[string]string) {
+		if asked := v["asked mem-fraction-static"]; asked != "" {
+			v["at"] = " at " + asked
+		}
+	}),
+	launcher.On(launcher.ClassConfig, `Capture cuda graph failed`,
+		"capturing graphs failed: lower mem-fraction-static or cuda-graph-max-bs, or set disable-cuda-graph: true"),
+	launcher.On(launcher.ClassConfig, `not divisible by`, "choose a tensor-parallel-size that divides the number of attention heads"),
+}
+
+var wrappers = []string{
+	"Scheduler hit an exception",
+	"Received sigquit from a child process",
+	"Rank 0 scheduler is dead",
+	"Initialization failed",
+}

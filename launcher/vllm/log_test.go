@@ -1,0 +1,140 @@
+package vllm
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+const log2026 = `
+(APIServer pid=1) INFO 08-17 12:00:00 [utils.py:1] non-default args: {'model': 'm', 'max_num_seqs': 64, 'gpu_memory_utilization': 0.9, 'enable_prefix_caching': False, 'compilation_config': {'mode': 3}}
+(APIServer pid=1) INFO 08-17 12:00:00 [scheduler.py:243] Chunked prefill is enabled with max_num_batched_tokens=8192.
+(EngineCore pid=9) INFO 08-17 12:00:01 [core.py:90] Initializing a V1 LLM engine (v0.27.1) with config: model='m', dtype=torch.bfloat16, max_seq_len=8192, tensor_parallel_size=1, quantization=None, enforce_eager=False, kv_cache_dtype=auto, enable_prefix_caching=False, enable_chunked_prefill=True
+(EngineCore pid=9) INFO 08-17 12:00:02 [gpu_model_runner.py:5420] Starting to load model m...
+(EngineCore pid=9) INFO 08-17 12:00:09 [gpu_model_runner.py:5516] Model loading took 14.99 GiB memory and 6.500000 seconds
+(EngineCore pid=9) INFO 08-17 12:00:30 [monitor.py:20] torch.compile took 20.10 s in total
+(EngineCore pid=9) INFO 08-17 12:00:31 [gpu_worker.py:579] Available KV cache memory: 54.21 GiB
+(EngineCore pid=9) INFO 08-17 12:00:31 [kv_cache_utils.py:1876] GPU KV cache size: 444,089 tokens, Maximum concurrency for 8,192 tokens per request: 54.21x
+(EngineCore pid=9) INFO 08-17 12:00:40 [gpu_model_runner.py:7049] Graph capturing finished in 8 secs, took 0.61 GiB
+(EngineCore pid=9) INFO 08-17 12:00:41 [core.py:338] init engine (profile, create kv cache, warmup model) took 31.50 s (compilation: 20.10 s)
+(APIServer pid=1) INFO 08-17 12:00:42 [api_server.py:541] Starting vLLM server on http://0.0.0.0:8000`
+
+const log2025 = `
+(EngineCore_0 pid=9) INFO 09-02 12:00:01 [core.py:75] Initializing a V1 LLM engine (v0.10.1) with config: model='m', enforce_eager=False, max_seq_len=8192, chunked_prefill_enabled=True
+(EngineCore_0 pid=9) INFO 09-02 12:00:02 [gpu_model_runner.py:1875] Starting to load model m...
+(EngineCore_0 pid=9) INFO 09-02 12:00:09 [gpu_model_runner.py:1932] Model loading took 14.9889 GiB and 6.500000 seconds
+(EngineCore_0 pid=9) INFO 09-02 12:00:30 [monitor.py:34] torch.compile takes 20.10 s in total
+(EngineCore_0 pid=9) INFO 09-02 12:00:31 [gpu_worker.py:276] Available KV cache memory: 21.51 GiB
+(EngineCore_0 pid=9) INFO 09-02 12:00:31 [kv_cache_utils.py:829] GPU KV cache size: 176,240 tokens
+(EngineCore_0 pid=9) INFO 09-02 12:00:31 [kv_cache_utils.py:833] Maximum concurrency for 8,192 tokens per request: 21.51x
+Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): 100%
+(EngineCore_0 pid=9) INFO 09-02 12:00:40 [core.py:214] init engine (profile, create kv cache, warmup model) took 31.50 seconds`
+
+func TestReader(t *testing.T) {
+	for name, c := range map[string]struct {
+		log      string
+		phases   string // as they come, repetitions left out
+		logged   launcher.Logged
+		settings map[string]string
+	}{
+		"2026": {
+			log2026, "loading compiling profiling graphs serving",
+			launcher.Logged{EngineVersion: "0.27.1", KVCacheTokens: 444089, MaxConcurrency: 54.21, KVCacheGiB: 54.21, ModelGiB: 14.99},
+			map[string]string{
+				"model": "m", "max-num-seqs": "64", "gpu-memory-utilization": "0.9", "enable-prefix-caching": "false",
+				"max-num-batched-tokens": "8192", "dtype": "bfloat16", "max-model-len": "8192", "tensor-parallel-size": "1",
+				"enforce-eager": "false", "kv-cache-dtype": "auto", "enable-chunked-prefill": "true",
+			},
+		},
+		"2025": {
+			log2025, "loading compiling profiling graphs serving",
+			launcher.Logged{EngineVersion: "0.10.1", KVCacheTokens: 176240, MaxConcurrency: 21.51, KVCacheGiB: 21.51, ModelGiB: 14.9889},
+			map[string]string{"model": "m", "enforce-eager": "false", "max-model-len": "8192", "enable-chunked-prefill": "true"},
+		},
+		"eager": {`
+(EngineCore pid=9) INFO 08-17 12:00:01 [core.py:90] Initializing a V1 LLM engine (v0.27.1) with config: model='m', enforce_eager=True
+(EngineCore pid=9) INFO 08-17 12:00:02 [gpu_model_runner.py:5420] Starting to load model m...
+(EngineCore pid=9) INFO 08-17 12:00:09 [gpu_model_runner.py:5516] Model loading took 14.99 GiB memory and 6.500000 seconds
+(EngineCore pid=9) INFO 08-17 12:00:31 [gpu_worker.py:579] Available KV cache memory: -1.21 GiB
+(APIServer pid=1) INFO 08-17 12:00:42 [api_server.py:541] Starting vLLM server on http://0.0.0.0:8000`,
+			"loading profiling serving",
+			launcher.Logged{EngineVersion: "0.27.1", KVCacheGiB: -1.21, ModelGiB: 14.99},
+			map[string]string{"model": "m", "enforce-eager": "true"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Engine().NewReader()
+			var phases []string
+			for line := range strings.Lines(c.log) {
+				if p := r.Read(strings.TrimSuffix(line, "\n")); p != "" && (len(phases) == 0 || phases[len(phases)-1] != p) {
+					phases = append(phases, p)
+				}
+			}
+			if got := strings.Join(phases, " "); got != c.phases {
+				t.Errorf("phases %s, want %s", got, c.phases)
+			}
+			if diff := cmp.Diff(c.logged, r.Logged()); diff != "" {
+				t.Errorf("logged (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.settings, r.Settings()); diff != "" {
+				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSettings(t *testing.T) {
+	const info = `{"vllm_config": {"model_config": {"max_model_len": 4096, "enforce_eager": false, "quantization": null},
+		"cache_config": {"gpu_memory_utilization": 0.85, "cache_dtype": "fp8_e4m3"}, "scheduler_config": {"policy": "fcfs", "max_num_seqs": 32},
+		"compilation_config": {"cudagraph_capture_sizes": [1, 2]}}, "vllm_env": {}}`
+	const metrics = "# HELP vllm:cache_config_info x\nvllm:cache_config_info{block_size=\"16\",cache_dtype=\"auto\",enable_prefix_caching=\"True\",engine=\"0\",gpu_memory_utilization=\"0.9\",num_gpu_blocks=\"1000\",num_gpu_blocks_override=\"None\",sliding_window=\"None\"} 1.0\n"
+	away := errors.New("404")
+	for name, c := range map[string]struct {
+		answers map[string]string
+		source  string
+		want    map[string]string
+	}{
+		"server info": {
+			map[string]string{"/server_info?config_format=json": info, "/metrics": metrics}, "/server_info",
+			map[string]string{"max-model-len": "4096", "enforce-eager": "false", "gpu-memory-utilization": "0.85", "kv-cache-dtype": "fp8_e4m3", "scheduling-policy": "fcfs", "max-num-seqs": "32"},
+		},
+		"metrics": {
+			map[string]string{"/metrics": metrics}, "vllm:cache_config_info",
+			map[string]string{"block-size": "16", "kv-cache-dtype": "auto", "enable-prefix-caching": "true", "gpu-memory-utilization": "0.9"},
+		},
+		"nothing":  {nil, "", nil},
+		"not json": {map[string]string{"/server_info?config_format=json": "hello"}, "", nil},
+	} {
+		values, source := settings(t.Context(), func(_ context.Context, path string) ([]byte, error) {
+			if body, ok := c.answers[path]; ok {
+				return []byte(body), nil
+			}
+			return nil, away
+		})
+		if diff := cmp.Diff(c.want, values); diff != "" || source != c.source {
+			t.Errorf("%s: source %q (-want +got):\n%s", name, source, diff)
+		}
+	}
+}
+
+func TestSame(t *testing.T) {
+	for _, c := range []struct {
+		flag, asked, inEffect string
+		want                  bool
+	}{
+		{"max-model-len", "32k", "32000", true}, {"max-model-len", "32K", "32000", false}, {"max-model-len", "auto", "4096", true},
+		{"max-num-seqs", "512", "256", false}, {"gpu-memory-utilization", "0.90", "0.9", true}, {"gpu-memory-utilization", "0.95", "0.9", false},
+		{"enable-prefix-caching", "false", "true", false}, {"dtype", "half", "float16", true}, {"dtype", "half", "bfloat16", false},
+		{"kv-cache-dtype", "fp8", "fp8_e4m3", true}, {"kv-cache-dtype", "fp8", "auto", false}, {"quantization", "awq", "awq_marlin", true},
+		{"compilation-config", `{"a":1}`, "{}", true}, {"no-such-flag", "1", "2", true},
+	} {
+		if got := same(c.flag, c.asked, c.inEffect); got != c.want {
+			t.Errorf("%s asked %s, in effect %s: same %v, want %v", c.flag, c.asked, c.inEffect, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package vllm
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+func TestCorpus(t *testing.T) {
+	if len(corpus) < 40 {
+		t.Errorf("%d cases", len(corpus))
+	}
+	for _, c := range corpus {
+		t.Run(c.name, func(t *testing.T) {
+			asked := map[string]string{}
+			for _, f := range strings.Fields(c.asked) {
+				name, value, _ := strings.Cut(f, "=")
+				asked[name] = value
+			}
+			d := launcher.Diagnose(launcher.Spec{LogPath: logFile(t, c.log), Engine: Engine(), Asked: asked}, launcher.Exit{Code: c.exit})
+			if d.Class != c.class {
+				t.Errorf("class %q, want %q", d.Class, c.class)
+			}
+			if !strings.HasPrefix(d.Cause, c.cause) {
+				t.Errorf("cause %q, want it to begin with %q", d.Cause, c.cause)
+			}
+			if !strings.Contains(d.Remedy, c.remedy) {
+				t.Errorf("remedy %q does not contain %q", d.Remedy, c.remedy)
+			}
+			if strings.Contains(d.Remedy, "${") || strings.Contains(d.Remedy, "  ") {
+				t.Errorf("remedy %q has a gap", d.Remedy)
+			}
+			for _, w := range wrappers {
+				if strings.Contains(d.Cause, w) {
+					t.Errorf("cause %q is the wrapper %q", d.Cause, w)
+				}
+			}
+			if strings.HasPrefix(d.Cause, "(") {
+				t.Errorf("cause %q has a prefix", d.Cause)
+			}
+			if d.Exit == nil || d.Exit.Code != c.exit {
+				t.Errorf("exit %+v", d.Exit)
+			}
+		})
+	}
+}
+
+func logFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "server.log")
+	if err := os.WriteFile(path, []byte(strings.TrimPrefix(text, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Values that are computed, and those of the start, need no group.
+var computed = []string{"at", "len", "need", "have", "max", "weights", "left", "gpus"}
+
+// Every remedy names only groups that its pattern has, or values that are
+// computed.
+func TestRemediesHaveNoGaps(t *testing.T) {
+	for _, r := range slices.Concat(rules, hints) {
+		for _, p := range r.Patterns() {
+			r.Remedy(nil)
+			for _, name := range r.Names() {
+				if p.SubexpIndex(name) < 0 && !slices.Contains(computed, name) {
+					t.Errorf("pattern %q has no group %q", p, name)
+				}
+			}
+			if prefix, _ := p.LiteralPrefix(); prefix == "" && !strings.HasPrefix(p.String(), "^") {
+				t.Errorf("pattern %q begins with no literal", p)
+			}
+		}
+	}
+}
+
+func BenchmarkDiagnose(b *testing.B) {
+	line := "(EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346]   File \"/usr/lib/python3/site-packages/vllm/v1/engine/core.py\", line 1300, in run_engine_core\n"
+	path := filepath.Join(b.TempDir(), "server.log")
+	if err := os.WriteFile(path, []byte(strings.Repeat(line, 1<<20/len(line))), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(1 << 20)
+	for b.Loop() {
+		launcher.Diagnose(launcher.Spec{LogPath: path, Engine: Engine()}, launcher.Exit{Code: 1})
+	}
+}
