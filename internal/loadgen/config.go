@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
 // Token IDs of completions prompts. Below 1000 lie the special tokens of the
@@ -91,7 +93,7 @@ func (c *Config) validateWork() error {
 			errs = append(errs, fmt.Errorf("prompt tokens: %w", err))
 		}
 	}
-	given := len(c.Dataset) > 0 && !slices.ContainsFunc(c.Dataset, func(s Sample) bool { return s.Output == 0 })
+	given := len(c.Dataset) > 0 && !slices.ContainsFunc(c.Dataset, func(s workload.Sample) bool { return s.Output == 0 })
 	if !trace && !given {
 		if err := c.Output.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("output tokens: %w", err))

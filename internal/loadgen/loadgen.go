@@ -19,6 +19,8 @@ package loadgen
 import (
 	"crypto/tls"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
 // API is the OpenAI route that is loaded.
@@ -84,11 +86,11 @@ type Config struct {
 	Arrivals Arrivals
 	Prompt   Lengths // unless Trace or Dataset give them
 	Output   Lengths
-	Prefix   Prefix     // shared heads of the prompts
-	Trace    []TraceRow // arrivals of kind Trace, in order of time
+	Prefix   Prefix             // shared heads of the prompts
+	Trace    []workload.Arrival // arrivals of kind Trace, in order of time
 	// Dataset holds the prompts, sent as they are (no salt), each once a pass in
 	// an order drawn anew. Empty: prompts of random tokens.
-	Dataset []Sample
+	Dataset []workload.Sample
 
 	Warmup   time.Duration // load at the target before the window opens; handed over without draining
 	Duration time.Duration // length of the window; 0: until Requests are issued
