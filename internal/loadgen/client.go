@@ -34,6 +34,7 @@ const (
 // client sends requests and times their streams.
 type client struct {
 	url       *url.URL
+	root      string // path before /v1
 	header    http.Header
 	head      []byte          // of every request, but for the length
 	wire      *wire.Client    // plain HTTP on Linux; nil: transport
@@ -62,6 +63,7 @@ func newClient(c *Config) (*client, error) {
 	}
 	l := &client{
 		url:     u,
+		root:    strings.TrimSuffix(u.Path, path),
 		header:  headers(c),
 		timeout: c.timeout(),
 		exact:   c.IgnoreEOS,

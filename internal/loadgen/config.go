@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
@@ -29,6 +32,9 @@ var reserved = []string{
 	"model", "prompt", "messages", "stream", "stream_options",
 	"max_tokens", "max_completion_tokens", "min_tokens",
 }
+
+// reservedHeaders are those that the generator sets itself.
+var reservedHeaders = []string{"Content-Type", "Content-Length", "Accept", "Accept-Encoding", "Transfer-Encoding", "Connection", "Host"}
 
 // Validate reports everything that is wrong with the configuration, joined.
 func (c *Config) Validate() error {
@@ -93,8 +99,17 @@ func (c *Config) validateWork() error {
 			errs = append(errs, fmt.Errorf("prompt tokens: %w", err))
 		}
 	}
-	given := len(c.Dataset) > 0 && !slices.ContainsFunc(c.Dataset, func(s workload.Sample) bool { return s.Output == 0 })
-	if !trace && !given {
+	given := len(c.Dataset) > 0 && !slices.ContainsFunc(c.Dataset, func(s workload.Sample) bool { return s.Output == 0 && s.Answer == "" })
+	if c.MinOutput < 0 || c.MaxOutput < 0 || (c.MaxOutput > 0 && c.MinOutput > c.MaxOutput) {
+		errs = append(errs, fmt.Errorf("output between %d and %d tokens", c.MinOutput, c.MaxOutput))
+	}
+	if c.Sessions != nil {
+		errs = append(errs, c.validateSessions())
+	}
+	if err := c.validateHeaders(); err != nil {
+		errs = append(errs, err)
+	}
+	if !trace && (!given || c.Output.Kind != "") {
 		if err := c.Output.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("output tokens: %w", err))
 		}
@@ -199,8 +214,34 @@ func (a Arrivals) open() bool {
 // steady says whether the load is meant to be the same all through the window.
 func (a Arrivals) steady() bool { return a.Kind != Ramp && a.Kind != Trace }
 
+// boundOutput applies MinOutput and MaxOutput.
+func (c *Config) boundOutput(n int) int {
+	if c.MaxOutput > 0 {
+		n = min(n, c.MaxOutput)
+	}
+	return max(n, c.MinOutput, 1)
+}
+
+// validateHeaders refuses what would break the request, or the measurement.
+func (c *Config) validateHeaders() error {
+	var errs []error
+	for name, value := range c.Headers {
+		switch canonical := http.CanonicalHeaderKey(name); {
+		case !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
+			errs = append(errs, fmt.Errorf("header %q: its name or value cannot be sent", name)) // the value may be a secret
+		case slices.Contains(reservedHeaders, canonical):
+			errs = append(errs, fmt.Errorf("header %s is set by the load generator", canonical))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (c *Config) label() string {
 	switch {
+	case c.Sessions != nil && c.Arrivals.open():
+		return LabelSessions
+	case c.Sessions != nil:
+		return LabelClosedSessions
 	case c.Arrivals.open() && c.Arrivals.MaxConcurrency > 0:
 		return LabelPartly
 	case c.Arrivals.open():

@@ -18,6 +18,10 @@ const (
 	streamBlock  // shared content: blocks of a trace, prefixes
 	streamPrefix // which prefix a request has
 	streamSample // order of a dataset
+	streamTurns  // turns of a session
+	streamThink  // pauses of a session
+	streamTurnLengths
+	streamTurnContent
 )
 
 // stream returns the generator for one purpose, phase and request number.

@@ -13,15 +13,10 @@ import (
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
-// Limits on the generator itself. Beyond them the client shaped the result and
-// the trial is invalid.
+// Limits on the generator itself that are the same on every machine; the others
+// are in Limits. Beyond them the client shaped the result and the trial is
+// invalid.
 const (
-	// LagFloor and LagShare bound the dispatch lag p99: a share of the median
-	// time to first token, but at least the floor. 5 ms is what timers of a
-	// shared two-core machine were seen to overshoot without the generator being
-	// at fault; a dedicated machine stays under 1 ms.
-	LagFloor = 5 * time.Millisecond
-	LagShare = 0.05
 	// OfferedShare bounds the requests that were due but not sent inside the
 	// window, relative to the realised schedule (so that the chance of a Poisson
 	// count does not enter), with OfferedSlack requests free: the last ones may
@@ -35,8 +30,6 @@ const (
 	ReadLagFloor = time.Millisecond
 	ReadLagShare = 0.05
 	StampedShare = 0.99
-	// CPULimit bounds the CPU share of the generator's process.
-	CPULimit = 0.9
 )
 
 // Limits beyond which a doubt is worth a warning.
@@ -46,16 +39,21 @@ const (
 	halfAlpha      = 0.01 // and significant at this level
 	batches        = 20   // of the window, for the comparison of halves
 	coalescedLimit = 0.2
-	promptLimit    = 0.02 // prompt tokens counted by the server against asked
-	turnovers      = 4    // requests per slot under which a closed loop's window is rough
+	promptLimit    = 0.02                 // prompt tokens counted by the server against asked
+	turnovers      = 4                    // requests per slot under which a closed loop's window is rough
+	bundleLimit    = 1.05                 // tokens a chunk above which gaps between chunks are not gaps between tokens
+	waitLimit      = 5 * time.Millisecond // for a slot of a cap, above which a request counts as having waited
 )
 
 // evidence computes what the generator can say of itself.
 func (r *run) evidence(res *Result) Client {
 	c := Client{}
 	window := res.WindowEnd - res.WindowStart
+	c.Limits = r.cfg.limits()
 	if r.cfg.Arrivals.open() {
 		c.AskedRate = r.cfg.askedRate(res)
+	}
+	if r.cfg.scheduled() {
 		c.DispatchLagP50, c.DispatchLagP99 = res.dispatchLag()
 	}
 	if window > 0 {
@@ -121,11 +119,11 @@ func (res *Result) coalesced() float64 {
 // judge fills in the reasons that make the run invalid and the warnings.
 func (r *run) judge(res *Result) {
 	invalid := func(format string, args ...any) { res.Invalid = append(res.Invalid, fmt.Sprintf(format, args...)) }
-	c := res.Client
-	if r.cfg.Arrivals.open() {
-		limit := LagFloor
+	c, limits := res.Client, r.cfg.limits()
+	if r.cfg.scheduled() {
+		limit := limits.LagFloor
 		if median, ok := res.median((*Request).ttft); ok {
-			limit = max(limit, time.Duration(LagShare*float64(median)))
+			limit = max(limit, time.Duration(limits.LagShare*float64(median)))
 		}
 		if c.DispatchLagP99 > limit {
 			invalid("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
@@ -147,11 +145,14 @@ func (r *run) judge(res *Result) {
 			invalid("the client read late: lag p99 %s, limit %s without kernel time stamps", round(lag), round(limit))
 		}
 	}
-	if c.CPUShare > CPULimit {
-		invalid("the client used %.0f %% of its CPUs, limit %.0f %%", 100*c.CPUShare, 100*CPULimit)
+	if c.CPUShare > limits.CPU {
+		invalid("the client used %.0f %% of its CPUs, limit %.0f %%", 100*c.CPUShare, 100*limits.CPU)
 	}
 	r.warn(res)
 }
+
+// scheduled says whether requests have intended sends of their own.
+func (c *Config) scheduled() bool { return c.Arrivals.open() || c.Sessions != nil }
 
 func (r *Request) ttft() (time.Duration, bool) { return r.TTFT(), true }
 
@@ -208,7 +209,11 @@ func (r *run) warn(res *Result) {
 	if res.Label == LabelBurst || !r.cfg.Arrivals.steady() {
 		return // no steady state to check
 	}
+	if res.Label == LabelPartly { // the cap keeps the number in flight
+		res.Saturated = res.outrun()
+	}
 	if growth, from, to := res.growth(); growth {
+		res.Saturated = res.outrun()
 		warn("requests in flight grew from %.3g to %.3g inside the window: the load is above the server's capacity, and latencies depend on the window's length", from, to)
 	} else if ratio, sure := res.halves(); sure {
 		warn("throughput of the second half of the window is %.2f times that of the first: not steady", ratio)
@@ -222,6 +227,8 @@ func (r *run) warn(res *Result) {
 func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 	a := r.cfg.Arrivals
 	switch res.Label {
+	case LabelSessions, LabelClosedSessions:
+		res.warnSessions(warn, r.cfg)
 	case LabelPartly:
 		waited, dropped, longest := 0, 0, time.Duration(0)
 		for i := range res.Requests {
@@ -230,7 +237,7 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 			case q.Phase != PhaseWindow:
 			case q.Class == ClassDropped:
 				dropped++
-			case q.Sent-q.Ready > LagFloor:
+			case q.Sent-q.Ready > waitLimit:
 				waited++
 				longest = max(longest, q.Sent-q.Ready)
 			}
@@ -297,6 +304,9 @@ func (res *Result) warnCounts(warn func(string, ...any), cfg *Config) {
 	}
 	if asked > 0 && math.Abs(got-asked) > promptLimit*asked {
 		warn("prompts have %.4g tokens by the server's count, %.4g asked for (mean)", got/float64(ok-noUsage), asked/float64(ok-noUsage))
+	}
+	if each := res.tokensPerChunk(); each > bundleLimit {
+		warn("answers carry %.3g tokens a chunk: inter-token latency is the time between chunks, not between tokens", each)
 	}
 	if res.Client.Coalesced > coalescedLimit {
 		warn("%.0f %% of the chunks came with the same read as the one before: inter-token latency shows bundles", 100*res.Client.Coalesced)

@@ -88,9 +88,20 @@ type Config struct {
 	Output   Lengths
 	Prefix   Prefix             // shared heads of the prompts
 	Trace    []workload.Arrival // arrivals of kind Trace, in order of time
-	// Dataset holds the prompts, sent as they are (no salt), each once a pass in
-	// an order drawn anew. Empty: prompts of random tokens.
+	// Dataset holds the prompts, each once a pass in an order drawn anew. Empty:
+	// prompts of random tokens. A sample without a token count asks for Output;
+	// where Output is not given, for the tokens of the answer that it holds.
 	Dataset []workload.Sample
+	// DatasetSalt puts a short mark before each prompt of the dataset, the same
+	// for all of one pass and another in every trial, so that a prefix cache that
+	// knows the dataset does not answer it. Heads that prompts share stay shared.
+	DatasetSalt bool
+	// MinOutput and MaxOutput bound the tokens that any request asks for,
+	// whatever distribution, dataset or trace says; 0: no bound. Without
+	// IgnoreEOS the server is told MinOutput too (min_tokens).
+	MinOutput, MaxOutput int
+	// Sessions make conversations of the load: arrivals are then of sessions.
+	Sessions *Sessions
 
 	Warmup   time.Duration // load at the target before the window opens; handed over without draining
 	Duration time.Duration // length of the window; 0: until Requests are issued
@@ -105,6 +116,8 @@ type Config struct {
 	// Salt makes prompts of one trial differ from those of every other, so that
 	// a server's prefix cache cannot answer them.
 	Salt string
+	// Limits on the client beyond which the run is invalid; zero: Strict.
+	Limits Limits
 	// TokenLow and TokenHigh bound the token IDs of completions prompts
 	// (TokenLow <= ID < TokenHigh); 0: DefaultTokenLow, DefaultTokenHigh.
 	TokenLow, TokenHigh int
@@ -178,6 +191,8 @@ type Request struct {
 	OutputAsked  int // max_tokens
 	OutputTokens int // usage.completion_tokens, else Chunks
 	Status       int // HTTP status, 0 when there was none
+	Session      int // number of its conversation, from 1; 0: none
+	Turn         int // of the conversation, from 1; 0: none
 	Error        string
 }
 
@@ -208,6 +223,11 @@ const (
 	LabelPartly = "partly open" // a schedule, with a cap on requests in flight
 	LabelClosed = "closed"      // a new request when one ends
 	LabelBurst  = "burst"       // a heap of requests worked off: measured to the last completion
+	// Sessions: users come on a schedule, and what each sends after its first
+	// turn waits for the answer before (the partly open system of Schroeder,
+	// Wierman and Harchol-Balter, NSDI 2006), or a fixed number of users is there.
+	LabelSessions       = "partly open, sessions"
+	LabelClosedSessions = "closed, sessions"
 )
 
 // Result is what a run measured.
@@ -240,7 +260,10 @@ type Result struct {
 	WindowInput  int64
 	// WindowCompleted are requests whose last token arrived inside the window.
 	WindowCompleted int64
-	Client          Client
+	// Saturated: open loop offered clearly more than was completed, and requests
+	// in flight kept growing: at this rate latencies depend on the window's length.
+	Saturated bool
+	Client    Client
 	// Invalid lists reasons why the client, not the server, shaped the result;
 	// a trial with any is invalid.
 	Invalid []string
@@ -267,6 +290,7 @@ type Client struct {
 	SchedLagP99  time.Duration // goroutine scheduling latency p99 (runtime/metrics)
 	MeanInFlight float64       // time-weighted mean requests in flight inside the window
 	PeakInFlight int
+	Limits       Limits  // that the run was judged by
 	Coalesced    float64 // share of token chunks that came with the same read as the one before, 0..1
 }
 

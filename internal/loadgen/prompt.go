@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,14 +67,24 @@ func (b *bodies) build(phase Phase, i int) *job {
 	default:
 		out = b.tokenIDs(out, j)
 	}
+	j.body = b.finish(out, j)
+	return j
+}
+
+// finish appends the number of tokens asked for and closes the body.
+func (b *bodies) finish(out []byte, j *job) []byte {
+	j.output = b.cfg.boundOutput(j.output)
 	out = append(out, `,"max_tokens":`...)
 	out = strconv.AppendInt(out, int64(j.output), 10)
+	least := min(b.cfg.MinOutput, j.output)
 	if b.cfg.IgnoreEOS {
-		out = append(out, `,"min_tokens":`...)
-		out = strconv.AppendInt(out, int64(j.output), 10)
+		least = j.output
 	}
-	j.body = append(out, '}')
-	return j
+	if least > 0 {
+		out = append(out, `,"min_tokens":`...)
+		out = strconv.AppendInt(out, int64(least), 10)
+	}
+	return append(out, '}')
 }
 
 // tokenIDs appends a prompt of exactly j.prompt random token IDs.
@@ -97,7 +108,7 @@ func (b *bodies) text(out []byte, j *job) []byte {
 	if s.Output > 0 {
 		j.output = s.Output
 	}
-	quoted, _ := json.Marshal(s.Prompt) // a string can always be encoded
+	quoted := quoteJSON(b.mark(j.phase, j.index) + s.Prompt)
 	if b.cfg.API == Chat {
 		out = append(out, `"messages":[{"role":"user","content":`...)
 		return append(append(out, quoted...), "}]"...)
@@ -105,10 +116,23 @@ func (b *bodies) text(out []byte, j *job) []byte {
 	return append(append(out, `"prompt":`...), quoted...)
 }
 
+// mark is the salt before a prompt of the dataset; see Config.DatasetSalt.
+func (b *bodies) mark(phase Phase, i int) string {
+	if !b.cfg.DatasetSalt {
+		return ""
+	}
+	return fmt.Sprintf("[%08x] ", uint32(stream(b.content, streamSample, phase, i/len(b.cfg.Dataset)).Uint64()))
+}
+
 // messages appends one user message of random words worth j.prompt tokens with
 // the chat template.
 func (b *bodies) messages(out []byte, j *job) []byte {
-	out = append(out, `"messages":[{"role":"user","content":"`...)
+	out = append(out, `"messages":[`...)
+	return append(b.userMessage(out, j), ']')
+}
+
+func (b *bodies) userMessage(out []byte, j *job) []byte {
+	out = append(out, `{"role":"user","content":"`...)
 	left := b.words.count(j.prompt)
 	spans := b.spans(j)
 	for i, s := range spans {
@@ -123,7 +147,23 @@ func (b *bodies) messages(out []byte, j *job) []byte {
 		}
 	}
 	out = out[:len(out)-1]
-	return append(out, `"}]`...)
+	return append(out, `"}`...)
+}
+
+// ownMessage is a user message of random words worth n tokens with its template.
+func (b *bodies) ownMessage(n int, r *rand.Rand) []byte {
+	out := []byte(`{"role":"user","content":"`)
+	for range b.words.count(n) {
+		out = append(out, b.words.list[r.IntN(len(b.words.list))]...)
+		out = append(out, ' ')
+	}
+	return append(out[:len(out)-1], `"}`...)
+}
+
+// quoteJSON is a string as JSON.
+func quoteJSON(s string) []byte {
+	quoted, _ := json.Marshal(s) // a string can always be encoded
+	return quoted
 }
 
 // feed is a supply of jobs.

@@ -69,6 +69,13 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 	if cfg.API == Chat && len(cfg.Dataset) == 0 {
 		words, r.notes = calibrateWords(ctx, c, cfg)
 	}
+	if cfg.Output.Kind == "" && len(cfg.Dataset) > 0 {
+		notes, err := fillOutputs(ctx, c, cfg)
+		if err != nil {
+			return nil, err
+		}
+		r.notes = append(r.notes, notes...)
+	}
 	if r.bodies, err = newBodies(cfg, words); err != nil {
 		return nil, err
 	}
@@ -109,9 +116,12 @@ func (r *run) drive(ctx context.Context) {
 	requests, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	if r.cfg.Arrivals.open() {
+	switch {
+	case r.cfg.Sessions != nil:
+		r.startSessions(requests, &wg)
+	case r.cfg.Arrivals.open():
 		r.startOpen(requests, &wg)
-	} else {
+	default:
 		r.startClosed(requests, &wg)
 	}
 	if r.cfg.Progress != nil {

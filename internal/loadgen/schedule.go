@@ -114,10 +114,10 @@ func rampTime(a, b, d, n float64) float64 {
 
 // askedRate is the mean rate that was asked for over the window.
 func (c *Config) askedRate(res *Result) float64 {
-	switch c.Arrivals.Kind {
-	case Ramp:
+	switch {
+	case c.Arrivals.Kind == Ramp && c.Sessions == nil:
 		return (c.Arrivals.Rate + c.Arrivals.RateTo) / 2
-	case Trace:
+	case c.Arrivals.Kind == Trace, c.Sessions != nil:
 		if window := res.WindowEnd - res.WindowStart; window > 0 {
 			return float64(res.windowRequests()) / window.Seconds()
 		}

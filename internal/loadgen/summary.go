@@ -33,11 +33,18 @@ type Summary struct {
 	// InputTokens and OutputTokens were received inside the window.
 	InputTokens  int64
 	OutputTokens int64
-	Window       time.Duration
-	Label        string
-	Client       Client
-	Invalid      []string
-	Warnings     []string
+	// TokensPerChunk is the mean over the successful requests, warm-up included; 0: none
+	// succeeded. Above 1 the samples of itl are gaps between bundles of tokens.
+	TokensPerChunk float64
+	// TooFew names the percentiles that there were too few successful requests
+	// for, with the number needed.
+	TooFew    map[string]int
+	Saturated bool // see Result
+	Window    time.Duration
+	Label     string
+	Client    Client
+	Invalid   []string
+	Warnings  []string
 }
 
 // latencyBases are the latencies of a summary in display order.
@@ -58,7 +65,8 @@ func Summarize(r *Result, o SummaryOptions) Summary {
 		Requests: map[Class]int{}, Samples: map[string]int{},
 		InputTokens: r.WindowInput, OutputTokens: r.WindowTokens,
 		Window: r.WindowEnd - r.WindowStart, Label: r.Label,
-		Client: r.Client, Invalid: slices.Clone(r.Invalid), Warnings: slices.Clone(r.Warnings),
+		Saturated: r.Saturated,
+		Client:    r.Client, Invalid: slices.Clone(r.Invalid), Warnings: slices.Clone(r.Warnings),
 	}
 	for i := range r.Requests {
 		if q := &r.Requests[i]; q.Phase == PhaseWindow {
@@ -72,6 +80,9 @@ func Summarize(r *Result, o SummaryOptions) Summary {
 	s.rates(r, o)
 	s.goodput(r, o)
 	s.floors()
+	if s.Samples["ttft"] > 0 {
+		s.TokensPerChunk = r.tokensPerChunk()
+	}
 	return s
 }
 
@@ -230,18 +241,31 @@ func (r *Request) meets(limits map[string]float64) bool {
 	return true
 }
 
-// floors warns of the percentiles of requests that are absent for want of samples.
+// floors notes the percentiles of requests that are absent for want of samples.
 func (s *Summary) floors() {
 	n := s.Samples["ttft"]
-	var missing []string
 	for _, st := range metric.Stats() {
 		if p, ok := metric.Quantile(st); ok && n > 0 && n < quantile.Floor(p) {
-			missing = append(missing, fmt.Sprintf("%s (%d)", st, quantile.Floor(p)))
+			if s.TooFew == nil {
+				s.TooFew = map[string]int{}
+			}
+			s.TooFew[st] = quantile.Floor(p)
 		}
 	}
-	if len(missing) > 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("%d successful requests are too few for percentiles %s", n, strings.Join(missing, ", ")))
+}
+
+// tooFew says it for people, in order of the percentiles; "" when none is missing.
+func (s *Summary) tooFew() string {
+	var missing []string
+	for _, st := range metric.Stats() {
+		if need, ok := s.TooFew[st]; ok {
+			missing = append(missing, fmt.Sprintf("%s (%d)", st, need))
+		}
 	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d successful requests are too few for percentiles %s", s.Samples["ttft"], strings.Join(missing, ", "))
 }
 
 // mean of a sample that is not empty.

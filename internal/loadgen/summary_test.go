@@ -56,7 +56,7 @@ func TestSummarize(t *testing.T) {
 			t.Errorf("%s: absent %q, want %q", name, s.Absent[name], want)
 		}
 	}
-	if w := strings.Join(s.Warnings, "\n"); w != "200 successful requests are too few for percentiles p97 (219), p99 (662), p99.9 (6636)" {
+	if w := s.tooFew(); len(s.Warnings) > 0 || s.TooFew["p99"] != 662 || w != "200 successful requests are too few for percentiles p97 (219), p99 (662), p99.9 (6636)" {
 		t.Error(w)
 	}
 }
@@ -113,6 +113,7 @@ func TestTable(t *testing.T) {
 	}
 	want := `load                open, window 10s
 requests            200 ok, 3 failed (3 timeout)
+tokens a chunk      1
 request throughput  19.6 req/s
 output throughput   78.5 tok/s
 total throughput    2,049 tok/s
@@ -184,19 +185,25 @@ func TestAccountOfCutRequests(t *testing.T) {
 
 // Requests are judged on the client's own limits.
 func TestInvalid(t *testing.T) {
+	strict := Limits{} // the zero value
 	for name, c := range map[string]struct {
-		spoil func(*Result)
-		want  string
+		limits Limits
+		spoil  func(*Result)
+		want   string
 	}{
-		"sound":   {func(*Result) {}, ""},
-		"late":    {func(r *Result) { r.Client.DispatchLagP99 = 6 * ms }, "dispatch lag p99 6ms, limit 5.025ms"},
-		"unsent":  {func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
-		"one off": {func(r *Result) { late(r, 2) }, ""},
-		"cpu":     {func(r *Result) { r.Client.CPUShare = 0.95 }, "used 95 % of its CPUs"},
+		"sound":        {strict, func(*Result) {}, ""},
+		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1ms, limit 1.005ms"},
+		"in time":      {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
+		"written late": {strict, func(r *Result) { r.Client.WriteLagP99 = 2 * ms }, "write lag p99 2ms, limit 1.005ms"},
+		"late, shared": {Shared(), func(r *Result) { r.Client.DispatchLagP99 = 6 * ms }, "dispatch lag p99 6ms, limit 5.025ms"},
+		"unsent":       {strict, func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
+		"one off":      {strict, func(r *Result) { late(r, 2) }, ""},
+		"cpu":          {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75 % of its CPUs, limit 70 %"},
+		"cpu, shared":  {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
 	} {
 		r := handmade()
 		c.spoil(r)
-		load := &run{cfg: &Config{Arrivals: Arrivals{Kind: Constant, Rate: 20}, Warmup: time.Second}}
+		load := &run{cfg: &Config{Arrivals: Arrivals{Kind: Constant, Rate: 20}, Warmup: time.Second, Limits: c.limits}}
 		load.judge(r)
 		if got := strings.Join(r.Invalid, "; "); (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

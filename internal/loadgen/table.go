@@ -3,6 +3,7 @@ package loadgen
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -40,6 +41,9 @@ func (s *Summary) writeRates(w io.Writer) {
 	ok := s.Requests[ClassOK]
 	fmt.Fprintf(w, "load\t%s, window %s\n", s.Label, s.Window.Round(time.Millisecond))
 	fmt.Fprintf(w, "requests\t%d ok, %d failed%s\n", ok, s.Total()-ok, s.failures())
+	if s.TokensPerChunk > 0 {
+		fmt.Fprintf(w, "tokens a chunk\t%.3g\n", s.TokensPerChunk)
+	}
 	for _, name := range []string{"request_throughput", "output_throughput", "output_throughput_per_gpu", "total_throughput", "goodput"} {
 		if v, has := s.Metrics[name]; has {
 			fmt.Fprintf(w, "%s\t%s\n", metric.Title(name), metric.Format(name, v))
@@ -103,7 +107,11 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	for _, text := range s.Invalid {
 		fmt.Fprintf(&b, "INVALID: %s\n", text)
 	}
-	for _, text := range s.Warnings {
+	warnings := s.Warnings
+	if few := s.tooFew(); few != "" {
+		warnings = append(slices.Clone(warnings), few)
+	}
+	for _, text := range warnings {
 		fmt.Fprintf(&b, "warning: %s\n", text)
 	}
 	_, err := io.WriteString(w, b.String())

@@ -122,18 +122,27 @@ func (t tokenizer) single(ctx context.Context, words []string, one int) ([]strin
 
 // count asks the server for the tokens of a chat prompt of these words.
 func (t tokenizer) count(ctx context.Context, words []string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, tokenizeTimeout)
-	defer cancel()
-	body, err := json.Marshal(map[string]any{
+	return t.ask(ctx, map[string]any{
 		"model":                 t.model,
 		"messages":              []map[string]string{{"role": "user", "content": strings.Join(words, " ")}},
 		"add_generation_prompt": true,
 	})
+}
+
+// text asks the server for the tokens of a text alone.
+func (t tokenizer) text(ctx context.Context, text string) (int, error) {
+	return t.ask(ctx, map[string]any{"model": t.model, "prompt": text, "add_special_tokens": false})
+}
+
+func (t tokenizer) ask(ctx context.Context, request map[string]any) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenizeTimeout)
+	defer cancel()
+	body, err := json.Marshal(request)
 	if err != nil {
 		return 0, err
 	}
 	u := *t.client.url
-	u.Path = strings.TrimSuffix(u.Path, "/v1/chat/completions") + "/tokenize"
+	u.Path = t.client.root + "/tokenize"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, err
@@ -142,7 +151,7 @@ func (t tokenizer) count(ctx context.Context, words []string) (int, error) {
 	req.Header.Set("Accept", "application/json")
 	resp, err := t.client.transport.RoundTrip(req)
 	if err != nil {
-		return 0, fmt.Errorf("POST /tokenize: %w", err)
+		return 0, fmt.Errorf("POST /tokenize: %s", cause(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

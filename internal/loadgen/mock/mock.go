@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,7 +74,7 @@ type Seen struct {
 	Path      string
 	Header    http.Header
 	Prompt    []int  // token IDs of a completions prompt
-	Text      string // text of a chat prompt
+	Text      string // text of the prompt, all messages in a row
 	MaxTokens int
 	Body      map[string]any
 	Arrived   time.Time
@@ -144,9 +145,22 @@ func (s *Server) Peak() int {
 
 // request is the part of a request body that the mock reads.
 type request struct {
-	Prompt    []int `json:"prompt"`
+	Prompt    prompt `json:"prompt"`
 	Messages  []message
 	MaxTokens int `json:"max_tokens"`
+}
+
+// prompt is token IDs or text.
+type prompt struct {
+	ids  []int
+	text string
+}
+
+func (p *prompt) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &p.text)
+	}
+	return json.Unmarshal(data, &p.ids)
 }
 
 type message struct{ Content string }
@@ -170,20 +184,24 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 
 // tokens counts a prompt: its IDs, or its words and the template.
 func (s *Server) tokens(req request) int {
-	n := len(req.Prompt)
+	n := len(req.Prompt.ids) + s.count(req.Prompt.text)
 	for _, m := range req.Messages {
 		n += s.options.ChatOverhead
-		if c := s.options.CharsPerToken; c > 0 {
-			n += (len(m.Content) + c - 1) / c
-			continue
-		}
-		for _, word := range strings.Fields(m.Content) {
+		n += s.count(m.Content)
+	}
+	return n
+}
+
+// count is the number of tokens of a text.
+func (s *Server) count(text string) int {
+	if c := s.options.CharsPerToken; c > 0 {
+		return (len(text) + c - 1) / c
+	}
+	n := 0
+	for _, word := range strings.Fields(text) {
+		n++
+		if slices.Contains(s.options.TwoTokenWords, word) {
 			n++
-			for _, two := range s.options.TwoTokenWords {
-				if word == two {
-					n++
-				}
-			}
 		}
 	}
 	return n

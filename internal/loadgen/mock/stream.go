@@ -26,7 +26,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, chat bool) {
 		return
 	}
 	seen := Seen{
-		Path: r.URL.Path, Header: r.Header, Prompt: req.Prompt,
+		Path: r.URL.Path, Header: r.Header, Prompt: req.Prompt.ids, Text: req.Prompt.text,
 		MaxTokens: req.MaxTokens, Body: body, Arrived: arrived,
 	}
 	for _, m := range req.Messages {

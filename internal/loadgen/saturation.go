@@ -1,0 +1,59 @@
+package loadgen
+
+import "time"
+
+// outrunShare is the share of the requests due that a server which keeps up
+// completes in the same time; what it holds at both ends of the window cancels.
+// outrunSlack requests more are the chance of a small window.
+const (
+	outrunShare = 0.9
+	outrunSlack = 10
+)
+
+// outrun says whether requests came clearly faster than they were completed.
+// It is asked only of a window in which requests in flight kept growing.
+func (res *Result) outrun() bool {
+	if res.Label != LabelOpen && res.Label != LabelPartly {
+		return false // what answers wait for does not come faster than they do
+	}
+	due := res.windowRequests()
+	short := float64(due) - float64(res.WindowCompleted)
+	return float64(res.WindowCompleted) < outrunShare*float64(due) && short >= outrunSlack
+}
+
+// warnSessions looks at the shape of a load of conversations.
+func (res *Result) warnSessions(warn func(string, ...any), cfg *Config) {
+	type span struct{ from, to time.Duration }
+	lives := map[int]*span{}
+	cut := map[int]bool{}
+	for i := range res.Requests {
+		q := &res.Requests[i]
+		if q.Session == 0 {
+			continue
+		}
+		if lives[q.Session] == nil {
+			lives[q.Session] = &span{from: q.Scheduled}
+		}
+		lives[q.Session].to = max(lives[q.Session].to, q.End)
+		if q.Class != ClassOK && q.Phase == PhaseWindow {
+			cut[q.Session] = true
+		}
+	}
+	if len(cut) > 0 {
+		warn("%d of %d sessions ended early because a request of theirs failed", len(cut), len(lives))
+	}
+	var total time.Duration
+	n := 0
+	for _, l := range lives {
+		if l.to > res.WindowStart && l.from < res.WindowEnd {
+			total += l.to - l.from
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	if mean := total / time.Duration(n); mean > cfg.Warmup {
+		warn("sessions last %s on average, longer than the warm-up of %s: the window begins with more first turns than it ends with", round(mean), round(cfg.Warmup))
+	}
+}
