@@ -161,9 +161,10 @@ func TestFloors(t *testing.T) {
 			tr := r.add(c, 0, b+1, one("ttft_p50", .1+.001*float64(b*c)))
 			tr.Window = 2.01
 			tr.Absent = map[string]string{"ttft_p95": "70 requests, 130 needed", "ttft_p99": "70 requests, 662 needed"}
-			tr.Warnings = []string{"70 successful requests are too few for percentiles p95 (130), p99 (662)", "late"}
+			tr.TooFew = map[string]int{"p95": 130, "p99": 662}
+			tr.Warnings = []string{"late"}
 			if b == 1 {
-				tr.Absent["ttft_p90"] = "60 requests, 64 needed"
+				tr.Absent["ttft_p90"], tr.TooFew["p90"] = "60 requests, 64 needed", 64
 			}
 		}
 	}

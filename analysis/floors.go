@@ -4,16 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 )
-
-// FloorWarning reports whether a trial's warning is about percentiles that its
-// requests are too few for. The findings say it once for each load.
-func FloorWarning(text string) bool {
-	return strings.Contains(text, " too few for percentiles ")
-}
 
 // warnFloors names, for each load, the lowest percentile that some trial had
 // too few requests for, as far as p99: hardly any window supports p99.9.
@@ -33,12 +26,9 @@ func (a *analyser) warnFloors(w *[]string) {
 			}
 			for _, t := range a.trials[i] {
 				short, long = math.Min(short, t.Window), math.Max(long, t.Window)
-				if !slices.ContainsFunc(t.Warnings, FloorWarning) {
-					continue
-				}
 				for _, stat := range metric.Stats() {
 					p, ok := metric.Quantile(stat)
-					if _, absent := t.Absent["ttft_"+stat]; ok && absent && p < lowest {
+					if _, short := t.TooFew[stat]; ok && short && p < lowest {
 						lowest, name = p, stat
 					}
 				}

@@ -157,7 +157,7 @@ func (a *analyser) warnCell(i int) {
 	seen := map[string]bool{}
 	for _, t := range a.trials[i] {
 		for _, text := range t.Warnings {
-			if !seen[text] && !FloorWarning(text) {
+			if !seen[text] {
 				seen[text] = true
 				c.Warnings = append(c.Warnings, text)
 			}

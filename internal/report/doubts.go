@@ -55,7 +55,7 @@ func (b *build) notes() []doubt {
 	}
 	for _, t := range b.Trials {
 		for _, w := range t.Warnings {
-			if !analysis.FloorWarning(w) && !slices.Contains(b.cells[t.Cell].Warnings, w) {
+			if !slices.Contains(b.cells[t.Cell].Warnings, w) {
 				d.add(w, t.ID)
 			}
 		}

@@ -179,7 +179,7 @@ func TestKeepTheBaseline(t *testing.T) {
 	rec.Configuration, rec.Label, rec.Ratio = fixtureBaseline, "baseline", nil
 	rec.Preferred = "preferred to another (2 tok/s), because of a reason"
 	in.Findings.Warnings = append(in.Findings.Warnings, in.Findings.CountWarnings()...)
-	in.Trials[0].Warnings = []string{"70 successful requests are too few for percentiles p95 (130)"}
+	in.Trials[0].TooFew = map[string]int{"p95": 130}
 	dir := t.TempDir()
 	if _, err := Write(dir, in); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ const (
 	OutcomeOK      = "ok"      // measured; counts
 	OutcomeInvalid = "invalid" // measured, but a declared cause (client limits, too many failures) forbids counting it
 	OutcomeFailed  = "failed"  // the server did not start, or died under it
+	OutcomeSkipped = "skipped" // not measured: a lower point of the load saturated this start already
 )
 
 // Outcomes of a start.
@@ -51,6 +52,14 @@ type Trial struct {
 	Window       float64        `json:"window_s,omitempty"` // length of the measured window, seconds
 	Rate         float64        `json:"rate,omitempty"`     // req/s asked for in open loop
 	LoadLabel    string         `json:"load_label,omitempty"`
+	// TokensPerChunk is the mean over successful requests; above 1 the samples
+	// of itl are gaps between bundles of tokens.
+	TokensPerChunk float64 `json:"tokens_per_chunk,omitempty"`
+	// TooFew names the percentiles that the successful requests were too few
+	// for, with the number needed.
+	TooFew map[string]int `json:"too_few,omitempty"`
+	// Saturated: in open loop clearly more was offered than completed.
+	Saturated bool `json:"saturated,omitempty"`
 	Client       *ClientFacts   `json:"client,omitempty"`
 	Engine       *EngineFacts   `json:"engine,omitempty"`
 	Telemetry    *Telemetry     `json:"telemetry,omitempty"`
@@ -72,6 +81,8 @@ type ClientFacts struct {
 	SchedLagP99    float64 `json:"sched_lag_p99_s"`
 	MeanInFlight   float64 `json:"mean_in_flight"`
 	PeakInFlight   int     `json:"peak_in_flight"`
+	Coalesced      float64 `json:"coalesced_share"`         // of chunks that came with the same read as the one before
+	SharedLimits   bool    `json:"shared_limits,omitempty"` // judged by the limits of a machine that the server shares
 }
 
 // EngineFacts are differences of the server's own counters over the trial,

@@ -174,7 +174,8 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	rec.Metrics, rec.Absent = sum.Metrics, sum.Absent
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
-	rec.LoadLabel = sum.Label
+	rec.LoadLabel, rec.TokensPerChunk = sum.Label, sum.TokensPerChunk
+	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
 	rec.Client = clientFacts(sum.Client)
 	rec.Requests = map[string]int{}
@@ -298,5 +299,6 @@ func clientFacts(c loadgen.Client) *rundir.ClientFacts {
 		OfferedRate: c.OfferedRate, AskedRate: c.AskedRate, CPUShare: c.CPUShare,
 		GCPauseMax: c.GCPauseMax.Seconds(), SchedLagP99: c.SchedLagP99.Seconds(),
 		MeanInFlight: c.MeanInFlight, PeakInFlight: c.PeakInFlight,
+		Coalesced: c.Coalesced, SharedLimits: c.Limits.Shared,
 	}
 }
