@@ -59,11 +59,11 @@ type Trial struct {
 	// for, with the number needed.
 	TooFew map[string]int `json:"too_few,omitempty"`
 	// Saturated: in open loop clearly more was offered than completed.
-	Saturated bool `json:"saturated,omitempty"`
-	Client       *ClientFacts   `json:"client,omitempty"`
-	Engine       *EngineFacts   `json:"engine,omitempty"`
-	Telemetry    *Telemetry     `json:"telemetry,omitempty"`
-	Warnings     []string       `json:"warnings,omitempty"`
+	Saturated bool         `json:"saturated,omitempty"`
+	Client    *ClientFacts `json:"client,omitempty"`
+	Engine    *EngineFacts `json:"engine,omitempty"`
+	Telemetry *Telemetry   `json:"telemetry,omitempty"`
+	Warnings  []string     `json:"warnings,omitempty"`
 }
 
 // ClientFacts are the load generator's evidence about itself; times in seconds.
