@@ -51,7 +51,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 		return f, "no configuration has both a throughput and a latency at load " + load
 	}
 	if len(pointsOf(in.Plan, load)) < 2 {
-		return f, "load " + load + " has one point, so no curve; the frontier shows it"
+		return f, "load " + load + " has one point, so no curve"
 	}
 	d.panels = panelsOf(in, all)
 	left := 0

@@ -337,7 +337,7 @@ func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bo
 			line = lineStyle{width: 1.1, color: p.theme.Muted}
 		}
 		p.line(line, vg.Point{X: s.at(v), Y: bottom}, vg.Point{X: s.at(v), Y: first})
-		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, tickChange(v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
+		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, ratioTick(s, v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
 	}
 	for i, r := range d.rows {
 		if q, ok := r.ratios[m]; ok && drawable(q.Center) {
@@ -384,15 +384,20 @@ func verdictColor(t Theme, verdict string) color.NRGBA {
 	return t.Muted
 }
 
-// tickChange is a tick of a ratio axis: "−20 %", "0 %", "×2".
-func tickChange(v float64) string {
+// ratioTick is a tick of a ratio axis. An axis that reaches ×3 or a third is
+// labelled in factors throughout, any other in percent.
+func ratioTick(s scale, v float64) string {
 	switch {
+	case s.max > 3 || s.min < 1.0/3:
+		return "×" + number(v)
 	case v == 1:
 		return "0 %"
-	case v >= 2 || v < 0.5:
-		return "×" + number(v)
 	}
-	return change(v)
+	pc := number(tidy(math.Round((v-1)*1000) / 10))
+	if v > 1 {
+		pc = "+" + pc
+	}
+	return pc + " %"
 }
 
 // direction says which way is better.

@@ -11,10 +11,11 @@ import (
 
 // limit is a constraint that can be drawn as a line.
 type limit struct {
-	x     bool // on the x axis; otherwise on y
-	value float64
-	text  string
-	slo   bool
+	metric string
+	x      bool // on the x axis; otherwise on y
+	value  float64
+	text   string
+	slo    bool
 }
 
 // limitsOf are the constraints on the two metrics: the experiment's SLO and
@@ -30,7 +31,7 @@ func limitsOf(in Input, load, x, y string) []limit {
 				return
 			}
 		}
-		out = append(out, limit{x: name == x, value: value, text: fmt.Sprintf("%s: %s %s", who, sign(op), metric.Format(name, value)), slo: slo})
+		out = append(out, limit{metric: name, x: name == x, value: value, text: fmt.Sprintf("%s: %s %s", who, sign(op), metric.Format(name, value)), slo: slo})
 	}
 	for _, c := range in.SLO {
 		add("SLO", c.Metric, c.Op, c.Value, true)
@@ -120,6 +121,9 @@ func drawSeries(p *pen, a axes, all []series, pl *placer, w widths) {
 			style := lineStyle{width: w.normal, color: mix(s.color(p.theme), p.theme.Background, 0.35)}
 			switch s.family {
 			case familyContext:
+				if len(all) > 40 { // lines of so many would be a mat
+					continue
+				}
 				style.width, style.color = w.context, fade(s.color(p.theme), 0.55)
 			case familyBaseline:
 				style.width = w.baseline

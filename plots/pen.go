@@ -234,3 +234,10 @@ func (p *pen) arrow(s lineStyle, from, to vg.Point) {
 		p.line(s, to, vg.Point{X: to.X + 7*vg.Length(cos), Y: to.Y + 7*vg.Length(sin)})
 	}
 }
+
+// cross marks a failure.
+func (p *pen) cross(at vg.Point, r vg.Length, c color.NRGBA) {
+	s := lineStyle{width: max(r*0.5, 1), color: c}
+	p.line(s, vg.Point{X: at.X - r, Y: at.Y - r}, vg.Point{X: at.X + r, Y: at.Y + r})
+	p.line(s, vg.Point{X: at.X - r, Y: at.Y + r}, vg.Point{X: at.X + r, Y: at.Y - r})
+}

@@ -1,14 +1,17 @@
-// Package plots draws the figures of a run: for each load the Pareto frontier
-// of throughput against latency, the throughput-latency curve of each
-// configuration, and the effect of each parameter level against the baseline.
+// Package plots draws the figures of a run. For each load: the Pareto frontier
+// of throughput against latency (or, where one rate is offered, a dot plot of
+// latencies), the throughput-latency curve of each configuration, the effect of
+// each parameter level against the baseline, the response to each parameter, heat
+// maps of measured pairs, latency distributions, and goodput against rate. For
+// the run: what could be started, the night, drift, and start-up times.
 // It computes no statistics: estimates, intervals, verdicts, frontiers and
 // recommendations come from package analysis, and a title claims only what a
 // verdict there says.
 //
 // [Figures] says which figures a run yields, [Render] writes them. A figure is
-// made of words and records (figure files), a drawing (frontier, curve,
-// effects) on a pen over a gonum/plot canvas, labels placed by a placer, and a
-// [Theme]. The same input gives the same bytes.
+// made of words and records, a drawing (one file a kind) on a pen over a
+// gonum/plot canvas, labels placed by a placer, and a [Theme]. The same input
+// gives the same bytes.
 package plots
 
 import (
@@ -17,12 +20,15 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -32,21 +38,44 @@ type Input struct {
 	Findings *analysis.Findings
 	SLO      []experiment.Constraint
 	Facts    Facts
+	// Trials and Starts are the records behind the figures of the night, of
+	// drift and of start-up; without them those are absent.
+	Trials []rundir.Trial
+	Starts []rundir.Start
+	// Latencies reads the histograms of a trial by base ("ttft", "itl", "e2e"),
+	// in microseconds; nil: there are none. It is called for few trials only.
+	Latencies func(trial string) (map[string]*hdrhistogram.Histogram, error)
+	Traces    []Trace // telemetry over the run, in the order to draw
+}
+
+// Trace is one measured quantity over the run.
+type Trace struct {
+	Title  string // "GPU temperature"
+	Unit   string // "°C"
+	Series []TraceSeries
+}
+
+// TraceSeries is a trace of one device.
+type TraceSeries struct {
+	Name   string // "GPU 0"; empty when there is one
+	Times  []time.Time
+	Values []float64 // NaN: a gap
 }
 
 // Facts are the circumstances that captions state; empty ones are left out.
 type Facts struct {
-	Model  string // the plan's model when empty
-	Device string // "2 x H200", "simulated H100"
-	Date   string // of the run, as it shall be printed
-	Run    string // run ID
+	Model  string        // the plan's model when empty
+	Device string        // "2 x H200", "simulated H100"
+	Date   string        // of the run, as it shall be printed
+	Run    string        // run ID
+	Warmup time.Duration // of each trial
 }
 
 // Figure is one picture with the data behind it.
 type Figure struct {
 	Name     string // file name without extension: "frontier-chat"
-	Kind     string // "frontier", "curve" or "effects"
-	Load     string
+	Kind     string // one of Kinds
+	Load     string // empty: about the run
 	Title    string // the finding
 	Subtitle string // how to read the marks
 	Caption  string // circumstances, and what is not drawn
@@ -74,7 +103,15 @@ func Absent(in Input) []Absence {
 	return absent
 }
 
-// build makes all figures of all loads.
+// Kinds lists the kinds of figures in the order in which they are built.
+func Kinds() []string {
+	return []string{
+		"frontier", "dots", "curve", "effects", "response", "pairs", "distribution", "goodput",
+		"feasibility", "night", "drift", "startup",
+	}
+}
+
+// build makes all figures: those of each load, then those of the run.
 func build(in Input) (figures []Figure, absent []Absence) {
 	if in.Plan == nil || in.Findings == nil {
 		return nil, []Absence{{Name: "figures", Reason: "no plan or no findings"}}
@@ -89,16 +126,28 @@ func build(in Input) (figures []Figure, absent []Absence) {
 	names := slugs{}
 	for _, load := range loads(in.Plan) {
 		slug := names.of(load)
-		for i, fr := range frontiersOf(in, load) {
-			name := "frontier-" + slug
-			if i > 0 {
-				name += "-" + slugOf(fr.X)
+		if oneRate(in, load) {
+			add(dotsFigure(in, "dots-"+slug, load))
+		} else {
+			for i, fr := range frontiersOf(in, load) {
+				name := "frontier-" + slug
+				if i > 0 {
+					name += "-" + slugOf(fr.X)
+				}
+				add(frontierFigure(in, name, fr))
 			}
-			add(frontierFigure(in, name, fr))
 		}
 		add(curveFigure(in, "curve-"+slug, load))
 		add(effectsFigure(in, "effects-"+slug, load))
+		add(responseFigure(in, "response-"+slug, load))
+		add(pairsFigure(in, "pairs-"+slug, load))
+		add(distributionFigure(in, "distribution-"+slug, load))
+		add(goodputFigure(in, "goodput-"+slug, load))
 	}
+	add(feasibilityFigure(in, "feasibility"))
+	add(nightFigure(in, "night"))
+	add(driftFigure(in, "drift"))
+	add(startupFigure(in, "startup"))
 	return figures, absent
 }
 

@@ -85,3 +85,24 @@ func tested(p float64) string {
 	}
 	return float(p)
 }
+
+// optionalEstimate is estimateFields, empty where there is no estimate.
+func optionalEstimate(c analysis.Cell, m string) []string {
+	if e, ok := c.Estimates[m]; ok {
+		return estimateFields(e)
+	}
+	return []string{"", "", "", ""}
+}
+
+// optionalRatio is the ratio, its interval and its verdict, empty without one.
+func optionalRatio(c analysis.Cell, m string) []string {
+	r, ok := c.Ratios[m]
+	if !ok {
+		return []string{"", "", "", ""}
+	}
+	lo, hi := "", ""
+	if r.HasInterval() {
+		lo, hi = float(r.Lo), float(r.Hi)
+	}
+	return []string{float(r.Center), lo, hi, r.Verdict}
+}

@@ -189,6 +189,21 @@ func caption(in Input, load string, points []point, notes []string) string {
 	return strings.Join(parts, " · ")
 }
 
+// runCaption is the circumstances of a figure about the whole run.
+func runCaption(in Input) string {
+	model := in.Facts.Model
+	if model == "" {
+		model = in.Plan.Model
+	}
+	parts := []string{model, in.Facts.Device, fmt.Sprintf("%s at %s", plural(len(in.Plan.Configurations), "configuration"), plural(len(in.Plan.LoadPoints), "load point")), plural(in.Plan.Blocks, "block")}
+	parts = append(parts, abbreviations(in.Plan.Configurations))
+	if in.Facts.Run != "" {
+		parts = append(parts, "run "+in.Facts.Run)
+	}
+	parts = append(parts, in.Facts.Date)
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
+}
+
 // gpuNote warns when configurations with different numbers of GPUs are compared
 // by a throughput that is not per GPU.
 func gpuNote(points []point, throughput string) string {

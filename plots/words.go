@@ -84,6 +84,14 @@ func abbreviations(configs []matrix.Configuration) string {
 	return strings.Join(out, ", ")
 }
 
+// keyNotes is the explanation of initials as remarks of a caption.
+func keyNotes(in Input) []string {
+	if key := abbreviations(in.Plan.Configurations); key != "" {
+		return []string{key}
+	}
+	return nil
+}
+
 // titleLabel is a label for a title, with whole names as long as they fit.
 func titleLabel(c matrix.Configuration) string {
 	full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return f.Name })

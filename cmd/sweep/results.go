@@ -93,8 +93,9 @@ func (r *results) plotInput() plots.Input {
 		Plan: r.run.Plan, Findings: r.findings, SLO: r.run.Plan.SLO,
 		Facts: plots.Facts{
 			Model: r.run.Plan.Model, Device: device(r.run.Provenance), Run: r.run.Provenance.RunID,
-			Date: r.run.Provenance.Began.Format("2006-01-02"),
+			Date: r.run.Provenance.Began.Format("2006-01-02"), Warmup: r.warmup(),
 		},
+		Trials: r.run.Trials, Starts: r.run.Starts, Latencies: r.latencies, Traces: r.traces(),
 	}
 }
 

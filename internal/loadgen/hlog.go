@@ -61,3 +61,20 @@ func writeHistogramHeader(log *hdrhistogram.HistogramLogWriter, r *Result) error
 	log.SetBaseTime(r.Start.UnixMilli())
 	return log.OutputLegend()
 }
+
+// ReadHistograms reads what WriteHistograms wrote: a histogram of microseconds
+// for each latency ("ttft", "itl", "e2e").
+func ReadHistograms(r io.Reader) (map[string]*hdrhistogram.Histogram, error) {
+	log := hdrhistogram.NewHistogramLogReader(r)
+	out := map[string]*hdrhistogram.Histogram{}
+	for {
+		h, err := log.NextIntervalHistogram()
+		if err != nil {
+			return nil, fmt.Errorf("read histograms: %w", err)
+		}
+		if h == nil {
+			return out, nil
+		}
+		out[h.Tag()] = h
+	}
+}

@@ -1,0 +1,375 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// distributionPlot shows whole latency distributions of selected cells: one row
+// a latency, at the left the share of requests below a value, at the right the
+// value at each percentile on the scale of HdrHistogram, log 1/(1-p).
+type distributionPlot struct {
+	point matrix.LoadPoint
+	bases []string // "ttft", "itl", "e2e"
+	cells []cellDistribution
+}
+
+// cellDistribution is one cell with the requests of its counted trials.
+type cellDistribution struct {
+	series series
+	trials map[string][]*hdrhistogram.Histogram // by base
+	pooled map[string]*hdrhistogram.Histogram
+}
+
+// maxDistributions is the most cells that stay readable in one picture.
+const maxDistributions = 6
+
+// distributionFigure makes the figure, or returns the reason why there is none.
+func distributionFigure(in Input, name, load string) (Figure, string) {
+	f := Figure{Name: name, Kind: "distribution", Load: load}
+	if in.Latencies == nil {
+		return f, "no latency histograms are at hand"
+	}
+	d, failed := newDistribution(in, load)
+	if len(d.cells) == 0 {
+		if failed != "" {
+			return f, failed
+		}
+		return f, "no trial of load " + load + " that counts has a latency histogram"
+	}
+	f.Title = d.title(in)
+	f.Subtitle = "Thick: the requests of all counted trials together; thin: single trials. Right: the latency that this share of requests kept below, as far as the requests of the trials together support it (MLPerf’s minimum sample)."
+	points := make([]point, 0, len(d.cells))
+	for _, c := range d.cells {
+		points = append(points, c.series.points[0])
+	}
+	f.Caption = caption(in, load, points, keyNotes(in))
+	f.frame = newFrame(f, wideWidth, 0, vg.Length(len(d.bases))*230+20)
+	f.body = d.draw
+	f.records = d.records()
+	return f, ""
+}
+
+// newDistribution reads the histograms of the selected cells: the baseline and
+// the recommended, then those on the frontier, all at one load point.
+func newDistribution(in Input, load string) (distributionPlot, string) {
+	d := distributionPlot{}
+	n := 0
+	d.point, n = highestCommon(pointsOf(in.Plan, load), func(id string) int {
+		k := 0
+		for _, c := range in.Findings.Cells {
+			if c.LoadPoint == id && c.Trials > 0 {
+				k++
+			}
+		}
+		return k
+	})
+	if n == 0 {
+		return d, "no trial counts at load " + load
+	}
+	for _, r := range recommendationsOf(in, load) { // the finding's own load point, where there is one
+		m, err := metric.Parse(r.Objective)
+		for _, c := range in.Findings.Cells {
+			if c.ID == r.Cell && err == nil && m.Unit == metric.Seconds {
+				d.point, _ = in.Plan.LoadPoint(c.LoadPoint)
+			}
+		}
+	}
+	trials := map[string][]string{}
+	for _, t := range in.Trials {
+		if t.Outcome == rundir.OutcomeOK {
+			trials[t.Cell] = append(trials[t.Cell], t.ID)
+		}
+	}
+	failed := ""
+	for _, s := range d.selected(in, load) {
+		c := cellDistribution{series: s, trials: map[string][]*hdrhistogram.Histogram{}, pooled: map[string]*hdrhistogram.Histogram{}}
+		for _, id := range trials[s.points[0].cell.ID] {
+			all, err := in.Latencies(id)
+			if err != nil {
+				failed = fmt.Sprintf("the histograms of trial %s cannot be read: %v", id, err)
+				continue
+			}
+			for base, h := range all {
+				if h.TotalCount() == 0 {
+					continue
+				}
+				c.trials[base] = append(c.trials[base], h)
+				if c.pooled[base] == nil {
+					c.pooled[base] = hdrhistogram.New(h.LowestTrackableValue(), h.HighestTrackableValue(), int(h.SignificantFigures()))
+				}
+				c.pooled[base].Merge(h)
+			}
+		}
+		if len(c.pooled) > 0 {
+			d.cells = append(d.cells, c)
+		}
+	}
+	_, latency := curveMetrics(in, load)
+	first, _ := metric.Parse(latency)
+	for _, base := range []string{first.Base, "ttft", "e2e", "itl"} {
+		if slices.Contains(d.bases, base) || len(d.bases) == 2 {
+			continue
+		}
+		if slices.ContainsFunc(d.cells, func(c cellDistribution) bool { return c.pooled[base] != nil }) {
+			d.bases = append(d.bases, base)
+		}
+	}
+	if len(d.bases) == 0 {
+		d.cells = nil
+	}
+	return d, failed
+}
+
+// selected are the series of one point each to draw.
+func (d distributionPlot) selected(in Input, load string) []series {
+	fr := frontiersOf(in, load)[0]
+	var out []series
+	all := seriesOf(in, load, fr.X, fr.Y, fr.Cells)
+	rank := func(s series) int {
+		switch {
+		case s.config.Baseline:
+			return 0
+		case s.pick:
+			return 1
+		case slices.ContainsFunc(s.points, func(q point) bool { return q.frontier }):
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(all, func(a, b series) int { return rank(a) - rank(b) })
+	for _, s := range all {
+		for _, q := range s.points {
+			if q.load.ID == d.point.ID && len(out) < maxDistributions {
+				s.points = []point{q}
+				out = append(out, s)
+				break
+			}
+		}
+	}
+	for i := range out { // few enough for a hue each
+		if !out[i].config.Baseline {
+			out[i].family, out[i].own = i-1, true
+		}
+	}
+	return out
+}
+
+func (d distributionPlot) title(in Input) string {
+	b := metricOfBase(d.bases[0])
+	for _, r := range recommendationsOf(in, d.point.Load) {
+		drawn := slices.ContainsFunc(d.cells, func(c cellDistribution) bool { return c.series.points[0].cell.ID == r.Cell })
+		if q, err := metric.Parse(r.Objective); err == nil && q.Base == d.bases[0] && drawn {
+			return recommendationTitle(in, r)
+		}
+	}
+	if len(d.cells) == 1 {
+		return fmt.Sprintf("Distribution of %s at %s", b, d.point.Label)
+	}
+	return fmt.Sprintf("Distribution of %s at %s: the baseline and %s", b, d.point.Label, plural(len(d.cells)-1, "other configuration"))
+}
+
+// metricOfBase is a latency in words.
+func metricOfBase(base string) string {
+	title, _, _ := strings.Cut(metric.Title(base+"_p50"), ",")
+	return title
+}
+
+// spectrumTicks are the percentiles named on the right axis.
+func spectrumTicks() []float64 { return []float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999} }
+
+func (d distributionPlot) draw(p *pen, area vg.Rectangle) {
+	legendWidth := vg.Length(0)
+	style := textStyle{size: sizeLabel, bold: true}
+	for _, c := range d.cells {
+		legendWidth = max(legendWidth, min(p.width(c.series.short, style), 190))
+	}
+	d.legend(p, vg.Point{X: area.Max.X - legendWidth, Y: area.Max.Y - 20}, legendWidth)
+	right := area.Max.X - legendWidth - 34
+	h := (area.Max.Y - area.Min.Y) / vg.Length(len(d.bases))
+	half := (right - area.Min.X) / 2
+	for i, base := range d.bases {
+		top := area.Max.Y - vg.Length(i)*h
+		x := d.latencies(base)
+		left := vg.Rectangle{Min: vg.Point{X: area.Min.X + 44, Y: top - h + 44}, Max: vg.Point{X: area.Min.X + half - 16, Y: top - 22}}
+		d.ecdf(p, base, x, left, top)
+		d.spectrum(p, base, vg.Rectangle{Min: vg.Point{X: area.Min.X + half + 50, Y: left.Min.Y}, Max: vg.Point{X: right, Y: left.Max.Y}}, top)
+	}
+}
+
+func (d distributionPlot) legend(p *pen, at vg.Point, width vg.Length) {
+	for _, c := range d.cells {
+		color := c.series.color(p.theme)
+		p.line(lineStyle{width: 2.4, color: color}, vg.Point{X: at.X - 22, Y: at.Y}, vg.Point{X: at.X - 6, Y: at.Y})
+		style := textStyle{size: sizeLabel, bold: true, color: p.theme.text(color)}
+		p.textMiddle(at, p.fit(c.series.short, style, width), style, alignLeft)
+		n := int64(0)
+		if h := c.pooled[d.bases[0]]; h != nil {
+			n = h.TotalCount()
+		}
+		note := fmt.Sprintf("%s requests, %s", number(float64(n)), plural(len(c.trials[d.bases[0]]), "trial"))
+		p.textMiddle(vg.Point{X: at.X, Y: at.Y - 13}, note, textStyle{size: sizeNumber, color: p.theme.Muted}, alignLeft)
+		at.Y -= 32
+	}
+}
+
+// latencies is the scale of a base over all cells, from the least value to the
+// greatest percentile that is drawn.
+func (d distributionPlot) latencies(base string) scale {
+	lo, hi := math.Inf(1), 0.0
+	for _, c := range d.cells {
+		if h := c.pooled[base]; h != nil {
+			lo, hi = min(lo, microseconds(h.ValueAtQuantile(1))), max(hi, microseconds(h.ValueAtQuantile(99.9)))
+		}
+	}
+	if lo >= hi {
+		return scale{log: true, min: lo * 0.8, max: hi * 1.25}
+	}
+	return latencyScale(lo, hi)
+}
+
+func microseconds(v int64) float64 { return max(float64(v), 1) / 1e6 }
+
+// ecdf draws the share of requests below a latency.
+func (d distributionPlot) ecdf(p *pen, base string, x scale, area vg.Rectangle, top vg.Length) {
+	x.lo, x.hi = area.Min.X, area.Max.X
+	a := axes{area: area, x: x, y: scale{max: 1, lo: area.Min.Y, hi: area.Max.Y}, xTicks: x.ticks(6), yTicks: []float64{0, 0.25, 0.5, 0.75, 1}, xUnit: metric.Seconds, yUnit: metric.Fraction}
+	a.grid(p)
+	a.xLabels(p)
+	a.yLabels(p)
+	p.text(vg.Point{X: area.Min.X - 44, Y: top - sizeAxis - 2}, "Share of requests, %", axisStyle(p.theme), alignLeft)
+	d.xTitle(p, a, base)
+	d.curves(base, func(c cellDistribution, h *hdrhistogram.Histogram, thick bool) {
+		var pts []vg.Point
+		for i := range 200 {
+			q := float64(i) / 199
+			v := microseconds(h.ValueAtQuantile(100 * q))
+			if v > x.max {
+				break
+			}
+			pts = append(pts, vg.Point{X: a.x.clamped(v), Y: a.y.at(q)})
+		}
+		p.line(curveStyle(p.theme, c.series, thick), pts...)
+	})
+}
+
+func (d distributionPlot) xTitle(p *pen, a axes, base string) {
+	title := capital(metricOfBase(base))
+	if _, unit := tickLabels(metric.Seconds, a.xTicks); unit != "" {
+		title += ", " + unit
+	}
+	if a.x.log {
+		title += " (log scale)"
+	}
+	p.text(vg.Point{X: (a.area.Min.X + a.area.Max.X) / 2, Y: a.area.Min.Y - roomXTicks - 12}, title, axisStyle(p.theme), alignCentre)
+}
+
+// spectrum draws the latency at each percentile.
+func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top vg.Length) {
+	at := func(q float64) float64 { return -math.Log10(1 - q) }
+	lo, hi, most := math.Inf(1), 0.0, 0
+	for _, c := range d.cells {
+		if h := c.pooled[base]; h != nil {
+			most = max(most, int(h.TotalCount()))
+			lo, hi = min(lo, microseconds(h.ValueAtQuantile(50))), max(hi, microseconds(h.ValueAtQuantile(99.9)))
+		}
+	}
+	y := latencyScale(lo, max(hi, lo*1.0001))
+	y.lo, y.hi = area.Min.Y, area.Max.Y
+	last := 0.9 // the highest percentile that some cell supports, rounded up to a tick
+	for _, q := range spectrumTicks() {
+		if last < 0.999 && quantile.Floor(last) <= most {
+			last = max(last, q)
+		}
+	}
+	x := scale{min: at(0.5), max: at(last), lo: area.Min.X, hi: area.Max.X}
+	a := axes{area: area, x: x, y: y, yTicks: y.ticks(6), yUnit: metric.Seconds}
+	for _, q := range spectrumTicks() {
+		if q > last {
+			break
+		}
+		px := x.at(at(q))
+		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: px, Y: area.Min.Y}, vg.Point{X: px, Y: area.Max.Y})
+		p.text(vg.Point{X: px, Y: area.Min.Y - roomXTicks + 3}, number(tidy(100*q)), tickStyle(p.theme), alignCentre)
+	}
+	a.xTicks = nil
+	a.grid(p)
+	a.yLabels(p)
+	title := capital(metricOfBase(base))
+	if _, unit := tickLabels(metric.Seconds, a.yTicks); unit != "" {
+		title += ", " + unit
+	}
+	if y.log {
+		title += " (log scale)"
+	}
+	p.text(vg.Point{X: area.Min.X - 50, Y: top - sizeAxis - 2}, title, axisStyle(p.theme), alignLeft)
+	p.text(vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: area.Min.Y - roomXTicks - 12}, "Percentile", axisStyle(p.theme), alignCentre)
+	d.curves(base, func(c cellDistribution, h *hdrhistogram.Histogram, thick bool) {
+		var pts []vg.Point
+		for i := range 161 {
+			v := x.min + (x.max-x.min)*float64(i)/160
+			q := 1 - math.Pow(10, -v)
+			if quantile.Floor(q) > int(h.TotalCount()) {
+				break
+			}
+			pts = append(pts, vg.Point{X: x.clamped(v), Y: y.clamped(microseconds(h.ValueAtQuantile(100 * q)))})
+		}
+		p.line(curveStyle(p.theme, c.series, thick), pts...)
+	})
+}
+
+// curves calls draw for the trials of all cells, then for the pooled ones.
+func (d distributionPlot) curves(base string, draw func(c cellDistribution, h *hdrhistogram.Histogram, thick bool)) {
+	for _, c := range d.cells {
+		for _, h := range c.trials[base] {
+			draw(c, h, false)
+		}
+	}
+	for _, c := range d.cells {
+		if h := c.pooled[base]; h != nil {
+			draw(c, h, true)
+		}
+	}
+}
+
+func curveStyle(t Theme, s series, thick bool) lineStyle {
+	if thick {
+		return lineStyle{width: 2, color: s.color(t)}
+	}
+	return lineStyle{width: 0.6, color: fade(s.color(t), 0.45)}
+}
+
+// records are percentiles of every cell, pooled and by trial.
+func (d distributionPlot) records() [][]string {
+	out := [][]string{{"cell", "label", "load_point", "latency", "trial", "requests", "percentile", "seconds"}}
+	for _, c := range d.cells {
+		cell := c.series.points[0].cell
+		for _, base := range d.bases {
+			add := func(trial string, h *hdrhistogram.Histogram) {
+				for _, q := range []float64{1, 5, 10, 25, 50, 75, 90, 95, 97, 99, 99.9} {
+					if q > 50 && quantile.Floor(q/100) > int(h.TotalCount()) {
+						continue
+					}
+					out = append(out, []string{cell.ID, cell.Label, cell.LoadPoint, base, trial, fmt.Sprint(h.TotalCount()), float(q), float(microseconds(h.ValueAtQuantile(q)))})
+				}
+			}
+			for i, h := range c.trials[base] {
+				add(fmt.Sprint(i+1), h)
+			}
+			if h := c.pooled[base]; h != nil {
+				add("all", h)
+			}
+		}
+	}
+	return out
+}

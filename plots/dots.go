@@ -1,0 +1,245 @@
+package plots
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// dotsPlot compares latencies at one offered rate: one row a configuration,
+// one column a metric. A frontier would be a flat line there, because the
+// throughput is the rate that was offered.
+type dotsPlot struct {
+	metrics []string
+	rows    []dotRow
+	scales  []scale
+	limits  []limit
+}
+
+type dotRow struct {
+	name string
+	cell analysis.Cell
+	why  string // instead of estimates
+	base bool
+	pick bool
+}
+
+// oneRate reports whether a load offers a single rate.
+func oneRate(in Input, load string) bool {
+	points := pointsOf(in.Plan, load)
+	return len(points) == 1 && points[0].Kind.OpenLoop()
+}
+
+// dotsFigure makes the figure, or returns the reason why there is none.
+func dotsFigure(in Input, name, load string) (Figure, string) {
+	f := Figure{Name: name, Kind: "dots", Load: load}
+	lp := pointsOf(in.Plan, load)[0]
+	d := dotsPlot{}
+	var points []point
+	short := shortLabels(in.Plan.Configurations)
+	for i, conf := range in.Plan.Configurations {
+		for _, c := range in.Findings.Cells {
+			if c.Configuration != conf.ID || c.LoadPoint != lp.ID {
+				continue
+			}
+			r := dotRow{name: short[i], cell: c, base: conf.Baseline, pick: recommendedFor(in, c.ID) != ""}
+			if len(c.Estimates) == 0 {
+				r.why = missingText(in, conf)
+			} else {
+				points = append(points, point{cell: c, load: lp})
+			}
+			d.rows = append(d.rows, r)
+		}
+	}
+	if len(points) == 0 {
+		return f, "no configuration was measured at load " + load
+	}
+	d.metrics = dotMetrics(in, load, points)
+	if len(d.metrics) == 0 {
+		return f, "no configuration has a latency at load " + load
+	}
+	notes := keyNotes(in)
+	if n := len(d.rows); n > maxRows {
+		d.keep(maxRows)
+		notes = append(notes, plural(n-maxRows, "further configuration")+" in the data, not drawn")
+	}
+	for _, m := range d.metrics {
+		d.scales = append(d.scales, d.scaleOf(m))
+		d.limits = append(d.limits, limitsOf(in, load, m, m)...)
+	}
+	f.Title = d.title(in, load)
+	f.Subtitle = fmt.Sprintf("Each row is one configuration at the one rate offered, %s; lower is better. Bars: %s intervals. Line: the baseline. Ring: recommended.", pointName(lp), percent(in.Findings.Confidence))
+	f.Caption = caption(in, load, points, notes)
+	f.frame = newFrame(f, figureWidth, 0, d.height())
+	f.body = d.draw
+	f.records = dotRecords(in, d.metrics, points)
+	return f, ""
+}
+
+// dotMetrics are up to three latencies: the one asked about, then the usual.
+func dotMetrics(in Input, load string, points []point) []string {
+	var out []string
+	bases := map[string]bool{}
+	for _, m := range []string{frontiersOf(in, load)[0].X, "ttft_p95", "ttft_p50", "tpot_p50", "itl_p50", "e2e_p95", "e2e_p50"} {
+		q, err := metric.Parse(m)
+		if err != nil || bases[q.Base] || len(out) == 3 || q.Base == "itl" && bases["tpot"] {
+			continue
+		}
+		if slices.ContainsFunc(points, func(p point) bool { e, ok := p.cell.Estimates[m]; return ok && drawable(e.Center) }) {
+			bases[q.Base], out = true, append(out, m)
+		}
+	}
+	return out
+}
+
+// keep leaves the first n rows, the baseline and the recommended among them.
+func (d *dotsPlot) keep(n int) {
+	slices.SortStableFunc(d.rows, func(a, b dotRow) int { return yes(b.base || b.pick) - yes(a.base || a.pick) })
+	d.rows = d.rows[:n]
+}
+
+func (d dotsPlot) scaleOf(m string) scale {
+	var points []point
+	for _, r := range d.rows {
+		if e, ok := r.cell.Estimates[m]; ok && drawable(e.Center) {
+			points = append(points, point{x: e})
+		}
+	}
+	if len(points) == 0 {
+		return scale{max: 1}
+	}
+	lo, hi := span(points, xOf)
+	return latencyScale(lo, hi)
+}
+
+// title says what the recommendation says, else counts the verdicts.
+func (d dotsPlot) title(in Input, load string) string {
+	for _, r := range recommendationsOf(in, load) {
+		if m, err := metric.Parse(r.Objective); err == nil && m.Unit == metric.Seconds {
+			return recommendationTitle(in, r)
+		}
+	}
+	count, n := map[string]int{}, 0
+	for _, r := range d.rows {
+		if q, ok := r.cell.Ratios[d.metrics[0]]; ok && !r.base {
+			count[q.Verdict]++
+			n++
+		}
+	}
+	if n == 0 {
+		return fmt.Sprintf("Latencies at load %s", load)
+	}
+	return fmt.Sprintf("%s at load %s: %s", capital(shortTitle(d.metrics[0])), load, verdictCounts(count, n, "configuration"))
+}
+
+func (d dotsPlot) rowHeight() vg.Length { return min(max(430/vg.Length(len(d.rows)), 11), 24) }
+
+func (d dotsPlot) height() vg.Length {
+	return 28 + vg.Length(len(d.rows))*d.rowHeight() + roomXTicks + 6
+}
+
+func (d dotsPlot) draw(p *pen, area vg.Rectangle) {
+	h := d.rowHeight()
+	style := textStyle{size: min(sizeLabel, h*0.8), color: p.theme.Ink}
+	gutter := vg.Length(0)
+	for _, r := range d.rows {
+		gutter = max(gutter, min(p.width(r.name, style), 210))
+	}
+	left := area.Min.X + gutter + 16
+	width := (area.Max.X - left) / vg.Length(len(d.metrics))
+	top, bottom := area.Max.Y-28, area.Min.Y+roomXTicks+6
+	for i, m := range d.metrics {
+		s := d.scales[i]
+		s.lo, s.hi = left+vg.Length(i)*width+4, left+vg.Length(i+1)*width-26
+		d.column(p, m, s, top, bottom)
+	}
+	for i, r := range d.rows {
+		y := top - (vg.Length(i)+0.5)*h
+		if r.base {
+			style.bold = true
+		}
+		p.textMiddle(vg.Point{X: left - 12, Y: y}, p.fit(r.name, style, gutter), style, alignRight)
+		style.bold = false
+		if r.why != "" {
+			note := textStyle{size: style.size - 0.5, color: p.theme.Worse}
+			p.fillRect(p.theme.Background, vg.Rectangle{Min: vg.Point{X: left + 2, Y: y - h*0.45}, Max: vg.Point{X: left + 22 + p.width(r.why, note), Y: y + h*0.45}})
+			p.cross(vg.Point{X: left + 9, Y: y}, min(3.4, h*0.25), p.theme.Worse)
+			p.textMiddle(vg.Point{X: left + 18, Y: y}, r.why, note, alignLeft)
+		}
+	}
+}
+
+// column draws one metric over all rows.
+func (d dotsPlot) column(p *pen, m string, s scale, top, bottom vg.Length) {
+	ticks := s.ticks(4)
+	labels, unit := tickLabels(metric.Seconds, ticks)
+	title := capital(shortTitle(m))
+	if unit != "" {
+		title += ", " + unit
+	}
+	p.text(vg.Point{X: s.lo, Y: top + 12}, title, textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink}, alignLeft)
+	for i, v := range ticks {
+		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: s.at(v), Y: bottom}, vg.Point{X: s.at(v), Y: top})
+		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, labels[i], textStyle{size: sizeNumber + 1, color: p.theme.Muted}, alignCentre)
+	}
+	for _, l := range d.limits {
+		if unitOf(m) == metric.Seconds && l.metric == m && l.value > s.min && l.value < s.max {
+			p.line(lineStyle{width: 1.1, color: p.theme.Muted, dash: []vg.Length{4.5, 3}}, vg.Point{X: s.at(l.value), Y: bottom}, vg.Point{X: s.at(l.value), Y: top + 6})
+		}
+	}
+	h := d.rowHeight()
+	for _, r := range d.rows {
+		if e, ok := r.cell.Estimates[m]; ok && r.base && drawable(e.Center) {
+			p.line(lineStyle{width: 1.2, color: mix(p.theme.Ink, p.theme.Background, 0.4)}, vg.Point{X: s.at(e.Center), Y: bottom}, vg.Point{X: s.at(e.Center), Y: top})
+		}
+	}
+	for i, r := range d.rows {
+		e, ok := r.cell.Estimates[m]
+		if !ok || !drawable(e.Center) {
+			continue
+		}
+		y := top - (vg.Length(i)+0.5)*h
+		c, mark := p.theme.Muted, circle
+		if q, ok := r.cell.Ratios[m]; ok {
+			c, mark = verdictColor(p.theme, q.Verdict), verdictShape(q.Verdict)
+		}
+		if r.base {
+			c = p.theme.Ink
+		}
+		if e.HasInterval() {
+			p.line(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.35)}, vg.Point{X: s.clamped(e.Lo), Y: y}, vg.Point{X: s.clamped(e.Hi), Y: y})
+		}
+		radius := min(3.6, h*0.26)
+		p.marker(mark, vg.Point{X: s.at(e.Center), Y: y}, radius, c, e.HasInterval())
+		if r.pick {
+			p.stroke(lineStyle{width: 1.5, color: p.theme.Ink}, circle.outline(vg.Point{X: s.at(e.Center), Y: y}, radius+3.2))
+		}
+	}
+}
+
+func dotRecords(in Input, metrics []string, points []point) [][]string {
+	header := []string{"cell", "configuration", "label", "load_point", "point", "trials", "baseline", "recommended_for"}
+	for _, m := range metrics {
+		header = append(header, m, m+"_lo", m+"_hi", m+"_n")
+	}
+	out := [][]string{header}
+	for _, q := range points {
+		row := []string{
+			q.cell.ID, q.cell.Configuration, q.cell.Label, q.load.ID, q.load.Label, fmt.Sprint(q.cell.Trials),
+			fmt.Sprint(q.cell.Baseline), recommendedFor(in, q.cell.ID),
+		}
+		for _, m := range metrics {
+			if e, ok := q.cell.Estimates[m]; ok {
+				row = append(row, estimateFields(e)...)
+			} else {
+				row = append(row, "", "", "", "")
+			}
+		}
+		out = append(out, row)
+	}
+	return out
+}

@@ -1,0 +1,191 @@
+package plots
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// driftPlot shows the baseline over the run: one panel a metric, one line a
+// load point, each trial relative to the first of its line.
+type driftPlot struct {
+	panels []driftPanel
+	points []string // names of the load points, in plan order
+	margin float64
+}
+
+type driftPanel struct {
+	metric string
+	lines  []driftLine
+}
+
+// driftLine is the baseline at one load point.
+type driftLine struct {
+	point  int // index into points
+	trials []rundir.Trial
+	values []float64 // as measured
+}
+
+// driftFigure makes the figure, or returns the reason why there is none.
+func driftFigure(in Input, name string) (Figure, string) {
+	f := Figure{Name: name, Kind: "drift"}
+	if len(in.Trials) == 0 {
+		return f, "no trial is recorded"
+	}
+	if in.Findings.Baseline == "" {
+		return f, "the run has no baseline configuration"
+	}
+	d := newDrift(in)
+	if len(d.panels) == 0 {
+		return f, "the baseline was not measured in two blocks at any load point"
+	}
+	f.Title = driftTitle(in)
+	f.Subtitle = fmt.Sprintf("The baseline in each block, relative to its first trial at the same load point. Band: ±%s. Blocks differ in prompts and arrivals, so some scatter is due to them.", percent(d.margin))
+	f.Caption = runCaption(in)
+	f.frame = newFrame(f, figureWidth, 0, d.height())
+	f.body = d.draw
+	f.records = d.records(in)
+	return f, ""
+}
+
+func newDrift(in Input) driftPlot {
+	d := driftPlot{margin: in.Findings.Margin}
+	for _, lp := range in.Plan.LoadPoints {
+		d.points = append(d.points, lp.Label)
+	}
+	trials := slices.DeleteFunc(slices.Clone(in.Trials), func(t rundir.Trial) bool {
+		return t.Configuration != in.Findings.Baseline || t.Outcome != rundir.OutcomeOK || t.Block < 1
+	})
+	slices.SortStableFunc(trials, func(a, b rundir.Trial) int { return cmp.Compare(a.Order, b.Order) })
+	for _, choices := range effectColumns() {
+		best := driftPanel{}
+		for _, m := range choices {
+			panel := driftPanel{metric: m}
+			for i, lp := range in.Plan.LoadPoints {
+				if m != "goodput" && unitOf(m) != metric.Seconds && lp.Kind.OpenLoop() {
+					continue // the rate asked for, whatever the server does
+				}
+				l := driftLine{point: i}
+				for _, t := range trials {
+					if v, ok := t.Metrics[m]; ok && t.LoadPoint == lp.ID && drawable(v) {
+						l.trials, l.values = append(l.trials, t), append(l.values, v)
+					}
+				}
+				if len(l.values) > 1 {
+					panel.lines = append(panel.lines, l)
+				}
+			}
+			if len(panel.lines) > len(best.lines) {
+				best = panel
+			}
+		}
+		if len(best.lines) > 0 {
+			d.panels = append(d.panels, best)
+		}
+	}
+	return d
+}
+
+// driftTitle is what the analysis says of drift.
+func driftTitle(in Input) string {
+	for _, w := range in.Findings.Warnings {
+		if text, ok := strings.CutPrefix(w, "drift: "); ok {
+			text, _, _ = strings.Cut(text, " from first")
+			return capital(text)
+		}
+	}
+	return fmt.Sprintf("No drift beyond ±%s is shown over the run", percent(in.Findings.Margin))
+}
+
+const driftPanelHeight vg.Length = 150
+
+func (d driftPlot) height() vg.Length {
+	return vg.Length((len(d.panels)+1)/2)*(driftPanelHeight+26) + roomXTitle
+}
+
+func (d driftPlot) draw(p *pen, area vg.Rectangle) {
+	columns := min(len(d.panels), 2)
+	legend := vg.Length(0)
+	style := textStyle{size: sizeNumber + 1, color: p.theme.Ink}
+	for _, name := range d.points {
+		legend = max(legend, min(p.width(name, style), 150))
+	}
+	width := (area.Max.X - area.Min.X - legend - 30) / vg.Length(columns)
+	for i, panel := range d.panels {
+		left := area.Min.X + vg.Length(i%columns)*width
+		top := area.Max.Y - vg.Length(i/columns)*(driftPanelHeight+26)
+		d.panel(p, panel, vg.Rectangle{
+			Min: vg.Point{X: left + 46, Y: top - driftPanelHeight - 8}, Max: vg.Point{X: left + width - 22, Y: top - 22},
+		})
+	}
+	p.text(vg.Point{X: area.Min.X + 46, Y: area.Min.Y + 3}, "Place of the trial in the run", axisStyle(p.theme), alignLeft)
+	x, y := area.Max.X-legend, area.Max.Y-28
+	for i, name := range d.points {
+		if !slices.ContainsFunc(d.panels, func(q driftPanel) bool {
+			return slices.ContainsFunc(q.lines, func(l driftLine) bool { return l.point == i })
+		}) {
+			continue
+		}
+		c := p.theme.hue(i)
+		p.marker(shape(i%int(shapes)), vg.Point{X: x - 10, Y: y}, 3.4, c, true)
+		p.textMiddle(vg.Point{X: x, Y: y}, p.fit(name, style, legend), style, alignLeft)
+		y -= 16
+	}
+}
+
+func (d driftPlot) panel(p *pen, panel driftPanel, area vg.Rectangle) {
+	y := scale{log: true, min: 1 / (1 + 1.5*d.margin), max: 1 + 1.5*d.margin, lo: area.Min.Y, hi: area.Max.Y}
+	x := scale{min: math.Inf(1), max: 0, lo: area.Min.X, hi: area.Max.X}
+	for _, l := range panel.lines {
+		for i, v := range l.values {
+			y.min, y.max = min(y.min, v/l.values[0]/1.02), max(y.max, v/l.values[0]*1.02)
+			x.min, x.max = min(x.min, float64(l.trials[i].Order)), max(x.max, float64(l.trials[i].Order))
+		}
+	}
+	pad := max((x.max-x.min)*0.03, 0.5)
+	x.min, x.max = x.min-pad, x.max+pad
+	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y + 8}, capital(metric.Title(panel.metric)), textStyle{size: sizeLabel, bold: true, color: p.theme.Ink}, alignLeft)
+	p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: area.Min.X, Y: y.clamped(1 / (1 + d.margin))}, Max: vg.Point{X: area.Max.X, Y: y.clamped(1 + d.margin)}})
+	for _, v := range ratioTicks(y, 20) {
+		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: area.Min.X, Y: y.at(v)}, vg.Point{X: area.Max.X, Y: y.at(v)})
+		p.textMiddle(vg.Point{X: area.Min.X - 6, Y: y.at(v)}, ratioTick(y, v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignRight)
+	}
+	for _, v := range x.ticks(5) {
+		if v == math.Trunc(v) {
+			p.text(vg.Point{X: x.at(v), Y: area.Min.Y - 12}, number(v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
+		}
+	}
+	for _, l := range panel.lines {
+		c := p.theme.hue(l.point)
+		var pts []vg.Point
+		for i, v := range l.values {
+			pts = append(pts, vg.Point{X: x.at(float64(l.trials[i].Order)), Y: y.clamped(v / l.values[0])})
+		}
+		p.line(lineStyle{width: 1.2, color: mix(c, p.theme.Background, 0.35)}, pts...)
+		for _, at := range pts {
+			p.marker(shape(l.point%int(shapes)), at, 3, c, true)
+		}
+	}
+}
+
+func (d driftPlot) records(in Input) [][]string {
+	out := [][]string{{"metric", "load_point", "point", "trial", "block", "order", "value", "relative"}}
+	for _, q := range d.panels {
+		for _, l := range q.lines {
+			for i, v := range l.values {
+				t := l.trials[i]
+				out = append(out, []string{
+					q.metric, in.Plan.LoadPoints[l.point].ID, d.points[l.point], t.ID, fmt.Sprint(t.Block), fmt.Sprint(t.Order), float(v), float(v / l.values[0]),
+				})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,278 @@
+package plots
+
+import (
+	"cmp"
+	"fmt"
+	"image/color"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// feasibilityPlot is a map of configurations by load points: what could be
+// measured, and why the rest could not.
+type feasibilityPlot struct {
+	points []matrix.LoadPoint
+	rows   []feasibilityRow
+}
+
+// feasibilityRow is one configuration, or all those without a fault.
+type feasibilityRow struct {
+	name  string
+	cells []feasibility
+	why   string
+	grave bool
+}
+
+// feasibility is the state of one cell and the trials behind it.
+type feasibility struct {
+	state string
+	text  string // "2/3"; empty when all count
+}
+
+// States of a cell, from the best.
+const (
+	cellCounts  = "all trials count"
+	cellPartly  = "some trials count"
+	cellMissing = "not run yet"
+	cellInvalid = "no valid trial"
+	cellDied    = "died under load"
+	cellNever   = "did not start"
+)
+
+// feasibilityFigure makes the figure, or returns the reason why there is none.
+func feasibilityFigure(in Input, name string) (Figure, string) {
+	f := Figure{Name: name, Kind: "feasibility"}
+	if len(in.Findings.Cells) == 0 {
+		return f, "the plan has no cells"
+	}
+	d, whole, never := newFeasibility(in)
+	n := len(in.Plan.Configurations)
+	switch {
+	case never > 0:
+		f.Title = fmt.Sprintf("%d of %s could not start or died", never, plural(n, "configuration"))
+	case whole == n:
+		f.Title = fmt.Sprintf("All %s started and lived through their loads", plural(n, "configuration"))
+	default:
+		f.Title = fmt.Sprintf("%d of %s have all their trials", whole, plural(n, "configuration"))
+	}
+	f.Subtitle = "Rows: configurations; columns: load points. Numbers: trials that count of those planned."
+	left := 0
+	if len(d.rows) > maxRows {
+		left, d.rows = len(d.rows)-maxRows, d.rows[:maxRows]
+	}
+	f.Caption = runCaption(in)
+	if left > 0 {
+		f.Caption = plural(left, "further configuration") + " with faults in the data, not drawn · " + f.Caption
+	}
+	f.frame = newFrame(f, wideWidth, 0, d.height())
+	f.body = d.draw
+	f.records = feasibilityRecords(in)
+	return f, ""
+}
+
+// newFeasibility also counts the configurations that have all their trials,
+// and those that never became ready or died.
+func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
+	d.points = in.Plan.LoadPoints
+	cells := map[[2]string]analysis.Cell{}
+	for _, c := range in.Findings.Cells {
+		cells[[2]string{c.Configuration, c.LoadPoint}] = c
+	}
+	var good []feasibilityRow
+	short := shortLabels(in.Plan.Configurations)
+	collapse := len(in.Plan.Configurations) > 24 // the faults are what the map is for
+	for i, c := range in.Plan.Configurations {
+		row := feasibilityRow{name: short[i]}
+		failure, failed := failureOf(in, c)
+		row.grave = failed
+		faulty := false
+		for _, lp := range d.points {
+			cell, ok := cells[[2]string{c.ID, lp.ID}]
+			q := feasibility{state: cellMissing}
+			if ok {
+				q = stateOf(cell, failure, failed)
+			}
+			faulty = faulty || q.state != cellCounts
+			row.cells = append(row.cells, q)
+		}
+		if failed {
+			never++
+			row.why = failure.Class + ": " + failure.Cause
+		}
+		if !faulty && !failed {
+			whole++
+			if collapse {
+				good = append(good, row)
+				continue
+			}
+		}
+		d.rows = append(d.rows, row)
+	}
+	if collapse {
+		slices.SortStableFunc(d.rows, func(a, b feasibilityRow) int { return cmp.Compare(yes(b.grave), yes(a.grave)) })
+		if len(good) > 0 {
+			good[0].name = "the other " + plural(len(good), "configuration")
+			d.rows = append(d.rows, good[0])
+		}
+	}
+	return d, whole, never
+}
+
+func yes(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func failureOf(in Input, c matrix.Configuration) (analysis.Failure, bool) {
+	for _, f := range in.Findings.Failures {
+		if f.Configuration == c.ID || f.Configuration == "" && f.Label == c.Label {
+			return f, true
+		}
+	}
+	return analysis.Failure{}, false
+}
+
+func stateOf(c analysis.Cell, failure analysis.Failure, failed bool) feasibility {
+	planned := c.Trials + c.Invalid + c.Failed + c.Missing
+	q := feasibility{state: cellCounts}
+	if c.Trials < planned || planned == 0 {
+		q.text = fmt.Sprintf("%d/%d", c.Trials, planned)
+	}
+	switch {
+	case planned > 0 && c.Trials == planned:
+	case c.Trials > 0:
+		q.state = cellPartly
+	case c.Failed > 0 && failed && failure.AfterReady:
+		q.state = cellDied
+	case c.Failed > 0:
+		q.state = cellNever
+	case c.Invalid > 0:
+		q.state = cellInvalid
+	default:
+		q.state = cellMissing
+	}
+	return q
+}
+
+func (d feasibilityPlot) rowHeight() vg.Length { return min(max(430/vg.Length(len(d.rows)), 12), 24) }
+
+const feasibilityHead vg.Length = 74 // legend, names of loads and points
+
+func (d feasibilityPlot) height() vg.Length {
+	return feasibilityHead + vg.Length(len(d.rows))*d.rowHeight() + 4
+}
+
+func stateColor(t Theme, state string) color.NRGBA {
+	switch state {
+	case cellCounts:
+		return mix(t.Better, t.Background, 0.72)
+	case cellPartly:
+		return mix(t.hue(4), t.Background, 0.5)
+	case cellMissing:
+		return t.Shade
+	case cellInvalid:
+		return mix(t.hue(3), t.Background, 0.35)
+	}
+	return t.Worse
+}
+
+func (d feasibilityPlot) draw(p *pen, area vg.Rectangle) {
+	d.legend(p, area)
+	h := d.rowHeight()
+	style := textStyle{size: min(sizeLabel, h*0.75), color: p.theme.Ink}
+	gutter := vg.Length(0)
+	for _, r := range d.rows {
+		gutter = max(gutter, min(p.width(r.name, style), 250))
+	}
+	why := vg.Length(330)
+	if !slices.ContainsFunc(d.rows, func(r feasibilityRow) bool { return r.why != "" }) {
+		why = 0
+	}
+	left := area.Min.X + gutter + 12
+	w := min((area.Max.X-left-why)/vg.Length(len(d.points)), 64)
+	top := area.Max.Y - feasibilityHead
+	d.heads(p, left, w, top)
+	number := textStyle{size: min(sizeNumber, h*0.6), color: p.theme.Ink}
+	note := textStyle{size: min(sizeNumber+0.5, h*0.75), color: p.theme.Worse}
+	for i, r := range d.rows {
+		y := top - (vg.Length(i)+0.5)*h
+		p.textMiddle(vg.Point{X: left - 8, Y: y}, p.fit(r.name, style, gutter), style, alignRight)
+		for j, c := range r.cells {
+			box := vg.Rectangle{Min: vg.Point{X: left + vg.Length(j)*w + 1, Y: y - h/2 + 1}, Max: vg.Point{X: left + vg.Length(j+1)*w - 1, Y: y + h/2 - 1}}
+			p.fillRect(stateColor(p.theme, c.state), box)
+			middle := vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: y}
+			switch {
+			case c.state == cellNever, c.state == cellDied:
+				p.cross(middle, min(h*0.2, 4), p.theme.Background)
+			case p.width(c.text, number)+2 < w:
+				p.textMiddle(middle, c.text, number, alignCentre)
+			}
+		}
+		x := left + vg.Length(len(d.points))*w + 10
+		lines := p.wrap(r.why, note, area.Max.X-x, max(1, int(h/note.size*0.9)))
+		for k, line := range lines {
+			p.textMiddle(vg.Point{X: x, Y: y + note.size*1.1*(vg.Length(len(lines)-1)/2-vg.Length(k))}, line, note, alignLeft)
+		}
+	}
+}
+
+// heads name the loads and their points above the columns.
+func (d feasibilityPlot) heads(p *pen, left, w, top vg.Length) {
+	small := textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}
+	bold := textStyle{size: sizeLabel, bold: true, color: p.theme.Ink}
+	last := vg.Length(-1)
+	for j, lp := range d.points {
+		x := left + vg.Length(j)*w
+		if name := pointName(lp); x > last && p.width(name, small) < w*1.4 {
+			p.text(vg.Point{X: x + w/2, Y: top + 6}, name, small, alignCentre)
+			last = x + (p.width(name, small)-w)/2
+		}
+		if j == 0 || d.points[j-1].Load != lp.Load {
+			n := 1
+			for j+n < len(d.points) && d.points[j+n].Load == lp.Load {
+				n++
+			}
+			p.text(vg.Point{X: x + 1, Y: top + 22}, p.fit(lp.Load, bold, vg.Length(n)*w-4), bold, alignLeft)
+			p.line(lineStyle{width: 0.8, color: p.theme.Muted}, vg.Point{X: x + 1, Y: top + 18}, vg.Point{X: x + vg.Length(n)*w - 1, Y: top + 18})
+		}
+	}
+}
+
+func (d feasibilityPlot) legend(p *pen, area vg.Rectangle) {
+	x, y := area.Min.X, area.Max.Y-8
+	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
+	for _, state := range []string{cellCounts, cellPartly, cellMissing, cellInvalid, cellDied, cellNever} {
+		if !slices.ContainsFunc(d.rows, func(r feasibilityRow) bool {
+			return slices.ContainsFunc(r.cells, func(c feasibility) bool { return c.state == state })
+		}) {
+			continue
+		}
+		p.fillRect(stateColor(p.theme, state), vg.Rectangle{Min: vg.Point{X: x, Y: y - 5}, Max: vg.Point{X: x + 16, Y: y + 5}})
+		if state == cellNever || state == cellDied {
+			p.cross(vg.Point{X: x + 8, Y: y}, 3.2, p.theme.Background)
+		}
+		p.textMiddle(vg.Point{X: x + 21, Y: y}, state, style, alignLeft)
+		x += 21 + p.width(state, style) + 18
+	}
+}
+
+func feasibilityRecords(in Input) [][]string {
+	out := [][]string{{"cell", "configuration", "label", "load_point", "point", "state", "trials", "invalid", "failed", "missing", "class", "cause"}}
+	for _, c := range in.Findings.Cells {
+		conf := configurationOf(in, c.Configuration)
+		failure, failed := failureOf(in, conf)
+		state := stateOf(c, failure, failed)
+		out = append(out, []string{
+			c.ID, c.Configuration, c.Label, c.LoadPoint, c.PointLabel, state.state,
+			fmt.Sprint(c.Trials), fmt.Sprint(c.Invalid), fmt.Sprint(c.Failed), fmt.Sprint(c.Missing), failure.Class, strings.TrimSpace(failure.Cause),
+		})
+	}
+	return out
+}

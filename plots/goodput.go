@@ -1,0 +1,177 @@
+package plots
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// goodputPlot shows requests per second that kept the SLO against the rate
+// offered.
+type goodputPlot struct {
+	all    []series // x: the rate, y: goodput
+	xs, ys scale
+	open   bool // the rate is offered; otherwise it is the one achieved
+	radius vg.Length
+}
+
+// goodputFigure makes the figure, or returns the reason why there is none.
+func goodputFigure(in Input, name, load string) (Figure, string) {
+	f := Figure{Name: name, Kind: "goodput", Load: load}
+	lps := pointsOf(in.Plan, load)
+	if len(in.SLO) == 0 {
+		return f, "the experiment declares no SLO, so there is no goodput"
+	}
+	if len(lps) < 2 {
+		return f, "load " + load + " has one point, so no curve of goodput"
+	}
+	d := goodputPlot{open: lps[0].Kind.OpenLoop()}
+	fr := frontiersOf(in, load)[0]
+	d.all = seriesOf(in, load, "request_throughput", "goodput", fr.Cells)
+	if d.open {
+		for _, s := range d.all {
+			for i := range s.points {
+				s.points[i].x = analysis.Estimate{Center: s.points[i].load.Value}
+			}
+		}
+	}
+	points := allPoints(d.all)
+	if len(points) == 0 {
+		return f, "no configuration has a goodput above zero at load " + load
+	}
+	_, right := span(points, xOf)
+	_, top := span(points, yOf)
+	if d.open {
+		top = max(top, right)
+	}
+	d.xs, d.ys = scale{max: right * 1.04}, scale{max: top * 1.08}
+	d.radius = radiusFor(len(points))
+	f.Title = goodputTitle(in, load, points)
+	f.Subtitle = d.subtitle(in)
+	f.Caption = caption(in, load, points, keyNotes(in))
+	f.frame = newFrame(f, figureWidth, figureHeight, 0)
+	f.body = d.draw
+	f.records = cellRecords(in, points, "request_throughput", "goodput", fr.Cells)
+	return f, ""
+}
+
+// goodputTitle is the recommendation that maximises goodput, or the verdicts
+// at the highest load.
+func goodputTitle(in Input, load string, points []point) string {
+	for _, r := range recommendationsOf(in, load) {
+		if r.Objective == "goodput" {
+			return recommendationTitle(in, r)
+		}
+	}
+	lp, n := highestCommon(pointsOf(in.Plan, load), func(id string) int {
+		k := 0
+		for _, q := range points {
+			if _, ok := q.cell.Ratios["goodput"]; ok && q.load.ID == id {
+				k++
+			}
+		}
+		return k
+	})
+	if n == 0 {
+		return "Goodput at rising load (" + load + ")"
+	}
+	count := map[string]int{}
+	for _, q := range points {
+		if r, ok := q.cell.Ratios["goodput"]; ok && q.load.ID == lp.ID {
+			count[r.Verdict]++
+		}
+	}
+	return fmt.Sprintf("Goodput at %s: %s", pointName(lp), verdictCounts(count, n, "configuration"))
+}
+
+func (d goodputPlot) subtitle(in Input) string {
+	slo := ""
+	for i, c := range in.SLO {
+		if i > 0 {
+			slo += ", "
+		}
+		name, _, _ := strings.Cut(shortTitle(c.Metric), " p") // a limit on each request, not on a percentile
+		slo += fmt.Sprintf("%s %s %s", name, sign(c.Op), metric.Format(c.Metric, c.Value))
+	}
+	out := "Goodput: requests per second that keep " + slo + "."
+	if d.open {
+		out += " Dashed: every request offered keeps it."
+	}
+	if countIntervals(allPoints(d.all)) > 0 {
+		out += fmt.Sprintf(" Bars: %s intervals.", percent(in.Findings.Confidence))
+	}
+	return out
+}
+
+func (d goodputPlot) draw(p *pen, area vg.Rectangle) {
+	a := axes{x: d.xs, y: d.ys, xUnit: metric.Requests, yUnit: metric.Requests, xTicks: d.xs.ticks(9), yTicks: d.ys.ticks(6)}
+	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, "Goodput, req/s", axisStyle(p.theme), alignLeft)
+	a.area = area
+	a.area.Max.X -= d.legend(p, area)
+	a.area.Min.X += a.yWidth(p)
+	a.area.Min.Y += roomXTicks + roomXTitle
+	a.area.Max.Y -= roomYTitle
+	a.x.lo, a.x.hi, a.y.lo, a.y.hi = a.area.Min.X, a.area.Max.X, a.area.Min.Y, a.area.Max.Y
+	a.grid(p)
+	a.xLabels(p)
+	a.yLabels(p)
+	title := "Achieved request throughput, req/s"
+	if d.open {
+		title = "Offered rate, req/s"
+	}
+	p.text(vg.Point{X: (a.area.Min.X + a.area.Max.X) / 2, Y: area.Min.Y + 3}, title, axisStyle(p.theme), alignCentre)
+	pl := &placer{bounds: a.area}
+	if d.open {
+		end := min(a.x.max, a.y.max)
+		from, to := vg.Point{X: a.x.at(0), Y: a.y.at(0)}, vg.Point{X: a.x.at(end), Y: a.y.at(end)}
+		p.line(lineStyle{width: 1.2, color: p.theme.Muted, dash: []vg.Length{4.5, 3}}, from, to)
+		pl.lines = append(pl.lines, [2]vg.Point{from, to})
+	}
+	drawSeries(p, a, d.all, pl, lineWidths(d.radius))
+	drawBars(p, a, d.all, pl)
+	for _, context := range []bool{true, false} {
+		for _, s := range d.all {
+			if (s.family == familyContext) != context {
+				continue
+			}
+			for _, q := range s.points {
+				p.marker(s.shape(), a.place(q), d.radius, s.color(p.theme), true)
+				pl.marks = append(pl.marks, mark{at: a.place(q), r: d.radius + 1})
+			}
+		}
+	}
+}
+
+// legend names the series at the right, in the order of their peaks: lines that
+// all fall to zero at the same rate leave no room for names at their ends. It
+// returns the width that it takes.
+func (d goodputPlot) legend(p *pen, area vg.Rectangle) vg.Length {
+	peak := func(s series) float64 {
+		best := 0.0
+		for _, q := range s.points {
+			best = max(best, q.y.Center)
+		}
+		return best
+	}
+	shown := slices.DeleteFunc(slices.Clone(d.all), func(s series) bool { return s.family == familyContext })
+	slices.SortStableFunc(shown, func(a, b series) int { return cmp.Compare(peak(b), peak(a)) })
+	style := textStyle{size: sizeLabel, bold: true}
+	width := vg.Length(0)
+	for _, s := range shown {
+		width = max(width, min(p.width(s.short, style), 200))
+	}
+	y := area.Max.Y - roomYTitle - 8
+	for _, s := range shown {
+		style.color = p.theme.text(s.color(p.theme))
+		p.marker(s.shape(), vg.Point{X: area.Max.X - width - 12, Y: y}, 4, s.color(p.theme), true)
+		p.textMiddle(vg.Point{X: area.Max.X - width, Y: y}, p.fit(s.short, style, width), style, alignLeft)
+		y -= 17
+	}
+	return width + 34
+}

@@ -1,0 +1,389 @@
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"slices"
+	"strings"
+	"time"
+
+	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// nightPlot is the run in time: a lane per configuration, and what was measured
+// of the GPUs and the engine beneath.
+type nightPlot struct {
+	began  time.Time
+	took   time.Duration
+	zone   *time.Location
+	lanes  []lane
+	blocks []span2
+	traces []Trace
+}
+
+// lane is one row of the timeline.
+type lane struct {
+	name  string
+	spans []stretch
+	fails []time.Duration // failed starts and deaths
+}
+
+// Kinds of stretches, in the order of the legend.
+const (
+	stretchLoading  = "loading and start-up"
+	stretchWarmup   = "warm-up"
+	stretchTrial    = "trial"
+	stretchInvalid  = "invalid trial"
+	stretchStop     = "stop and release"
+	stretchCooldown = "cool-down"
+	stretchFailed   = "failed start"
+)
+
+// stretch is a part of a lane, from and to since the run began.
+type stretch struct {
+	kind     string
+	start    string // ID
+	trial    string // ID, of warm-ups and trials
+	from, to time.Duration
+}
+
+// span2 is a named part of the time axis.
+type span2 struct {
+	name     string
+	from, to time.Duration
+}
+
+// maxLanes is the most configurations that get a lane each; more share one.
+const maxLanes = 80
+
+// nightFigure makes the figure, or returns the reason why there is none.
+func nightFigure(in Input, name string) (Figure, string) {
+	f := Figure{Name: name, Kind: "night"}
+	if len(in.Starts) == 0 {
+		return f, "no server start is recorded"
+	}
+	d := newNight(in)
+	f.Title = d.title(in)
+	f.Subtitle = d.subtitle(in)
+	f.Caption = runCaption(in)
+	f.frame = newFrame(f, wideWidth, 0, d.height())
+	f.body = d.draw
+	f.records = d.records()
+	return f, ""
+}
+
+func newNight(in Input) nightPlot {
+	starts := slices.SortedStableFunc(slices.Values(in.Starts), func(a, b rundir.Start) int { return a.Began.Compare(b.Began) })
+	d := nightPlot{began: starts[0].Began, zone: starts[0].Began.Location(), traces: in.Traces}
+	trials := map[string][]rundir.Trial{}
+	for _, t := range in.Trials {
+		trials[t.Start] = append(trials[t.Start], t)
+	}
+	short := shortLabels(in.Plan.Configurations)
+	lanes := map[string]*lane{}
+	for i, c := range in.Plan.Configurations {
+		if len(in.Plan.Configurations) > maxLanes {
+			short[i] = plural(len(in.Plan.Configurations), "configuration")
+		}
+		if i == 0 || len(in.Plan.Configurations) <= maxLanes {
+			d.lanes = append(d.lanes, lane{name: short[i]})
+		}
+		_ = c
+	}
+	for i, c := range in.Plan.Configurations {
+		lanes[c.ID] = &d.lanes[min(i, len(d.lanes)-1)]
+	}
+	for _, s := range starts {
+		l, ok := lanes[s.Configuration]
+		if !ok {
+			continue
+		}
+		parts := d.stretches(s, trials[s.ID], in.Facts.Warmup)
+		l.spans = append(l.spans, parts...)
+		if s.Outcome == rundir.StartFailed || s.Diagnosis != nil {
+			at := s.Began.Sub(d.began)
+			if len(parts) > 0 {
+				at = parts[0].to
+				if s.Outcome != rundir.StartFailed {
+					at = parts[len(parts)-1].to
+				}
+			}
+			l.fails = append(l.fails, at)
+		}
+		for _, p := range parts {
+			d.took = max(d.took, p.to)
+		}
+		d.addBlock(s, parts)
+	}
+	for _, t := range d.traces {
+		for _, s := range t.Series {
+			for _, at := range s.Times {
+				d.took = max(d.took, min(at.Sub(d.began), d.took+time.Minute))
+			}
+		}
+	}
+	d.took = max(d.took, time.Second)
+	return d
+}
+
+// addBlock lengthens the block of a start.
+func (d *nightPlot) addBlock(s rundir.Start, parts []stretch) {
+	name := fmt.Sprintf("block %d", s.Block)
+	if s.Purpose == matrix.PurposeCalibrate {
+		name = "calibration"
+	}
+	if len(parts) == 0 {
+		return
+	}
+	from, to := parts[0].from, parts[len(parts)-1].to
+	if n := len(d.blocks); n > 0 && d.blocks[n-1].name == name {
+		d.blocks[n-1].to = max(d.blocks[n-1].to, to)
+		return
+	}
+	d.blocks = append(d.blocks, span2{name, from, to})
+}
+
+// stretches splits a start into its parts.
+func (d *nightPlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time.Duration) []stretch {
+	began := s.Began.Sub(d.began)
+	var out []stretch
+	add := func(kind, trial string, from, to time.Duration) {
+		if to > from {
+			out = append(out, stretch{kind, s.ID, trial, from, to})
+		}
+	}
+	if s.Outcome == rundir.StartFailed {
+		add(stretchFailed, "", began, began+untilFailure(s))
+	} else {
+		add(stretchLoading, "", began, began+s.Ready)
+		for _, t := range trials {
+			if t.Outcome == rundir.OutcomeFailed && !t.Ended.After(t.Began) {
+				continue
+			}
+			from, to := t.Began.Sub(d.began), t.Ended.Sub(d.began)
+			w := min(warmup, max(to-from-time.Duration(t.Window*1e9), 0))
+			add(stretchWarmup, t.ID, from, from+w)
+			kind := stretchTrial
+			if t.Outcome != rundir.OutcomeOK {
+				kind = stretchInvalid
+			}
+			add(kind, t.ID, from+w, to)
+		}
+	}
+	if s.Stopped != nil {
+		stopped := s.Stopped.Sub(d.began)
+		add(stretchStop, "", stopped-s.StopTook, stopped)
+		add(stretchCooldown, "", stopped, stopped+s.Cooldown)
+	}
+	return out
+}
+
+// title counts; a timeline claims nothing about configurations.
+func (d nightPlot) title(in Input) string {
+	failed, counted, other := 0, 0, 0
+	for _, s := range in.Starts {
+		if s.Outcome == rundir.StartFailed {
+			failed++
+		}
+	}
+	for _, t := range in.Trials {
+		if t.Outcome == rundir.OutcomeOK {
+			counted++
+		} else {
+			other++
+		}
+	}
+	out := fmt.Sprintf("%s and %s in %s", plural(len(in.Starts), "server start"), plural(counted, "counted trial"), durationText(d.took))
+	var bad []string
+	if failed > 0 {
+		bad = append(bad, plural(failed, "start")+" failed")
+	}
+	if other > 0 {
+		bad = append(bad, plural(other, "trial")+" failed or invalid")
+	}
+	if len(bad) > 0 {
+		out += "; " + strings.Join(bad, ", ")
+	}
+	return out
+}
+
+func (d nightPlot) subtitle(in Input) string {
+	out := "One lane a configuration, in plan order; from " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
+	if len(in.Plan.Configurations) > maxLanes {
+		out = "All configurations share the lane; from " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
+	}
+	if len(d.traces) == 0 {
+		out += " No GPU or engine telemetry is recorded."
+	}
+	return out
+}
+
+// durationText is "3m 20s", "7h 05m".
+func durationText(v time.Duration) string {
+	switch {
+	case v < time.Minute:
+		return number(tidy(v.Round(time.Second/10).Seconds())) + " s"
+	case v < time.Hour:
+		v = v.Round(time.Second)
+		return fmt.Sprintf("%dm %02ds", int(v.Minutes()), int(v.Seconds())%60)
+	}
+	v = v.Round(time.Minute)
+	return fmt.Sprintf("%dh %02dm", int(v.Hours()), int(v.Minutes())%60)
+}
+
+// Sizes of the timeline.
+const (
+	nightTop    vg.Length = 42 // legend and names of the blocks
+	nightFoot   vg.Length = 24 // tick labels
+	nightGap    vg.Length = 12 // above each trace
+	nightTrace  vg.Length = 52
+	nightGutter vg.Length = 190
+)
+
+func (d nightPlot) laneHeight() vg.Length {
+	return min(max(420/vg.Length(len(d.lanes)), 8.5), 22)
+}
+
+func (d nightPlot) height() vg.Length {
+	return nightTop + vg.Length(len(d.lanes))*d.laneHeight() + nightFoot + vg.Length(len(d.traces))*(nightTrace+nightGap)
+}
+
+func stretchColor(t Theme, kind string) color.NRGBA {
+	switch kind {
+	case stretchLoading:
+		return t.hue(4)
+	case stretchWarmup:
+		return mix(t.hue(0), t.Background, 0.55)
+	case stretchTrial:
+		return t.hue(0)
+	case stretchInvalid:
+		return t.hue(3)
+	case stretchStop:
+		return t.Muted
+	case stretchCooldown:
+		return t.Context
+	}
+	return t.Worse
+}
+
+func (d nightPlot) draw(p *pen, area vg.Rectangle) {
+	s := scale{max: d.took.Seconds(), lo: area.Min.X + nightGutter, hi: area.Max.X}
+	d.legend(p, area)
+	top := area.Max.Y - nightTop
+	bottom := top - vg.Length(len(d.lanes))*d.laneHeight()
+	d.blockBands(p, s, top, bottom)
+	ticks, labels := timeTicks(d.took)
+	low := area.Min.Y + nightFoot
+	for i, v := range ticks {
+		x := s.at(v)
+		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: x, Y: low}, vg.Point{X: x, Y: top})
+		align := alignCentre
+		if i == 0 {
+			align = alignLeft
+		} else if s.hi-x < 14 {
+			align = alignRight
+		}
+		p.text(vg.Point{X: x, Y: area.Min.Y + 6}, labels[i], tickStyle(p.theme), align)
+	}
+	d.drawLanes(p, s, area.Min.X, top)
+	for i, t := range d.traces {
+		y := bottom - vg.Length(i)*(nightTrace+nightGap) - nightGap
+		drawTrace(p, t, d.began, s, area.Min.X, y, i == 0)
+	}
+}
+
+func (d nightPlot) legend(p *pen, area vg.Rectangle) {
+	x, y := area.Min.X, area.Max.Y-8
+	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
+	for _, kind := range []string{stretchLoading, stretchWarmup, stretchTrial, stretchInvalid, stretchStop, stretchCooldown, stretchFailed} {
+		if !slices.ContainsFunc(d.lanes, func(l lane) bool {
+			return slices.ContainsFunc(l.spans, func(s stretch) bool { return s.kind == kind })
+		}) {
+			continue
+		}
+		p.fillRect(stretchColor(p.theme, kind), vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + 12, Y: y + 4}})
+		if kind == stretchFailed {
+			p.cross(vg.Point{X: x + 6, Y: y}, 3.2, p.theme.Background)
+		}
+		p.textMiddle(vg.Point{X: x + 17, Y: y}, kind, style, alignLeft)
+		x += 17 + p.width(kind, style) + 18
+	}
+}
+
+// blockBands shade every second block and name those that have room.
+func (d nightPlot) blockBands(p *pen, s scale, top, bottom vg.Length) {
+	style := textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}
+	for i, b := range d.blocks {
+		x0, x1 := s.at(b.from.Seconds()), s.clamped(b.to.Seconds())
+		if i%2 == 0 {
+			p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: x0, Y: bottom}, Max: vg.Point{X: x1, Y: top}})
+		}
+		if p.width(b.name, style)+4 < x1-x0 {
+			p.text(vg.Point{X: x0 + 2, Y: top + 5}, b.name, style, alignLeft)
+		}
+	}
+}
+
+func (d nightPlot) drawLanes(p *pen, s scale, left, top vg.Length) {
+	h := d.laneHeight()
+	style := textStyle{size: min(sizeLabel, h*0.82), color: p.theme.Ink}
+	for i, l := range d.lanes {
+		y := top - (vg.Length(i)+0.5)*h
+		p.textMiddle(vg.Point{X: s.lo - 8, Y: y}, p.fit(l.name, style, nightGutter-12), style, alignRight)
+		p.line(lineStyle{width: 0.5, color: p.theme.Grid}, vg.Point{X: s.lo, Y: y - h/2}, vg.Point{X: s.hi, Y: y - h/2})
+		half := h * 0.34
+		for _, q := range l.spans {
+			x0, x1 := s.at(q.from.Seconds()), s.at(q.to.Seconds())
+			height := half
+			if q.kind == stretchStop || q.kind == stretchCooldown {
+				height = half * 0.45
+			}
+			p.fillRect(stretchColor(p.theme, q.kind), vg.Rectangle{Min: vg.Point{X: x0, Y: y - height}, Max: vg.Point{X: max(x1, x0+0.6), Y: y + height}})
+		}
+		for _, at := range l.fails {
+			p.cross(vg.Point{X: s.clamped(at.Seconds()) + 4, Y: y}, min(3.4, half), p.theme.Worse)
+		}
+	}
+}
+
+// timeTicks are ticks in seconds since the start with their labels.
+func timeTicks(took time.Duration) (ticks []float64, labels []string) {
+	for _, step := range []time.Duration{
+		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+		15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 72 * time.Hour, 24 * 14 * time.Hour,
+	} {
+		if took/step > 10 && step < 24*14*time.Hour {
+			continue
+		}
+		for at := time.Duration(0); at <= took; at += step {
+			text := fmt.Sprintf("%d h", int(at.Hours()))
+			switch {
+			case step < time.Minute && took < 3*time.Minute:
+				text = fmt.Sprintf("%d s", int(at.Seconds()))
+			case step < time.Minute:
+				text = fmt.Sprintf("%d:%02d", int(at.Minutes()), int(at.Seconds())%60)
+			case step < time.Hour && took < 3*time.Hour:
+				text = fmt.Sprintf("%d min", int(at.Minutes()))
+			case step < time.Hour:
+				text = fmt.Sprintf("%d:%02d h", int(at.Hours()), int(at.Minutes())%60)
+			}
+			ticks, labels = append(ticks, at.Seconds()), append(labels, text)
+		}
+		return ticks, labels
+	}
+	return nil, nil
+}
+
+// records are the stretches of all lanes.
+func (d nightPlot) records() [][]string {
+	out := [][]string{{"configuration", "start", "trial", "part", "from_s", "to_s"}}
+	for _, l := range d.lanes {
+		for _, s := range l.spans {
+			out = append(out, []string{l.name, s.start, s.trial, s.kind, float(s.from.Seconds()), float(s.to.Seconds())})
+		}
+	}
+	return out
+}
