@@ -16,6 +16,7 @@ import (
 // Spec is one launch.
 type Spec struct {
 	RunID   string // label and name prefix of everything the run creates
+	RunDir  string // run directory, absolute: tells later whether the run still lives
 	StartID string // unique in the run
 	Model   string
 	// ModelName is the name the server is expected to serve (identity check);
@@ -24,6 +25,7 @@ type Spec struct {
 	Args      []string          // rendered server flags, without model, host and port
 	Env       map[string]string // resolved values; secrets included, never logged
 	Secrets   []string          // values to redact wherever text is kept
+	GPUs      []string          // indices that this start may use; empty: all that the backend was given
 	LogPath   string            // file that receives the server's output, redacted; "" for an endpoint
 	// APIKey is sent as a bearer token when the model list is asked for; ""
 	// when the server wants none. It is redacted like the Secrets.
@@ -45,7 +47,7 @@ type Spec struct {
 
 // Backend starts servers in one world.
 type Backend interface {
-	// Name is "podman", "process" or "endpoint".
+	// Name is "podman", "docker", "process" or "endpoint".
 	Name() string
 	// Check says whether the world is fit before anything starts (service
 	// reachable, executable present); the error names the remedy.
@@ -89,8 +91,20 @@ type Exit struct {
 	At     time.Time
 }
 
+// Leftover is a container or process that carries a run's mark. Whether the run
+// that it belongs to still lives is the caller's to find out.
+type Leftover struct {
+	Name    string // "container sweep-...", "process 4711 (python3)"
+	RunID   string
+	RunDir  string // "" when it does not say
+	Running bool   // otherwise it has ended and only lies there
+}
+
 // Errors of a Handle that are answers rather than faults.
 var (
+	// ErrServiceAway is wrapped when the container service does not answer:
+	// that says nothing about the server, which goes on without it.
+	ErrServiceAway  = errors.New("the container service does not answer")
 	ErrOwnerUnknown = errors.New("it cannot be told here who owns the listening port")
 	ErrNotOurs      = errors.New("the server is somebody else's and was left running")
 )

@@ -84,6 +84,8 @@ func (p prober) once(ctx context.Context) (Identity, error) {
 	case errors.Is(err, ErrOwnerUnknown):
 	case ctx.Err() != nil:
 		return Identity{}, ctx.Err()
+	case errors.Is(err, ErrServiceAway):
+		return Identity{}, err // asked again: it says nothing about the server
 	default:
 		return Identity{}, &otherServer{err.Error()}
 	}

@@ -106,6 +106,8 @@ var generalRules = []Rule{
 	// GPUs: CUDA, torch and the container runtime.
 	On(ClassGPUs, `Failed to infer device type`, `No CUDA GPUs are available`, `Found no NVIDIA driver`, `unresolvable CDI devices`, `libcuda\.so\.1: cannot open shared object`,
 		"the server sees no GPU: check the driver (nvidia-smi) and, for containers, the CDI specification (nvidia-ctk cdi generate)"),
+	On(ClassGPUs, `could not select device driver .* with capabilities`,
+		"docker cannot give a container GPUs: install the NVIDIA Container Toolkit, then nvidia-ctk runtime configure --runtime=docker and systemctl restart docker"),
 	On(ClassGPUs, `NVIDIA driver on your system is too old`, `PTX was compiled with an unsupported toolchain`, `no kernel image is available`,
 		"driver, GPU and this build of the server do not fit together: update the driver or use another image"),
 	On(ClassGPUs, `CUDA error: an illegal memory access`, `CUDA error: device-side assert`, `uncorrectable ECC error`, `GPU has fallen off the bus`,

@@ -209,6 +209,9 @@ func (s *Server) describe(why *notReady, release Release) *Failure {
 	case why.identity != nil:
 		f.Err = why.identity
 		f.Diagnosis = diagnoseIdentity(why.identity, s.Handle.BaseURL())
+	case errors.Is(why.lastTry, ErrServiceAway):
+		f.Err = why.lastTry
+		f.Diagnosis = Diagnosis{Class: ClassBackend, Cause: why.lastTry.Error()}
 	case len(why.differs) > 0:
 		f.Err = errors.New("the configuration in effect is not the one that was asked for")
 		f.Diagnosis = diagnoseDifference(why.differs, s.Effective.Source)

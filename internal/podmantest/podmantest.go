@@ -32,14 +32,16 @@ const idle = "300"
 
 // Podman is one podman service.
 type Podman struct {
-	once    sync.Once
-	dir     string
-	socket  string
-	process *exec.Cmd
-	output  bytes.Buffer
-	ended   chan struct{}
-	err     error
-	absent  bool
+	once       sync.Once
+	executable string
+	conf       string
+	dir        string
+	socket     string
+	process    *exec.Cmd
+	output     bytes.Buffer
+	ended      chan struct{}
+	err        error
+	absent     bool
 }
 
 // shared is the service of this test binary. It is state of the package
@@ -90,8 +92,13 @@ func (p *Podman) start() {
 		return
 	}
 	p.socket = filepath.Join(p.dir, "s")
-	p.process = exec.Command(executable, "system", "service", "--time="+idle, "unix://"+p.socket)
-	p.process.Env = append(os.Environ(), "CONTAINERS_CONF="+conf)
+	p.executable, p.conf = executable, conf
+	p.launch()
+}
+
+func (p *Podman) launch() {
+	p.process = exec.Command(p.executable, "system", "service", "--time="+idle, "unix://"+p.socket)
+	p.process.Env = append(os.Environ(), "CONTAINERS_CONF="+p.conf)
 	p.process.Stdout, p.process.Stderr = &p.output, &p.output
 	p.process.SysProcAttr = attributes()
 	p.ended = make(chan struct{})
@@ -138,8 +145,29 @@ func (p *Podman) answer() error {
 	}
 }
 
+// Restart ends the service and starts another one at the same address, as an
+// upgrade of podman does.
+func (p *Podman) Restart(t testing.TB) {
+	t.Helper()
+	p.end()
+	if err := os.Remove(p.socket); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	p.launch()
+	if p.err != nil {
+		t.Fatalf("restart podman's service: %v", p.err)
+	}
+}
+
 // Stop ends the service. Containers go on; that is their owners' matter.
 func (p *Podman) Stop() {
+	p.end()
+	if p.dir != "" {
+		os.RemoveAll(p.dir)
+	}
+}
+
+func (p *Podman) end() {
 	if p.ended != nil {
 		_ = p.process.Process.Signal(syscall.SIGTERM)
 		select {
@@ -148,9 +176,6 @@ func (p *Podman) Stop() {
 			_ = p.process.Process.Kill()
 			<-p.ended
 		}
-	}
-	if p.dir != "" {
-		os.RemoveAll(p.dir)
 	}
 }
 

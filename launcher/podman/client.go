@@ -11,9 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/containers/podman/v5/pkg/bindings"
 	"github.com/containers/podman/v5/pkg/errorhandling"
+
+	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 )
 
 // apiVersion is the version of the libpod API that is spoken.
@@ -21,54 +24,103 @@ const apiVersion = "4.0.0"
 
 // client makes requests to one podman service.
 type client struct {
-	connection *bindings.Connection
-	address    string // for messages
-	version    string // of the service
-	base       string
+	to      destination
+	uid     int
+	version string // of the service
+	uri     *url.URL
+
+	mu         sync.Mutex
+	connection *bindings.Connection // nil after an ssh connection broke, until the next request
 }
 
+var _ containers.Engine = (*client)(nil)
+
 // dial finds and reaches the service.
-func dial(ctx context.Context, socket string) (*client, error) {
+func dial(ctx context.Context, socket, connection string) (*client, error) {
 	where := hostLocator()
-	d, err := where.find(socket)
+	d, err := where.find(socket, connection)
 	if err != nil {
 		return nil, err
 	}
-	if path, isUnix := strings.CutPrefix(d.URI, "unix://"); isUnix && !exists(path) {
-		return nil, unreachable(d.URI, where.uid, errors.New("there is no such socket"))
+	c := &client{to: d, uid: where.uid}
+	if _, err := c.connected(ctx); err != nil {
+		return nil, err
 	}
-	connected, err := bindings.NewConnectionWithOptions(ctx, bindings.Options{
-		URI: d.URI, Identity: d.Identity, Machine: d.IsMachine,
+	return c, c.askVersion(ctx)
+}
+
+// connected returns the connection, made anew where an earlier one broke.
+func (c *client) connected(ctx context.Context) (*bindings.Connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.connection != nil {
+		return c.connection, nil
+	}
+	if path, isUnix := strings.CutPrefix(c.to.URI, "unix://"); isUnix && !exists(path) {
+		return nil, c.unreachable(errors.New("there is no such socket"))
+	}
+	made, err := bindings.NewConnectionWithOptions(ctx, bindings.Options{
+		URI: c.to.URI, Identity: c.to.Identity, Machine: c.to.IsMachine,
 	})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, unreachable(d.URI, where.uid, err)
+		return nil, c.refused(err)
 	}
-	connection, err := bindings.GetClient(connected)
-	if err != nil {
+	if c.connection, err = bindings.GetClient(made); err != nil {
 		return nil, err
 	}
-	c := &client{connection: connection, address: d.URI, base: "http://d"}
-	if connection.URI.Scheme == "tcp" {
-		c.base = "http://" + connection.URI.Host + connection.URI.Path
+	c.uri = c.connection.URI
+	return c.connection, nil
+}
+
+// refused words why a connection could not be made.
+func (c *client) refused(err error) error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "version is too old"):
+		return fmt.Errorf("the podman service at %s is too old: sweep needs podman 4.0 or later (%s); "+
+			"install a newer podman there, or use the docker section with its socket: apt-get install podman", c.to.URI, text)
+	case strings.Contains(text, "knownhosts: key is unknown"):
+		u, _ := url.Parse(c.to.URI)
+		return fmt.Errorf("the host key of %s is not known here (%w); confirm it once: ssh %s true", c.to.URI, err, sshTarget(u))
+	case strings.Contains(text, "unable to authenticate"):
+		u, _ := url.Parse(c.to.URI)
+		return fmt.Errorf("%s does not let us in (%w); name a key in CONTAINER_SSHKEY or put one there: ssh-copy-id %s", c.to.URI, err, sshTarget(u))
+	default:
+		return c.unreachable(err)
 	}
-	return c, c.askVersion(ctx)
+}
+
+func sshTarget(u *url.URL) string {
+	target := u.Hostname()
+	if u.User != nil {
+		target = u.User.Username() + "@" + target
+	}
+	if u.Port() != "" {
+		target = "-p " + u.Port() + " " + target
+	}
+	return target
 }
 
 // unreachable is one sentence that ends with the command that mends it.
-func unreachable(uri string, uid int, err error) error {
+func (c *client) unreachable(err error) error {
 	mend := "systemctl --user start podman.socket"
-	if uid == 0 {
+	if c.uid == 0 {
 		mend = "systemctl start podman.socket"
 	}
-	if u, e := url.Parse(uri); e == nil && u.Scheme != "unix" {
-		mend = "podman system service --time=0 on that machine"
+	uri := c.to.URI
+	if u, e := url.Parse(uri); e == nil && u.Scheme == "ssh" {
+		mend = "ssh " + sshTarget(u) + " systemctl --user start podman.socket"
+	} else if e == nil && u.Scheme != "unix" {
+		mend = "podman system service --time=0 " + uri + " on that machine"
 	} else {
 		mend += ", or podman system service --time=0 " + uri
 	}
-	return fmt.Errorf("the podman service at %s does not answer (%w); start it: %s", uri, err, mend)
+	return &containers.ServiceError{
+		Sentence: fmt.Sprintf("the podman service at %s does not answer (%v); start it: %s", uri, err, mend), Err: err,
+	}
 }
 
 func (c *client) askVersion(ctx context.Context) error {
@@ -80,15 +132,27 @@ func (c *client) askVersion(ctx context.Context) error {
 	return nil
 }
 
-// local says whether the service is on this machine, so that its ports and
-// processes are ours to look at.
-func (c *client) local() bool { return c.host() == "127.0.0.1" }
+func (c *client) Name() string    { return name }
+func (c *client) Version() string { return c.version }
+func (c *client) Address() string { return c.to.URI }
 
-// host is where published ports can be reached.
-func (c *client) host() string {
-	u := c.connection.URI
-	name := u.Hostname()
-	if u.Scheme == "unix" || name == "" || name == "localhost" {
+// Close closes idle connections.
+func (c *client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.connection != nil {
+		c.connection.Client.CloseIdleConnections()
+	}
+}
+
+// Local says whether the service is on this machine, so that its ports and
+// processes are ours to look at.
+func (c *client) Local() bool { return c.Host() == "127.0.0.1" }
+
+// Host is where published ports can be reached.
+func (c *client) Host() string {
+	name := c.uri.Hostname()
+	if c.uri.Scheme == "unix" || name == "" || name == "localhost" {
 		return "127.0.0.1"
 	}
 	// A loopback address reached through ssh is that of a virtual machine,
@@ -111,7 +175,15 @@ func (c *client) open(ctx context.Context, method, path string, query url.Values
 		}
 		sent = bytes.NewReader(raw)
 	}
-	target := c.base + "/v" + apiVersion + "/libpod" + path
+	connection, err := c.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target := "http://d"
+	if c.uri.Scheme == "tcp" {
+		target = "http://" + c.uri.Host + c.uri.Path
+	}
+	target += "/v" + apiVersion + "/libpod" + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
@@ -122,9 +194,9 @@ func (c *client) open(ctx context.Context, method, path string, query url.Values
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.connection.Client.Do(req)
+	resp, err := connection.Client.Do(req)
 	if err != nil {
-		return nil, c.transport(err)
+		return nil, c.transport(ctx, connection, err)
 	}
 	if resp.StatusCode < 300 {
 		return resp, nil
@@ -133,15 +205,26 @@ func (c *client) open(ctx context.Context, method, path string, query url.Values
 	return nil, answeredError(resp)
 }
 
-// transport names the service instead of the artificial URL of a request.
-func (c *client) transport(err error) error {
+// transport names the service instead of the artificial URL of a request. All
+// requests of an ssh address share one connection, which is made anew when it
+// broke.
+func (c *client) transport(ctx context.Context, broken *bindings.Connection, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return fmt.Errorf("podman service at %s: %w", c.address, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.uri.Scheme == "ssh" && c.connection == broken {
+		c.connection = nil
+	}
+	return c.unreachable(err)
 }
 
+// answeredError is what the service said.
 func answeredError(resp *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	model := errorhandling.ErrorModel{}
@@ -149,7 +232,14 @@ func answeredError(resp *http.Response) error {
 		model.Message = strings.TrimSpace(resp.Status + " " + string(raw))
 	}
 	model.ResponseCode = resp.StatusCode
-	return model
+	switch resp.StatusCode {
+	case http.StatusNotFound:
+		return fmt.Errorf("%w (%w)", model, containers.ErrNotFound)
+	case http.StatusConflict:
+		return fmt.Errorf("%w (%w)", model, containers.ErrConflict)
+	default:
+		return model
+	}
 }
 
 // call sends a request and decodes the answer into out, unless that is nil.
@@ -161,9 +251,14 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	defer resp.Body.Close()
 	if out == nil {
 		_, err = io.Copy(io.Discard, resp.Body)
-		return err
+	} else {
+		err = json.NewDecoder(resp.Body).Decode(out)
 	}
-	return json.NewDecoder(resp.Body).Decode(out)
+	var shape *json.UnmarshalTypeError
+	if err != nil && ctx.Err() == nil && !errors.As(err, &shape) {
+		return c.unreachable(fmt.Errorf("the answer broke off: %w", err))
+	}
+	return err
 }
 
 // status is the HTTP status of an error that the service answered; 0 for any
@@ -175,5 +270,3 @@ func status(err error) int {
 	}
 	return 0
 }
-
-func isNotFound(err error) bool { return status(err) == http.StatusNotFound }

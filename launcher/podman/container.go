@@ -3,57 +3,87 @@ package podman
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/containers/podman/v5/libpod/define"
+
+	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 )
 
-// container is one entry of a list.
-type container struct {
-	ID    string `json:"Id"`
-	Names []string
-}
-
-func (c container) name() string {
-	if len(c.Names) > 0 {
-		return c.Names[0]
+// Labelled lists the containers with the label, running or not.
+func (c *client) Labelled(ctx context.Context, label, value string) ([]containers.Found, error) {
+	var list []struct {
+		ID     string `json:"Id"`
+		Names  []string
+		State  string
+		Labels map[string]string
 	}
-	return c.ID
+	if value != "" {
+		label += "=" + value
+	}
+	query := url.Values{"all": {"true"}, "filters": {`{"label":["` + label + `"]}`}}
+	if err := c.call(ctx, http.MethodGet, "/containers/json", query, nil, &list); err != nil {
+		return nil, err
+	}
+	var out []containers.Found
+	for _, l := range list {
+		f := containers.Found{ID: l.ID, Name: l.ID, Running: l.State == define.ContainerStateRunning.String(), Labels: l.Labels}
+		if len(l.Names) > 0 {
+			f.Name = l.Names[0]
+		}
+		out = append(out, f)
+	}
+	return out, nil
 }
 
-// labelled lists the containers with the label, running or not.
-func (c *client) labelled(ctx context.Context, label, value string) ([]container, error) {
-	var out []container
-	query := url.Values{"all": {"true"}, "filters": {`{"label":["` + label + `=` + value + `"]}`}}
-	err := c.call(ctx, http.MethodGet, "/containers/json", query, nil, &out)
-	return out, err
-}
-
-func (c *client) create(ctx context.Context, spec createBody) (id string, err error) {
+// Create makes a container.
+func (c *client) Create(ctx context.Context, s containers.Spec) (id string, err error) {
 	var answer struct {
 		ID string `json:"Id"`
 	}
-	err = c.call(ctx, http.MethodPost, "/containers/create", nil, spec, &answer)
+	err = c.call(ctx, http.MethodPost, "/containers/create", nil, body(s), &answer)
 	return answer.ID, err
 }
 
-func (c *client) startContainer(ctx context.Context, id string) error {
+// Start starts it.
+func (c *client) Start(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPost, "/containers/"+id+"/start", nil, nil, nil)
 }
 
-func (c *client) inspect(ctx context.Context, id string) (*define.InspectContainerData, error) {
-	out := &define.InspectContainerData{}
-	err := c.call(ctx, http.MethodGet, "/containers/"+id+"/json", nil, nil, out)
-	return out, err
+// Inspect looks at it. The state reads "stopped" for a moment before "exited";
+// the exit code is there from then on.
+func (c *client) Inspect(ctx context.Context, id string) (containers.State, error) {
+	data := define.InspectContainerData{}
+	if err := c.call(ctx, http.MethodGet, "/containers/"+id+"/json", nil, nil, &data); err != nil {
+		return containers.State{}, err
+	}
+	s := containers.State{ID: data.ID, Ports: map[int]int{}}
+	if data.State != nil {
+		s.Running, s.PID = data.State.Running, data.State.Pid
+		s.Ended = data.State.Status == define.ContainerStateExited.String()
+		s.Code, s.Detail, s.Finished = int(data.State.ExitCode), data.State.Error, data.State.FinishedAt
+		// Podman 4.3.1 does not set this flag; 5.x does.
+		if data.State.OOMKilled {
+			s.Detail = "out of memory"
+		}
+	}
+	if data.NetworkSettings == nil {
+		return s, nil
+	}
+	for inside, bindings := range data.NetworkSettings.Ports {
+		for _, b := range bindings {
+			containers.AddPort(s.Ports, inside, b.HostPort)
+		}
+	}
+	return s, nil
 }
 
-// stop asks the container to end and kills it after the time-out. One that has
-// ended, or is gone, is no fault.
-func (c *client) stop(ctx context.Context, id string, timeout time.Duration) error {
+// Stop asks the container to end and kills it after the time-out.
+func (c *client) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	seconds := max(1, int(timeout.Round(time.Second).Seconds()))
 	query := url.Values{"timeout": {strconv.Itoa(seconds)}}
 	err := c.call(ctx, http.MethodPost, "/containers/"+id+"/stop", query, nil, nil)
@@ -65,17 +95,17 @@ func (c *client) stop(ctx context.Context, id string, timeout time.Duration) err
 
 var errStillThere = errors.New("it still exists after its removal")
 
-// remove kills the container if it still runs, removes it with its anonymous
+// Remove kills the container if it still runs, removes it with its anonymous
 // volumes, and makes sure that it is gone.
-func (c *client) remove(ctx context.Context, id string) error {
+func (c *client) Remove(ctx context.Context, id string) error {
 	query := url.Values{"force": {"true"}, "v": {"true"}, "timeout": {"1"}}
 	err := c.call(ctx, http.MethodDelete, "/containers/"+id, query, nil, nil)
-	if err != nil && !isNotFound(err) {
+	if err != nil && !errors.Is(err, containers.ErrNotFound) {
 		return err
 	}
 	err = c.call(ctx, http.MethodGet, "/containers/"+id+"/exists", nil, nil, nil)
 	switch {
-	case isNotFound(err):
+	case errors.Is(err, containers.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
@@ -84,26 +114,18 @@ func (c *client) remove(ctx context.Context, id string) error {
 	}
 }
 
-// wait blocks until the container has stopped.
-func (c *client) wait(ctx context.Context, id string) error {
+// Wait blocks until the container has stopped.
+func (c *client) Wait(ctx context.Context, id string) error {
 	query := url.Values{"condition": {"stopped", "exited"}, "interval": {"100ms"}}
 	return c.call(ctx, http.MethodPost, "/containers/"+id+"/wait", query, nil, nil)
 }
 
-// logs opens the container's output in frames.
-func (c *client) logs(ctx context.Context, id string, follow bool) (*http.Response, error) {
+// Logs opens the container's output in frames.
+func (c *client) Logs(ctx context.Context, id string, follow bool) (io.ReadCloser, error) {
 	query := url.Values{"stdout": {"true"}, "stderr": {"true"}, "follow": {strconv.FormatBool(follow)}}
-	return c.open(ctx, http.MethodGet, "/containers/"+id+"/logs", query, nil)
-}
-
-// containerName makes a name from the run and the start. Names are limited to
-// [a-zA-Z0-9][a-zA-Z0-9_.-]*.
-func containerName(runID, startID string) string {
-	return "sweep-" + strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '_', r == '.', r == '-':
-			return r
-		}
-		return '-'
-	}, runID+"-"+startID)
+	resp, err := c.open(ctx, http.MethodGet, "/containers/"+id+"/logs", query, nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
 }

@@ -1,13 +1,17 @@
 package podman
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -27,18 +31,23 @@ type locator struct {
 
 func hostLocator() locator { return locator{env: os.Getenv, uid: os.Getuid()} }
 
-// find returns the address given, that of CONTAINER_HOST, the connection named
-// by CONTAINER_CONNECTION, the default connection of podman's configuration,
-// or the socket of this user, in that order.
-func (l locator) find(given string) (destination, error) {
+// find returns the address given, the connection named (as podman --connection
+// does), the address of CONTAINER_HOST, the connection named by
+// CONTAINER_CONNECTION, the default connection of podman's configuration, or
+// the socket of this user, in that order.
+func (l locator) find(given, named string) (destination, error) {
 	identity := l.env("CONTAINER_SSHKEY")
 	if given != "" {
 		return destination{URI: given, Identity: identity}, nil
 	}
+	if named != "" {
+		d, _, err := l.configured(named)
+		return d, err
+	}
 	if host := l.env("CONTAINER_HOST"); host != "" {
 		return destination{URI: host, Identity: identity}, nil
 	}
-	d, found, err := l.configured()
+	d, found, err := l.configured(l.env("CONTAINER_CONNECTION"))
 	if err != nil || found {
 		return d, err
 	}
@@ -68,10 +77,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// configured looks up the default connection: that of podman-connections.json
-// (written by `podman system connection`), else active_service of
-// containers.conf. The connections of both files can be named.
-func (l locator) configured() (destination, bool, error) {
+// configured looks up the connection named, or without a name the default
+// one: that of podman-connections.json (written by `podman system
+// connection`), else active_service of containers.conf. The connections of
+// both files can be named.
+func (l locator) configured(asked string) (destination, bool, error) {
 	name, known, err := l.containersConf()
 	if err != nil {
 		return destination{}, false, err
@@ -99,15 +109,16 @@ func (l locator) configured() (destination, bool, error) {
 	if file.Connection.Default != "" {
 		name = file.Connection.Default
 	}
-	if n := l.env("CONTAINER_CONNECTION"); n != "" {
-		name = n
+	if asked != "" {
+		name = asked
 	}
 	if name == "" {
 		return destination{}, false, nil
 	}
 	d, ok := known[name]
 	if !ok {
-		return d, false, fmt.Errorf("podman's configuration names the connection %q but does not define it: see podman system connection list", name)
+		return d, false, fmt.Errorf("podman knows no connection %q (it knows %s): podman system connection list shows them, podman system connection add %s ADDRESS makes it",
+			name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(known)), ", "), "none"), name)
 	}
 	return d, true, nil
 }

@@ -34,6 +34,7 @@ identity = "/home/me/.ssh/id"
 
 	for name, c := range map[string]struct {
 		given string
+		named string
 		uid   int
 		env   map[string]string
 		want  destination
@@ -44,6 +45,8 @@ identity = "/home/me/.ssh/id"
 		"configured":  {env: map[string]string{"CONTAINERS_CONF": conf}, want: destination{URI: "ssh://me@lab/run/podman/podman.sock", Identity: "/home/me/.ssh/id"}},
 		"connections": {env: map[string]string{"CONTAINERS_CONF": conf, "PODMAN_CONNECTIONS_CONF": connections}, want: destination{URI: "ssh://core@127.0.0.1:4000/run/podman/podman.sock", IsMachine: true}},
 		"named":       {env: map[string]string{"CONTAINERS_CONF": conf, "PODMAN_CONNECTIONS_CONF": connections, "CONTAINER_CONNECTION": "lab"}, want: destination{URI: "ssh://me@lab/run/podman/podman.sock", Identity: "/home/me/.ssh/id"}},
+		"asked for":   {named: "lab", env: map[string]string{"CONTAINER_HOST": "tcp://b:2", "CONTAINERS_CONF": conf, "PODMAN_CONNECTIONS_CONF": connections}, want: destination{URI: "ssh://me@lab/run/podman/podman.sock", Identity: "/home/me/.ssh/id"}},
+		"unknown":     {named: "laboratory", env: map[string]string{"CONTAINERS_CONF": conf}, fails: true},
 		"undefined":   {env: map[string]string{"CONTAINERS_CONF": undefined}, fails: true},
 		"broken":      {env: map[string]string{"CONTAINERS_CONF": broken}, fails: true},
 		"rootless":    {uid: 1000, env: map[string]string{"XDG_RUNTIME_DIR": filepath.Join(home, "run")}, want: destination{URI: "unix://" + socket}},
@@ -55,7 +58,7 @@ identity = "/home/me/.ssh/id"
 				env[k] = v
 			}
 			l := locator{uid: c.uid, env: func(name string) string { return env[name] }}
-			got, err := l.find(c.given)
+			got, err := l.find(c.given, c.named)
 			if (err != nil) != c.fails || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}

@@ -10,7 +10,9 @@
 //	stubborn     serve, and ignore SIGTERM
 //	family       serve, with a child in the group and one in a session of its own, both ignoring SIGTERM
 //	chatter      print the value of HF_TOKEN in pieces, then serve
+//	limits       print the cores it may use and the size of /dev/shm, then serve
 //
+// POST /say?text=... logs the text.
 // POST /die ends it the way vLLM ends after the death of its engine: exit
 // code 0.
 package main
@@ -77,8 +79,23 @@ func run(args map[string]string, out io.Writer) int {
 		fmt.Fprint(out, "token ", token[:4])
 		time.Sleep(20 * time.Millisecond)
 		fmt.Fprintln(out, token[4:])
+	case "limits":
+		printLimits(out)
 	}
 	return serve(args, out, mode == "stubborn")
+}
+
+func printLimits(out io.Writer) {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if cores, ok := strings.CutPrefix(line, "Cpus_allowed_list:"); ok {
+			fmt.Fprintln(out, "cores", strings.TrimSpace(cores))
+		}
+	}
+	var fs syscall.Statfs_t
+	if syscall.Statfs("/dev/shm", &fs) == nil {
+		fmt.Fprintln(out, "shm", int64(fs.Blocks)*int64(fs.Bsize))
+	}
 }
 
 func spawn(attr *syscall.SysProcAttr) {
@@ -116,6 +133,7 @@ func serve(args map[string]string, out io.Writer, stubborn bool) int {
 		fmt.Fprint(out, deathLog)
 		ended <- 0
 	})
+	mux.HandleFunc("POST /say", func(_ http.ResponseWriter, r *http.Request) { fmt.Fprintln(out, r.FormValue("text")) })
 	go http.Serve(l, mux)
 	if !stubborn {
 		term := make(chan os.Signal, 1)

@@ -1,8 +1,8 @@
-package podman
+package containers
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/vllm-sweep/sweep/launcher"
@@ -12,13 +12,12 @@ const (
 	// lastWords is how long the log may still flow after the end of the
 	// container before that is reported; Stop fetches what comes later.
 	lastWords = 300 * time.Millisecond
-	// lostAfter is how long the service may be away before the container
-	// counts as lost. A service that systemd starts by socket comes back
-	// within a second or two.
-	lostAfter = 20 * time.Second
-	retryGap  = 500 * time.Millisecond
-	// settle is how long podman may take from the end of a container to its
-	// exit code: the state reads "stopped" for a moment.
+	// retryGap is the first pause before a service that is away is asked
+	// again; the pauses grow to longestGap.
+	retryGap   = 250 * time.Millisecond
+	longestGap = 5 * time.Second
+	// settle is how long a service may take from the end of a container to its
+	// exit code: podman's state reads "stopped" for a moment.
 	settle     = 2 * time.Second
 	settlePoll = 50 * time.Millisecond
 )
@@ -38,30 +37,35 @@ func (h *handle) follow() {
 // readLog copies the output while the container runs. When the stream breaks
 // off, it is opened again and goes on where it was.
 func (h *handle) readLog(ctx context.Context) {
-	for since := time.Now(); ctx.Err() == nil && time.Since(since) < lostAfter; {
+	for wait := retryGap; ctx.Err() == nil; wait = min(wait*2, longestGap) {
 		ended, progress := h.copyLog(ctx, true)
-		if progress {
-			since = time.Now()
-		}
 		if ended {
 			return
 		}
-		pause(ctx, retryGap)
+		if progress {
+			wait = retryGap
+		}
+		pause(ctx, wait)
 	}
 }
 
 // copyLog copies output from where the log stands: to the end of the container
 // when it follows, otherwise what there is now.
 func (h *handle) copyLog(ctx context.Context, follow bool) (ended, progress bool) {
-	resp, err := h.client.logs(ctx, h.id, follow)
+	frames, err := h.engine.Logs(ctx, h.id, follow)
 	if err != nil {
-		return isNotFound(err), false
+		return errors.Is(err, ErrNotFound), false
 	}
-	defer resp.Body.Close()
-	n, err := demultiplex(h.log, resp.Body, h.logged)
+	defer frames.Close()
+	n, err := demultiplex(h.log, frames, h.logged)
 	progress = n > h.logged
 	h.logged = max(h.logged, n)
-	return err == nil, progress
+	if err != nil || !follow {
+		return err == nil, progress
+	}
+	// The stream also ends cleanly when the service is shut down.
+	state, err := h.engine.Inspect(ctx, h.id)
+	return errors.Is(err, ErrNotFound) || err == nil && !state.Running, progress
 }
 
 // endLog ends the goroutines and completes the log with one more reading:
@@ -74,30 +78,26 @@ func (h *handle) endLog(ctx context.Context) error {
 	return h.log.Close()
 }
 
-// watch waits for the end of the container and reports it. A service that does
-// not answer is asked again for a while.
+// watch waits for the end of the container and reports it. A service that is
+// away says nothing about the container, which goes on without it: it is asked
+// again until it answers or the server is stopped.
 func (h *handle) watch(ctx context.Context, logEnded <-chan struct{}) {
 	defer close(h.exited)
-	var lost time.Time // since when the service has not answered
-	for {
+	for wait := retryGap; ; {
 		asked := time.Now()
-		err := h.client.wait(ctx, h.id)
-		if err == nil || isNotFound(err) {
+		err := h.engine.Wait(ctx, h.id)
+		if err == nil || errors.Is(err, ErrNotFound) {
 			break
 		}
 		if ctx.Err() != nil {
 			h.exit = launcher.Exit{Code: -1, Detail: "removed before its end was seen", At: time.Now()}
 			return
 		}
-		if lost.IsZero() || time.Since(asked) > retryGap { // a question that was heard
-			lost = time.Now()
+		if time.Since(asked) > longestGap { // a question that was heard
+			wait = retryGap
 		}
-		if time.Since(lost) > lostAfter {
-			h.exit = launcher.Exit{Code: -1, At: time.Now(), Detail: fmt.Sprintf(
-				"lost: no answer for %s (%v); the container may still run", lostAfter, err)}
-			return
-		}
-		pause(ctx, retryGap)
+		pause(ctx, wait)
+		wait = min(wait*2, longestGap)
 	}
 	h.exit = h.readExit(ctx)
 	select {
@@ -106,27 +106,24 @@ func (h *handle) watch(ctx context.Context, logEnded <-chan struct{}) {
 	}
 }
 
-// readExit asks for the exit code until podman has it.
+// readExit asks for the exit code until the service has it.
 func (h *handle) readExit(ctx context.Context) launcher.Exit {
 	exit := launcher.Exit{Code: -1, Detail: "exit code unknown", At: time.Now()}
-	for since := time.Now(); time.Since(since) < settle; pause(ctx, settlePoll) {
-		data, err := h.client.inspect(ctx, h.id)
-		if isNotFound(err) {
+	for since := time.Now(); time.Since(since) < settle && ctx.Err() == nil; pause(ctx, settlePoll) {
+		state, err := h.engine.Inspect(ctx, h.id)
+		switch {
+		case errors.Is(err, ErrNotFound):
 			exit.Detail = "the container was removed by somebody else"
 			return exit
+		case errors.Is(err, launcher.ErrServiceAway):
+			since = time.Now()
+		case err == nil && state.Ended:
+			exit.Code, exit.Detail = state.Code, state.Detail
+			if !state.Finished.IsZero() {
+				exit.At = state.Finished
+			}
+			return exit
 		}
-		if err != nil || data.State.Status != "exited" {
-			continue // "running" or "stopped" for a moment yet
-		}
-		exit.Code, exit.Detail = int(data.State.ExitCode), data.State.Error
-		if !data.State.FinishedAt.IsZero() {
-			exit.At = data.State.FinishedAt
-		}
-		// Podman 4.3.1 does not set this flag; 5.x does.
-		if data.State.OOMKilled {
-			exit.Detail = "out of memory"
-		}
-		return exit
 	}
 	return exit
 }

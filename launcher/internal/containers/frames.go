@@ -1,4 +1,4 @@
-package podman
+package containers
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package podman
+package containers
 
 import (
 	"context"
@@ -17,12 +17,13 @@ import (
 
 // handle is one container.
 type handle struct {
-	client      *client
+	engine      Engine
 	id          string
 	port        int  // where the server is reached
 	inside      int  // port in the container, if published
 	published   bool // otherwise on the host's network
 	stopTimeout time.Duration
+	serviceWait time.Duration
 	shown       []string
 	facts       map[string]string
 	log         *serverlog.Log
@@ -41,7 +42,7 @@ type handle struct {
 var _ launcher.Handle = (*handle)(nil)
 
 func (h *handle) BaseURL() string {
-	return "http://" + net.JoinHostPort(h.client.host(), strconv.Itoa(h.port))
+	return "http://" + net.JoinHostPort(h.engine.Host(), strconv.Itoa(h.port))
 }
 func (h *handle) ID() string               { return "container " + shortID(h.id) }
 func (h *handle) Command() []string        { return h.shown }
@@ -49,31 +50,32 @@ func (h *handle) Exited() <-chan struct{}  { return h.exited }
 func (h *handle) Exit() launcher.Exit      { return h.exit }
 func (h *handle) Facts() map[string]string { return h.facts }
 
-// Owns checks that the container runs and that the port is its: by podman's
-// own record for a published port, which podman keeps bound on the host, and
-// by the processes that hold the listening socket on the host's network.
+// Owns checks that the container runs and that the port is its: by the
+// service's own record for a published port, which the service keeps bound on
+// the host, and by the processes that hold the listening socket on the host's
+// network.
 func (h *handle) Owns(ctx context.Context) error {
-	data, err := h.client.inspect(ctx, h.id)
+	state, err := h.engine.Inspect(ctx, h.id)
 	if err != nil {
 		return fmt.Errorf("inspect container: %w", err)
 	}
-	if !data.State.Running {
+	if !state.Running {
 		return fmt.Errorf("%s does not run any more; something else answers on port %d", h.ID(), h.port)
 	}
 	if h.published {
-		if got := publishedPort(data, h.inside); got != h.port {
+		if got := state.Ports[h.inside]; got != h.port {
 			return fmt.Errorf("port %d is not published by %s, which has port %d", h.port, h.ID(), got)
 		}
 		return nil
 	}
-	if !h.client.local() {
+	if !h.engine.Local() {
 		return launcher.ErrOwnerUnknown
 	}
 	all, err := procs.All()
 	if err != nil {
 		return err
 	}
-	ours := procs.Children(all, data.State.Pid)
+	ours := procs.Children(all, state.PID)
 	err = sockets.Owned(h.port, func(pid int) bool { return ours[pid] })
 	if errors.Is(err, sockets.ErrUnknown) {
 		return launcher.ErrOwnerUnknown
@@ -81,14 +83,15 @@ func (h *handle) Owns(ctx context.Context) error {
 	return err
 }
 
-// Stop stops the container, takes the rest of its log, and removes it.
+// Stop stops the container, takes the rest of its log, and removes it. A
+// service that is away is waited for.
 func (h *handle) Stop(ctx context.Context) error {
 	h.stopping.Lock()
 	defer h.stopping.Unlock()
 	if h.released {
 		return nil
 	}
-	stopErr := h.client.stop(ctx, h.id, h.stopTimeout)
+	stopErr := h.persist(ctx, func() error { return h.engine.Stop(ctx, h.id, h.stopTimeout) })
 	if stopErr == nil {
 		select {
 		case <-h.exited:
@@ -96,10 +99,30 @@ func (h *handle) Stop(ctx context.Context) error {
 		}
 	}
 	logErr := h.endLog(ctx)
+	if errors.Is(stopErr, launcher.ErrServiceAway) {
+		return stopErr // it was waited for already
+	}
 	// Removal kills what a failed stop has left running.
-	if err := h.client.remove(ctx, h.id); err != nil {
+	if err := h.persist(ctx, func() error { return h.engine.Remove(ctx, h.id) }); err != nil {
 		return errors.Join(stopErr, fmt.Errorf("remove %s: %w", h.ID(), err))
 	}
 	h.released = true
 	return logErr
+}
+
+// persist repeats what failed because the service was away, until it is back
+// or was waited for long enough.
+func (h *handle) persist(ctx context.Context, try func() error) error {
+	wait := retryGap
+	for since := time.Now(); ; {
+		err := try()
+		if err == nil || !errors.Is(err, launcher.ErrServiceAway) || time.Since(since)+wait > h.serviceWait {
+			return err
+		}
+		pause(ctx, wait)
+		if ctx.Err() != nil {
+			return err
+		}
+		wait = min(wait*2, longestGap)
+	}
 }

@@ -1,0 +1,390 @@
+// Package contract tests what every container backend owes, with real
+// containers: package podman and package docker run it against their services.
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/internal/containers"
+	"github.com/vllm-sweep/sweep/launcher/vllm"
+)
+
+// Model is what the test server serves.
+const Model = "test/model"
+
+// Suite runs the contract. New returns a backend for the test server's image,
+// whose options may be changed.
+type Suite struct {
+	New func(t *testing.T, change func(*containers.Options)) *containers.Backend
+	// HostNetworkOnly is for services that publish no ports here.
+	HostNetworkOnly bool
+}
+
+// Spec is a start of the test server in the mode.
+func Spec(t *testing.T, mode string) launcher.Spec {
+	return launcher.Spec{
+		RunID: "run-" + strconv.Itoa(os.Getpid()), StartID: strings.NewReplacer("/", "-", "=", "-").Replace(t.Name()),
+		Model: Model, ModelName: Model,
+		Args: []string{"--mode", mode}, LogPath: filepath.Join(t.TempDir(), "server.log"),
+		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second, Engine: vllm.Engine(),
+	}
+}
+
+// Start starts a server, which is stopped when the test ends.
+func Start(t *testing.T, b launcher.Backend, s launcher.Spec) (*launcher.Server, error) {
+	t.Helper()
+	srv, err := launcher.Start(t.Context(), b, s, nil)
+	if srv != nil {
+		t.Cleanup(func() { srv.Stop(context.Background()) })
+	}
+	return srv, err
+}
+
+// Failure asserts the class of a failed start.
+func Failure(t *testing.T, err error, want launcher.Class) *launcher.Failure {
+	t.Helper()
+	var f *launcher.Failure
+	if !errors.As(err, &f) {
+		t.Fatalf("got %v, want a failure", err)
+	}
+	if f.Diagnosis.Class != want {
+		t.Fatalf("got class %q (%s), want %q", f.Diagnosis.Class, f.Diagnosis.Cause, want)
+	}
+	return f
+}
+
+// Gone fails the test when a container of the run is left.
+func Gone(t *testing.T, b *containers.Backend, runID string) {
+	t.Helper()
+	e, err := b.Engine(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := e.Labelled(t.Context(), containers.LabelRun, runID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range left {
+		t.Errorf("container %s is left", l.Name)
+		e.Remove(t.Context(), l.ID)
+	}
+}
+
+func (s Suite) networks() []string {
+	if s.HostNetworkOnly {
+		return []string{"host"}
+	}
+	return []string{"", "host"}
+}
+
+// Run runs the suite.
+func (s Suite) Run(t *testing.T) {
+	t.Run("start and stop", s.startAndStop)
+	t.Run("ends at once", s.endsAtOnce)
+	t.Run("hangs", s.hangs)
+	t.Run("cancelled", s.cancelled)
+	t.Run("ignores TERM", s.ignoresTerm)
+	t.Run("dies under load", s.diesUnderLoad)
+	t.Run("foreign server", s.foreignServer)
+	t.Run("missing image", s.missingImage)
+	t.Run("secrets", s.secrets)
+	t.Run("missing folder", s.missingFolder)
+	t.Run("limits", s.limits)
+	t.Run("leftovers", s.leftovers)
+}
+
+func (s Suite) startAndStop(t *testing.T) {
+	for _, network := range s.networks() {
+		t.Run("network="+network, func(t *testing.T) {
+			b := s.New(t, func(o *containers.Options) { o.Network = network })
+			if err := b.Check(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			spec := Spec(t, "serve")
+			spec.Env = map[string]string{"A": "b"}
+			srv, err := Start(t, b, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := srv.Identity
+			if id.Model != Model || id.Version != "0.0.1-test" || !strings.HasPrefix(id.Owner, "container ") {
+				t.Errorf("identity %+v", id)
+			}
+			if srv.Logged.KVCacheTokens != 176240 {
+				t.Errorf("logged %+v", srv.Logged)
+			}
+			facts := srv.Handle.Facts()
+			for _, name := range []string{"container_id", "image_id", "image_entrypoint", "port", b.Name() + "_version"} {
+				if facts[name] == "" {
+					t.Errorf("fact %s is missing", name)
+				}
+			}
+			u, err := url.Parse(srv.BaseURL())
+			if err != nil || u.Hostname() != "127.0.0.1" {
+				t.Errorf("reached at %s, %v", srv.BaseURL(), err)
+			}
+			r, err := srv.Stop(t.Context())
+			if err != nil || !r.Gone || !r.PortFree {
+				t.Errorf("release %+v, %v", r, err)
+			}
+			if _, err := srv.Stop(t.Context()); err != nil {
+				t.Errorf("second stop: %v", err)
+			}
+			t.Logf("ready after %s, stopped in %s", srv.ReadyAfter, r.StopTook)
+			Gone(t, b, spec.RunID)
+		})
+	}
+}
+
+// The complete log of a container that ended before anybody could follow it
+// is there, and its death is noticed at once.
+func (s Suite) endsAtOnce(t *testing.T) {
+	for mode, want := range map[string]struct {
+		class launcher.Class
+		text  string
+		code  int
+		last  string
+	}{
+		"usage":    {launcher.ClassArguments, "--swap-space", 2, "--swap-space 4\n"},
+		"kv-cache": {launcher.ClassKVCache, "12288", 1, "{'EngineCore': 1}\n"},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			b := s.New(t, nil)
+			spec := Spec(t, mode)
+			begun := time.Now()
+			_, err := Start(t, b, spec)
+			took := time.Since(begun)
+			f := Failure(t, err, want.class)
+			if !strings.Contains(f.Diagnosis.Cause+f.Diagnosis.Remedy, want.text) {
+				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause, f.Diagnosis.Remedy, want.text)
+			}
+			if f.Diagnosis.Exit == nil || f.Diagnosis.Exit.Code != want.code {
+				t.Errorf("exit %+v, want code %d", f.Diagnosis.Exit, want.code)
+			}
+			if log, _ := os.ReadFile(spec.LogPath); !strings.HasSuffix(string(log), want.last) {
+				t.Errorf("log is not complete: %q", log)
+			}
+			t.Logf("launch to diagnosis and removal %s, death to diagnosis and removal %s", took, time.Since(f.Diagnosis.Exit.At))
+			if took > 20*time.Second {
+				t.Errorf("launch, death and removal took %s", took)
+			}
+			Gone(t, b, spec.RunID)
+		})
+	}
+}
+
+func (s Suite) hangs(t *testing.T) {
+	b := s.New(t, nil)
+	spec := Spec(t, "hang")
+	spec.ReadyTimeout, spec.StopTimeout = 2*time.Second, time.Second
+	_, err := Start(t, b, spec)
+	f := Failure(t, err, launcher.ClassTimeout)
+	if !strings.Contains(f.Diagnosis.Cause, launcher.PhaseLoading) {
+		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause)
+	}
+	Gone(t, b, spec.RunID)
+}
+
+func (s Suite) cancelled(t *testing.T) {
+	b := s.New(t, nil)
+	spec := Spec(t, "hang")
+	spec.StopTimeout = time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := launcher.Start(ctx, b, spec, func(launcher.Phase) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	Gone(t, b, spec.RunID)
+}
+
+func (s Suite) ignoresTerm(t *testing.T) {
+	b := s.New(t, nil)
+	spec := Spec(t, "stubborn")
+	spec.StopTimeout = time.Second
+	srv, err := Start(t, b, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := srv.Stop(t.Context()); err != nil || !r.Gone || !r.PortFree {
+		t.Errorf("release %+v, %v", r, err)
+	}
+	Gone(t, b, spec.RunID)
+}
+
+func (s Suite) diesUnderLoad(t *testing.T) {
+	b := s.New(t, nil)
+	spec := Spec(t, "serve")
+	srv, err := Start(t, b, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if resp, err := http.Post(srv.BaseURL()+"/die", "", nil); err == nil {
+		resp.Body.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	<-srv.Exited()
+	t.Logf("death noticed %s after it was asked for", time.Since(begun))
+	if r, err := srv.Stop(t.Context()); err != nil || !r.Gone || !r.PortFree {
+		t.Errorf("release %+v, %v", r, err)
+	}
+	d := srv.Died()
+	if d == nil || d.Class != launcher.ClassEngineDead || !strings.Contains(d.Cause, "CUDA out of memory") || d.Exit.Code != 0 {
+		t.Errorf("diagnosis %+v", d)
+	}
+	Gone(t, b, spec.RunID)
+}
+
+// On the host's network anybody can take the port between its choice and the
+// server's own attempt.
+func (s Suite) foreignServer(t *testing.T) {
+	b := s.New(t, func(o *containers.Options) { o.Network = "host" })
+	spec := Spec(t, "hang") // it never listens
+	spec.StopTimeout = time.Second
+	h, err := b.Launch(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(h.BaseURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"data":[{"id":%q}]}`, Model)
+	})}
+	go foreign.Serve(l)
+	defer foreign.Close()
+	_, err = launcher.Start(t.Context(), launched{b, h}, spec, nil)
+	if f := Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, strconv.Itoa(os.Getpid())) {
+		t.Errorf("cause %q does not name the owner", f.Diagnosis.Cause)
+	}
+	Gone(t, b, spec.RunID)
+}
+
+// launched is a backend whose server has been launched already.
+type launched struct {
+	launcher.Backend
+	h launcher.Handle
+}
+
+func (l launched) Launch(context.Context, launcher.Spec) (launcher.Handle, error) { return l.h, nil }
+
+func (s Suite) missingImage(t *testing.T) {
+	const image = "localhost/sweep-test/no-such-image:latest"
+	absent := func(pull string) *containers.Backend {
+		return s.New(t, func(o *containers.Options) { o.Image, o.Pull = image, pull })
+	}
+	b := absent(containers.PullNever)
+	if err := b.Check(t.Context()); err == nil || !strings.Contains(err.Error(), b.Name()+" pull "+image) {
+		t.Errorf("check: %v", err)
+	}
+	for _, pull := range []string{containers.PullNever, containers.PullMissing} {
+		_, err := Start(t, absent(pull), Spec(t, "serve"))
+		if f := Failure(t, err, launcher.ClassImage); !strings.Contains(f.Diagnosis.Cause, image) {
+			t.Errorf("cause %q", f.Diagnosis.Cause)
+		}
+	}
+}
+
+func (s Suite) secrets(t *testing.T) {
+	b := s.New(t, nil)
+	spec := Spec(t, "chatter")
+	spec.Env = map[string]string{"HF_TOKEN": "hf_verysecretvalue"}
+	spec.Secrets = []string{"hf_verysecretvalue"}
+	srv, err := Start(t, b, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := srv.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log, _ := os.ReadFile(spec.LogPath)
+	shown := strings.Join(srv.Handle.Command(), " ")
+	if !strings.Contains(string(log), "token [redacted]\n") || strings.Contains(string(log)+shown, "verysecret") {
+		t.Errorf("log %s\ncommand %s", log, shown)
+	}
+	// What the service says about a start that it refuses may hold it too.
+	spec = Spec(t, "serve")
+	spec.Env, spec.Secrets = map[string]string{"HF_TOKEN": "hf_verysecretvalue"}, []string{"hf_verysecretvalue"}
+	refused := s.New(t, func(o *containers.Options) { o.User = "hf_verysecretvalue" })
+	if _, err := Start(t, refused, spec); err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, err.(*launcher.Failure).Diagnosis), "verysecret") {
+		t.Errorf("error %v", err)
+	}
+	Gone(t, b, spec.RunID)
+}
+
+// Docker would make the folder, as root and empty, and the model would be
+// looked for in vain.
+func (s Suite) missingFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "no-such-folder")
+	b := s.New(t, func(o *containers.Options) { o.Volumes = []string{path + ":/models"} })
+	if err := b.Check(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("check: %v", err)
+	}
+	_, err := Start(t, b, Spec(t, "serve"))
+	Failure(t, err, launcher.ClassConfig)
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the folder was made")
+	}
+}
+
+// Limits and shared memory arrive in the container.
+func (s Suite) limits(t *testing.T) {
+	b := s.New(t, func(o *containers.Options) { o.Memory, o.CPUs, o.CPUSet, o.ShmSize = 512<<20, 0.5, "0", 128<<20 })
+	spec := Spec(t, "limits")
+	srv, err := Start(t, b, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Stop(t.Context())
+	log, _ := os.ReadFile(spec.LogPath)
+	if !strings.Contains(string(log), "cores 0\n") || !strings.Contains(string(log), "shm 134217728\n") {
+		t.Errorf("the container saw: %s", log)
+	}
+	line := strings.Join(srv.Handle.Command(), " ")
+	if !strings.Contains(line, "--shm-size 134217728 --memory 536870912 --cpus 0.5 --cpuset-cpus 0 ") {
+		t.Errorf("command %s", line)
+	}
+}
+
+// A container tells which run it belongs to, and another machine's is not
+// listed.
+func (s Suite) leftovers(t *testing.T) {
+	b := s.New(t, nil)
+	spec := Spec(t, "serve")
+	spec.RunID, spec.RunDir = "left-"+strconv.Itoa(os.Getpid()), "/runs/left"
+	if _, err := Start(t, b, spec); err != nil {
+		t.Fatal(err)
+	}
+	left, err := b.Leftovers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for _, l := range left {
+		seen = seen || l.RunID == spec.RunID && l.RunDir == spec.RunDir && l.Running
+	}
+	if !seen {
+		t.Errorf("not listed: %+v", left)
+	}
+	removed, err := b.Clean(t.Context(), spec.RunID)
+	if err != nil || len(removed) != 1 {
+		t.Errorf("removed %q, %v", removed, err)
+	}
+}

@@ -1,0 +1,73 @@
+package containers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+// Image makes sure that the image is there, pulling it by the policy, once in
+// the life of the backend. All containers are made from the image found then,
+// also when its tag moves on meanwhile.
+func (b *Backend) Image(ctx context.Context) (Image, error) {
+	e, err := b.Engine(ctx)
+	if err != nil {
+		return Image{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.image != nil {
+		return *b.image, nil
+	}
+	reference := b.Options.Image
+	found, err := e.Image(ctx, reference)
+	missing := errors.Is(err, ErrNotFound)
+	switch {
+	case err != nil && !missing:
+		return Image{}, fmt.Errorf("look for image %s: %w", reference, err)
+	case missing && b.Options.Pull == PullNever:
+		return Image{}, b.imageFailure(errors.New("it is not there and may not be pulled"))
+	case missing || b.Options.Pull == PullAlways:
+		b.Options.Progress("pulling " + reference)
+		if err := e.Pull(ctx, reference, b.Options.Progress); err != nil {
+			return Image{}, b.pullFailure(ctx, err)
+		}
+		if found, err = e.Image(ctx, reference); err != nil {
+			return Image{}, fmt.Errorf("inspect image %s: %w", reference, err)
+		}
+	}
+	if len(found.Entrypoint) == 0 && len(b.Options.Command) == 0 {
+		return Image{}, &launcher.Failure{Diagnosis: launcher.Diagnosis{
+			Class: launcher.ClassConfig, Cause: "image " + reference + " has no entry point, so the flags would be run as a command",
+			Remedy: "name the server in server." + b.name + ".command, for example [vllm, serve]",
+		}}
+	}
+	b.image = &found
+	return found, nil
+}
+
+func (b *Backend) pullFailure(ctx context.Context, err error) error {
+	var away *ServiceError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &away):
+		return err
+	default:
+		return b.imageFailure(err)
+	}
+}
+
+func (b *Backend) imageFailure(err error) *launcher.Failure {
+	reference := b.Options.Image
+	return &launcher.Failure{
+		Diagnosis: launcher.Diagnosis{
+			Class:  launcher.ClassImage,
+			Cause:  fmt.Sprintf("image %s: %s", reference, err),
+			Remedy: "check the image's name and that this machine reaches its registry; " + b.name + " pull " + reference + " shows it",
+		},
+		Err: err,
+	}
+}
