@@ -5,42 +5,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
-
-var gpuList = regexp.MustCompile(`^(all|none|[0-9]+(,[0-9]+)*)$`)
-
-func podmanSection() section[Podman] {
-	return section[Podman]{
-		initial: Podman{GPUs: "none", Port: DefaultContainerPort, Pull: "missing"},
-		fields: []field[Podman]{
-			must(bind("image", "Image with registry and tag or digest.", image(), func(p *Podman) *string { return &p.Image })),
-			bind("command", "Command put before the flags; not needed for vllm-openai images, whose entry point is the server.",
-				words(), func(p *Podman) *[]string { return &p.Command }),
-			bind("gpus", "GPUs of the container: all, none (default) or indices such as 0,1.", gpus(),
-				func(p *Podman) *string { return &p.GPUs }),
-			bind("volumes", "Mounts, host:container[:options]; ~ is the home directory.", listOf(volume(), "a list of mounts", false),
-				func(p *Podman) *[]string { return &p.Volumes }),
-			bind("env", "Environment of the container. Secrets by reference: {from_env: NAME}.", environment(),
-				func(p *Podman) *[]EnvVar { return &p.Env }),
-			bind("network", "host: share the host's network. Without it the port is published on 127.0.0.1.", word("host"),
-				func(p *Podman) *string { return &p.Network }),
-			bind("port", "Port of the server inside the container; 8000.", whole(1, 65535), func(p *Podman) *int { return &p.Port }),
-			bind("ipc", "host: share the host's IPC namespace; chosen by itself where tensor-parallel-size > 1 and no shm_size is given.",
-				word("host"), func(p *Podman) *string { return &p.IPC }),
-			bind("shm_size", "Size of /dev/shm, such as 16GiB.", size(), func(p *Podman) *int64 { return &p.ShmSize }),
-			bind("pull", "When to pull the image: missing (default), always or never.", word("missing", "always", "never"),
-				func(p *Podman) *string { return &p.Pull }),
-			bind("socket", "Address of the podman service; found as podman finds it when not given.",
-				matching(regexp.MustCompile(`^(unix|tcp|ssh)://.+`), "an address that starts with unix://, tcp:// or ssh://"),
-				func(p *Podman) *string { return &p.Socket }),
-			bind("user", "User in the container, as podman run --user takes it.", scalarText("a user"),
-				func(p *Podman) *string { return &p.User }),
-		},
-	}
-}
 
 // words is a list of command-line words.
 func words() value[[]string] {
@@ -121,7 +88,7 @@ func processSection() section[Process] {
 				func(p *Process) *[]string { return &p.Command })),
 			bind("model", "How the model is passed: flag (default; --model NAME), positional (NAME) or none.",
 				word("flag", "positional", "none"), func(p *Process) *string { return &p.ModelArg }),
-			bind("env", "Environment added to sweep's own. Secrets by reference: {from_env: NAME}.", environment(),
+			bind("env", "Environment added to what is inherited. Secrets by reference: {from_env: NAME} or {from_file: PATH}.", environment(),
 				func(p *Process) *[]EnvVar { return &p.Env }),
 			bind("dir", "Working directory of the process.", text("a directory"), func(p *Process) *string { return &p.Dir }),
 		},

@@ -38,7 +38,8 @@ type Server struct {
 	APIKeyEnv string // name of the environment variable that holds the API key; empty: none
 
 	// Exactly one of these is set.
-	Podman    *Podman
+	Podman    *Container
+	Docker    *Container
 	Process   *Process
 	Endpoint  *Endpoint
 	Simulated *Simulated
@@ -49,16 +50,23 @@ type Server struct {
 	GPUMemory   int64  // bytes of one GPU, for predictions; 0 = read from the GPU
 
 	SilenceTimeout time.Duration // a start that logs nothing for so long has failed; DefaultSilenceTimeout
+	Parallel       string        // "" = one server at a time; PerGPU
+	StallTimeout   time.Duration // a load under which no stream gets a token for so long has met a wedged server; DefaultStallTimeout
 	ReadyTimeout   time.Duration // launch to ready; DefaultReadyTimeout
 	StopTimeout    time.Duration // TERM to KILL; DefaultStopTimeout
 }
 
-// Backend is the name of the section that is set: "podman", "process",
-// "endpoint" or "simulated".
+// PerGPU lets independent starts run side by side on disjoint GPUs.
+const PerGPU = "per-gpu"
+
+// Backend is the name of the section that is set: "podman", "docker",
+// "process", "endpoint" or "simulated".
 func (s Server) Backend() string {
 	switch {
 	case s.Podman != nil:
 		return "podman"
+	case s.Docker != nil:
+		return "docker"
 	case s.Process != nil:
 		return "process"
 	case s.Endpoint != nil:
@@ -68,20 +76,36 @@ func (s Server) Backend() string {
 	}
 }
 
-// Podman starts each configuration in a container through a podman service.
-type Podman struct {
+// Container is the section that is set of podman and docker; nil for the other
+// backends.
+func (s Server) Container() *Container {
+	if s.Docker != nil {
+		return s.Docker
+	}
+	return s.Podman
+}
+
+// Container starts each configuration in a container through a podman or
+// docker service.
+type Container struct {
 	Image   string   // fully qualified reference
 	Command []string // put before the flags; empty for vllm-openai images, whose entry point is the server
-	GPUs    string   // "all", "none" (default) or a comma-separated list of indices, as CDI devices nvidia.com/gpu=...
+	GPUs    string   // "all", "none" (default) or a comma-separated list of indices, podman takes them as CDI devices nvidia.com/gpu=...
 	Volumes []string // "host:container[:options]", ~ expanded
 	Env     []EnvVar
 	Network string // "" = published port on 127.0.0.1 (default); "host" = host network
 	Port    int    // port inside the container with a published port; DefaultContainerPort
 	IPC     string // "host" or ""; set to host automatically where tensor-parallel-size > 1 and no ShmSize
-	ShmSize int64  // bytes; 0: podman's default
+	ShmSize int64  // bytes; 0: the service's default
 	Pull    string // missing (default), always, never
-	Socket  string // address of the podman service (unix:///..., tcp://..., ssh://...); "" = found as podman finds it
-	User    string
+	Socket  string // address of the service (unix:///..., tcp://..., for podman ssh://...); "" = found as its own program finds it
+	// Connection names one in podman's configuration (podman system
+	// connection list) or a docker context; "" = the default one.
+	Connection string
+	User       string
+	Memory     int64   // limit in bytes; 0: none
+	CPUs       float64 // limit in cores; 0: none
+	CPUSet     string  // cores it may use, such as 0-7,16; "" = all
 }
 
 // Process starts each configuration as a child process.
@@ -109,13 +133,14 @@ type Simulated struct {
 	Args    []string // further --sim-... arguments, passed as they are
 }
 
-// EnvVar is one environment variable of the server. Either Value is given or
-// FromEnv names the runner's variable that holds it (for secrets: only the
-// name is ever written anywhere).
+// EnvVar is one environment variable of the server. Either Value is given, or
+// FromEnv names the runner's variable or FromFile the file that holds it (for
+// secrets: only the name or path is ever written anywhere).
 type EnvVar struct {
-	Name    string
-	Value   string
-	FromEnv string
+	Name     string
+	Value    string
+	FromEnv  string
+	FromFile string // path, ~ expanded, resolved against the experiment file
 }
 
 // FlagKind says how a flag is rendered on the command line.
@@ -351,6 +376,7 @@ type UseCase struct {
 
 // Defaults of the experiment file.
 const (
+	DefaultStallTimeout     = 2 * time.Minute
 	DefaultReadyTimeout     = 20 * time.Minute
 	DefaultStopTimeout      = 30 * time.Second
 	DefaultContainerPort    = 8000

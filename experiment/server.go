@@ -9,12 +9,12 @@ import (
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // backends are the sections of which a server has exactly one.
-var backends = []string{"podman", "process", "endpoint", "simulated"}
+var backends = []string{"podman", "docker", "process", "endpoint", "simulated"}
 
 func serverSection() section[Server] {
 	return section[Server]{
 		initial: Server{Engine: EngineVLLM, FlagStyle: FlagsHyphens, SilenceTimeout: DefaultSilenceTimeout,
-			ReadyTimeout: DefaultReadyTimeout, StopTimeout: DefaultStopTimeout},
+			StallTimeout: DefaultStallTimeout, ReadyTimeout: DefaultReadyTimeout, StopTimeout: DefaultStopTimeout},
 		oneOf: backends,
 		fields: []field[Server]{
 			bind("model", "Model to serve, as the server names it. Required except for endpoint, which says it itself.",
@@ -23,8 +23,10 @@ func serverSection() section[Server] {
 				flags(), func(s *Server) *Flags { return &s.Flags }),
 			bind("api_key", "Variable of the environment that holds the server's API key.", fromEnv(),
 				func(s *Server) *string { return &s.APIKeyEnv }),
-			bind("podman", "Start each configuration in a container.", pointerTo(podmanSection().value()),
-				func(s *Server) **Podman { return &s.Podman }),
+			bind("podman", "Start each configuration in a container.", pointerTo(containerSection("podman").value()),
+				func(s *Server) **Container { return &s.Podman }),
+			bind("docker", "The same through a docker service.", pointerTo(containerSection("docker").value()),
+				func(s *Server) **Container { return &s.Docker }),
 			bind("process", "Start each configuration as a process.", pointerTo(processSection().value()),
 				func(s *Server) **Process { return &s.Process }),
 			bind("endpoint", "Measure a server that somebody else runs; no flag can vary.", endpoint(),
@@ -32,6 +34,10 @@ func serverSection() section[Server] {
 			bind("simulated", "Start the simulated vLLM server: no GPU is needed.", pointerTo(simulatedSection().value()),
 				func(s *Server) **Simulated { return &s.Simulated }),
 			engineField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
+			bind("parallel", "per-gpu: independent starts run side by side on disjoint GPUs; without it one server runs at a time.",
+				word(PerGPU), func(s *Server) *string { return &s.Parallel }),
+			bind("stall_timeout", "Longest time under load without a token from any stream before the server counts as wedged; 2m.", duration(time.Nanosecond),
+				func(s *Server) *time.Duration { return &s.StallTimeout }),
 			bind("ready_timeout", "Longest time from launch to ready; 20m.", duration(time.Nanosecond),
 				func(s *Server) *time.Duration { return &s.ReadyTimeout }),
 			bind("stop_timeout", "Time for a clean stop before the server is killed; 30s.", duration(time.Nanosecond),
@@ -76,9 +82,22 @@ func fromEnv() value[string] {
 	}}
 }
 
+// reference is {from_env: NAME} or {from_file: PATH}.
+func reference() value[EnvVar] {
+	either := section[EnvVar]{oneOf: []string{"from_env", "from_file"}, fields: []field[EnvVar]{
+		bind("from_env", "Name of the variable in sweep's own environment.",
+			matching(variableName, "the name of an environment variable"), func(v *EnvVar) *string { return &v.FromEnv }),
+		bind("from_file", "File that holds the value; a line break at its end does not count.", file(),
+			func(v *EnvVar) *string { return &v.FromFile }),
+	}}
+	return value[EnvVar]{schema: either.schema(), read: func(d *decoder, path string, e entry) (EnvVar, bool) {
+		return either.decode(d, path, e)
+	}}
+}
+
 // environment is a mapping of variables for the server.
 func environment() value[[]EnvVar] {
-	reference, plain := fromEnv(), scalarText("text")
+	reference, plain := reference(), scalarText("text")
 	return value[[]EnvVar]{
 		schema: objectOf(anyOf(plain.schema, reference.schema)),
 		read: func(d *decoder, path string, e entry) ([]EnvVar, bool) {
@@ -94,7 +113,8 @@ func environment() value[[]EnvVar] {
 				}
 				v := EnvVar{Name: child.name}
 				if child.value.kind == mapNode {
-					v.FromEnv, _ = reference.read(d, join(path, child.name), child)
+					r, _ := reference.read(d, join(path, child.name), child)
+					v.FromEnv, v.FromFile = r.FromEnv, r.FromFile
 				} else {
 					v.Value, _ = plain.read(d, join(path, child.name), child)
 					if v.Value != "" && secretVariable(v.Name) {

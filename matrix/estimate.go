@@ -12,6 +12,7 @@ import (
 var perStart = map[string]time.Duration{
 	"simulated": time.Second,       // a child process without a model to load
 	"process":   120 * time.Second, // weights from disk, memory profiling, graph capture of a model of some billion parameters
+	"docker":    120 * time.Second, // the same
 	"podman":    120 * time.Second, // the same; the container itself costs less than a second
 	"endpoint":  0,                 // is not started
 }
@@ -75,7 +76,7 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 
 // ownsGPUs says whether the plan's starts take real GPUs: a simulated server
 // has none, and an endpoint's belong to somebody else.
-func (p *Plan) ownsGPUs() bool { return p.Backend == "podman" || p.Backend == "process" }
+func (p *Plan) ownsGPUs() bool { return p.Backend == "podman" || p.Backend == "docker" || p.Backend == "process" }
 
 // window is the measured time of one trial, and whether it is known rather
 // than guessed from an assumed latency.

@@ -58,8 +58,13 @@ func configurationID(e *experiment.Experiment, flags experiment.Flags) string {
 // they hold secrets, by the name that they come from.
 func backendIdentity(s experiment.Server) []any {
 	switch {
-	case s.Podman != nil:
-		return []any{"podman", s.Podman.Image, words(s.Podman.Command), s.Podman.GPUs, variables(s.Podman.Env)}
+	case s.Container() != nil:
+		c := s.Container()
+		out := []any{s.Backend(), c.Image, words(c.Command), c.GPUs, variables(c.Env)}
+		if c.Memory > 0 || c.CPUs > 0 || c.CPUSet != "" { // resources bound what the server can do
+			out = append(out, c.Memory, c.CPUs, c.CPUSet)
+		}
+		return out
 	case s.Process != nil:
 		return []any{"process", words(s.Process.Command), s.Process.ModelArg, variables(s.Process.Env)}
 	case s.Endpoint != nil:
@@ -77,7 +82,11 @@ func words(list []string) []string { return append([]string{}, list...) }
 func variables(env []experiment.EnvVar) [][3]string {
 	out := [][3]string{}
 	for _, v := range env {
-		out = append(out, [3]string{v.Name, v.Value, v.FromEnv})
+		from := v.FromEnv
+		if v.FromFile != "" {
+			from = "file " + v.FromFile
+		}
+		out = append(out, [3]string{v.Name, v.Value, from})
 	}
 	slices.SortFunc(out, func(a, b [3]string) int { return cmp.Compare(a[0], b[0]) })
 	return out

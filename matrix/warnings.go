@@ -64,8 +64,8 @@ func longest(l experiment.Lengths) float64 {
 func tooFewGPUs(p *Plan, e *experiment.Experiment) []string {
 	have := 0
 	switch {
-	case e.Server.Podman != nil && e.Server.Podman.GPUs != "all" && e.Server.Podman.GPUs != "none":
-		have = strings.Count(e.Server.Podman.GPUs, ",") + 1
+	case e.Server.Container() != nil && e.Server.Container().GPUs != "all" && e.Server.Container().GPUs != "none":
+		have = strings.Count(e.Server.Container().GPUs, ",") + 1
 	case e.Server.Simulated != nil:
 		have = e.Server.Simulated.GPUs
 	default:

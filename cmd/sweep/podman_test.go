@@ -42,6 +42,7 @@ loads:
   chat: {prompt_tokens: 64, output_tokens: 16, arrivals: {concurrency: 4}, requests: 40, timeout: 30s}
   steady: {prompt_tokens: 64, output_tokens: 16, arrivals: {constant: 20}, duration: %s, timeout: 30s}
 trials: {repeat: 2, warmup: 100ms, seed: 3}
+confirm: false # six starts are enough to see what containers do
 cooldown: {at_least: 10ms}
 slo: {ttft_p50: 2s}
 use_cases:

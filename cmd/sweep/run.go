@@ -207,8 +207,8 @@ func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (ru
 		p.Backend["simulated_gpu"] = s.Simulated.GPU
 		p.Backend["simulated_gpus"] = strconv.Itoa(s.Simulated.GPUs)
 		p.Backend["simulated_speedup"] = strconv.FormatFloat(s.Simulated.Speedup, 'g', -1, 64)
-	case s.Podman != nil:
-		p.Backend["image"] = s.Podman.Image
+	case s.Container() != nil:
+		p.Backend["image"] = s.Container().Image
 	case s.Endpoint != nil:
 		p.Backend["url"] = s.Endpoint.URL
 	}

@@ -44,7 +44,7 @@ func fixtureExperiment() *experiment.Experiment {
 		File: "experiment.yaml",
 		Raw:  []byte("version: 1\nname: acme-support-bot\n# the rest of the file\n"),
 		Name: "acme-support-bot", Description: "Support chat and contract questions on one server.",
-		Server: experiment.Server{Model: "Qwen/Qwen2.5-3B-Instruct", Podman: &experiment.Podman{}},
+		Server: experiment.Server{Model: "Qwen/Qwen2.5-3B-Instruct", Podman: &experiment.Container{}},
 		Loads: []experiment.Load{
 			{Name: "chat", Prompt: experiment.Lengths{Kind: experiment.Fixed, Mean: 100}, Output: experiment.Lengths{Kind: experiment.Fixed, Mean: 100}},
 			{Name: "documents", Prompt: experiment.Lengths{Kind: experiment.Lognormal, Mean: 6000, Stdev: 1500}, Output: experiment.Lengths{Kind: experiment.Fixed, Mean: 200}},

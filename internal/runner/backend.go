@@ -2,10 +2,13 @@ package runner
 
 import (
 	"fmt"
+	"os"
 	"strconv"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/docker"
 	"github.com/vllm-sweep/sweep/launcher/endpoint"
 	"github.com/vllm-sweep/sweep/launcher/podman"
 	"github.com/vllm-sweep/sweep/launcher/process"
@@ -17,12 +20,9 @@ import (
 func NewBackend(s experiment.Server, self string, progress func(string)) launcher.Backend {
 	switch {
 	case s.Podman != nil:
-		p := s.Podman
-		return podman.New(podman.Options{
-			Image: p.Image, Command: p.Command, GPUs: p.GPUs, Volumes: p.Volumes, Network: p.Network,
-			Port: p.Port, IPC: p.IPC, ShmSize: p.ShmSize, Pull: p.Pull, Socket: p.Socket, User: p.User,
-			Progress: progress,
-		})
+		return podman.New(containerOptions(s.Podman, progress))
+	case s.Docker != nil:
+		return docker.New(containerOptions(s.Docker, progress))
 	case s.Process != nil:
 		p := s.Process
 		return process.New(process.Options{Command: p.Command, ModelArg: p.ModelArg, Dir: p.Dir})
@@ -30,6 +30,14 @@ func NewBackend(s experiment.Server, self string, progress func(string)) launche
 		return endpoint.New(s.Endpoint.URL)
 	default:
 		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: process.ModelFlag})
+	}
+}
+
+func containerOptions(c *experiment.Container, progress func(string)) podman.Options {
+	return podman.Options{
+		Image: c.Image, Command: c.Command, GPUs: c.GPUs, Volumes: c.Volumes, Network: c.Network, Port: c.Port,
+		IPC: c.IPC, ShmSize: c.ShmSize, Pull: c.Pull, Socket: c.Socket, Connection: c.Connection, User: c.User,
+		Memory: c.Memory, CPUs: c.CPUs, CPUSet: c.CPUSet, Progress: progress,
 	}
 }
 
@@ -58,18 +66,18 @@ func CheckEnvironment(s experiment.Server, lookup func(string) (string, bool)) e
 func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map[string]string, secrets []string, key string, err error) {
 	var vars []experiment.EnvVar
 	switch {
-	case s.Podman != nil:
-		vars = s.Podman.Env
+	case s.Container() != nil:
+		vars = s.Container().Env
 	case s.Process != nil:
 		vars = s.Process.Env
 	}
 	env = map[string]string{}
 	for _, v := range vars {
-		if v.FromEnv == "" {
+		if v.FromEnv == "" && v.FromFile == "" {
 			env[v.Name] = v.Value
 			continue
 		}
-		value, err := referred(lookup, "the server's "+v.Name, v.FromEnv)
+		value, err := referred(lookup, "the server's "+v.Name, v)
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -81,7 +89,7 @@ func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map
 	if s.APIKeyEnv == "" {
 		return env, secrets, "", nil
 	}
-	if key, err = referred(lookup, "server.api_key", s.APIKeyEnv); err != nil {
+	if key, err = referred(lookup, "server.api_key", experiment.EnvVar{FromEnv: s.APIKeyEnv}); err != nil {
 		return nil, nil, "", err
 	}
 	// A server that we start shall ask for the same key.
@@ -91,11 +99,20 @@ func serverEnv(s experiment.Server, lookup func(string) (string, bool)) (env map
 	return env, append(secrets, key), key, nil
 }
 
-func referred(lookup func(string) (string, bool), what, name string) (string, error) {
-	value, ok := lookup(name)
+// referred is the value that a variable refers to: of another variable, or the
+// content of a file without the line break at its end.
+func referred(lookup func(string) (string, bool), what string, v experiment.EnvVar) (string, error) {
+	if v.FromFile != "" {
+		raw, err := os.ReadFile(v.FromFile)
+		if err != nil {
+			return "", fmt.Errorf("%w: %s is to come from a file that cannot be read: %w", ErrEnvironment, what, err)
+		}
+		return strings.TrimRight(string(raw), "\r\n"), nil
+	}
+	value, ok := lookup(v.FromEnv)
 	if !ok {
 		return "", fmt.Errorf("%w: %s is to come from the environment variable %s, which is not set: export it and try again",
-			ErrEnvironment, what, name)
+			ErrEnvironment, what, v.FromEnv)
 	}
 	return value, nil
 }

@@ -365,7 +365,7 @@ func TestSweepLoadIsResolvedOnce(t *testing.T) {
 }
 
 func TestMissingSecretIsAnEnvironmentError(t *testing.T) {
-	s := experiment.Server{Podman: &experiment.Podman{Env: []experiment.EnvVar{{Name: "HF_TOKEN", FromEnv: "MY_TOKEN"}}}}
+	s := experiment.Server{Podman: &experiment.Container{Env: []experiment.EnvVar{{Name: "HF_TOKEN", FromEnv: "MY_TOKEN"}}}}
 	err := CheckEnvironment(s, func(string) (string, bool) { return "", false })
 	if !errors.Is(err, ErrEnvironment) || !strings.Contains(err.Error(), "MY_TOKEN") {
 		t.Errorf("err = %v", err)
