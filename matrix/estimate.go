@@ -76,7 +76,9 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 
 // ownsGPUs says whether the plan's starts take real GPUs: a simulated server
 // has none, and an endpoint's belong to somebody else.
-func (p *Plan) ownsGPUs() bool { return p.Backend == "podman" || p.Backend == "docker" || p.Backend == "process" }
+func (p *Plan) ownsGPUs() bool {
+	return p.Backend == "podman" || p.Backend == "docker" || p.Backend == "process"
+}
 
 // window is the measured time of one trial, and whether it is known rather
 // than guessed from an assumed latency.

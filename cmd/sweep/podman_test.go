@@ -172,7 +172,7 @@ func TestAnExperimentInContainers(t *testing.T) {
 	for _, f := range []string{
 		"experiment.yaml", "plan.json", "provenance.json", "journal.jsonl", "report/index.html", "report/summary.md",
 		"report/results.csv", "report/results.json", "report/figures/frontier-chat.png", "report/figures/frontier-chat.svg",
-		"report/figures/effects-chat.png", "report/figures/frontier-steady.svg",
+		"report/figures/effects-chat.png", "report/figures/dots-steady.svg",
 	} {
 		if fi, err := os.Stat(filepath.Join(run.Path, f)); err != nil || fi.Size() == 0 {
 			t.Errorf("%s: %v", f, err)

@@ -245,6 +245,9 @@ func answeredError(resp *http.Response) error {
 // call sends a request and decodes the answer into out, unless that is nil.
 func (c *client) call(ctx context.Context, method, path string, query url.Values, body, out any) error {
 	resp, err := c.open(ctx, method, path, query, body)
+	if method == http.MethodGet && panicked(err) {
+		resp, err = c.open(ctx, method, path, query, body)
+	}
 	if err != nil {
 		return err
 	}
@@ -259,6 +262,13 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 		return c.unreachable(fmt.Errorf("the answer broke off: %w", err))
 	}
 	return err
+}
+
+// panicked says that the service stumbled over itself: podman 4.3.1 has been
+// seen to dereference a nil pointer while another podman changed its storage.
+// A question may be asked again.
+func panicked(err error) bool {
+	return status(err) == http.StatusInternalServerError && strings.Contains(err.Error(), "runtime error: ")
 }
 
 // status is the HTTP status of an error that the service answered; 0 for any
