@@ -164,6 +164,8 @@ func (a *analyser) addTrials() error {
 			c.Invalid++
 		case rundir.OutcomeFailed:
 			c.Failed++
+		case rundir.OutcomeSkipped:
+			c.Skipped++
 		default:
 			return fmt.Errorf("analyse run: trial %s has unknown outcome %q", t.ID, t.Outcome)
 		}

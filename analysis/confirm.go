@@ -105,8 +105,9 @@ func (a *analyser) confirm(in Input) error {
 	drifts := b.drifts()
 	out := &Confirm{Starts: stageStarts(c), Cells: b.findings.Cells, Notes: c.Notes}
 	for _, cell := range out.Cells {
-		out.Recorded += cell.Trials + cell.Invalid + cell.Failed
-		out.Planned += cell.Trials + cell.Invalid + cell.Failed + cell.Missing
+		done := cell.Trials + cell.Invalid + cell.Failed + cell.Skipped
+		out.Recorded += done
+		out.Planned += done + cell.Missing
 	}
 	out.Combinations = a.combinations(b, c)
 	a.findings.Confirm = out

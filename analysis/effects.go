@@ -37,7 +37,7 @@ func (a *analyser) effects() []Effect {
 func (a *analyser) failures() []Failure {
 	type group struct {
 		configuration, class string
-		afterReady           bool
+		afterReady, skipped  bool
 	}
 	at := map[group]int{}
 	var out []Failure
@@ -49,7 +49,7 @@ func (a *analyser) failures() []Failure {
 		}
 		f := Failure{
 			Configuration: s.Configuration, Label: s.Label, Class: "unclassified",
-			Cause: "no diagnosis was recorded", AfterReady: s.Outcome != rundir.StartFailed,
+			Cause: "no diagnosis was recorded", AfterReady: s.Outcome == rundir.StartReady, Skipped: s.Outcome == rundir.StartSkipped,
 		}
 		if d := s.Diagnosis; d != nil {
 			f.Class, f.Cause, f.Remedy = string(d.Class), d.Cause, d.Remedy
@@ -57,7 +57,7 @@ func (a *analyser) failures() []Failure {
 		if conf, ok := a.in.Plan.Configuration(s.Configuration); ok {
 			f.Label = conf.Label
 		}
-		g := group{f.Configuration, f.Class, f.AfterReady}
+		g := group{f.Configuration, f.Class, f.AfterReady, f.Skipped}
 		i, ok := at[g]
 		if !ok {
 			i = len(out)

@@ -64,6 +64,7 @@ type Cell struct {
 	Trials        int                 `json:"trials"`  // that count
 	Invalid       int                 `json:"invalid"` // measured but not counted
 	Failed        int                 `json:"failed"`
+	Skipped       int                 `json:"skipped,omitempty"`   // not tried: known to be unable to start
 	Missing       int                 `json:"missing"`             // planned and not run (yet)
 	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
 	Absent        map[string]string   `json:"absent,omitempty"`    // metric → why there is no estimate
@@ -201,4 +202,5 @@ type Failure struct {
 	Remedy        string   `json:"remedy,omitempty"`
 	Starts        []string `json:"starts"` // IDs of the failed starts
 	AfterReady    bool     `json:"after_ready,omitempty"`
+	Skipped       bool     `json:"skipped,omitempty"` // not launched: known to be unable to start
 }

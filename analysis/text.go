@@ -232,6 +232,9 @@ func writeFailures(b *strings.Builder, fs []Failure) {
 		if f.AfterReady {
 			when = "died after it was ready"
 		}
+		if f.Skipped {
+			when = "was skipped"
+		}
 		wrap(b, "  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, plural(len(f.Starts), "start"), f.Cause))
 		if f.Remedy != "" {
 			wrap(b, "    remedy: ", f.Remedy)

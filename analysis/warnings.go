@@ -44,9 +44,10 @@ func (a *analyser) warn(drifts []drift) {
 // missing, do not count, failed or stand alone.
 func (f *Findings) CountWarnings() []string {
 	var w []string
-	var counting, invalid, failed, missing, single, measured int
+	var counting, invalid, failed, skipped, missing, single, measured int
 	for _, c := range f.Cells {
 		counting, invalid, failed, missing = counting+c.Trials, invalid+c.Invalid, failed+c.Failed, missing+c.Missing
+		skipped += c.Skipped
 		if c.Trials > 0 {
 			measured++
 		}
@@ -65,6 +66,9 @@ func (f *Findings) CountWarnings() []string {
 	}
 	if failed > 0 {
 		w = append(w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))
+	}
+	if skipped > 0 {
+		w = append(w, fmt.Sprintf("%s skipped: their servers cannot start", plural(skipped, "trial")))
 	}
 	if single > 0 {
 		w = append(w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, plural(measured, "measured cell")))

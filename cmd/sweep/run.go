@@ -288,7 +288,7 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 			fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
 		}
 		fmt.Fprintf(sys.Stderr, "%d of %d trials are finished. To continue:\n  %s\n",
-			result.OK+result.Invalid+result.Failed, result.Planned, resumeCommand(shown))
+			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, resumeCommand(shown))
 		if errors.Is(runErr, runner.ErrInterrupted) {
 			return quiet(exitInterrupted)
 		}
@@ -306,6 +306,9 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 func (sys *System) verdict(res *results, r runner.Result) error {
 	if r.Failed+r.Invalid > 0 {
 		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
+	}
+	if r.Skipped > 0 {
+		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped: their servers cannot start\n", r.Skipped, r.Planned)
 	}
 	if r.OK == 0 {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint

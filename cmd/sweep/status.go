@@ -22,6 +22,7 @@ type runStatus struct {
 	OK        int       `json:"ok"`
 	Invalid   int       `json:"invalid"`
 	Failed    int       `json:"failed"`
+	Skipped   int       `json:"skipped,omitempty"`
 	Resume    string    `json:"resume,omitempty"`
 	Warnings  []string  `json:"warnings,omitempty"`
 }
@@ -65,6 +66,8 @@ func statusOf(path string) (*runStatus, error) {
 			s.OK++
 		case rundir.OutcomeInvalid:
 			s.Invalid++
+		case rundir.OutcomeSkipped:
+			s.Skipped++
 		default:
 			s.Failed++
 		}
@@ -75,7 +78,7 @@ func statusOf(path string) (*runStatus, error) {
 	switch {
 	case rundir.Busy(path):
 		s.State = "running"
-	case run.Finished() && s.OK+s.Invalid+s.Failed >= s.Planned: // none was lost since
+	case run.Finished() && s.finished() >= s.Planned: // none was lost since
 		s.State = "finished"
 	default:
 		s.State = "interrupted"
@@ -84,10 +87,15 @@ func statusOf(path string) (*runStatus, error) {
 	return s, nil
 }
 
+func (s *runStatus) finished() int { return s.OK + s.Invalid + s.Failed + s.Skipped }
+
 func (s *runStatus) write(sys *System) error {
-	fmt.Fprintf(sys.Stdout, "%s: %s, %d of %d trials finished", s.Name, s.State, s.OK+s.Invalid+s.Failed, s.Planned)
+	fmt.Fprintf(sys.Stdout, "%s: %s, %d of %d trials finished", s.Name, s.State, s.finished(), s.Planned)
 	if s.Failed+s.Invalid > 0 {
 		fmt.Fprintf(sys.Stdout, " (%d failed, %d do not count)", s.Failed, s.Invalid)
+	}
+	if s.Skipped > 0 {
+		fmt.Fprintf(sys.Stdout, " (%d skipped: their servers cannot start)", s.Skipped)
 	}
 	fmt.Fprintf(sys.Stdout, "\nbegan %s, last event %s: %s\n", s.Began.Format(time.DateTime), s.LastEvent.Local().Format(time.DateTime), s.Event)
 	for _, w := range s.Warnings {

@@ -140,7 +140,7 @@ func (b *build) cellRow(c analysis.Cell) cellRow {
 	if len(c.Estimates) == 0 {
 		r.Unusable = unmeasured(c)
 		for i, f := range b.Findings.Failures {
-			if f.Configuration == c.Configuration && c.Failed > 0 {
+			if f.Configuration == c.Configuration && c.Failed+c.Skipped > 0 {
 				r.Unusable += ": " + f.Class
 				r.Link = failureID(i)
 			}
@@ -171,7 +171,7 @@ func newEntry(c analysis.Cell, name string) entry {
 
 // trialsText is "3", "2 of 3" or "2 of 3 (1 invalid)".
 func trialsText(c analysis.Cell) string {
-	total := c.Trials + c.Invalid + c.Failed + c.Missing
+	total := c.Trials + c.Invalid + c.Failed + c.Skipped + c.Missing
 	if total == c.Trials {
 		return fmt.Sprint(c.Trials)
 	}

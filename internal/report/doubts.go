@@ -70,17 +70,22 @@ func (b *build) recordDoubts(d *doubtList) {
 	if done < planned {
 		d.add(fmt.Sprintf("%d of %d planned trials are missing", planned-done, planned), "")
 	}
-	failed := 0
+	failed, skipped := 0, 0
 	for _, t := range b.Trials {
 		switch t.Outcome {
 		case rundir.OutcomeInvalid:
 			d.add("measured but not counted: "+strings.Join(t.Reasons, "; "), t.ID)
 		case rundir.OutcomeFailed:
 			failed++
+		case rundir.OutcomeSkipped:
+			skipped++
 		}
 	}
 	if failed > 0 {
 		d.add(count(failed, "trial")+" failed because the server did not start or died", "see Failures")
+	}
+	if skipped > 0 {
+		d.add(count(skipped, "trial")+" skipped because the server cannot start", "see Failures")
 	}
 }
 

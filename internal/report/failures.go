@@ -41,8 +41,13 @@ func (b *build) failure(i int, f analysis.Failure) failureView {
 	if f.AfterReady {
 		v.When = "died under load"
 	}
+	if f.Skipped {
+		v.When = "skipped"
+	}
 	for _, id := range f.Starts {
-		v.Logs = append(v.Logs, link{id, "../starts/" + id + "/server.log"})
+		if !f.Skipped {
+			v.Logs = append(v.Logs, link{id, "../starts/" + id + "/server.log"})
+		}
 		d := b.starts[id].Diagnosis
 		if d == nil {
 			continue

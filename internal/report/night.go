@@ -91,7 +91,7 @@ func parts(s rundir.Start, trials []rundir.Trial) []part {
 	}
 	var first, last time.Time
 	for _, t := range trials {
-		if t.Outcome == rundir.OutcomeFailed && s.Outcome == rundir.StartFailed {
+		if t.Outcome == rundir.OutcomeSkipped || t.Outcome == rundir.OutcomeFailed && s.Outcome == rundir.StartFailed {
 			continue // never loaded
 		}
 		if first.IsZero() || t.Began.Before(first) {

@@ -22,6 +22,7 @@ const (
 	EventStartBegan     = "start_began"
 	EventStartReady     = "start_ready"
 	EventStartFailed    = "start_failed"
+	EventStartSkipped   = "start_skipped"
 	EventTrialBegan     = "trial_began"
 	EventTrialFinished  = "trial_finished"
 	EventStartStopped   = "start_stopped"

@@ -15,7 +15,7 @@ const (
 	OutcomeOK      = "ok"      // measured; counts
 	OutcomeInvalid = "invalid" // measured, but a declared cause (client limits, too many failures) forbids counting it
 	OutcomeFailed  = "failed"  // the server did not start, or died under it
-	OutcomeSkipped = "skipped" // not measured: a lower point of the load saturated this start already
+	OutcomeSkipped = "skipped" // not measured, for a known reason: its server cannot start, or a lower point of the load saturated this start already
 )
 
 // Outcomes of a start.
@@ -23,6 +23,7 @@ const (
 	StartLaunching = "launching" // in flight, or the runner was killed meanwhile
 	StartReady     = "ready"
 	StartFailed    = "failed"
+	StartSkipped   = "skipped" // not launched: it was known that it cannot start
 )
 
 // Trial is the record of one trial (trials/<id>/trial.json). It is written once, atomically.

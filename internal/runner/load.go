@@ -179,7 +179,7 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 func (r *run) failUnresolved(ctx context.Context, start string, d launcher.Diagnosis) error {
 	for _, w := range r.waitingForRates() {
 		reason := fmt.Sprintf("%s: the rates of load %s could not be found on the baseline: %s", d.Class, w.load, d.Cause)
-		if err := r.fail(w.trial, w.cell, start, reason); err != nil {
+		if err := r.unmeasured(w.trial, w.cell, start, rundir.OutcomeFailed, reason); err != nil {
 			return err
 		}
 	}

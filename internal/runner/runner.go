@@ -40,6 +40,9 @@ type Options struct {
 	GPUs       telemetry.GPUs // nil when none can be read
 	Observer   Observer       // nil: nobody watches
 	LookupEnv  func(string) (string, bool)
+	// Impossible are configurations, by ID, of which the pre-flight check knows
+	// that they cannot start: they are recorded as skipped.
+	Impossible map[string]launcher.Diagnosis
 	// RetryFailed measures the trials again that failed in an earlier session.
 	RetryFailed bool
 	// Finalists chooses what the confirm stage measures, once every block is
@@ -54,6 +57,7 @@ type Options struct {
 // Result counts what a run did, trials of earlier sessions included.
 type Result struct {
 	OK, Invalid, Failed int
+	Skipped             int // known beforehand, or learned, to be unable to start
 	Planned             int
 }
 
@@ -92,6 +96,8 @@ type run struct {
 	done       map[string]rundir.Trial // by trial ID
 	attempts   map[string]int          // by planned start ID: launches so far
 	hopeless   map[string]verdict      // by configuration ID: fails for certain
+	started    map[string]bool         // by configuration ID: was ready once
+	starved    map[string]int          // by configuration ID: starts that failed for want of GPU memory
 	rates      map[string]rundir.Rates // of sweep loads, by load name
 	order      int                     // of the last trial
 	provenance rundir.Provenance
@@ -102,16 +108,17 @@ type run struct {
 	night      *stretch // of the start under way
 }
 
-// verdict remembers why a configuration is not started again.
+// verdict remembers why a configuration is not started (again).
 type verdict struct {
-	start     string
+	start     string // ID of the record that tells it; "" while a skipped one has none
 	diagnosis launcher.Diagnosis
+	skipped   bool // never launched: impossible, or certain to fail as another did
 }
 
 func newRun(o Options) (*run, error) {
 	r := &run{
 		Options: o, dir: o.Dir,
-		done: map[string]rundir.Trial{}, attempts: map[string]int{}, hopeless: map[string]verdict{},
+		done: map[string]rundir.Trial{}, attempts: map[string]int{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
 	}
 	if r.Observer == nil {
@@ -152,15 +159,17 @@ func (r *run) recover() error {
 	}
 	for _, s := range past.Starts {
 		r.attempts[plannedStart(s.ID)]++
-		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && certain(s.Diagnosis.Class) {
-			r.hopeless[s.Configuration] = verdict{s.ID, *s.Diagnosis}
+		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && r.certain(s.Configuration, s.Diagnosis.Class) {
+			r.giveUp(s.Configuration, verdict{start: s.ID, diagnosis: *s.Diagnosis})
 		}
+		r.remember(s)
 	}
 	for _, e := range past.Events {
 		for load, rates := range e.Rates {
 			r.rates[load] = rates
 		}
 	}
+	r.skipImpossible()
 	for _, w := range past.Warnings {
 		r.message("warning: %s", w)
 	}
@@ -268,6 +277,8 @@ func (r *run) result() Result {
 				res.OK++
 			case rundir.OutcomeInvalid:
 				res.Invalid++
+			case rundir.OutcomeSkipped:
+				res.Skipped++
 			default:
 				res.Failed++
 			}

@@ -31,7 +31,7 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 		return fmt.Errorf("plan.json names configuration %s, which it does not hold", p.Configuration)
 	}
 	if v, ok := r.hopeless[conf.ID]; ok && p.Purpose != matrix.PurposeCalibrate {
-		return r.skip(ctx, p, v)
+		return r.skip(ctx, p, conf, v)
 	}
 	for launch := 0; ; launch++ {
 		died, err := r.launch(ctx, p, conf, last)
@@ -46,14 +46,6 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 				Cause: fmt.Sprintf("the server died under load %d times on this start", launch+1)})
 		}
 	}
-}
-
-// skip records the trials of a configuration that fails for certain without
-// launching it again.
-func (r *run) skip(ctx context.Context, p matrix.Start, v verdict) error {
-	d := v.diagnosis
-	d.Cause = fmt.Sprintf("not started again: %s (%s)", d.Cause, v.start)
-	return r.failStart(ctx, p, v.start, d)
 }
 
 // launch makes one server start of p. died reports that the server ended by
@@ -139,16 +131,29 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 			return nil, nil, err
 		case !errors.As(err, &failure):
 			return nil, nil, err
-		case !shared(failure.Diagnosis.Class):
+		case !passing(failure.Diagnosis.Class):
 			return nil, failure, nil
-		case try == len(backendWaits):
+		case try == len(backendWaits) && shared(failure.Diagnosis.Class):
 			return nil, nil, fmt.Errorf("%w: %w", ErrEnvironment, failure)
+		case try == len(backendWaits):
+			return nil, failure, nil
 		}
 		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause, backendWaits[try])
 		if err := sleep(ctx, backendWaits[try]); err != nil {
 			return nil, nil, err
 		}
 	}
+}
+
+// passing reports whether a failure of that class may have passed a minute
+// later: memory that another process still holds, a port, a registry or a hub
+// that was away. All others would only fail again.
+func passing(c launcher.Class) bool {
+	switch c {
+	case launcher.ClassGPUNotFree, launcher.ClassPort, launcher.ClassNetwork:
+		return true
+	}
+	return shared(c)
 }
 
 // shared reports whether a failure of that class has its cause outside the
@@ -161,6 +166,7 @@ func shared(c launcher.Class) bool {
 // ready records a server that is up.
 func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Outcome = rundir.StartReady
+	r.started[rec.Configuration] = true
 	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
 	rec.Effective = s.Effective
@@ -220,8 +226,8 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 		rec.Released = true // nothing was launched
 	}
 	r.message("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause)
-	if certain(d.Class) {
-		r.hopeless[rec.Configuration] = verdict{rec.ID, d}
+	if r.certain(rec.Configuration, d.Class) {
+		r.giveUp(rec.Configuration, verdict{start: rec.ID, diagnosis: d})
 	}
 	err := errors.Join(
 		r.dir.WriteStart(*rec),
@@ -257,18 +263,6 @@ func (r *run) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release)
 	}
 	r.message("warning: %s: removed what its stop had left: %v", rec.ID, removed)
 	return nil
-}
-
-// certain reports whether a failure of that class repeats whenever the same
-// configuration is started on the same host. A model that was not found is no
-// such failure: its hub may be out of reach for a minute.
-func certain(c launcher.Class) bool {
-	switch c {
-	case launcher.ClassArguments, launcher.ClassKVCache, launcher.ClassConfig, launcher.ClassGPUs:
-		return true
-	default:
-		return false
-	}
 }
 
 // work runs the pending trials of a start, or its calibration.

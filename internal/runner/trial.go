@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -256,11 +257,13 @@ func (r *run) finish(t rundir.Trial) error {
 		return err
 	}
 	r.done[t.ID] = t
-	if t.Outcome != rundir.OutcomeFailed {
+	if t.Outcome != rundir.OutcomeFailed && t.Outcome != rundir.OutcomeSkipped {
 		r.clock.trial(t.LoadPoint, t.Ended.Sub(t.Began))
 	}
 	r.updateStatus(func(s *Status) { s.Done, s.Total = r.counts() })
-	r.message("%s", r.describe(t))
+	if t.Ended.After(t.Began) { // of trials without a server the start has told
+		r.message("%s", r.describe(t))
+	}
 	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome})
 }
 
@@ -269,24 +272,38 @@ func (r *run) failStart(ctx context.Context, p matrix.Start, start string, d lau
 	if p.Purpose == matrix.PurposeCalibrate {
 		return r.failUnresolved(ctx, start, d)
 	}
-	for _, t := range r.pending(p) {
+	return r.without(ctx, p, start, rundir.OutcomeFailed, string(d.Class)+": "+d.Cause)
+}
+
+// without records the pending trials of a start that has no server.
+func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, reason string) error {
+	pending := r.pending(p)
+	for _, t := range pending {
 		cell, ok := r.Plan.Cell(t.Cell)
 		if !ok {
 			return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
 		}
-		if err := r.fail(t, cell, start, string(d.Class)+": "+d.Cause); err != nil {
+		if err := r.unmeasured(t, cell, start, outcome, reason); err != nil {
 			return err
 		}
 	}
+	r.message("%s: %s of it %s", cmp.Or(start, p.ID), trials(len(pending)), outcome)
 	r.afterTrial(ctx)
 	return nil
 }
 
-// fail records a trial that was not measured.
-func (r *run) fail(t matrix.Trial, cell matrix.Cell, start, reason string) error {
+func trials(n int) string {
+	if n == 1 {
+		return "1 trial"
+	}
+	return fmt.Sprintf("%d trials", n)
+}
+
+// unmeasured records a trial that no server was there for.
+func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, reason string) error {
 	rec := r.newTrial(t, cell, start)
 	rec.Ended = rec.Began
-	rec.Outcome = rundir.OutcomeFailed
+	rec.Outcome = outcome
 	rec.Reasons = []string{reason}
 	return r.finish(*rec)
 }

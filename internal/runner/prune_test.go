@@ -1,0 +1,156 @@
+package runner
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
+)
+
+// flagsOf reads "name=value name=value"; ~ unsets.
+func flagsOf(text string) experiment.Flags {
+	var out experiment.Flags
+	for _, f := range strings.Fields(text) {
+		name, value, _ := strings.Cut(f, "=")
+		flag := experiment.Flag{Name: name, Value: value}
+		if value == "~" {
+			flag.Kind, flag.Value = experiment.FlagUnset, ""
+		}
+		out = append(out, flag)
+	}
+	return out
+}
+
+func TestDemandsMore(t *testing.T) {
+	const kv, gpu = launcher.ClassKVCache, launcher.ClassGPUMemory
+	for _, c := range []struct {
+		failed, other string
+		class         launcher.Class
+		want          bool
+	}{
+		{"max-model-len=16384", "max-model-len=32768", kv, true},
+		{"max-model-len=16k", "max-model-len=32768", kv, true},
+		{"max-model-len=16384", "max-model-len=8192", kv, false},
+		{"max-model-len=16384", "max-model-len=16384", kv, false}, // nothing differs
+		{"max-model-len=16384", "max-model-len=auto", kv, false},
+		{"max-model-len=16384", "max-model-len=-1", kv, false},
+		{"max-model-len=16384", "", kv, false}, // the default is not known
+		{"max-model-len=16384", "max-model-len=~", kv, false},
+		{"gpu-memory-utilization=0.9", "gpu-memory-utilization=0.85", kv, true},
+		{"gpu-memory-utilization=0.9", "gpu-memory-utilization=0.95", kv, false},
+		{"gpu-memory-utilization=0.9", "gpu-memory-utilization=0.85", gpu, false},
+		{"tensor-parallel-size=2", "tensor-parallel-size=1", gpu, true},
+		{"tensor-parallel-size=1", "tensor-parallel-size=2", gpu, false},
+		{"max-num-seqs=256 max-model-len=8192", "max-num-seqs=512 max-model-len=16384", kv, true},
+		{"max-num-seqs=256 max-model-len=8192", "max-num-seqs=512 max-model-len=4096", kv, false}, // one up, one down
+		{"max-model-len=8192", "max-model-len=16384 kv-cache-dtype=fp8", kv, false},
+		{"max-model-len=8192 block-size=16", "max-model-len=16384 block-size=32", kv, false},
+		{"max-model-len=8192 num-gpu-blocks-override=9", "max-model-len=16384 num-gpu-blocks-override=9", kv, false},
+		{"max-model-len=8192", "max-model-len=16384", launcher.ClassConfig, false},
+		{"max-model-len=8192 seed=~", "max-model-len=16384", kv, true},
+	} {
+		step, got := demandsMore(flagsOf(c.failed), flagsOf(c.other), c.class)
+		if got != c.want || got != (step != "") {
+			t.Errorf("%q failed (%s), %q: %v (%s), want %v", c.failed, c.class, c.other, got, step, c.want)
+		}
+	}
+}
+
+// A model of 7 billion parameters on an A10G at 0.70: the shorter length that
+// fails prunes the longer one, and what fits is measured.
+const starving = `version: 1
+name: starving
+server:
+  model: Qwen/Qwen2.5-7B-Instruct
+  flags: {gpu-memory-utilization: 0.70, max-model-len: 2048, max-num-seqs: 16}
+  simulated: {gpu: A10G, speedup: 1000, args: [--sim-startup, "0"]}
+matrix:
+  parameters: {max-model-len: [2048, 16384, 32768]}
+loads:
+  chat: {prompt_tokens: 16, output_tokens: 4, arrivals: {concurrency: 2}, requests: 10}
+trials: {repeat: 2, warmup: 0s}
+`
+
+func starvingBench(t *testing.T, yaml string) *bench {
+	return newBench(t, yaml, "--sim-gpu", "A10G", "--sim-startup", "0", "--sim-speedup", "1000")
+}
+
+// skipped returns the starts that were never launched, by label.
+func skipped(r *rundir.Run) map[string]rundir.Start {
+	out := map[string]rundir.Start{}
+	for _, s := range r.Starts {
+		if s.Outcome == rundir.StartSkipped {
+			out[s.Label] = s
+		}
+	}
+	return out
+}
+
+func TestPruning(t *testing.T) {
+	b := starvingBench(t, starving)
+	res, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	past := b.read()
+	// The seed puts the shorter of the two that fail first.
+	failed, pruned := 0, skipped(past)
+	for _, s := range past.Starts {
+		if s.Outcome == rundir.StartFailed {
+			failed++
+		}
+	}
+	if failed != 1 || len(pruned) != 1 || res.Skipped != 2 || res.Failed != 2 || res.OK+res.Invalid != 2 {
+		t.Fatalf("%d failed, %d pruned, result %+v\n%s", failed, len(pruned), res, strings.Join(b.watch.messages, "\n"))
+	}
+	s, ok := pruned["max-model-len=32768"]
+	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause, "pruned: max-model-len=32768 needs more GPU memory than max-model-len=16384, which could not start (s") {
+		t.Errorf("pruned %+v", s.Diagnosis)
+	}
+	for _, tr := range past.Trials {
+		if tr.Outcome == rundir.OutcomeSkipped && (len(tr.Reasons) != 1 || tr.Start != s.ID) {
+			t.Errorf("trial %s of start %s: %q", tr.ID, tr.Start, tr.Reasons)
+		}
+	}
+	// A resume does not try what was pruned.
+	if res, err := b.run(t.Context()); err != nil || res.Skipped != 2 || len(skipped(b.read())) != 1 {
+		t.Errorf("resume: %+v, %v", res, err)
+	}
+}
+
+func TestPruningCanBeSwitchedOff(t *testing.T) {
+	b := starvingBench(t, strings.Replace(starving, "matrix:\n", "matrix:\n  prune: false\n", 1))
+	res, err := b.run(t.Context())
+	if err != nil || res.Skipped != 0 || res.Failed != 4 || len(skipped(b.read())) != 0 {
+		t.Errorf("result %+v, %v; want both lengths tried", res, err)
+	}
+}
+
+func TestImpossibleConfigurationsAreSkippedWithTheReason(t *testing.T) {
+	b := starvingBench(t, starving)
+	b.impossible = map[string]launcher.Diagnosis{}
+	for _, c := range b.plan.Configurations {
+		if !c.Baseline {
+			b.impossible[c.ID] = launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: "needs more than there is", Remedy: "shorten it"}
+		}
+	}
+	res, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	past := b.read()
+	if res.Failed != 0 || res.Skipped != 4 || res.OK+res.Invalid != 2 || len(skipped(past)) != 2 {
+		t.Fatalf("result %+v, skipped %v", res, skipped(past))
+	}
+	events := 0
+	for _, e := range past.Events {
+		if e.Event == rundir.EventStartSkipped && e.Detail == "needs more than there is" {
+			events++
+		}
+	}
+	if events != 2 {
+		t.Errorf("%d events of skipped starts, want 2", events)
+	}
+}
