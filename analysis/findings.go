@@ -64,7 +64,7 @@ type Cell struct {
 	Trials        int                 `json:"trials"`  // that count
 	Invalid       int                 `json:"invalid"` // measured but not counted
 	Failed        int                 `json:"failed"`
-	Skipped       int                 `json:"skipped,omitempty"`   // not tried: known to be unable to start
+	Skipped       int                 `json:"skipped,omitempty"`   // not measured, for a known reason
 	Missing       int                 `json:"missing"`             // planned and not run (yet)
 	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
 	Absent        map[string]string   `json:"absent,omitempty"`    // metric → why there is no estimate

@@ -68,7 +68,7 @@ func (f *Findings) CountWarnings() []string {
 		w = append(w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))
 	}
 	if skipped > 0 {
-		w = append(w, fmt.Sprintf("%s skipped: their servers cannot start", plural(skipped, "trial")))
+		w = append(w, fmt.Sprintf("%s skipped for a known reason", plural(skipped, "trial")))
 	}
 	if single > 0 {
 		w = append(w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, plural(measured, "measured cell")))

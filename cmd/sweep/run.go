@@ -308,7 +308,7 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
 	}
 	if r.Skipped > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped: their servers cannot start\n", r.Skipped, r.Planned)
+		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped\n", r.Skipped, r.Planned)
 	}
 	if r.OK == 0 {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint

@@ -95,7 +95,7 @@ func (s *runStatus) write(sys *System) error {
 		fmt.Fprintf(sys.Stdout, " (%d failed, %d do not count)", s.Failed, s.Invalid)
 	}
 	if s.Skipped > 0 {
-		fmt.Fprintf(sys.Stdout, " (%d skipped: their servers cannot start)", s.Skipped)
+		fmt.Fprintf(sys.Stdout, " (%d skipped)", s.Skipped)
 	}
 	fmt.Fprintf(sys.Stdout, "\nbegan %s, last event %s: %s\n", s.Began.Format(time.DateTime), s.LastEvent.Local().Format(time.DateTime), s.Event)
 	for _, w := range s.Warnings {

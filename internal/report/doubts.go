@@ -85,7 +85,7 @@ func (b *build) recordDoubts(d *doubtList) {
 		d.add(count(failed, "trial")+" failed because the server did not start or died", "see Failures")
 	}
 	if skipped > 0 {
-		d.add(count(skipped, "trial")+" skipped because the server cannot start", "see Failures")
+		d.add(count(skipped, "trial")+" skipped: the server cannot start, or a lower point of the load saturated it", "see the trials")
 	}
 }
 

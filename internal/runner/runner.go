@@ -57,7 +57,7 @@ type Options struct {
 // Result counts what a run did, trials of earlier sessions included.
 type Result struct {
 	OK, Invalid, Failed int
-	Skipped             int // known beforehand, or learned, to be unable to start
+	Skipped             int // not measured, for a known reason
 	Planned             int
 }
 
