@@ -91,6 +91,13 @@ func axisTitle(name string, u metric.Unit, ticks []float64, remark string) strin
 	return title
 }
 
+func logRemark(s scale) string {
+	if s.log {
+		return "log scale"
+	}
+	return ""
+}
+
 func unitOf(name string) metric.Unit {
 	m, err := metric.Parse(name)
 	if err != nil {

@@ -86,8 +86,12 @@ func newDistribution(in Input, load string) (distributionPlot, string) {
 		}
 	}
 	trials := map[string][]string{}
+	confirming := map[string]bool{} // their trials are not those of the estimates
+	for _, s := range in.Starts {
+		confirming[s.ID] = s.Purpose == matrix.PurposeConfirm
+	}
 	for _, t := range in.Trials {
-		if t.Outcome == rundir.OutcomeOK {
+		if t.Outcome == rundir.OutcomeOK && !confirming[t.Start] {
 			trials[t.Cell] = append(trials[t.Cell], t.ID)
 		}
 	}

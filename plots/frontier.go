@@ -153,7 +153,7 @@ func (d frontierPlot) notes(in Input) []string {
 // draw lays the figure out and draws all layers.
 func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
 	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.front.X), yUnit: unitOf(d.front.Y), yTicks: d.ys.ticks(6), xTicks: d.xs.ticks(9)}
-	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, capital(axisTitle(d.front.Y, a.yUnit, a.yTicks, "")), axisStyle(p.theme), alignLeft)
+	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, capital(axisTitle(d.front.Y, a.yUnit, a.yTicks, logRemark(a.y))), axisStyle(p.theme), alignLeft)
 	a.area = area
 	a.area.Min.X += a.yWidth(p)
 	a.area.Min.Y += roomXTicks + roomXTitle
@@ -168,8 +168,11 @@ func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
 	a.xLabels(p)
 	a.yLabels(p)
 	remark := "left is better"
+	if better(d.front.X) > 0 {
+		remark = "right is better"
+	}
 	if a.x.log {
-		remark = "log scale; left is better"
+		remark = "log scale; " + remark
 	}
 	p.text(vg.Point{X: (a.area.Min.X + a.area.Max.X) / 2, Y: area.Min.Y + 3}, capital(axisTitle(d.front.X, a.xUnit, a.xTicks, remark)), axisStyle(p.theme), alignCentre)
 
@@ -305,12 +308,25 @@ func (d frontierPlot) steps(p *pen, a axes, pl *placer) {
 
 // betterArrow points to the corner that is better on both axes.
 func (d frontierPlot) betterArrow(p *pen, a axes, pl *placer) {
+	dx, dy := vg.Length(better(d.front.X)), vg.Length(better(d.front.Y))
 	tip := vg.Point{X: a.area.Min.X + 10, Y: a.area.Max.Y - 10}
-	tail := vg.Point{X: tip.X + 20, Y: tip.Y - 20}
+	if dx > 0 {
+		tip.X = a.area.Max.X - 10
+	}
+	if dy < 0 {
+		tip.Y = a.area.Min.Y + 10
+	}
+	tail := vg.Point{X: tip.X - 20*dx, Y: tip.Y - 20*dy}
 	style := textStyle{size: sizeNumber + 1.5, color: p.theme.Muted}
 	p.arrow(lineStyle{width: 1.2, color: p.theme.Muted}, tail, tip)
-	p.textMiddle(vg.Point{X: tail.X + 5, Y: tail.Y + 1}, "better", style, alignLeft)
-	pl.boxes = append(pl.boxes, vg.Rectangle{Min: vg.Point{X: tip.X, Y: tail.Y - 6}, Max: vg.Point{X: tail.X + 6 + p.width("better", style), Y: tip.Y}})
+	w, left := p.width("better", style), tail.X+5
+	if dx > 0 {
+		left = tail.X - 5 - w
+	}
+	p.textMiddle(vg.Point{X: left, Y: tail.Y + 1}, "better", style, alignLeft)
+	pl.boxes = append(pl.boxes, vg.Rectangle{
+		Min: vg.Point{X: min(tip.X, left), Y: min(tail.Y-6, tip.Y)}, Max: vg.Point{X: max(tip.X, left+w), Y: max(tip.Y, tail.Y+6)},
+	})
 }
 
 // filled says whether a cell's marker is filled: it meets the SLO where there

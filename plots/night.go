@@ -132,8 +132,11 @@ func newNight(in Input) nightPlot {
 // addBlock lengthens the block of a start.
 func (d *nightPlot) addBlock(s rundir.Start, parts []stretch) {
 	name := fmt.Sprintf("block %d", s.Block)
-	if s.Purpose == matrix.PurposeCalibrate {
+	switch s.Purpose {
+	case matrix.PurposeCalibrate:
 		name = "calibration"
+	case matrix.PurposeConfirm:
+		name = "confirm stage"
 	}
 	if len(parts) == 0 {
 		return

@@ -20,6 +20,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -156,12 +157,16 @@ const (
 	PNG = "png"
 	SVG = "svg"
 	CSV = "csv"
+	PDF = "pdf"
 )
+
+// Formats lists the formats in the order in which they are named to users.
+func Formats() []string { return []string{PNG, SVG, CSV, PDF} }
 
 // Options choose what Render writes.
 type Options struct {
 	Figures []string // names; empty: all
-	Formats []string // of PNG, SVG, CSV; empty: all three
+	Formats []string // of Formats; empty: PNG, SVG, CSV
 	Theme   Theme    // zero: Light
 }
 
@@ -175,6 +180,11 @@ func Render(dir string, in Input, opts Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Write(dir, figures, opts)
+}
+
+// Write writes figures as Render does, whatever names opts has.
+func Write(dir string, figures []Figure, opts Options) ([]string, error) {
 	if opts.Theme.Name == "" {
 		opts.Theme = Light()
 	}
@@ -210,7 +220,11 @@ func (o Options) choose(in Input) ([]Figure, error) {
 				return nil, fmt.Errorf("figure %s: %s", name, a.Reason)
 			}
 		}
-		return nil, fmt.Errorf("figure %s: no such figure", name)
+		var names []string
+		for _, f := range figures {
+			names = append(names, f.Name)
+		}
+		return nil, fmt.Errorf("figure %s: no such figure; the run yields %s", name, strings.Join(names, ", "))
 	}
 	return slices.DeleteFunc(figures, func(f Figure) bool { return !slices.Contains(o.Figures, f.Name) }), nil
 }
@@ -242,6 +256,8 @@ func (f Figure) encode(w io.Writer, format string, theme Theme) (string, error) 
 		return name, f.WriteSVG(w, theme)
 	case CSV:
 		return name, f.WriteCSV(w)
+	case PDF:
+		return name, f.WritePDF(w, theme)
 	}
-	return "", fmt.Errorf("unknown format %q: png, svg or csv", format)
+	return "", fmt.Errorf("unknown format %q: want one of %s", format, strings.Join(Formats(), ", "))
 }

@@ -191,9 +191,9 @@ func TestRenderOptions(t *testing.T) {
 		t.Errorf("wrote %v, %v", names, err)
 	}
 	for want, opts := range map[string]Options{
-		"figure curve-documents: load documents has one point, so no curve":          {Figures: []string{"curve-documents"}},
-		"figure pie: no such figure":                                                 {Figures: []string{"pie"}},
-		"draw figure dots-documents as gif: unknown format \"gif\": png, svg or csv": {Formats: []string{"gif"}},
+		"figure curve-documents: load documents has one point, so no curve":                                             {Figures: []string{"curve-documents"}},
+		"figure pie: no such figure; the run yields dots-documents, effects-documents, response-documents, feasibility": {Figures: []string{"pie"}},
+		"draw figure dots-documents as gif: unknown format \"gif\": want one of png, svg, csv, pdf":                     {Formats: []string{"gif"}},
 	} {
 		if _, err := Render(dir, small(), opts); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)

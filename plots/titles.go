@@ -70,14 +70,14 @@ func frontierFinding(in Input, fr analysis.Frontier) string {
 			return 1
 		case r.Objective == fr.X:
 			return 2
-		case limits:
+		case limits && r.Objective != "goodput": // which neither axis shows
 			return 3
 		}
 		return 4
 	}
 	recs := recommendationsOf(in, fr.Load)
 	slices.SortStableFunc(recs, func(a, b analysis.Recommendation) int { return rank(a) - rank(b) })
-	if len(recs) > 0 && (rank(recs[0]) < 4 || headline) {
+	if len(recs) > 0 && (rank(recs[0]) < 4 || headline && recs[0].Objective != "goodput") {
 		return recommendationTitle(in, recs[0])
 	}
 	if len(fr.Cells) == 0 {

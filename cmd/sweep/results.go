@@ -104,15 +104,15 @@ func (r *results) draw(dir string) ([]report.Figure, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	in := r.plotInput()
-	if _, err := plots.Render(dir, in, plots.Options{}); err != nil {
+	figures := plots.Figures(r.plotInput())
+	if _, err := plots.Write(dir, figures, plots.Options{}); err != nil {
 		return nil, err
 	}
-	if _, err := plots.Render(dir, in, plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}); err != nil {
+	if _, err := plots.Write(dir, figures, plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}); err != nil {
 		return nil, err
 	}
 	var out []report.Figure
-	for _, f := range plots.Figures(in) {
+	for _, f := range figures {
 		var light, dark bytes.Buffer
 		if err := errors.Join(f.WriteSVG(&light, plots.Light()), f.WriteSVG(&dark, plots.Dark())); err != nil {
 			return nil, err

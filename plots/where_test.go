@@ -1,0 +1,97 @@
+package plots
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestWhere(t *testing.T) {
+	for _, c := range []struct {
+		expr  string
+		cells int
+		names string // of the configurations left
+	}{
+		{"load=chat", 32, "baseline gpu-memory-utilization=0.85 gpu-memory-utilization=0.95 max-model-len=4096 max-num-seqs=64 max-num-seqs=512 tensor-parallel-size=2 speculative-config={…}"},
+		{"max-num-seqs>=64", 12, "baseline max-num-seqs=64 max-num-seqs=512"},
+		{"max-num-seqs > 64 and point=chat c=64", 2, "baseline max-num-seqs=512"},
+		{"ttft_p95<0.1s, output_throughput>=500", 1, "tensor-parallel-size=2"},
+		{"label~memory", 12, "baseline gpu-memory-utilization=0.85 gpu-memory-utilization=0.95"},
+		{"max-num-seqs=1", 4, "baseline"},
+	} {
+		in := rich()
+		conditions, err := ParseWhere(c.expr, in.Plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := in.Where(conditions)
+		if got := strings.Join(shortLabels(out.Plan.Configurations), " "); len(out.Findings.Cells) != c.cells || got != c.names {
+			t.Errorf("%s keeps %d cells of %s, want %d of %s", c.expr, len(out.Findings.Cells), got, c.cells, c.names)
+		}
+		if len(in.Findings.Cells) != 32 {
+			t.Fatalf("%s changed its input", c.expr)
+		}
+		for _, f := range Figures(out) { // whatever is left can be drawn
+			if err := f.WriteSVG(&bytes.Buffer{}, Light()); err != nil {
+				t.Errorf("%s: %v", c.expr, err)
+			}
+		}
+	}
+	for expr, want := range map[string]string{
+		"":                 "an empty condition",
+		"load=chat and ":   "an empty condition",
+		"chat":             `"chat" is no comparison: want NAME OP VALUE with one of != <= >= = < > ~`,
+		"ttft<1":           "unknown name \"ttft\": want load, point, label, a metric, or a flag of the plan",
+		"ttft_p95<quickly": `"quickly" is no number or duration`,
+		"load<3":           "load is text, which < does not compare",
+	} {
+		if _, err := ParseWhere(expr, rich().Plan); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", expr, err, want)
+		}
+	}
+}
+
+func TestChosen(t *testing.T) {
+	figures, absent := Chosen(rich(), "tpot_p50", "request_throughput")
+	if len(figures) != 1 || len(absent) != 0 || figures[0].Name != "scatter-chat-tpot_p50-request_throughput" {
+		t.Fatalf("%v %v", figures, absent)
+	}
+	if figures[0].Title != "Request throughput against TPOT p50, load chat" {
+		t.Error(figures[0].Title)
+	}
+	_, absent = Chosen(rich(), "ttft_p99", "goodput")
+	if len(absent) != 1 || absent[0].Reason != "no configuration has both ttft_p99 and goodput at load chat" {
+		t.Error(absent)
+	}
+}
+
+// A PDF has the same bytes each time, both weights of its font, and no sign
+// that its character set lacks.
+func TestPDF(t *testing.T) {
+	for _, f := range Figures(rich()) {
+		var a, b bytes.Buffer
+		if err := f.WritePDF(&a, Light()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.WritePDF(&b, Light()); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a.Bytes(), b.Bytes()) {
+			t.Errorf("%s: two PDFs differ", f.Name)
+		}
+		for _, want := range []string{"%PDF-", "/Helvetica\n", "/Helvetica-Bold\n", "%%EOF"} {
+			if !bytes.Contains(a.Bytes(), []byte(want)) {
+				t.Errorf("%s: no %q in the PDF", f.Name, want)
+			}
+		}
+		var svg bytes.Buffer
+		if err := f.WriteSVG(&svg, Light()); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range textsOf(t, svg.Bytes(), f.frame.height) {
+			if got := windows1252(text.text); strings.Count(got, "?") != strings.Count(text.text, "?") {
+				t.Errorf("%s: %q becomes %q", f.Name, text.text, got)
+			}
+		}
+	}
+}
