@@ -22,11 +22,18 @@ func Analyze(in Input) (*Findings, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.findings.Checks = append(a.findings.Checks, a.runChecks()...)
 	a.estimate()
 	a.compareWithBaseline()
 	a.checkSLO()
 	a.findings.Frontiers = a.frontiers()
 	a.findings.Effects = a.effects()
+	a.findings.MainEffects = a.mainEffects()
+	a.findings.Interactions, a.findings.NotTested = a.interactions()
+	a.findings.Precision = a.precision()
+	if a.hasRepeats() {
+		a.findings.VarianceSplits = a.splits()
+	}
 	a.findings.Failures = a.failures()
 	drifts := a.drifts()
 	a.findings.Recommendations = a.recommend(drifts)
@@ -158,6 +165,10 @@ func (a *analyser) addTrials() error {
 		c := &a.findings.Cells[i]
 		switch t.Outcome {
 		case rundir.OutcomeOK:
+			if a.impossible(t) {
+				c.Invalid++
+				break
+			}
 			c.Trials++
 			a.trials[i] = append(a.trials[i], t)
 		case rundir.OutcomeInvalid:
@@ -172,6 +183,15 @@ func (a *analyser) addTrials() error {
 	}
 	a.countMissing(seen)
 	return nil
+}
+
+// impossible checks a trial and reports whether a check forbids counting it.
+func (a *analyser) impossible(t rundir.Trial) bool {
+	conf, _ := a.in.Plan.Configuration(t.Configuration)
+	point, _ := a.in.Plan.LoadPoint(t.LoadPoint)
+	found := checkTrial(t, conf, point, a.in.Plan.Model, a.in.GPU)
+	a.findings.Checks = append(a.findings.Checks, found...)
+	return slices.ContainsFunc(found, func(c Check) bool { return c.Severity == Impossible })
 }
 
 func sortedTrials(ts []rundir.Trial) []rundir.Trial {

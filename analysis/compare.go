@@ -8,10 +8,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/power"
 )
-
-// power of a comparison for which further trials are proposed.
-const power = 0.8
 
 // withinStartDoubt goes with every verdict from repeats on one start.
 const withinStartDoubt = "repeats on one server start: differences between starts are not in the interval"
@@ -156,13 +154,11 @@ func tost(d, se, df, margin float64) float64 {
 }
 
 // moreTrials is how many further trials of each side a difference of the size
-// seen, or of the margin when that is larger, needs to be found with power 0.8
-// before correction: k = 2 (z_{1-α/2} + z_{power})² (sd/δ)², 15.7 (sd/δ)² at 95 %.
+// seen, or of the margin when that is larger, needs to be found with a power of
+// 80 % before correction, see power.Trials.
 func (a *analyser) moreTrials(c difference) int {
-	z := distuv.UnitNormal.Quantile(0.5+a.confidence/2) + distuv.UnitNormal.Quantile(power)
 	delta := math.Max(math.Abs(c.d), a.margin)
-	k := math.Ceil(2 * z * z * (c.sd / delta) * (c.sd / delta))
-	return max(1, int(math.Min(k, 1e6))-c.n)
+	return max(1, int(math.Min(power.Trials(c.sd, delta), 1e6))-c.n)
 }
 
 func joinReason(a, b string) string {

@@ -328,7 +328,7 @@ func (a *analyser) combinations(b *analyser, c *matrix.Confirmation) []Combinati
 			got.Measured = &r
 		}
 		if got.Predicted != nil && got.Measured != nil {
-			got.Verdict = a.agreement(predicted, b.measured(f, u.Objective))
+			got.Verdict = a.agreement(predicted, b.finalistRatio(f, u.Objective))
 		}
 		got.Text = combinationText(got)
 		out = append(out, got)
@@ -369,8 +369,8 @@ func (a *analyser) predict(f matrix.Finalist, objective string) (difference, boo
 	return contrastOf(weights), true
 }
 
-// measured is the log ratio of a finalist to the baseline in this stage.
-func (a *analyser) measured(f matrix.Finalist, objective string) difference {
+// finalistRatio is the log ratio of a finalist to the baseline in this stage.
+func (a *analyser) finalistRatio(f matrix.Finalist, objective string) difference {
 	var mine, base *series
 	for i, c := range a.findings.Cells {
 		if c.LoadPoint != f.LoadPoint {

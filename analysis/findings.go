@@ -21,6 +21,11 @@ type Input struct {
 	UseCases []experiment.UseCase
 	Trials   []rundir.Trial
 	Starts   []rundir.Start
+	// Frontiers are asked for beside the usual ones, for every load.
+	Frontiers []Axes
+	// GPU is the name of the device that the server ran on, for bounds on what
+	// it can do; empty: not known.
+	GPU string
 	// Confidence level of intervals, e.g. 0.95 (0: DefaultConfidence).
 	Confidence float64
 	// Margin is the practical margin of verdicts, e.g. 0.03 (0: DefaultMargin).
@@ -38,16 +43,22 @@ const (
 type Findings struct {
 	Confidence      float64          `json:"confidence"`
 	Margin          float64          `json:"margin"`
-	Baseline        string           `json:"baseline,omitempty"` // configuration ID
-	Cells           []Cell           `json:"cells"`              // in plan order, failed ones included
-	Frontiers       []Frontier       `json:"frontiers"`          // one per load, and per latency metric asked for
-	Effects         []Effect         `json:"effects"`            // parameter levels against the baseline
-	Recommendations []Recommendation `json:"recommendations"`    // one per use case, in file order
+	Baseline        string           `json:"baseline,omitempty"`                // configuration ID
+	Cells           []Cell           `json:"cells"`                             // in plan order, failed ones included
+	Frontiers       []Frontier       `json:"frontiers"`                         // one per load, and per latency metric asked for
+	Effects         []Effect         `json:"effects"`                           // parameter levels against the baseline
+	MainEffects     []MainEffect     `json:"main_effects,omitempty"`            // averaged over settings and load points
+	Interactions    []Interaction    `json:"interactions,omitempty"`            // where the design measured them
+	NotTested       []NotTested      `json:"interactions_not_tested,omitempty"` // pairs of parameters
+	Precision       []Precision      `json:"precision,omitempty"`               // what the run could have found
+	VarianceSplits  []VarianceSplit  `json:"variance_splits,omitempty"`         // between and inside starts
+	Recommendations []Recommendation `json:"recommendations"`                   // one per use case, in file order
 	// Finalists are what the confirm stage is to measure, empty once it is planned.
 	Finalists []matrix.Finalist `json:"finalists,omitempty"`
 	// Confirm is what the confirm stage measured; nil before it and without it.
 	Confirm  *Confirm  `json:"confirm,omitempty"`
 	Failures []Failure `json:"failures,omitempty"` // configurations that could not start or died
+	Checks   []Check   `json:"checks,omitempty"`   // inconsistencies of trials, then of configurations
 	Warnings []string  `json:"warnings,omitempty"` // doubts about the run as a whole
 }
 
@@ -126,6 +137,10 @@ type Frontier struct {
 	Y      string   `json:"y"`     // throughput metric, higher is better
 	Cells  []string `json:"cells"` // IDs, by rising X
 	Method string   `json:"method"`
+	// Membership of the cells that are on it or may be, most likely first.
+	Membership  []Membership `json:"membership,omitempty"`
+	Hypervolume *Hypervolume `json:"hypervolume,omitempty"` // nil without a baseline
+	Knee        string       `json:"knee,omitempty"`        // cell after which more throughput costs the most latency; empty: no clear one
 	// Skipped are cells without an estimate of X or Y, with the reason.
 	Skipped map[string]string `json:"skipped,omitempty"`
 }
@@ -153,9 +168,15 @@ type Recommendation struct {
 	Label         string           `json:"label,omitempty"`
 	PointLabel    string           `json:"point_label,omitempty"`
 	Flags         experiment.Flags `json:"flags,omitempty"`
-	Command       string           `json:"command,omitempty"` // the exact server command line
+	Command       string           `json:"command,omitempty"`   // the exact server command line
+	Container     string           `json:"container,omitempty"` // the same in a container, as it was started; secrets redacted
 	Estimate      *Estimate        `json:"estimate,omitempty"`
-	Ratio         *Ratio           `json:"ratio,omitempty"` // objective against BaselineCell; nil when the winner is the baseline
+	// Feasible is the probability that all constraints hold, taken as independent.
+	Feasible    *float64      `json:"feasible,omitempty"`
+	Sensitivity []Sensitivity `json:"sensitivity,omitempty"`
+	Overturn    []Rival       `json:"overturn,omitempty"`     // what could overturn it, most likely first
+	NearestMiss *NearestMiss  `json:"nearest_miss,omitempty"` // when refused
+	Ratio       *Ratio        `json:"ratio,omitempty"`        // objective against BaselineCell; nil when the winner is the baseline
 	// BaselineCell is what Ratio compares with: the baseline's best qualifying
 	// cell, or its cell at the winner's load point when it qualifies nowhere.
 	BaselineCell      string `json:"baseline_cell,omitempty"`
@@ -191,6 +212,8 @@ type ConstraintCheck struct {
 	Limit  float64       `json:"limit"`
 	Value  *float64      `json:"value,omitempty"`
 	Holds  bool          `json:"holds"`
+	// Probability that the true value holds; absent where it cannot be told.
+	Probability *float64 `json:"probability,omitempty"`
 }
 
 // Failure is a configuration that could not be measured.

@@ -40,12 +40,39 @@ func (a *analyser) frontiers() []Frontier {
 				continue
 			}
 			done[x] = true
-			if f := frontier(load, x, throughput, cells); len(f.Cells) > 0 {
-				out = append(out, f)
-			}
+			out = a.appendFrontier(out, load, x, throughput, cells)
+		}
+		if len(axes) > 0 && severalGPUs(cells) {
+			out = a.appendFrontier(out, load, axes[0], usual(cells, "output_throughput_per_gpu"), cells)
+		}
+		for _, x := range a.in.Frontiers {
+			out = a.appendFrontier(out, load, x.X, x.Y, cells)
 		}
 	}
 	return out
+}
+
+// Axes are a pair of metrics for a frontier: X better when small, Y when large.
+type Axes struct{ X, Y string }
+
+// appendFrontier adds the frontier of two metrics unless it is empty or there.
+func (a *analyser) appendFrontier(out []Frontier, load, x, y string, cells []Cell) []Frontier {
+	same := func(f Frontier) bool { return f.Load == load && f.X == x && f.Y == y }
+	if x == "" || y == "" || slices.ContainsFunc(out, same) {
+		return out
+	}
+	f := frontier(load, x, y, cells)
+	if len(f.Cells) == 0 {
+		return out
+	}
+	a.standing(&f, cells)
+	return append(out, f)
+}
+
+// severalGPUs reports whether cells differ in the number of GPUs: then
+// throughput per GPU ranks them otherwise than throughput does.
+func severalGPUs(cells []Cell) bool {
+	return slices.ContainsFunc(cells, func(c Cell) bool { return c.GPUs != cells[0].GPUs })
 }
 
 // loads lists the loads of the plan in file order.

@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -49,13 +50,18 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 	}
 	if len(fit) == 0 {
 		near := nearest(all)
+		a.probabilities(near.cell, near.checks)
 		rec.Constraints = near.checks
+		rec.NearestMiss = a.miss(all, near)
 		rec.Refused = a.refusal(all, near)
 		return rec
 	}
 	best := a.bestPerConfiguration(fit, u.Maximize)
 	winner, ties, preferred := a.choose(u, best)
 	a.describe(&rec, winner)
+	rec.Feasible = a.probabilities(winner.cell, rec.Constraints)
+	rec.Sensitivity = a.sensitivities(u, all, winner)
+	rec.Overturn = a.overturn(u, winner, best)
 	for _, t := range ties {
 		c := a.findings.Cells[t.cell]
 		rec.Ties = append(rec.Ties, Tie{Cell: c.ID, Label: c.Label, Estimate: c.Estimates[u.Objective]})
@@ -131,21 +137,10 @@ func (a *analyser) refusal(all []candidate, near candidate) string {
 	if finite(near.worst) && near.worst > 0 {
 		fmt.Fprintf(&b, " (%s off)", share(near.worst))
 	}
-	binding, most := -1, 0
-	for i := range near.checks {
-		n := 0
-		for _, o := range all {
-			if !o.checks[i].Holds {
-				n++
-			}
-		}
-		if n > most {
-			binding, most = i, n
-		}
-	}
-	k := near.checks[binding]
+	m := a.miss(all, near)
+	k := near.checks[slices.IndexFunc(near.checks, func(k ConstraintCheck) bool { return k.Metric == m.Binding })]
 	fmt.Fprintf(&b, "; binding constraint: %s %s %s fails in %d of %d cells",
-		k.Metric, k.Op, metric.Format(k.Metric, k.Limit), most, len(all))
+		k.Metric, k.Op, metric.Format(k.Metric, k.Limit), m.Fails, m.Cells)
 	return b.String()
 }
 
@@ -232,6 +227,7 @@ func (a *analyser) describe(rec *Recommendation, w candidate) {
 	rec.Cell, rec.Configuration, rec.Label, rec.PointLabel = c.ID, c.Configuration, c.Label, c.PointLabel
 	rec.Flags = conf.Flags
 	rec.Command = command(a.in.Plan.Model, conf.Flags)
+	rec.Container = a.container(c.Configuration)
 	rec.Estimate = &e
 	if len(w.checks) > 0 {
 		rec.Constraints = w.checks

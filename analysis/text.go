@@ -72,8 +72,17 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 	for i, t := range r.Ties {
 		row(b, first(i, "not told apart"), t.Label+": "+estimateText(r.Objective, t.Estimate))
 	}
+	for i, x := range r.Sensitivity {
+		row(b, first(i, "sensitivity"), x.Text)
+	}
+	for i, x := range r.Overturn {
+		row(b, first(i, "could overturn it"), x.Text)
+	}
 	b.WriteString("  command\n")
 	writeCommand(b, r)
+	if r.Container != "" {
+		b.WriteString("  container\n    " + r.Container + "\n")
+	}
 	if len(r.Doubts) > 0 {
 		b.WriteString("  doubts\n")
 		for _, d := range r.Doubts {
@@ -153,6 +162,9 @@ func checkText(k ConstraintCheck) string {
 	s += ": " + metric.Format(k.Metric, *k.Value)
 	if !k.Holds {
 		s += ", fails"
+	}
+	if k.Probability != nil {
+		s += fmt.Sprintf(", holds with probability %s", metric.FormatUnit(metric.Fraction, roundShare(*k.Probability)))
 	}
 	return s
 }

@@ -332,10 +332,13 @@ const (
 
 // Trials says how often and how a cell is measured.
 type Trials struct {
-	Repeat int           // blocks; DefaultRepeat
-	Warmup time.Duration // load before the window opens; DefaultWarmup
-	Seed   uint64        // of run order, prompts and arrivals; DefaultSeed
-	Order  string        // Blocks or Sequential
+	Repeat int // blocks; DefaultRepeat
+	// PerStart is how often each load point is measured on one start; 1. The
+	// repeats are averaged: they tell how much trials vary on one start.
+	PerStart int
+	Warmup   time.Duration // load before the window opens; DefaultWarmup
+	Seed     uint64        // of run order, prompts and arrivals; DefaultSeed
+	Order    string        // Blocks or Sequential
 }
 
 // Cooldown is the wait between a server's release and the next start.

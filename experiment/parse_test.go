@@ -113,7 +113,7 @@ func TestDefaults(t *testing.T) {
 	if len(ds) > 0 {
 		t.Fatal(render(t, ds))
 	}
-	if e.Trials != (Trials{Repeat: 3, Warmup: 10 * time.Second, Seed: 1, Order: Blocks}) {
+	if e.Trials != (Trials{Repeat: 3, PerStart: 1, Warmup: 10 * time.Second, Seed: 1, Order: Blocks}) {
 		t.Errorf("trials %+v", e.Trials)
 	}
 	if e.Matrix.Strategy != OneAtATime || e.Server.Simulated.GPU != "H100" || e.Server.ModelName != "m" {

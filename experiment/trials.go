@@ -4,10 +4,12 @@ import "time"
 
 func trialsSection() section[Trials] {
 	return section[Trials]{
-		initial: Trials{Repeat: DefaultRepeat, Warmup: DefaultWarmup, Seed: DefaultSeed, Order: Blocks},
+		initial: Trials{Repeat: DefaultRepeat, PerStart: 1, Warmup: DefaultWarmup, Seed: DefaultSeed, Order: Blocks},
 		fields: []field[Trials]{
 			bind("repeat", "Blocks: how often every cell is measured, each time on a fresh start; 3.", whole(1, 1000),
 				func(t *Trials) *int { return &t.Repeat }),
+			bind("per_start", "How often each load point is measured on one start; 1. The repeats are averaged.", whole(1, 100),
+				func(t *Trials) *int { return &t.PerStart }),
 			bind("warmup", "Load before the measured window opens; 10s.", duration(0), func(t *Trials) *time.Duration { return &t.Warmup }),
 			bind("seed", "Seed of run order, prompts and arrivals; 1.", seed(), func(t *Trials) *uint64 { return &t.Seed }),
 			bind("order", "blocks (default): every block visits each configuration once, in random order. sequential: one start per configuration with all its repeats; cheaper and weaker.",

@@ -112,7 +112,7 @@ func (p *Plan) combine(e *experiment.Experiment, parts []string) (Configuration,
 // scheduleConfirmation fills the starts. Blocks and places in the run order go
 // on where the plan ends, so that seeds and IDs are new.
 func (p *Plan) scheduleConfirmation(c *Confirmation, configurations []string, points map[string][]string) {
-	all := &Plan{Seed: p.Seed, LoadPoints: p.LoadPoints, Blocks: p.Blocks + p.ConfirmStage.Starts}
+	all := &Plan{Seed: p.Seed, LoadPoints: p.LoadPoints, PerStart: p.PerStart, Blocks: p.Blocks + p.ConfirmStage.Starts}
 	orders := all.loadOrders()
 	for block := p.Blocks + 1; block <= all.Blocks; block++ {
 		shuffled := slices.Clone(configurations)
@@ -192,5 +192,6 @@ func (p *Plan) estimateConfirmation(est *Estimate, e *experiment.Experiment, lon
 		measuring += time.Duration(2*n+1) * longest[u.Load]
 	}
 	est.ConfirmStarts = p.ConfirmStage.Starts * configurations
+	measuring *= time.Duration(max(1, p.PerStart))
 	est.Confirming = time.Duration(est.ConfirmStarts)*(est.PerStart+e.Cooldown.AtLeast) + time.Duration(p.ConfirmStage.Starts)*measuring
 }

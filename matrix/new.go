@@ -21,6 +21,7 @@ func New(e *experiment.Experiment) (*Plan, error) {
 		Order:    e.Trials.Order,
 		Seed:     e.Trials.Seed,
 		Blocks:   e.Trials.Repeat,
+		PerStart: perStartOf(e),
 		SLO:      e.SLO,
 		UseCases: e.UseCases,
 	}
@@ -45,6 +46,7 @@ func New(e *experiment.Experiment) (*Plan, error) {
 	}
 	p.schedule()
 	p.ConfirmStage = confirmStage(p, e)
+	p.Detectable = p.detectable()
 	p.Estimate = p.estimate(e)
 	p.Warnings = append(p.Warnings, warnings(p, e)...)
 	return p, nil

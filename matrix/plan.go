@@ -26,11 +26,12 @@ type Plan struct {
 	Order          string          `json:"order"`
 	Seed           uint64          `json:"seed"`
 	Blocks         int             `json:"blocks"`
-	Parameters     []string        `json:"parameters"`     // names, in file order
-	Configurations []Configuration `json:"configurations"` // baseline first, then declaration order
-	LoadPoints     []LoadPoint     `json:"load_points"`    // in file order
-	Cells          []Cell          `json:"cells"`          // configurations x load points, in declaration order
-	Starts         []Start         `json:"starts"`         // in run order
+	PerStart       int             `json:"per_start,omitempty"` // trials of each cell on one start, when more than 1
+	Parameters     []string        `json:"parameters"`          // names, in file order
+	Configurations []Configuration `json:"configurations"`      // baseline first, then declaration order
+	LoadPoints     []LoadPoint     `json:"load_points"`         // in file order
+	Cells          []Cell          `json:"cells"`               // configurations x load points, in declaration order
+	Starts         []Start         `json:"starts"`              // in run order
 	Excluded       []Exclusion     `json:"excluded,omitempty"`
 	Estimate       Estimate        `json:"estimate"`
 	// SLO and UseCases are the questions that the run is to answer, as in the
@@ -39,6 +40,8 @@ type Plan struct {
 	UseCases []experiment.UseCase    `json:"use_cases,omitempty"`
 	// ConfirmStage is the stage after the blocks, nil where there is none.
 	ConfirmStage *ConfirmStage `json:"confirm,omitempty"`
+	// Detectable says what differences the blocks can find; empty where none is tested.
+	Detectable []Detectable `json:"detectable,omitempty"`
 	// Confirmation is set by With once the finalists are known; it is stored
 	// apart, as confirm.json.
 	Confirmation *Confirmation `json:"-"`

@@ -90,20 +90,38 @@ func (p *Plan) addStart(block int, configuration, purpose string) {
 	p.Starts = append(p.Starts, Start{Block: block, Configuration: configuration, Purpose: purpose})
 }
 
-// addTrials appends trials to the last start.
+// addTrials appends trials to the last start: every load point in order, and
+// that as often as a start is to measure each.
 func (p *Plan) addTrials(configuration string, block int, order []LoadPoint) {
 	start := &p.Starts[len(p.Starts)-1]
-	for _, l := range order {
-		start.Trials = append(start.Trials, Trial{
-			Cell: cellID(configuration, l.ID), Block: block, Seed: trialSeed(p.Seed, block, l.ID),
-		})
+	for again := range max(1, p.PerStart) {
+		if again > 0 && start.Purpose == PurposeCalibrate {
+			break
+		}
+		for _, l := range order {
+			start.Trials = append(start.Trials, Trial{
+				Cell: cellID(configuration, l.ID), Block: block, Seed: trialSeed(p.Seed, block, l.ID, again),
+			})
+		}
 	}
 }
 
-// trialSeed is shared by all cells of a block at one load point. It is cut to
-// 53 bits, which every JSON reader keeps exactly.
-func trialSeed(seed uint64, block int, loadPoint string) uint64 {
+// trialSeed is shared by all cells of a block at one load point, repeat by
+// repeat. It is cut to 53 bits, which every JSON reader keeps exactly.
+func trialSeed(seed uint64, block int, loadPoint string, again int) uint64 {
+	if again > 0 {
+		return number("trial", seed, block, loadPoint, again) >> 11
+	}
 	return number("trial", seed, block, loadPoint) >> 11
+}
+
+// perStartOf is the number of trials of a cell on one start when it is more
+// than one.
+func perStartOf(e *experiment.Experiment) int {
+	if e.Trials.PerStart < 2 {
+		return 0
+	}
+	return e.Trials.PerStart
 }
 
 // numberStarts gives starts and trials their IDs: the place in the run order,

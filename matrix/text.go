@@ -20,6 +20,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 	p.writeExcluded(&b)
 	p.writeOrder(&b)
 	p.writeEstimate(&b)
+	p.writeDetectable(&b)
 	if len(p.Warnings) > 0 {
 		b.WriteString("\nWarnings\n")
 		for _, warning := range p.Warnings {

@@ -46,7 +46,25 @@ func readRun(path string) (*rundir.Run, error) {
 }
 
 func analysisInput(run *rundir.Run) analysis.Input {
-	return analysis.Input{Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts}
+	return analysis.Input{
+		Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts,
+		GPU: gpuName(run.Provenance),
+	}
+}
+
+// gpuName is the device of the server, empty where there are several kinds.
+func gpuName(p rundir.Provenance) string {
+	if p.Simulated {
+		return p.Backend["simulated_gpu"]
+	}
+	name := ""
+	for _, g := range p.GPUs {
+		if name != "" && g.Name != name {
+			return ""
+		}
+		name = g.Name
+	}
+	return name
 }
 
 // readResults reads a run directory and analyses it.

@@ -1,0 +1,181 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/power"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// Precision says what differences one metric could show at one load point.
+type Precision struct {
+	LoadPoint string  `json:"load_point"`
+	Metric    string  `json:"metric"`
+	SD        float64 `json:"sd"` // of one start's value, as a share, what blocks do to all cells taken out
+	DF        float64 `json:"df"`
+	Blocks    int     `json:"blocks"` // trials of the cell with the fewest
+	// Alone and Corrected are the smallest ratios to the baseline, less 1, that
+	// would be found with 80 % power: one comparison, and corrected for all of
+	// the metric.
+	Alone     float64 `json:"alone"`
+	Corrected float64 `json:"corrected"`
+}
+
+// VarianceSplit parts the spread of one metric into what differs between server
+// starts and what differs between repeats on one start. It needs per_start > 1.
+type VarianceSplit struct {
+	Load   string  `json:"load"`
+	Metric string  `json:"metric"`
+	Start  float64 `json:"between_starts"` // standard deviations as shares
+	Within float64 `json:"within_start"`
+	Starts int     `json:"starts"`
+	Trials int     `json:"trials"`
+	// PerStart is the number of repeats on a start that gives the narrowest
+	// intervals for the time: sqrt(cost of a start / cost of a trial ×
+	// within² / between²), at least 1. 0: the costs are not known.
+	PerStart int    `json:"per_start,omitempty"`
+	Text     string `json:"text"`
+}
+
+// precision lists what the run could have found.
+func (a *analyser) precision() []Precision {
+	tests := map[string]int{}
+	for _, c := range a.findings.Cells {
+		for m, r := range c.Ratios {
+			if r.P > 0 {
+				tests[m]++
+			}
+		}
+	}
+	var out []Precision
+	for _, f := range a.families {
+		if !f.pooled || tests[f.metric] == 0 {
+			continue
+		}
+		least := math.MaxInt
+		for _, s := range f.cells {
+			if !s.apart && !s.arithmetic {
+				least = min(least, len(s.reps))
+			}
+		}
+		sd := math.Sqrt(f.fit.mse)
+		p := Precision{
+			LoadPoint: f.point, Metric: f.metric, SD: sd, DF: f.fit.df, Blocks: least,
+			Alone:     power.Detectable(sd, least, f.fit.df, 1),
+			Corrected: power.Detectable(sd, least, f.fit.df, tests[f.metric]),
+		}
+		if finite(p.Alone) && finite(p.Corrected) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// splits estimates the two components for the usual metrics of every load, over
+// all its points: by the analysis of variance of repeats nested in starts.
+func (a *analyser) splits() []VarianceSplit {
+	var out []VarianceSplit
+	for _, load := range a.loads() {
+		for _, m := range driftMetrics() {
+			if s, ok := a.split(load, m); ok {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+func (a *analyser) split(load, name string) (VarianceSplit, bool) {
+	out := VarianceSplit{Load: load, Metric: name}
+	var inside, df, between, betweenDF, repeats, groups float64
+	for _, f := range a.families {
+		point, _ := a.in.Plan.LoadPoint(f.point)
+		if f.metric != name || point.Load != load || f.fit == nil || f.fit.df < 1 {
+			continue
+		}
+		between, betweenDF = between+f.fit.mse*f.fit.df, betweenDF+f.fit.df
+		for _, s := range f.cells {
+			if s.arithmetic || s.apart {
+				continue
+			}
+			for _, r := range s.reps {
+				n := float64(len(r.raw))
+				repeats, groups = repeats+1/n, groups+1
+				out.Starts++
+				out.Trials += len(r.raw)
+				for _, v := range r.raw {
+					d := math.Log(v) - r.log
+					inside += d * d
+				}
+				df += n - 1
+			}
+		}
+	}
+	if df < 2 || betweenDF < 2 || groups == 0 {
+		return out, false
+	}
+	within := inside / df
+	// The residual mean square of the starts' means is that of the starts plus
+	// a share of the repeats'.
+	start := math.Max(0, between/betweenDF-within*repeats/groups)
+	out.Start, out.Within = math.Sqrt(start), math.Sqrt(within)
+	out.advise(a.costs(load))
+	return out, true
+}
+
+// costs are the mean times of a server start with its stop and cool-down, and of
+// a trial of the load, in seconds; zero where unknown.
+func (a *analyser) costs(load string) (start, trial float64) {
+	var starts, trials []float64
+	for _, s := range a.in.Starts {
+		if s.Outcome == rundir.StartReady && s.Ready > 0 {
+			starts = append(starts, (s.Ready + s.StopTook + s.Cooldown).Seconds())
+		}
+	}
+	for i, c := range a.findings.Cells {
+		for _, t := range a.trials[i] {
+			if d := t.Ended.Sub(t.Began).Seconds(); c.Load == load && d > 0 {
+				trials = append(trials, d)
+			}
+		}
+	}
+	if len(starts) == 0 || len(trials) == 0 {
+		return 0, 0
+	}
+	return stat.Mean(starts, nil), stat.Mean(trials, nil)
+}
+
+// advise says where further trials are spent best.
+func (s *VarianceSplit) advise(start, trial float64) {
+	s.Text = fmt.Sprintf("load %s, %s: starts differ by %s, repeats on one start by %s", s.Load, metric.Title(s.Metric),
+		share(s.Start), share(s.Within))
+	switch {
+	case start <= 0 || trial <= 0:
+		return
+	case s.Start < 1e-9:
+		s.PerStart = 0
+		s.Text += "; starts are not seen to differ, so repeats on one start serve as well as fresh ones"
+		return
+	}
+	n := math.Sqrt(start / trial * s.Within * s.Within / (s.Start * s.Start))
+	s.PerStart = int(math.Max(1, math.Min(100, math.Round(n))))
+	s.Text += fmt.Sprintf("; a start costs %s and a trial %s, so %s per start give the narrowest intervals for the time",
+		seconds(start), seconds(trial), plural(s.PerStart, "trial"))
+	if s.PerStart == 1 {
+		s.Text += ": add blocks, not repeats"
+	}
+}
+
+// hasRepeats reports whether a start measured some cell more than once.
+func (a *analyser) hasRepeats() bool {
+	return slices.ContainsFunc(a.families, func(f *family) bool {
+		return slices.ContainsFunc(f.cells, func(s *series) bool {
+			return slices.ContainsFunc(s.reps, func(r replicate) bool { return len(r.raw) > 1 })
+		})
+	})
+}
