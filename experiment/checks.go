@@ -13,6 +13,9 @@ func checkFile(d *decoder, _ string, root entry, e *Experiment) {
 		d.checkExclude(matrix, e)
 		d.checkEndpoint(matrix, root)
 	}
+	if loads, ok := root.value.get("loads"); ok {
+		d.checkWarmup(loads, e)
+	}
 	if cases, ok := root.value.get("use_cases"); ok {
 		for _, c := range cases.value.entries {
 			d.checkUseCase(c, root, e)

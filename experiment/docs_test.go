@@ -8,7 +8,8 @@ import (
 )
 
 // TestDocumentedExamples decodes every YAML example of the reference. An
-// example that shows only a part is completed with the other required parts.
+// example that shows only a part is completed with the other required parts;
+// files that it names lie in testdata.
 func TestDocumentedExamples(t *testing.T) {
 	doc, err := os.ReadFile("../docs/experiment-file.md")
 	if err != nil {
@@ -29,7 +30,7 @@ func TestDocumentedExamples(t *testing.T) {
 				text += part
 			}
 		}
-		if _, ds := Parse("experiment-file.md", []byte(text)); len(ds) > 0 {
+		if _, ds := Parse("testdata/experiment-file.md", []byte(text)); len(ds) > 0 {
 			t.Errorf("%s", render(t, ds))
 		}
 	}

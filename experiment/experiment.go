@@ -264,6 +264,27 @@ type Load struct {
 	Timeout time.Duration
 	// IgnoreEOS asks the server to generate exactly the wanted number of tokens (default true).
 	IgnoreEOS bool
+	// MinTokens and MaxTokens bound what any request asks for, whatever lengths,
+	// dataset or trace say; 0: no bound. Without IgnoreEOS the server is told
+	// MinTokens too.
+	MinTokens, MaxTokens int
+	Prefix               Prefix    // shared heads of the prompts
+	Dataset              *Dataset  // prompts from a file; nil: made up
+	Sessions             *Sessions // conversations; nil: single requests
+	Headers              []Header  // of every request, in file order
+	Body                 string    // further fields of every request, a JSON object; "": none
+	// StopWhenSaturated skips the higher points on a start once the server fell
+	// behind at a lower one; the points then run in rising order.
+	StopWhenSaturated bool
+}
+
+// AllLengths are the distributions of the load.
+func (l Load) AllLengths() []Lengths {
+	out := []Lengths{l.Prompt, l.Output}
+	if l.Sessions != nil {
+		out = append(out, l.Sessions.Turns, l.Sessions.FollowUp)
+	}
+	return out
 }
 
 // ArrivalKind names an arrival process.
@@ -273,6 +294,9 @@ type ArrivalKind string
 const (
 	Constant    ArrivalKind = "constant"    // open loop, fixed gap; points are req/s
 	Poisson     ArrivalKind = "poisson"     // open loop, exponential gaps; points are req/s
+	Gamma       ArrivalKind = "gamma"       // open loop, gamma gaps; points are req/s
+	Ramp        ArrivalKind = "ramp"        // open loop, a rate that goes linearly over the window; points are the rate at its end
+	TraceReplay ArrivalKind = "trace"       // open loop, a recorded trace; points are speeds
 	Concurrency ArrivalKind = "concurrency" // closed loop; points are requests in flight
 	Throughput  ArrivalKind = "throughput"  // all at once, capped; points are the caps
 	Sweep       ArrivalKind = "sweep"       // synchronous, saturated, and rates between, found at run time
@@ -280,7 +304,18 @@ const (
 
 // OpenLoop says whether requests are sent on a schedule of their own,
 // whatever the server does.
-func (k ArrivalKind) OpenLoop() bool { return k == Constant || k == Poisson }
+func (k ArrivalKind) OpenLoop() bool {
+	switch k {
+	case Constant, Poisson, Gamma, Ramp, TraceReplay:
+		return true
+	default:
+		return false
+	}
+}
+
+// Rates says whether the points of the process are rates in req/s that hold all
+// through the window.
+func (k ArrivalKind) Rates() bool { return k == Constant || k == Poisson || k == Gamma }
 
 // Arrivals is an arrival process with its points.
 type Arrivals struct {
@@ -292,6 +327,9 @@ type Arrivals struct {
 	// MaxConcurrency caps requests in flight in open loop; 0: no cap. A capped
 	// open loop is "partly open" and is labelled so.
 	MaxConcurrency int
+	Burstiness     float64 // Gamma: shape of the gaps; 1 is Poisson, less is burstier
+	From           float64 // Ramp: req/s at the beginning of the window
+	Trace          *Trace  // TraceReplay
 }
 
 // LengthKind names a distribution of token counts.

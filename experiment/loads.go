@@ -48,19 +48,28 @@ func loadSection() section[Load] {
 		initial: Load{API: "completions", Timeout: DefaultRequestTimeout, IgnoreEOS: true},
 		fields: []field[Load]{
 			bind("api", "completions (default) or chat.", word("completions", "chat"), func(l *Load) *string { return &l.API }),
-			must(bind("prompt_tokens", "Tokens of each prompt.", lengths(), func(l *Load) *Lengths { return &l.Prompt })),
-			must(bind("output_tokens", "Tokens wanted from each answer.", lengths(), func(l *Load) *Lengths { return &l.Output })),
+			bind("prompt_tokens", "Tokens of each prompt; required unless a dataset or a trace has the prompts.", lengths(), func(l *Load) *Lengths { return &l.Prompt }),
+			bind("output_tokens", "Tokens wanted from each answer; required unless a dataset or a trace says it.", lengths(), func(l *Load) *Lengths { return &l.Output }),
 			must(bind("arrivals", "When requests are sent.", arrivals(), func(l *Load) *Arrivals { return &l.Arrivals })),
 			bind("duration", "Length of the measured window, after the warm-up.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Duration }),
 			bind("requests", "Requests in the measured window. With duration too, the first reached ends the load.", whole(1, math.MaxInt32),
 				func(l *Load) *int { return &l.Requests }),
 			bind("timeout", "Longest time for one request; 10m.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Timeout }),
 			bind("ignore_eos", "Ask the server for exactly the wanted number of tokens; true.", boolean(), func(l *Load) *bool { return &l.IgnoreEOS }),
+			bind("min_tokens", "No request asks for fewer tokens; with ignore_eos: false the server is held to it.", whole(1, math.MaxInt32), func(l *Load) *int { return &l.MinTokens }),
+			bind("max_tokens", "No request asks for more tokens.", whole(1, math.MaxInt32), func(l *Load) *int { return &l.MaxTokens }),
+			bind("prefix", "The part of the prompts that requests share; none when not given.", prefixSection().value(), func(l *Load) *Prefix { return &l.Prefix }),
+			bind("dataset", "Prompts from a file instead of random ones.", pointerTo(datasetSection().value()), func(l *Load) **Dataset { return &l.Dataset }),
+			bind("sessions", "Conversations: each turn repeats what was said and adds to it. Arrivals are then of sessions.", pointerTo(sessionsSection().value()), func(l *Load) **Sessions { return &l.Sessions }),
+			bind("headers", "Headers of every request. Secrets by reference: {from_env: NAME} or {from_file: PATH}.", headers(), func(l *Load) *[]Header { return &l.Headers }),
+			bind("body", "Further fields of every request's body.", body(), func(l *Load) *string { return &l.Body }),
+			bind("stop_when_saturated", "Run the points in rising order and skip the rest on a start once the server falls behind; false.", boolean(), func(l *Load) *bool { return &l.StopWhenSaturated }),
 		},
 		check: func(d *decoder, path string, e entry, l *Load) {
+			d.checkLoad(path, e, l)
 			_, duration := e.value.get("duration")
 			_, requests := e.value.get("requests")
-			if !duration && !requests {
+			if !duration && !requests && l.Arrivals.Kind != TraceReplay {
 				d.fail(e.keyPlace(), "", "%s needs duration or requests", path).Help = "duration: 60s ends the load after a minute, requests: 200 after 200 requests"
 			}
 			if l.Prompt.Kind == Empirical && l.Output.Kind == Empirical && l.Prompt.File == l.Output.File {
@@ -69,6 +78,32 @@ func loadSection() section[Load] {
 		},
 	}
 }
+
+// checkLoad looks for faults between the fields of a load.
+func (d *decoder) checkLoad(path string, e entry, l *Load) {
+	d.checkPrompts(path, e, l)
+	if l.Sessions != nil {
+		d.checkSessions(path, e, l)
+	}
+	if _, timed := e.value.get("duration"); l.Arrivals.Kind == Ramp && !timed {
+		d.fail(e.keyPlace(), "", "missing field %q", join(path, "duration")).Help = "a ramp needs a duration to reach its end"
+	}
+	if l.MinTokens > 0 && l.MaxTokens > 0 && l.MinTokens > l.MaxTokens {
+		low, _ := e.value.get("min_tokens")
+		high, _ := e.value.get("max_tokens")
+		d.fail(high.place(), "less than min_tokens", "%s.max_tokens must be at least %s.min_tokens", path, path).Related =
+			[]Related{{low.place(), "min_tokens is given here"}}
+	}
+	if stop, given := e.value.get("stop_when_saturated"); given && l.StopWhenSaturated && !l.Arrivals.Kind.Rates() && l.Arrivals.Kind != TraceReplay && l.Arrivals.Kind != "" {
+		d.fail(stop.key.at, "not with "+string(l.Arrivals.Kind), "%s: only a load that comes at given rates can outrun the server", path).Help =
+			"use it with constant, poisson, gamma or trace"
+	} else if given && l.StopWhenSaturated && l.Sessions != nil {
+		d.fail(stop.key.at, "not with sessions", "%s: sessions wait for their answers and cannot outrun the server", path)
+	}
+}
+
+// loadNames are the fields of a load.
+func loadNames() []string { return loadSection().names() }
 
 // lengths is a number of tokens or a distribution of them.
 func lengths() value[Lengths] {
@@ -134,10 +169,11 @@ func checkBounds(d *decoder, path string, e entry, l *Lengths) {
 // arrivals is an arrival process with its points.
 func arrivals() value[Arrivals] {
 	s := section[Arrivals]{
-		oneOf: []string{string(Constant), string(Poisson), string(Concurrency), string(Throughput), string(Sweep)},
+		oneOf: []string{string(Constant), string(Poisson), string(Gamma), string(Ramp), string(TraceReplay), string(Concurrency), string(Throughput), string(Sweep)},
 		fields: []field[Arrivals]{
 			process(Constant, "Open loop with a fixed gap, in requests per second.", rates()),
 			process(Poisson, "Open loop with exponential gaps, in requests per second.", rates()),
+			gammaArrivals(), rampArrivals(), traceArrivals(),
 			process(Concurrency, "Closed loop with so many requests in flight.", inFlight()),
 			process(Throughput, "All requests at once, at most so many in flight; 512 when left empty.", caps()),
 			{name: string(Sweep), doc: "Synchronous, saturated, and rates between, found at run time: how many points, at least 3.",
@@ -180,12 +216,45 @@ func process(kind ArrivalKind, doc string, points value[[]float64]) field[Arriva
 		if len(got) == 0 {
 			d.fail(e.place(), "found an empty list", "%s must have at least one point", path)
 		}
-		for i := 1; i < len(got); i++ {
-			if got[i] <= got[i-1] {
-				d.fail(e.value.items[i].at, "not above the point before", "%s must rise from point to point", path)
-				return
-			}
+		d.checkPoints(path, e, got)
+	}}
+}
+
+// checkPoints reports points that do not rise.
+func (d *decoder) checkPoints(path string, e entry, got []float64) {
+	for i := 1; i < len(got); i++ {
+		if got[i] <= got[i-1] {
+			d.fail(e.value.items[i].at, "not above the point before", "%s must rise from point to point", path)
+			return
 		}
+	}
+}
+
+// gammaArrivals is arrivals.gamma.
+func gammaArrivals() field[Arrivals] {
+	s := section[Arrivals]{fields: []field[Arrivals]{
+		must(process("rate", "Requests per second.", rates())),
+		must(bind("burstiness", "Shape of the gaps: 1 is Poisson, less is burstier, more is smoother.", realNumber(0, true),
+			func(a *Arrivals) *float64 { return &a.Burstiness })),
+	}}
+	return shaped(Gamma, "Open loop with gamma gaps.", s)
+}
+
+// rampArrivals is arrivals.ramp.
+func rampArrivals() field[Arrivals] {
+	s := section[Arrivals]{fields: []field[Arrivals]{
+		must(bind("from", "Requests per second at the beginning of the window, and in the warm-up.", realNumber(0, true),
+			func(a *Arrivals) *float64 { return &a.From })),
+		must(process("to", "Requests per second at its end.", rates())),
+	}}
+	return shaped(Ramp, "Open loop: a Poisson process whose rate goes linearly from one value to another over the window.", s)
+}
+
+// shaped is a process with points and something beside them.
+func shaped(kind ArrivalKind, doc string, s section[Arrivals]) field[Arrivals] {
+	return field[Arrivals]{name: string(kind), doc: doc, schema: s.schema(), read: func(d *decoder, path string, e entry, a *Arrivals) {
+		got, _ := s.decode(d, path, e)
+		a.Kind, a.Points, a.Burstiness, a.From = kind, got.Points, got.Burstiness, got.From
 	}}
 }
 

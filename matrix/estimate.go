@@ -83,13 +83,20 @@ func (p *Plan) ownsGPUs() bool {
 // window is the measured time of one trial, and whether it is known rather
 // than guessed from an assumed latency.
 func window(l experiment.Load, p LoadPoint, latency time.Duration) (time.Duration, bool) {
+	if t := l.Arrivals.Trace; t != nil {
+		whole := seconds(t.Span().Seconds() / p.Value)
+		if l.Duration > 0 {
+			whole = min(whole, l.Duration)
+		}
+		return whole, true
+	}
 	if l.Requests == 0 {
 		return l.Duration, true
 	}
 	byRequests, known := time.Duration(0), false
 	switch p.Kind {
-	case experiment.Constant, experiment.Poisson:
-		byRequests, known = seconds(float64(l.Requests)/p.Value), true
+	case experiment.Constant, experiment.Poisson, experiment.Gamma, experiment.Ramp:
+		byRequests, known = seconds(float64(l.Requests)/meanRate(l, p)), true
 	default:
 		inFlight := p.Value
 		if p.Kind == experiment.Sweep { // one request in flight at 0, the cap at 1

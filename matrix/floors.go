@@ -73,14 +73,36 @@ func pointRequests(l experiment.Load, pt LoadPoint) float64 {
 	if l.Requests > 0 {
 		n = float64(l.Requests)
 	}
-	if l.Duration > 0 && pt.Kind.OpenLoop() {
-		expected := pt.Value * l.Duration.Seconds()
-		if pt.Kind == experiment.Poisson {
+	if l.Sessions != nil {
+		return n // the answers decide how many turns there are
+	}
+	switch rate := meanRate(l, pt); {
+	case pt.Kind == experiment.TraceReplay && l.Arrivals.Trace != nil:
+		limit := l.Duration
+		if limit == 0 {
+			limit = math.MaxInt64
+		}
+		n = min(n, float64(l.Arrivals.Trace.Within(limit, pt.Value)))
+	case l.Duration > 0 && pt.Kind.OpenLoop():
+		expected := rate * l.Duration.Seconds()
+		if pt.Kind != experiment.Constant {
 			// The arrivals scatter; three standard deviations above the mean
-			// hardly ever come.
-			expected += 3 * math.Sqrt(expected)
+			// hardly ever come. Those of a gamma process scatter by its burstiness.
+			variance := expected
+			if pt.Kind == experiment.Gamma && l.Arrivals.Burstiness > 0 {
+				variance /= l.Arrivals.Burstiness
+			}
+			expected += 3 * math.Sqrt(variance)
 		}
 		n = min(n, expected)
 	}
 	return n
+}
+
+// meanRate is the mean rate of an open loop over its window, in req/s.
+func meanRate(l experiment.Load, pt LoadPoint) float64 {
+	if pt.Kind == experiment.Ramp {
+		return (l.Arrivals.From + pt.Value) / 2
+	}
+	return pt.Value
 }

@@ -95,9 +95,43 @@ func variables(env []experiment.EnvVar) [][3]string {
 // loadPointID hashes all that decides which requests are sent. index and
 // count place the point of a sweep.
 func loadPointID(l experiment.Load, value float64, index int) string {
-	return shortID("l", digest("load point", l.Name, l.API, lengthsIdentity(l.Prompt), lengthsIdentity(l.Output),
+	content := []any{
+		l.Name, l.API, lengthsIdentity(l.Prompt), lengthsIdentity(l.Output),
 		l.Arrivals.Kind, value, index, l.Arrivals.SweepPoints, l.Arrivals.MaxConcurrency,
-		l.Duration, l.Requests, l.Timeout, l.IgnoreEOS))
+		l.Duration, l.Requests, l.Timeout, l.IgnoreEOS,
+	}
+	return shortID("l", digest("load point", append(content, moreIdentity(l)...)...))
+}
+
+// moreIdentity is what a plain load does not have; nothing for one, so that its
+// ID does not depend on what else a load can have.
+func moreIdentity(l experiment.Load) []any {
+	var out []any
+	add := func(name string, is bool, content ...any) {
+		if is {
+			out = append(out, append([]any{name}, content...))
+		}
+	}
+	a := l.Arrivals
+	add("gamma", a.Burstiness > 0, a.Burstiness)
+	add("ramp", a.From > 0, a.From)
+	if t := a.Trace; t != nil {
+		add("trace", true, t.Format, t.Digest)
+	}
+	add("bounds", l.MinTokens > 0 || l.MaxTokens > 0, l.MinTokens, l.MaxTokens)
+	add("prefix", l.Prefix != experiment.Prefix{}, l.Prefix.Tokens, l.Prefix.Ratio, l.Prefix.Count)
+	if s := l.Dataset; s != nil {
+		add("dataset", true, s.Format, s.Digest, s.Salt)
+	}
+	if s := l.Sessions; s != nil {
+		t := s.Think
+		add("sessions", true, lengthsIdentity(s.Turns), lengthsIdentity(s.FollowUp), t.Kind, t.Mean, t.Stdev, t.Min, t.Max)
+	}
+	for _, h := range l.Headers { // by the name of the variable or file, never by its value
+		add("header", true, h.Name, h.Value, h.FromEnv, h.FromFile)
+	}
+	add("body", l.Body != "", l.Body)
+	return out
 }
 
 // lengthsIdentity names an empirical file by its content, not by its path.

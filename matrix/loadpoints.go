@@ -29,19 +29,32 @@ func loadPoints(l experiment.Load) []LoadPoint {
 		return out
 	}
 	for _, v := range a.Points {
-		out = append(out, point(v, 0, pointLabel(a.Kind, v)))
+		p := point(v, 0, pointLabel(l, v))
+		p.StopWhenSaturated = l.StopWhenSaturated
+		out = append(out, p)
 	}
 	return out
 }
 
-func pointLabel(kind experiment.ArrivalKind, v float64) string {
+func pointLabel(l experiment.Load, v float64) string {
 	value := strconv.FormatFloat(v, 'f', -1, 64)
-	switch kind {
+	unit := "/s"
+	if l.Sessions != nil {
+		unit = " sessions/s"
+	}
+	switch kind := l.Arrivals.Kind; kind {
 	case experiment.Concurrency:
+		if l.Sessions != nil {
+			return value + " users"
+		}
 		return "c=" + value
 	case experiment.Throughput:
 		return "throughput c<=" + value
+	case experiment.Ramp:
+		return "ramp " + strconv.FormatFloat(l.Arrivals.From, 'f', -1, 64) + " to " + value + unit
+	case experiment.TraceReplay:
+		return "trace x" + value
 	default:
-		return string(kind) + " " + value + "/s"
+		return string(kind) + " " + value + unit
 	}
 }

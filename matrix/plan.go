@@ -64,11 +64,15 @@ type LoadPoint struct {
 	Label string                 `json:"label"` // "chat poisson 5/s", "documents c=16"
 	Load  string                 `json:"load"`  // name of the load
 	Kind  experiment.ArrivalKind `json:"kind"`
-	// Value is the rate in req/s (constant, poisson), the concurrency
-	// (concurrency) or the cap (throughput). For kind sweep it is the position
+	// Value is the rate in req/s, or sessions/s (constant, poisson, gamma), the
+	// rate at the end (ramp), the speed (trace), the concurrency (concurrency) or
+	// the cap (throughput). For kind sweep it is the position
 	// in 0..1 between the synchronous (0) and the saturated point (1).
 	Value          float64 `json:"value"`
 	MaxConcurrency int     `json:"max_concurrency,omitempty"`
+	// StopWhenSaturated: the points of the load run in rising order on each
+	// start, and none after one that saturated it.
+	StopWhenSaturated bool `json:"stop_when_saturated,omitempty"`
 }
 
 // Cell is a configuration at a load point.

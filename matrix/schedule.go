@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -79,11 +80,33 @@ func (p *Plan) loadOrders() [][]LoadPoint {
 			if len(order) > 1 && block > 1 && slices.EqualFunc(order, out[block-2], same) {
 				continue
 			}
+			ladders(order)
 			out = append(out, order)
 			break
 		}
 	}
 	return out
+}
+
+// ladders puts the points of each load that stops when it is saturated into
+// rising order, in the places that the points of this load have.
+func ladders(order []LoadPoint) {
+	places := map[string][]int{}
+	for i, l := range order {
+		if l.StopWhenSaturated {
+			places[l.Load] = append(places[l.Load], i)
+		}
+	}
+	for _, at := range places {
+		rungs := make([]LoadPoint, len(at))
+		for k, i := range at {
+			rungs[k] = order[i]
+		}
+		slices.SortFunc(rungs, func(a, b LoadPoint) int { return cmp.Compare(a.Value, b.Value) })
+		for k, i := range at {
+			order[i] = rungs[k]
+		}
+	}
 }
 
 func (p *Plan) addStart(block int, configuration, purpose string) {

@@ -175,6 +175,12 @@ func numbersMean(kind experiment.ArrivalKind) string {
 	case experiment.Sweep:
 		return "load between synchronous (0 %) and saturated (100 %)"
 	}
+	if kind == experiment.Ramp {
+		return "requests/s at the end of the ramp"
+	}
+	if kind == experiment.TraceReplay {
+		return "speed of the trace"
+	}
 	return "requests/s offered"
 }
 

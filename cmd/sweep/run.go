@@ -173,6 +173,9 @@ func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (
 	if err := runner.CheckEnvironment(e.Server, sys.LookupEnv); err != nil {
 		return nil, nil, err
 	}
+	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
+		return nil, nil, err
+	}
 	b := runner.NewBackend(e.Server, sys.Self, func(line string) { fmt.Fprintln(sys.Stderr, line) })
 	if err := b.Check(ctx); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)

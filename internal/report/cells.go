@@ -209,6 +209,9 @@ func (b *build) tags(c analysis.Cell) []tag {
 	if c.Failed > 0 && len(c.Estimates) > 0 {
 		add("bad", fmt.Sprintf("%d failed", c.Failed), "the server did not start or died")
 	}
+	if c.Skipped > 0 && len(c.Estimates) > 0 {
+		add("plain", fmt.Sprintf("%d skipped", c.Skipped), "not run: the server was known to be unable to start, or a lower point of the load had saturated it")
+	}
 	if c.Missing > 0 {
 		add("warn", fmt.Sprintf("%d missing", c.Missing), "planned and not run")
 	}

@@ -40,7 +40,7 @@ func newClock(p *matrix.Plan, e *experiment.Experiment, done map[string]rundir.T
 		c.cellPoint[cell.ID] = cell.LoadPoint
 	}
 	for _, t := range done {
-		if t.Outcome != rundir.OutcomeFailed {
+		if measured(t.Outcome) {
 			c.trial(t.LoadPoint, max(t.Ended.Sub(t.Began), 0)) // a clock may have been set back
 		}
 	}

@@ -18,6 +18,9 @@ func (r *run) describe(t rundir.Trial) string {
 	conf, _ := r.Plan.Configuration(t.Configuration)
 	point, _ := r.Plan.LoadPoint(t.LoadPoint)
 	head := fmt.Sprintf("%s block %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)
+	if t.Outcome == rundir.OutcomeSkipped {
+		return head + " skipped: " + strings.Join(t.Reasons, "; ")
+	}
 	if t.Outcome == rundir.OutcomeFailed {
 		return head + " failed: " + strings.Join(t.Reasons, "; ")
 	}

@@ -28,7 +28,7 @@ func (r *run) config(l experiment.Load, p matrix.LoadPoint, seed uint64, s *laun
 	if err != nil {
 		return loadgen.Config{}, err
 	}
-	return loadgen.Config{
+	cfg := loadgen.Config{
 		BaseURL:   s.BaseURL(),
 		Model:     s.Identity.Model,
 		API:       loadgen.API(l.API),
@@ -47,7 +47,9 @@ func (r *run) config(l experiment.Load, p matrix.LoadPoint, seed uint64, s *laun
 		Salt:     r.runID,
 		Limits:   r.clientLimits(),
 		Progress: r.progress,
-	}, nil
+	}
+	err = r.furnish(&cfg, l)
+	return cfg, err
 }
 
 // clientLimits are looser for a simulated server, which runs beside the client.
@@ -66,8 +68,12 @@ func (r *run) progress(p loadgen.Progress) {
 
 func (r *run) arrivals(l experiment.Load, p matrix.LoadPoint) (loadgen.Arrivals, error) {
 	switch p.Kind {
-	case experiment.Constant, experiment.Poisson:
-		return loadgen.Arrivals{Kind: loadgen.ArrivalKind(p.Kind), Rate: p.Value, MaxConcurrency: p.MaxConcurrency}, nil
+	case experiment.Constant, experiment.Poisson, experiment.Gamma:
+		return loadgen.Arrivals{Kind: loadgen.ArrivalKind(p.Kind), Rate: p.Value, Burstiness: l.Arrivals.Burstiness, MaxConcurrency: p.MaxConcurrency}, nil
+	case experiment.Ramp:
+		return loadgen.Arrivals{Kind: loadgen.Ramp, Rate: l.Arrivals.From, RateTo: p.Value, MaxConcurrency: p.MaxConcurrency}, nil
+	case experiment.TraceReplay:
+		return loadgen.Arrivals{Kind: loadgen.Trace, Speed: p.Value, MaxConcurrency: p.MaxConcurrency}, nil
 	case experiment.Concurrency, experiment.Throughput:
 		return loadgen.Arrivals{Kind: loadgen.ArrivalKind(p.Kind), Concurrency: int(p.Value)}, nil
 	case experiment.Sweep:
@@ -200,7 +206,7 @@ func sampleKey(l experiment.Lengths) string { return l.File + "\x00" + l.Column 
 // loadSamples reads every empirical distribution once.
 func (r *run) loadSamples() error {
 	for _, l := range r.Experiment.Loads {
-		for _, d := range []experiment.Lengths{l.Prompt, l.Output} {
+		for _, d := range l.AllLengths() {
 			if d.Kind != experiment.Empirical || r.samples[sampleKey(d)] != nil {
 				continue
 			}

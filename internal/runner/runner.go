@@ -61,6 +61,9 @@ type Result struct {
 	Planned             int
 }
 
+// Finished is the number of trials that have a record.
+func (r Result) Finished() int { return r.OK + r.Invalid + r.Failed + r.Skipped }
+
 // Run carries the plan out, or what is left of it.
 func Run(ctx context.Context, o Options) (Result, error) {
 	r, err := newRun(o)
@@ -102,6 +105,7 @@ type run struct {
 	order      int                     // of the last trial
 	provenance rundir.Provenance
 	samples    map[string][]int // empirical lengths by file and column
+	material   material         // files and secrets of the loads
 	clock      *clock
 	status     Status
 	monitor    *telemetry.Monitor
@@ -131,6 +135,10 @@ func newRun(o Options) (*run, error) {
 	if err := r.loadSamples(); err != nil {
 		return nil, err
 	}
+	if r.material, err = gather(o.Experiment.Loads, o.LookupEnv); err != nil {
+		return nil, err
+	}
+	r.secrets = append(r.secrets, r.material.secrets...)
 	if err := r.recover(); err != nil {
 		return nil, err
 	}

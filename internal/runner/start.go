@@ -274,6 +274,12 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 		if s.Died() != nil {
 			return errServerDied // between two trials: the next has not begun
 		}
+		if reason := r.outrun(p, t); reason != "" {
+			if err := r.pass(ctx, t, rec.ID, reason); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := r.trial(ctx, t, s, rec); err != nil {
 			return err
 		}

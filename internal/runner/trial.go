@@ -176,7 +176,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
 	rec.LoadLabel, rec.TokensPerChunk = sum.Label, sum.TokensPerChunk
-	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
+	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated && len(sum.Invalid) == 0
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
 	rec.Client = clientFacts(sum.Client)
 	rec.Requests = map[string]int{}
@@ -257,7 +257,7 @@ func (r *run) finish(t rundir.Trial) error {
 		return err
 	}
 	r.done[t.ID] = t
-	if t.Outcome != rundir.OutcomeFailed && t.Outcome != rundir.OutcomeSkipped {
+	if measured(t.Outcome) {
 		r.clock.trial(t.LoadPoint, t.Ended.Sub(t.Began))
 	}
 	r.updateStatus(func(s *Status) { s.Done, s.Total = r.counts() })

@@ -1,0 +1,93 @@
+package experiment
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Header is one header of every request. Either Value is given or FromEnv or
+// FromFile names where the runner finds it: only that name is ever written
+// anywhere.
+type Header EnvVar
+
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+// ownHeaders are those that the load generator sets itself.
+var ownHeaders = []string{"Content-Type", "Content-Length", "Accept", "Accept-Encoding", "Transfer-Encoding", "Connection", "Host"}
+
+// headers is a mapping of header names to values.
+func headers() value[[]Header] {
+	reference, plain := reference(), scalarText("text")
+	return value[[]Header]{schema: objectOf(anyOf(plain.schema, reference.schema)), read: func(d *decoder, path string, e entry) ([]Header, bool) {
+		if e.value.kind != mapNode && e.value.kind != nullNode {
+			d.expect(path, e, "a mapping of headers to values").Help = "for example {X-Tenant: blue, X-Token: {from_env: GATEWAY_TOKEN}}"
+			return nil, false
+		}
+		var out []Header
+		for _, child := range e.value.entries {
+			canonical := http.CanonicalHeaderKey(child.name)
+			switch {
+			case !headerName.MatchString(child.name):
+				d.fail(child.key.at, "not the name of a header", "%s: %q cannot be sent", path, short(child.name))
+				continue
+			case slices.Contains(ownHeaders, canonical):
+				d.fail(child.key.at, "set by sweep", "%s: %s is set by the load generator", path, canonical)
+				continue
+			case slices.ContainsFunc(out, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == canonical }):
+				d.fail(child.key.at, "given twice", "%s: %s is given twice", path, canonical)
+				continue
+			}
+			h := Header{Name: child.name}
+			if child.value.kind == mapNode {
+				from, _ := reference.read(d, join(path, child.name), child)
+				h.FromEnv, h.FromFile = from.FromEnv, from.FromFile
+			} else {
+				h.Value, _ = plain.read(d, join(path, child.name), child)
+				if strings.ContainsAny(h.Value, "\r\n") {
+					d.fail(child.place(), "has a line break", "%s.%s cannot be sent", path, child.name)
+				} else if h.Value != "" && secretHeader(child.name) {
+					d.warn(child.place(), "looks like a secret in plain text", "%s is copied into every run directory", child.name).Help =
+						"pass secrets by reference: {" + child.name + ": {from_env: NAME}}"
+				}
+			}
+			out = append(out, h)
+		}
+		return out, true
+	}}
+}
+
+// secretHeader says whether a header's value should not be written in a file.
+func secretHeader(name string) bool {
+	return strings.EqualFold(name, "Authorization") || strings.EqualFold(name, "Cookie") ||
+		secretVariable(strings.ReplaceAll(name, "-", "_"))
+}
+
+// ownFields are fields of a request's body that the load generator sets.
+var ownFields = []string{
+	"model", "prompt", "messages", "stream", "stream_options",
+	"max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos",
+}
+
+// body is a mapping of further fields of every request, kept as JSON.
+func body() value[string] {
+	return value[string]{schema: objectOf(typed("string", "number", "boolean", "null", "object", "array")), read: func(d *decoder, path string, e entry) (string, bool) {
+		if e.value.kind != mapNode {
+			d.expect(path, e, "a mapping of fields of the request").Help = "for example {top_p: 0.9, chat_template_kwargs: {enable_thinking: false}}"
+			return "", false
+		}
+		ok := true
+		for _, child := range e.value.entries {
+			if slices.Contains(ownFields, child.name) {
+				diag := d.fail(child.key.at, "set by sweep", "%s: %s is set by the load generator", path, child.name)
+				switch child.name {
+				case "max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos":
+					diag.Help = "the load's own fields output_tokens, max_tokens, min_tokens and ignore_eos say it"
+				}
+				ok = false
+			}
+		}
+		return e.value.json(), ok
+	}}
+}
