@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -47,7 +48,7 @@ func cause(err error) string {
 	case strings.Contains(err.Error(), "remote error: tls:"):
 		_, why, _ := strings.Cut(err.Error(), "remote error: tls: ")
 		return "it ended the TLS handshake: " + why
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "not an HTTP response"):
 		return "what answers does not speak HTTP"
 	case errors.As(err, &op) && op.Timeout():
 		return fmt.Sprintf("no connection within %s", dialTimeout)
@@ -57,6 +58,20 @@ func cause(err error) string {
 		return op.Err.Error()
 	default:
 		return err.Error()
+	}
+}
+
+// broke says in plain words why a response broke off.
+func broke(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the time-out of the request was reached"
+	case errors.Is(err, context.Canceled):
+		return "the run ended"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "the server closed the connection"
+	default:
+		return cause(err)
 	}
 }
 

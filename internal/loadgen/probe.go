@@ -61,7 +61,7 @@ func Probe(ctx context.Context, cfg Config, limit time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer c.transport.CloseIdleConnections()
+	defer c.close()
 	if err := c.reach(ctx); err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func Models(ctx context.Context, cfg Config, limit time.Duration) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	defer c.transport.CloseIdleConnections()
+	defer c.close()
 	if err := c.reach(ctx); err != nil {
 		return nil, err
 	}

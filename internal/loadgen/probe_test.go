@@ -125,7 +125,7 @@ func TestProbeBelowHTTP(t *testing.T) {
 		return l.Addr().String()
 	}
 	mute := listen(func(net.Conn) {})
-	other := listen(func(c net.Conn) { io.WriteString(c, "220 mail ready\r\n"); c.Close() })
+	other := listen(func(c net.Conn) { io.WriteString(c, "220 mail ready\r\n\r\n"); c.Close() })
 	for url, want := range map[string]string{
 		"http://" + mute:              "no answer within 200ms",
 		"http://" + other:             "does not speak HTTP",

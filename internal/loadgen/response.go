@@ -137,7 +137,7 @@ func (s *response) judge(readErr error, cut Class, exact bool) {
 	case errors.Is(readErr, sse.ErrTooLong):
 		rec.fail(ClassProtocol, readErr.Error())
 	case readErr != nil && !(s.done && rec.Chunks > 0):
-		rec.fail(cut, fmt.Sprintf("after %d chunks: %v", rec.Chunks, readErr))
+		rec.fail(cut, fmt.Sprintf("after %d chunks: %s", rec.Chunks, broke(readErr)))
 	case rec.Chunks == 0 && rec.OutputTokens > 0:
 		rec.fail(ClassEmpty, fmt.Sprintf("no text in the stream, though the server counts %d tokens", rec.OutputTokens))
 	case rec.Chunks == 0:

@@ -16,7 +16,10 @@ func (res *Result) outrun() bool {
 	if res.Label != LabelOpen && res.Label != LabelPartly {
 		return false // what answers wait for does not come faster than they do
 	}
-	due := res.windowRequests()
+	due, sent := res.dueAndSent()
+	if res.Label == LabelOpen && float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) || res.Client.CPUShare > res.Client.Limits.CPU {
+		return false // the client was the bottleneck
+	}
 	short := float64(due) - float64(res.WindowCompleted)
 	return float64(res.WindowCompleted) < outrunShare*float64(due) && short >= outrunSlack
 }

@@ -176,7 +176,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
 	rec.LoadLabel, rec.TokensPerChunk = sum.Label, sum.TokensPerChunk
-	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated && len(sum.Invalid) == 0
+	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
 	rec.Client = clientFacts(sum.Client)
 	rec.Requests = map[string]int{}
