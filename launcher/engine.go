@@ -22,6 +22,9 @@ type Engine struct {
 	// Wrappers are fragments of messages that pass on that something failed
 	// elsewhere: never the cause.
 	Wrappers []string
+	// Fatal are fragments of the lines with which an engine dies that had been
+	// ready.
+	Fatal []string
 	// Complaint matches lines that tell a cause beside Python's exceptions and
 	// argparse's errors; nil: none.
 	Complaint *regexp.Regexp

@@ -22,6 +22,7 @@ const (
 	ClassHostMemory   Class = "host-memory"   // killed with 137 while loading
 	ClassExited       Class = "exited"        // ended before it was ready, cause unknown
 	ClassEngineDead   Class = "engine-dead"   // engine died after ready
+	ClassWedge        Class = "wedge"         // alive after ready, but nothing comes any more
 	ClassNCCL         Class = "nccl"          // collective communication failed
 	ClassNetwork      Class = "network"       // model hub or registry out of reach
 	ClassDisk         Class = "disk"          // no space left

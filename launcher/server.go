@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 	"github.com/vllm-sweep/sweep/launcher/internal/sockets"
 )
 
@@ -30,6 +31,7 @@ type Server struct {
 	ReadyAfter time.Duration // launch to ready
 
 	spec Spec
+	tail *serverlog.Tail // of Fatal
 }
 
 // BaseURL is where the server answers, without /v1.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
@@ -43,6 +44,8 @@ type client struct {
 	exact     bool      // outputs must have the length asked for
 	start     time.Time // offset 0
 	buffers   sync.Pool
+
+	lastToken atomic.Int64 // offset of the newest token of any stream, nanoseconds
 
 	readLags  lags // arrival in the kernel to the read, of reads inside the window
 	writeLags lags // connection ready to the first byte written, of requests inside the window

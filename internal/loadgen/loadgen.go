@@ -135,6 +135,7 @@ type Progress struct {
 	Completed int
 	Failed    int
 	InFlight  int
+	LastToken time.Duration // offset of the newest token of any stream; 0: there was none yet
 }
 
 // Class says how a request ended.

@@ -79,6 +79,9 @@ func (s *response) feed(p []byte, at time.Duration) error {
 	for s.split.Next() {
 		s.event(at)
 	}
+	if s.rec.Last == at {
+		s.client.lastToken.Store(int64(at))
+	}
 	return s.split.Err()
 }
 

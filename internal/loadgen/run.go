@@ -190,6 +190,7 @@ func (r *run) report(ctx context.Context) {
 				Completed: int(r.completed.Load()),
 				Failed:    int(r.failed.Load()),
 				InFlight:  int(r.inFlight.Load()),
+				LastToken: time.Duration(r.client.lastToken.Load()),
 			})
 		}
 	}

@@ -165,10 +165,16 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 		if err != nil {
 			return err
 		}
-		loadCtx, ended := watchExit(ctx, s)
+		loadCtx, dog := r.guard(ctx, s)
+		shown := cfg.Progress
+		cfg.Progress = func(p loadgen.Progress) {
+			dog.progress(p)
+			shown(p)
+		}
 		sync, saturated, err := loadgen.Calibrate(loadCtx, cfg)
-		if ended() {
-			return errServerDied
+		if d := dog.stop(loadCtx); d != nil {
+			dog.exit(ctx, d)
+			return d
 		}
 		if err != nil {
 			return fmt.Errorf("find the rates of load %s on %s: %w", l.Name, rec.ID, err)

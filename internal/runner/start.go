@@ -75,10 +75,12 @@ func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configurat
 	workErr := r.work(ctx, p, srv, rec)
 	r.monitor.Watch("")
 	died = errors.Is(workErr, errServerDied)
+	var dead *death
 	if died {
+		errors.As(workErr, &dead)
 		workErr = nil
 	}
-	return died, errors.Join(workErr, r.down(ctx, srv, rec, last))
+	return died, errors.Join(workErr, r.down(ctx, srv, rec, dead, last))
 }
 
 func (r *run) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
@@ -272,7 +274,7 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 	}
 	for _, t := range r.pending(p) {
 		if s.Died() != nil {
-			return errServerDied // between two trials: the next has not begun
+			return died("%s", errServerDied) // between two trials: the next has not begun
 		}
 		if reason := r.outrun(p, t); reason != "" {
 			if err := r.pass(ctx, t, rec.ID, reason); err != nil {
@@ -289,14 +291,21 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 	return nil
 }
 
-// down stops the server, proves the release, and cools down. It works also
+// down stops the server, dead or alive, proves the release, and cools down. It works also
 // after ctx ended, without the cool-down.
-func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, last bool) error {
+func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, dead *death, last bool) error {
 	r.stage(StageStopping)
-	died := s.Died() != nil
+	if s.Died() != nil && dead == nil {
+		dead = died("%s", errServerDied)
+	}
+	exited := s.Died() != nil
 	release, stopErr := s.Stop(ctx)
-	if died {
-		rec.Diagnosis = s.Died() // asked again: the log is complete now
+	switch { // the log is complete now
+	case dead == nil:
+	case exited:
+		rec.Diagnosis = new(diagnose(s, dead))
+	default:
+		rec.Diagnosis = new(s.Diagnose(dead.class, dead.what))
 	}
 	stopped := time.Now()
 	rec.Stopped = &stopped

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,17 +37,17 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 	}
 	recording := r.observe(ctx)
 	defer recording.Stop()
-	result, loadErr, died := r.runLoad(ctx, cfg, s)
+	result, loadErr, dead := r.runLoad(ctx, cfg, s)
 	rec.Ended = time.Now()
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
 	}
-	if died && r.Experiment.Server.Endpoint != nil {
+	if dead != nil && r.Experiment.Server.Endpoint != nil {
 		// Somebody else's server: its outage says nothing of any configuration,
 		// and nobody here can start it again. Not recorded: resume repeats it.
 		return fmt.Errorf("%w: the endpoint %s no longer answers", ErrEnvironment, s.BaseURL())
 	}
-	if err := r.observed(ctx, recording, rec, result, died); err != nil {
+	if err := r.observed(ctx, recording, rec, result, dead != nil); err != nil {
 		return err
 	}
 	if result != nil {
@@ -56,12 +55,12 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 			return err
 		}
 	}
-	judge(rec, result, loadErr, died, s)
+	judge(rec, result, loadErr, dead, s)
 	if err := r.finish(*rec); err != nil {
 		return err
 	}
-	if died {
-		return errServerDied
+	if dead != nil {
+		return dead
 	}
 	return nil
 }
@@ -96,75 +95,27 @@ func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.T
 	}
 }
 
-// runLoad runs the generator and ends it when the server ends.
-func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, error, bool) {
-	loadCtx, ended := watchExit(ctx, s)
+// runLoad runs the generator and ends it when the server is no longer fit.
+func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, error, *death) {
+	loadCtx, dog := r.guard(ctx, s)
+	shown := cfg.Progress
+	cfg.Progress = func(p loadgen.Progress) {
+		dog.progress(p)
+		shown(p)
+	}
 	result, err := loadgen.Run(loadCtx, cfg)
-	died := ended()
-	if !died && failures(result, err) {
-		died = dying(s)
+	d := dog.stop(loadCtx)
+	if d == nil && ctx.Err() == nil && failures(result, err) {
+		d = dog.afterFailures(ctx)
 	}
-	return result, err, died
-}
-
-// watchExit returns a context that ends when the server does. ended stops the
-// watch and reports whether that happened; it must be called.
-func watchExit(ctx context.Context, s *launcher.Server) (loadCtx context.Context, ended func() bool) {
-	loadCtx, cancel := context.WithCancelCause(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-s.Exited():
-			cancel(errServerDied)
-		case <-loadCtx.Done():
-		}
-	}()
-	return loadCtx, func() bool {
-		died := errors.Is(context.Cause(loadCtx), errServerDied)
-		cancel(nil)
-		<-watched
-		return died
+	if d != nil {
+		dog.exit(ctx, d)
 	}
+	return result, err, d
 }
-
-// exitNotice bounds the wait for the exit of a server that no longer is
-// healthy. vLLM's API process answers 500 for up to five seconds after its
-// engine died and exits then (vllm/entrypoints/launcher.py, watchdog).
-const exitNotice = 10 * time.Second
 
 func failures(res *loadgen.Result, err error) bool {
 	return err != nil || slices.ContainsFunc(res.Requests, func(q loadgen.Request) bool { return q.Class != loadgen.ClassOK })
-}
-
-// dying reports whether a server under which requests failed is dead or about
-// to be, and waits for its exit then.
-func dying(s *launcher.Server) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), exitNotice)
-	defer cancel()
-	if healthy(ctx, s.BaseURL()) {
-		return false
-	}
-	select {
-	case <-s.Exited():
-	case <-ctx.Done():
-	}
-	return true
-}
-
-func healthy(ctx context.Context, base string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/health", nil)
-	if err != nil {
-		return false
-	}
-	// No proxy may answer for a server that is gone.
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return false
-	}
-	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
 }
 
 // fill copies what the generator measured into the record and writes the raw
@@ -193,7 +144,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 }
 
 // judge sets the outcome and its reasons.
-func judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, died bool, s *launcher.Server) {
+func judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead *death, s *launcher.Server) {
 	ok, all := 0, 0
 	for class, n := range rec.Requests {
 		all += n
@@ -202,13 +153,10 @@ func judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, died bool, s *
 		}
 	}
 	switch {
-	case died:
+	case dead != nil:
+		d := diagnose(s, dead)
 		rec.Outcome = rundir.OutcomeFailed
-		reason := errServerDied.Error()
-		if d := s.Died(); d != nil {
-			reason += ": " + string(d.Class) + ": " + d.Cause
-		}
-		rec.Reasons = append(rec.Reasons, reason)
+		rec.Reasons = append(rec.Reasons, fmt.Sprintf("%s: %s: %s", errServerDied, d.Class, d.Cause))
 	case loadErr != nil:
 		rec.Outcome = rundir.OutcomeFailed
 		rec.Reasons = append(rec.Reasons, loadErr.Error())

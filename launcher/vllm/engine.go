@@ -16,7 +16,7 @@ import (
 func Engine() *launcher.Engine {
 	return &launcher.Engine{
 		Name: "vllm", Parse: parseLine, NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
-		Rules: rules, Hints: hints, Wrappers: wrappers, Settings: settings, Same: same,
+		Rules: rules, Hints: hints, Wrappers: wrappers, Fatal: fatal, Settings: settings, Same: same,
 	}
 }
 
@@ -44,6 +44,10 @@ func parseLine(s string) launcher.LogLine {
 	l.Text = strings.TrimRight(s, " \t")
 	return l
 }
+
+// fatal are the last words of an engine that had been ready:
+// v1/engine/core.py, v1/engine/async_llm.py (EngineDeadError).
+var fatal = []string{"EngineCore encountered a fatal error", "EngineCore encountered an issue"}
 
 // wrappers pass on that something failed elsewhere. Sources:
 // v1/engine/core.py, v1/executor/multiproc_executor.py, v1/engine/utils.py,
