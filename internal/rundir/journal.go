@@ -21,6 +21,8 @@ const (
 	EventLoadsResolved  = "loads_resolved" // rates of sweep loads found
 	EventStartBegan     = "start_began"
 	EventStartReady     = "start_ready"
+	EventStartRetried   = "start_retried" // a launch failed for what may pass, and is tried again
+	EventStartPutOff    = "start_put_off" // the GPUs are not as they were; the start comes at the end
 	EventStartFailed    = "start_failed"
 	EventStartSkipped   = "start_skipped"
 	EventTrialBegan     = "trial_began"

@@ -116,11 +116,31 @@ type Start struct {
 	Logged        *launcher.Logged    `json:"logged,omitempty"`    // sizes that the server's log told
 	Effective     *launcher.Effective `json:"effective,omitempty"` // configuration in effect, as the server told it
 	Diagnosis     *launcher.Diagnosis `json:"diagnosis,omitempty"` // of a failed start, or of a server that died under load
+	Tries         []Try               `json:"tries,omitempty"`     // launches that failed before this one, for what passes
 	Stopped       *time.Time          `json:"stopped,omitempty"`
 	StopTook      time.Duration       `json:"stop_took_ns,omitempty"`
 	Released      bool                `json:"released"`
+	GPURelease    *GPURelease         `json:"gpu_release,omitempty"` // absent: no GPU could be read
 	Cooldown      time.Duration       `json:"cooldown_ns,omitempty"` // waited after the release
 	Warnings      []string            `json:"warnings,omitempty"`
+}
+
+// Try is one launch of a start that failed and was tried again.
+type Try struct {
+	Began time.Time      `json:"began"`
+	Ended time.Time      `json:"ended"`
+	Class launcher.Class `json:"class"`
+	Cause string         `json:"cause"`
+	Log   string         `json:"log,omitempty"` // file in the start's folder; absent: the server never ran
+}
+
+// GPURelease says how the wait for the memory of the GPUs ended, which is to
+// come back to its level before the start.
+type GPURelease struct {
+	Back      bool          `json:"back"`
+	Waited    time.Duration `json:"waited_ns"`
+	LeftBytes int64         `json:"left_bytes,omitempty"` // above the level
+	Left      string        `json:"left,omitempty"`       // on which GPU, and held by whom
 }
 
 // Provenance says where a run was made (provenance.json).

@@ -52,6 +52,11 @@ type Options struct {
 	// between loads, so that results can be exported; may be nil. Its error is
 	// shown and does not end the run.
 	AfterTrial func(context.Context) error
+	// RetryWaits and ReleaseWait replace the usual pauses between launches that
+	// fail for what passes, by class, and the usual limit of the wait for GPU
+	// memory; nil and 0: the usual ones.
+	RetryWaits  func(launcher.Class) []time.Duration
+	ReleaseWait time.Duration
 }
 
 // Result counts what a run did, trials of earlier sessions included.
@@ -98,6 +103,7 @@ type run struct {
 	apiKey     string
 	done       map[string]rundir.Trial // by trial ID
 	attempts   map[string]int          // by planned start ID: launches so far
+	fatal      map[string]string       // by trial ID: what happened to the server that died under it
 	hopeless   map[string]verdict      // by configuration ID: fails for certain
 	started    map[string]bool         // by configuration ID: was ready once
 	starved    map[string]int          // by configuration ID: starts that failed for want of GPU memory
@@ -109,6 +115,9 @@ type run struct {
 	clock      *clock
 	status     Status
 	monitor    *telemetry.Monitor
+	gpuSet     []int    // GPUs that the servers may use; empty: any
+	level      levels   // GPU memory before the start under way
+	suspect    string   // why the GPUs are not as they were; "" = they are
 	night      *stretch // of the start under way
 }
 
@@ -122,7 +131,7 @@ type verdict struct {
 func newRun(o Options) (*run, error) {
 	r := &run{
 		Options: o, dir: o.Dir,
-		done: map[string]rundir.Trial{}, attempts: map[string]int{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
+		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
 	}
 	if r.Observer == nil {
@@ -132,6 +141,7 @@ func newRun(o Options) (*run, error) {
 	if r.env, r.secrets, r.apiKey, err = serverEnv(o.Experiment.Server, o.LookupEnv); err != nil {
 		return nil, err
 	}
+	r.gpuSet = GPUSet(o.Experiment.Server, o.LookupEnv)
 	if err := r.loadSamples(); err != nil {
 		return nil, err
 	}
@@ -195,21 +205,40 @@ func (r *run) all(ctx context.Context) error {
 	return r.confirm(ctx)
 }
 
-// starts visits the planned starts that have work left.
+// starts visits the planned starts that have work left, and at the end once
+// more those that were put off.
 func (r *run) starts(ctx context.Context) error {
-	last := r.lastPending()
+	var later []matrix.Start
 	for i, s := range r.Plan.Starts {
-		if len(r.pending(s)) == 0 {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
+		off, err := r.visit(ctx, s, false, i == r.lastPending() && len(later) == 0)
+		if err != nil {
 			return err
 		}
-		if err := r.start(ctx, s, i == last); err != nil {
+		if off {
+			later = append(later, s)
+		}
+	}
+	for i, s := range later {
+		if _, err := r.visit(ctx, s, true, i == len(later)-1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// visit carries a start out if it has work left. off tells that it was put
+// off, because the GPUs are not as they were.
+func (r *run) visit(ctx context.Context, s matrix.Start, again, last bool) (off bool, err error) {
+	if len(r.pending(s)) == 0 {
+		return false, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if !r.trustworthy(ctx) {
+		return !again, r.putOff(ctx, s, again)
+	}
+	return false, r.start(ctx, s, last)
 }
 
 func (r *run) begin(ctx context.Context) error {

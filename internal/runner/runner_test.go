@@ -63,6 +63,9 @@ type bench struct {
 	watch     *watcher
 	last      launcher.Handle // of the server launched last
 	gpus      telemetry.GPUs  // nil: none can be read
+	// retryWaits and releaseWait are as in Options
+	retryWaits  func(launcher.Class) []time.Duration
+	releaseWait time.Duration
 	// impossible is what a pre-flight check found
 	impossible map[string]launcher.Diagnosis
 }
@@ -111,7 +114,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	}
 	defer d.Close()
 	return Run(ctx, Options{
-		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus, Impossible: b.impossible,
+		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus, RetryWaits: b.retryWaits, ReleaseWait: b.releaseWait, Impossible: b.impossible,
 		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}), b},
 	})
 }
@@ -130,12 +133,16 @@ type watcher struct {
 	mu       sync.Mutex
 	messages []string
 	hook     func(Status)
+	heard    func(text string) // called with each message
 }
 
 func (w *watcher) Message(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.messages = append(w.messages, text)
+	if w.heard != nil {
+		w.heard(text)
+	}
 }
 
 func (w *watcher) Status(s Status) {

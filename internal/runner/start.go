@@ -16,12 +16,9 @@ import (
 )
 
 // relaunches is how often a planned start is launched again after its server
-// died under load, for the trials that were still to come.
+// died under load: for the trials that were still to come, and once more for
+// the one under which it died.
 const relaunches = 1
-
-// backendWaits are the pauses before a start is tried again after the
-// container service (not the server) failed it.
-var backendWaits = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second}
 
 // start carries one planned start out: launch, trials, stop, cool-down. last
 // tells that nothing follows, so no cool-down is needed.
@@ -34,11 +31,14 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 		return r.skip(ctx, p, conf, v)
 	}
 	for launch := 0; ; launch++ {
+		if launch > 0 && !r.trustworthy(ctx) {
+			return r.putOff(ctx, p, true)
+		}
 		died, err := r.launch(ctx, p, conf, last)
 		if err != nil {
 			return err
 		}
-		if !died || len(r.pending(p)) == 0 {
+		if !died || len(r.pending(p)) == 0 && (launch == relaunches || len(r.onceMore(p)) == 0) {
 			return nil
 		}
 		if launch == relaunches {
@@ -121,48 +121,12 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 		Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
-	for try := 0; ; try++ {
-		s, err := launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
-			r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() })
-		})
-		var failure *launcher.Failure
-		switch {
-		case err == nil:
-			return s, nil, r.ready(s, rec)
-		case ctx.Err() != nil:
-			return nil, nil, err
-		case !errors.As(err, &failure):
-			return nil, nil, err
-		case !passing(failure.Diagnosis.Class):
-			return nil, failure, nil
-		case try == len(backendWaits) && shared(failure.Diagnosis.Class):
-			return nil, nil, fmt.Errorf("%w: %w", ErrEnvironment, failure)
-		case try == len(backendWaits):
-			return nil, failure, nil
-		}
-		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause, backendWaits[try])
-		if err := sleep(ctx, backendWaits[try]); err != nil {
-			return nil, nil, err
-		}
+	r.level, _, _ = r.memory(time.Time{})
+	s, failure, err := r.persist(ctx, rec, spec)
+	if s == nil || err != nil {
+		return nil, failure, err
 	}
-}
-
-// passing reports whether a failure of that class may have passed a minute
-// later: memory that another process still holds, a port, a registry or a hub
-// that was away. All others would only fail again.
-func passing(c launcher.Class) bool {
-	switch c {
-	case launcher.ClassGPUNotFree, launcher.ClassPort, launcher.ClassNetwork:
-		return true
-	}
-	return shared(c)
-}
-
-// shared reports whether a failure of that class has its cause outside the
-// configuration: it would meet every other one too, so it ends the run, which
-// can be resumed, instead of failing what is left of the plan.
-func shared(c launcher.Class) bool {
-	return c == launcher.ClassBackend || c == launcher.ClassImage
+	return s, nil, r.ready(s, rec)
 }
 
 // ready records a server that is up.
@@ -241,7 +205,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 		return err
 	}
 	if f.Release != nil {
-		if err := r.gone(ctx, rec, *f.Release); err != nil {
+		if err := errors.Join(r.gone(ctx, rec, *f.Release), r.released(ctx, rec)); err != nil {
 			return err
 		}
 	}
@@ -272,7 +236,7 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 	if p.Purpose == matrix.PurposeCalibrate {
 		return r.calibrate(ctx, s, rec)
 	}
-	for _, t := range r.pending(p) {
+	for _, t := range append(r.pending(p), r.onceMore(p)...) {
 		if s.Died() != nil {
 			return died("%s", errServerDied) // between two trials: the next has not begun
 		}
@@ -319,6 +283,9 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 		r.dir.WriteStart(*rec),
 		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartStopped, Start: rec.ID, Detail: release.Problem}),
 		r.gone(ctx, rec, release))
+	if err == nil && !release.LeftOn {
+		err = r.released(ctx, rec)
+	}
 	if err != nil || last || ctx.Err() != nil {
 		return err
 	}
@@ -347,17 +314,6 @@ func (r *run) cooldown(ctx context.Context, rec *rundir.Start) error {
 func setRelease(rec *rundir.Start, rel launcher.Release) {
 	rec.StopTook = rel.StopTook + rel.PortTook
 	rec.Released = rel.Gone && rel.PortFree || rel.LeftOn
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // round shortens a duration for people.

@@ -56,6 +56,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		}
 	}
 	judge(rec, result, loadErr, dead, s)
+	r.noteDeath(rec, dead)
 	if err := r.finish(*rec); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/wait"
 )
 
 // CooldownRule says when a host is ready for the next start.
@@ -30,7 +32,7 @@ const cooldownPoll = time.Second
 // met and only AtLeast is waited for, with Reached false when there were any.
 func Cooldown(ctx context.Context, rule CooldownRule, gpus GPUs) (CooldownResult, error) {
 	began := time.Now()
-	if err := wait(ctx, rule.AtLeast); err != nil {
+	if err := wait.For(ctx, rule.AtLeast); err != nil {
 		return CooldownResult{Waited: time.Since(began)}, err
 	}
 	if rule.Temperature == 0 && rule.Memory == 0 {
@@ -51,7 +53,7 @@ func Cooldown(ctx context.Context, rule CooldownRule, gpus GPUs) (CooldownResult
 		if detail == "" || waited >= rule.AtMost {
 			return CooldownResult{Waited: waited, Reached: detail == "", Detail: detail}, nil
 		}
-		if err := wait(ctx, min(cooldownPoll, rule.AtMost-waited)); err != nil {
+		if err := wait.For(ctx, min(cooldownPoll, rule.AtMost-waited)); err != nil {
 			return CooldownResult{Waited: time.Since(began), Detail: detail}, err
 		}
 	}
@@ -71,17 +73,3 @@ func exceeds(rule CooldownRule, samples []Sample) string {
 }
 
 func gib(b float64) float64 { return b / (1 << 30) }
-
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

@@ -1,0 +1,204 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/internal/telemetry/facts"
+	"github.com/vllm-sweep/sweep/internal/wait"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+const (
+	// releaseSlack is how far above its level before the start a GPU's memory
+	// may stay: the driver's own bookkeeping moves by some ten MiB.
+	releaseSlack = 256 << 20
+	// releaseWait bounds the wait for the memory of a server that has ended.
+	// The driver frees it within seconds; minutes were reported after crashes
+	// (vLLM issue 42017).
+	releaseWait = time.Minute
+	releasePoll = 200 * time.Millisecond
+)
+
+// levels is the memory in use by GPU, in bytes.
+type levels map[int]float64
+
+// memory reads the levels of the run's GPUs, from a sample not older than
+// since; false when there is none.
+func (r *run) memory(since time.Time) (levels, []telemetry.Sample, bool) {
+	samples, at, err := r.monitor.LatestGPUs()
+	if err != nil || at.Before(since) {
+		return nil, nil, false
+	}
+	out := levels{}
+	for _, s := range samples {
+		if v, ok := s.Values[telemetry.MemoryUsed]; ok && (len(r.gpuSet) == 0 || slices.Contains(r.gpuSet, s.Index)) {
+			out[s.Index] = v
+		}
+	}
+	return out, samples, true
+}
+
+// above names the GPUs that hold more than before, with who holds it.
+func above(now, before levels, samples []telemetry.Sample) (left float64, text string) {
+	var parts []string
+	for _, s := range samples {
+		level, known := before[s.Index]
+		if used, ok := now[s.Index]; !ok || !known || used <= level+releaseSlack {
+			continue
+		}
+		left += now[s.Index] - level
+		parts = append(parts, fmt.Sprintf("GPU %d holds %.1f GiB more than before the start%s",
+			s.Index, (now[s.Index]-level)/(1<<30), holders(s.Processes)))
+	}
+	return left, strings.Join(parts, "; ")
+}
+
+// holders names the processes that hold memory of a GPU.
+func holders(processes []telemetry.Process) string {
+	if len(processes) == 0 {
+		return ", and no process is known to hold it"
+	}
+	var parts []string
+	for _, p := range processes {
+		part := fmt.Sprintf("process %d (%s)", p.PID, processName(p.PID))
+		if p.Memory > 0 {
+			part += fmt.Sprintf(" %.1f GiB", float64(p.Memory)/(1<<30))
+		}
+		parts = append(parts, part)
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+func processName(pid int) string {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return "of another machine or container, or gone"
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// released waits until the GPUs' memory is back at its level before the start,
+// and records how that ended. What stays makes the next start suspect.
+func (r *run) released(ctx context.Context, rec *rundir.Start) error {
+	if r.GPUs == nil || r.level == nil {
+		return nil
+	}
+	began := time.Now()
+	back, left, text := r.awaitLevel(ctx, r.level, r.releaseWait())
+	rec.GPURelease = &rundir.GPURelease{Back: back, Waited: time.Since(began), LeftBytes: int64(left), Left: text}
+	r.suspect = ""
+	if !back && ctx.Err() == nil {
+		r.suspect = fmt.Sprintf("after %s %s", rec.ID, text)
+		rec.Warnings = append(rec.Warnings, "GPU memory not released: "+text)
+		r.message("warning: %s: GPU memory not released: %s", rec.ID, text)
+	}
+	return r.dir.WriteStart(*rec)
+}
+
+// awaitLevel waits until the memory is at the level, at most so long.
+func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration) (back bool, left float64, text string) {
+	began := time.Now()
+	for {
+		if now, samples, ok := r.memory(began); !ok {
+			text = "the GPUs cannot be read"
+		} else if left, text = above(now, level, samples); text == "" {
+			return true, 0, ""
+		}
+		if time.Since(began) > atMost || wait.For(ctx, releasePoll) != nil {
+			return false, left, text
+		}
+	}
+}
+
+// trustworthy says whether the GPUs are as they were before the last start; a
+// start on others would measure a neighbour too. It waits for them once more.
+func (r *run) trustworthy(ctx context.Context) bool {
+	if r.suspect == "" {
+		return true
+	}
+	back, _, text := r.awaitLevel(ctx, r.level, r.releaseWait())
+	if back {
+		r.message("GPU memory is back at its level")
+		r.suspect = ""
+		return true
+	}
+	r.suspect = text
+	return false
+}
+
+// putOff handles a start on GPUs that are not to be trusted: the first time it
+// goes to the end of the stage, the second time its trials are recorded as
+// failed for that reason.
+func (r *run) putOff(ctx context.Context, p matrix.Start, again bool) error {
+	if !again {
+		r.message("warning: %s is put off to the end of the plan: %s", p.ID, r.suspect)
+		return r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: r.suspect})
+	}
+	return r.failStart(ctx, p, "", launcher.Diagnosis{Class: launcher.ClassGPUNotFree, Cause: "not started, because it would be suspect: " + r.suspect})
+}
+
+func (r *run) releaseWait() time.Duration {
+	if r.ReleaseWait > 0 {
+		return r.ReleaseWait
+	}
+	return releaseWait
+}
+
+// nameHolders adds to a failure for want of GPU memory who holds it.
+func (r *run) nameHolders(f *launcher.Failure) {
+	if f.Diagnosis.Class != launcher.ClassGPUNotFree || r.GPUs == nil {
+		return
+	}
+	samples, _, err := r.monitor.LatestGPUs()
+	if err != nil {
+		return
+	}
+	ours := owner(f.Facts)
+	for _, s := range samples {
+		var others []telemetry.Process
+		for _, p := range s.Processes {
+			if ours == nil || ours(p.PID) != facts.Ours {
+				others = append(others, p)
+			}
+		}
+		if len(others) > 0 {
+			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, fmt.Sprintf("GPU %d is held by others%s", s.Index, holders(others)))
+		}
+	}
+}
+
+// GPUSet are the GPUs that an experiment's servers may use, as far as it says
+// which; none where it does not say, or uses none.
+func GPUSet(s experiment.Server, lookup func(string) (string, bool)) []int {
+	var list string
+	switch {
+	case s.Container() != nil:
+		list = s.Container().GPUs
+	case s.Process != nil:
+		list, _ = lookup("CUDA_VISIBLE_DEVICES")
+		for _, v := range s.Process.Env {
+			if v.Name == "CUDA_VISIBLE_DEVICES" {
+				list = v.Value
+			}
+		}
+	}
+	var out []int
+	for part := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil {
+			return nil // "all", "none", a UUID, a MIG device: not told by index
+		}
+		out = append(out, n)
+	}
+	return out
+}
