@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,16 +19,10 @@ import (
 
 // benchOptions are the flags of `sweep bench`.
 type benchOptions struct {
-	model, api, keyEnv           string
-	constant, poisson            float64
-	concurrency, throughput, cap int
-	prompt, output               int
-	duration, warmup, timeout    time.Duration
-	requests                     int
-	seed                         uint64
-	respectEOS                   bool
-	json                         bool
-	records                      string
+	loadOptions
+	model   string
+	json    bool
+	records string
 }
 
 // benchOutput is what `sweep bench --json` prints; times in seconds.
@@ -41,6 +33,7 @@ type benchOutput struct {
 	Began    time.Time             `json:"began"`
 	Window   float64               `json:"window_s"`
 	Requests map[loadgen.Class]int `json:"requests"` // due inside the window, by class
+	Chunk    float64               `json:"tokens_per_chunk,omitempty"`
 	Metrics  map[string]float64    `json:"metrics"`
 	Absent   map[string]string     `json:"absent,omitempty"`
 	Invalid  []string              `json:"invalid,omitempty"`
@@ -54,56 +47,26 @@ func newBench(sys *System) *cobra.Command {
 		Short: "Load one running server once and print what it did",
 		Long: `Load one running OpenAI-compatible server once and print what it did. Latency in
 open loop (--poisson, --constant) counts from the intended send. A result that
-the client itself limited is declared invalid (exit code 3).`,
+the client itself limited is declared invalid (exit code 3). One small request
+goes before the load: what is wrong with the server shows at once.`,
 		Example: `  sweep bench http://127.0.0.1:8000 --concurrency 16 --prompt-tokens 512 --output-tokens 128 --duration 30s
-  sweep bench http://127.0.0.1:8000 --poisson 5 --requests 300 --json`,
+  sweep bench http://127.0.0.1:8000 --poisson 5 --requests 300 --json
+  sweep bench http://127.0.0.1:8000 --api chat --dataset ShareGPT.json --max-tokens 1024 --poisson 5 --duration 60s
+  sweep bench http://127.0.0.1:8000 --turns 4 --think-time 2s --poisson 1 --warmup 30s --duration 120s`,
 		Args: exactly("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneArrival(cmd); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return sys.bench(cmd.Context(), args[0], o)
 		},
 	}
+	o.add(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "model to ask for (default: the one that the server lists)")
-	f.StringVar(&o.api, "api", string(loadgen.Completions), "completions or chat")
-	f.StringVar(&o.keyEnv, "api-key-env", "", "environment `variable` that holds the API key")
-	f.Float64Var(&o.poisson, "poisson", 0, "open loop: requests per second, exponential gaps")
-	f.Float64Var(&o.constant, "constant", 0, "open loop: requests per second, fixed gaps")
-	f.IntVar(&o.concurrency, "concurrency", 0, "closed loop: requests in flight (default 1)")
-	f.IntVar(&o.throughput, "throughput", 0, "all --requests at once, at most this many in flight")
-	f.IntVar(&o.cap, "max-concurrency", 0, "open loop: at most this many in flight (then partly open)")
-	f.IntVar(&o.prompt, "prompt-tokens", 512, "tokens in each prompt")
-	f.IntVar(&o.output, "output-tokens", 128, "tokens in each answer")
-	f.DurationVar(&o.duration, "duration", 0, "length of the measured window (default 30s unless --requests)")
-	f.IntVar(&o.requests, "requests", 0, "requests in the measured window")
-	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the window opens")
-	f.DurationVar(&o.timeout, "timeout", loadgen.DefaultTimeout, "limit of one request")
-	f.Uint64Var(&o.seed, "seed", 1, "of arrivals and prompts")
-	f.BoolVar(&o.respectEOS, "respect-eos", false, "let the model end its answers early")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON")
 	f.StringVar(&o.records, "save-requests", "", "write the record of every request to this Parquet `file`")
 	return cmd
-}
-
-// oneArrival refuses anything but a load as asked for: two at once, or a rate
-// or concurrency of 0 or less taken for the default.
-func oneArrival(cmd *cobra.Command) error {
-	given := ""
-	for _, name := range []string{"poisson", "constant", "concurrency", "throughput"} {
-		if !cmd.Flags().Changed(name) {
-			continue
-		}
-		if given != "" {
-			return withCode(exitUsage, fmt.Errorf("--%s and --%s are two loads: give one", given, name))
-		}
-		given = name
-		if v, err := strconv.ParseFloat(cmd.Flag(name).Value.String(), 64); err != nil || !(v > 0) {
-			return withCode(exitUsage, fmt.Errorf("--%s %s: must be more than 0", name, cmd.Flag(name).Value))
-		}
-	}
-	return nil
 }
 
 func (sys *System) bench(ctx context.Context, url string, o benchOptions) error {
@@ -113,6 +76,9 @@ func (sys *System) bench(ctx context.Context, url string, o benchOptions) error 
 		return withCode(exitUsage, fmt.Errorf("%q is no address of a server: want http://HOST:PORT", url))
 	}
 	cfg, err := o.config(ctx, sys, strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1"))
+	if ctx.Err() != nil {
+		return withCode(exitInterrupted, errors.New("interrupted before the load began"))
+	}
 	if err != nil {
 		return err
 	}
@@ -159,95 +125,73 @@ func firstError(res *loadgen.Result) string {
 
 func (o benchOptions) print(sys *System, cfg loadgen.Config, res *loadgen.Result, sum loadgen.Summary) error {
 	if !o.json {
-		return sum.WriteTable(sys.Stdout)
+		if err := sum.WriteTable(sys.Stdout); err != nil {
+			return err
+		}
+		return sum.WriteTutorial(sys.Stdout)
 	}
 	return writeJSON(sys, benchOutput{
 		URL: cfg.BaseURL, Model: cfg.Model, Load: sum.Label, Began: res.Start,
-		Window: sum.Window.Seconds(), Requests: sum.Requests,
+		Window: sum.Window.Seconds(), Requests: sum.Requests, Chunk: sum.TokensPerChunk,
 		Metrics: sum.Metrics, Absent: sum.Absent, Invalid: sum.Invalid, Warnings: sum.Warnings,
 	})
 }
 
+// modelTimeout bounds the question which model the server serves.
+const modelTimeout = 10 * time.Second
+
+// config makes the configuration of the run, and proves with one small request
+// that the server takes it.
 func (o benchOptions) config(ctx context.Context, sys *System, url string) (loadgen.Config, error) {
-	cfg := loadgen.Config{
-		BaseURL: url, Model: o.model, API: loadgen.API(o.api), Arrivals: o.arrivals(),
-		Prompt: loadgen.Lengths{Kind: loadgen.Fixed, Mean: float64(o.prompt)},
-		Output: loadgen.Lengths{Kind: loadgen.Fixed, Mean: float64(o.output)},
-		Warmup: o.warmup, Duration: o.duration, Requests: o.requests, Timeout: o.timeout,
-		IgnoreEOS: !o.respectEOS, Seed: o.seed,
-		// Prompts of two calls must differ, or the second meets a warm prefix cache.
-		Salt: strconv.FormatInt(time.Now().UnixNano(), 36),
+	cfg, err := o.loadOptions.config(sys)
+	if err != nil {
+		return cfg, err
 	}
-	if cfg.Duration == 0 && cfg.Requests == 0 {
-		cfg.Duration = 30 * time.Second
-	}
-	if o.keyEnv != "" {
-		key, ok := sys.LookupEnv(o.keyEnv)
-		if !ok {
-			return cfg, withCode(exitEnvironment, fmt.Errorf("--api-key-env: the environment variable %s is not set", o.keyEnv))
-		}
-		cfg.APIKey = key
-	}
+	cfg.BaseURL, cfg.Model = url, o.model
 	if cfg.Model == "" {
-		model, err := onlyModel(ctx, url, cfg.APIKey)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.Model = model
+		cfg.Model = "?" // asked for below, after the rest was found right
 	}
 	if err := cfg.Validate(); err != nil {
-		return cfg, withCode(exitUsage, err)
+		return cfg, withCode(exitUsage, errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	}
-	return cfg, nil
-}
-
-func (o benchOptions) arrivals() loadgen.Arrivals {
-	switch {
-	case o.poisson > 0:
-		return loadgen.Arrivals{Kind: loadgen.Poisson, Rate: o.poisson, MaxConcurrency: o.cap}
-	case o.constant > 0:
-		return loadgen.Arrivals{Kind: loadgen.Constant, Rate: o.constant, MaxConcurrency: o.cap}
-	case o.throughput > 0:
-		return loadgen.Arrivals{Kind: loadgen.Throughput, Concurrency: o.throughput}
-	default:
-		return loadgen.Arrivals{Kind: loadgen.Concurrency, Concurrency: max(o.concurrency, 1)}
+	if o.model == "" {
+		if cfg.Model, err = onlyModel(ctx, cfg); err != nil {
+			return cfg, explain(err)
+		}
 	}
+	return cfg, explain(loadgen.Probe(ctx, cfg, 0))
 }
 
 // onlyModel asks the server which model it serves.
-func onlyModel(ctx context.Context, url, key string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/models", nil)
-	if err != nil {
-		return "", withCode(exitUsage, err)
+func onlyModel(ctx context.Context, cfg loadgen.Config) (string, error) {
+	ids, err := loadgen.Models(ctx, cfg, modelTimeout)
+	switch {
+	case err != nil:
+		return "", err
+	case len(ids) == 0:
+		return "", fmt.Errorf("%s lists no model; name one with --model", cfg.BaseURL)
+	case len(ids) > 1:
+		return "", withCode(exitUsage, fmt.Errorf("%s serves several models; choose one with --model: %s", cfg.BaseURL, strings.Join(ids, ", ")))
 	}
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
+	return ids[0], nil
+}
+
+// explain adds what to do about a server that does not serve.
+func explain(err error) error {
+	var refused *loadgen.Refusal
+	if !errors.As(err, &refused) {
+		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("ask %s which model it serves: %w", url, err)
+	var hint string
+	switch {
+	case refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden:
+		hint = "Name the variable that holds the key with --api-key-env."
+	case refused.Status == http.StatusNotFound && strings.Contains(refused.Text, "model"):
+		hint = "Leave out --model to use the one that the server lists."
+	case refused.Class == loadgen.ClassTimeout || refused.Class == loadgen.ClassConnect:
+		hint = "Look at the server's log; a larger --timeout does not help a server that says nothing."
+	default:
+		return err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("ask %s which model it serves: GET /v1/models: %s", url, resp.Status)
-	}
-	var list struct {
-		Data []struct{ ID string }
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
-		return "", fmt.Errorf("ask %s which model it serves: not an OpenAI-compatible answer: %w", url, err)
-	}
-	switch len(list.Data) {
-	case 0:
-		return "", fmt.Errorf("%s lists no model; name one with --model", url)
-	case 1:
-		return list.Data[0].ID, nil
-	}
-	var ids []string
-	for _, m := range list.Data {
-		ids = append(ids, m.ID)
-	}
-	return "", withCode(exitUsage, fmt.Errorf("%s serves several models; choose one with --model: %s", url, strings.Join(ids, ", ")))
+	return withCode(exitFailed, err, hint)
 }

@@ -51,6 +51,33 @@ func (s *Summary) writeRates(w io.Writer) {
 	}
 }
 
+// tutorialStats are the rows of the tutorial's table.
+var tutorialStats = []string{"p50", "p75", "p90", "p95", "p99"}
+
+// WriteTutorial prints the few figures that tutorials of vLLM show: rates as
+// they come, and the latency of whole requests in seconds and milliseconds. "-"
+// stands for a percentile below its sample floor.
+func (s Summary) WriteTutorial(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range []struct{ name, title string }{
+		{"request_throughput", "Requests per second"}, {"output_throughput", "Output tokens per second, mean"},
+	} {
+		if v, has := s.Metrics[row.name]; has {
+			fmt.Fprintf(t, "%s\t%.2f\n", row.title, v)
+		}
+	}
+	fmt.Fprint(t, "Latency\tseconds\tmilliseconds\n")
+	for _, st := range tutorialStats {
+		if v, has := s.Metrics["e2e_"+st]; has {
+			fmt.Fprintf(t, "%s\t%.3f\t%.1f\n", strings.ToUpper(st), v, 1000*v)
+		} else {
+			fmt.Fprintf(t, "%s\t-\t-\n", strings.ToUpper(st))
+		}
+	}
+	fmt.Fprintln(w)
+	return t.Flush()
+}
+
 // failures lists the failed requests by class.
 func (s *Summary) failures() string {
 	var parts []string
