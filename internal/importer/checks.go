@@ -1,0 +1,94 @@
+package importer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/metric"
+)
+
+// failedShare is the share of failed requests above which a run does not
+// count, as for our own trials.
+const failedShare = 0.05
+
+// contradiction is how far the parts of the mean latency may miss the whole.
+const contradiction = 0.10
+
+// check holds the numbers of a result against each other.
+func (r *Result) check() {
+	r.checkParts()
+	ok, all := 0, 0
+	for class, n := range r.Requests {
+		all += n
+		if class == string(loadgen.ClassOK) {
+			ok += n
+		}
+	}
+	if bad := all - ok; ok > 0 && float64(bad) > failedShare*float64(all) {
+		r.Invalid = append(r.Invalid, fmt.Sprintf("%d of %d requests failed: latencies describe only those that survived", bad, all))
+	}
+	slices.Sort(r.Warnings)
+	r.Warnings = slices.Compact(r.Warnings)
+}
+
+// checkParts checks mean(e2e) = mean(ttft) + mean(tpot) * (mean output - 1). It
+// holds exactly for equal lengths and nearly for others. Where it does not, the
+// time per token is what tools get wrong (events that hold no token counted as
+// tokens), so it is taken out.
+func (r *Result) checkParts() {
+	ttft, tpot, e2e := r.Metrics["ttft_sent_mean"], r.Metrics["tpot_mean"], r.Metrics["e2e_sent_mean"]
+	if ttft == 0 {
+		ttft, e2e = r.Metrics["ttft_mean"], r.Metrics["e2e_mean"]
+	}
+	n := r.outputMean
+	if r.Recomputed() || !(ttft > 0 && tpot > 0 && e2e > ttft && n > 1) {
+		return
+	}
+	sum := ttft + tpot*(n-1)
+	if math.Abs(sum/e2e-1) <= contradiction {
+		return
+	}
+	implied := (e2e - ttft) / (n - 1)
+	why := fmt.Sprintf("contradicts the file's own latencies: ttft + tpot x (output - 1) is %.3g s where e2e is %.3g s; %.3g ms a token would fit, stated are %.3g ms",
+		sum, e2e, implied*1e3, tpot*1e3)
+	r.warn("time per output token " + why)
+	for _, base := range []string{"tpot", "itl"} {
+		for _, st := range metric.Stats() {
+			r.lack(base+"_"+st, why)
+		}
+	}
+}
+
+// same reports whether two results are one and the same measurement, found in
+// two files.
+func (r *Result) same(o *Result) bool {
+	if r.Tool != o.Tool && r.Tool != CSV && o.Tool != CSV || r.configuration() != o.configuration() || r.Load.Kind != o.Load.Kind || r.Load.Value != o.Load.Value {
+		return false
+	}
+	if !r.Ended.IsZero() && !o.Ended.IsZero() && !r.Ended.Equal(o.Ended) {
+		return false
+	}
+	common := 0
+	for name, v := range r.Metrics {
+		if w, ok := o.Metrics[name]; ok {
+			if math.Abs(v-w) > 1e-6*math.Abs(v) {
+				return false
+			}
+			common++
+		}
+	}
+	return common >= 3
+}
+
+// configuration identifies the server configuration as far as it is known.
+func (r *Result) configuration() string {
+	var parts []string
+	for _, f := range r.Flags {
+		parts = append(parts, f.Name+"="+f.Canonical())
+	}
+	slices.Sort(parts)
+	return r.Label + "\x00" + strings.Join(parts, "\x00")
+}

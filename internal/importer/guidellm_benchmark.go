@@ -1,0 +1,345 @@
+package importer
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+)
+
+// guideBenchmark is one benchmark of a report.
+type guideBenchmark struct {
+	start, end *float64 // of the measured window, epoch seconds
+	args       struct { // D1
+		Strategy guideStrategy `json:"strategy"`
+	}
+	config struct { // D2 and later
+		Strategy guideStrategy `json:"strategy"`
+		Backend  struct {
+			Target string `json:"target"`
+			Model  string `json:"model"`
+		} `json:"backend"`
+	}
+	worker struct { // D1
+		Target string `json:"backend_target"`
+		Model  string `json:"backend_model"`
+	}
+	loader struct { // D1
+		Data any `json:"data"`
+	}
+	scheduler struct { // D2 and later
+		MeasureStart *float64 `json:"measure_start_time"`
+		MeasureEnd   *float64 `json:"measure_end_time"`
+		StartDelay   *float64 `json:"request_targeted_start_delay_avg"`
+	}
+	state struct { // D2 and later
+		Created, Successful, Errored, Cancelled int
+	}
+	totals  *guideTotals
+	metrics map[string]guideMetric
+	lists   map[string][]guideRequest // by status
+}
+
+// guideTotals count requests.
+type guideTotals struct {
+	Successful int `json:"successful"`
+	Errored    int `json:"errored"`
+	Incomplete int `json:"incomplete"`
+}
+
+// guideMetric is one distribution, of which only the successful requests
+// count: in the other statuses missing values are written as 0.
+type guideMetric struct {
+	Successful *guideStats `json:"successful"`
+}
+
+type guideStats struct {
+	Mean        *float64            `json:"mean"`
+	Median      *float64            `json:"median"`
+	TotalSum    *float64            `json:"total_sum"`
+	Percentiles map[string]*float64 `json:"percentiles"`
+}
+
+func readGuideBenchmark(s *stream) (*guideBenchmark, error) {
+	b := &guideBenchmark{metrics: map[string]guideMetric{}, lists: map[string][]guideRequest{}}
+	err := s.object(func(key string) error {
+		switch key {
+		case "start_time":
+			return s.decode(&b.start)
+		case "end_time":
+			return s.decode(&b.end)
+		case "args":
+			return s.decode(&b.args)
+		case "config":
+			return s.decode(&b.config)
+		case "worker":
+			return s.decode(&b.worker)
+		case "request_loader":
+			return s.decode(&b.loader)
+		case "scheduler_metrics":
+			return s.decode(&b.scheduler)
+		case "scheduler_state":
+			return s.decode(&guideState{&b.state})
+		case "request_totals":
+			return s.decode(&b.totals)
+		case "metrics":
+			return b.readMetrics(s)
+		case "requests":
+			return s.object(func(status string) error { return b.readList(s, status) })
+		default:
+			return s.skip()
+		}
+	})
+	return b, err
+}
+
+// guideState decodes the counters of the whole run.
+type guideState struct {
+	to *struct{ Created, Successful, Errored, Cancelled int }
+}
+
+// UnmarshalJSON reads the four counters.
+func (g *guideState) UnmarshalJSON(data []byte) error {
+	var v struct {
+		Created    int `json:"created_requests"`
+		Successful int `json:"successful_requests"`
+		Errored    int `json:"errored_requests"`
+		Cancelled  int `json:"cancelled_requests"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	g.to.Created, g.to.Successful, g.to.Errored, g.to.Cancelled = v.Created, v.Successful, v.Errored, v.Cancelled
+	return nil
+}
+
+// guideUsed are the distributions that are taken over; the rest, such as
+// time_per_output_token_ms, which includes the time to the first token, is not.
+var guideUsed = []string{"request_latency", "time_to_first_token_ms", "inter_token_latency_ms", "prompt_token_count", "output_token_count"}
+
+func (b *guideBenchmark) readMetrics(s *stream) error {
+	return s.object(func(key string) error {
+		switch {
+		case key == "request_totals":
+			return s.decode(&b.totals)
+		case slices.Contains(guideUsed, key):
+			var m guideMetric
+			err := s.decode(&m)
+			b.metrics[key] = m
+			return err
+		default:
+			return s.skip()
+		}
+	})
+}
+
+func (b *guideBenchmark) readList(s *stream, status string) error {
+	if !slices.Contains([]string{"successful", "errored", "incomplete"}, status) {
+		return s.skip() // "total" repeats the others
+	}
+	return s.array(func(int) error {
+		var q guideRequest
+		if err := s.decode(&q); err != nil {
+			return err
+		}
+		b.lists[status] = append(b.lists[status], q)
+		return nil
+	})
+}
+
+// fill makes the result of the benchmark, from its requests where they are all
+// there, else from its summary.
+func (b *guideBenchmark) fill(r *Result) error {
+	r.Load = b.config.Strategy.load()
+	if b.args.Strategy.Type != "" {
+		r.Load = b.args.Strategy.load()
+	}
+	r.Load.Name = lengthsName(b.loader.Data)
+	r.Target, r.Model = b.worker.Target+b.config.Backend.Target, b.worker.Model+b.config.Backend.Model
+	if b.scheduler.MeasureStart == nil {
+		b.scheduler.MeasureStart = b.start
+	}
+	if b.scheduler.MeasureEnd == nil {
+		b.scheduler.MeasureEnd = b.end
+	}
+	if from := b.scheduler.MeasureStart; from != nil {
+		r.Began = instant(*from)
+		r.Ended = r.Began.Add(span(from, b.scheduler.MeasureEnd))
+	}
+	b.lost(r)
+	if have, want := len(b.lists["successful"]), b.successes(); want > 0 && have < want {
+		b.summary(r)
+		if have > 0 {
+			r.warn(fmt.Sprintf("%d of %d requests are in the file: the tool's own summary is taken", have, want))
+		}
+		return nil
+	}
+	if b.requests(r) {
+		return nil
+	}
+	b.summary(r)
+	return nil
+}
+
+func (b *guideBenchmark) successes() int {
+	if b.totals == nil {
+		return 0
+	}
+	return b.totals.Successful
+}
+
+// lost notes requests that the scheduler began and never accounted for.
+func (b *guideBenchmark) lost(r *Result) {
+	s := b.state
+	if n := s.Created - s.Successful - s.Errored - s.Cancelled; n > 0 {
+		r.warn(fmt.Sprintf("%d of %d requests that were begun have no record: the tool lost them", n, s.Created))
+	}
+}
+
+// summary takes over what the tool computed, as far as our definitions allow:
+// its inter-token latency, one average a request, is our tpot.
+func (b *guideBenchmark) summary(r *Result) {
+	totals := guideTotals{}
+	if b.totals != nil {
+		totals = *b.totals
+	}
+	n := totals.Successful
+	r.counts(n, totals.Errored, totals.Incomplete)
+	r.state("ttft_sent", b.stats("time_to_first_token_ms", 1e-3), n)
+	r.state("e2e_sent", b.stats("request_latency", 1), n)
+	r.state("tpot", b.stats("inter_token_latency_ms", 1e-3), n)
+	for _, st := range []string{"mean", "p50", "p75", "p90", "p95", "p97", "p99", "p99.9"} {
+		r.lack("itl_"+st, noGaps)
+	}
+	r.fromSent("ttft")
+	r.fromSent("e2e")
+	if r.Load.open() {
+		r.warn(sentWarning)
+		if d := b.scheduler.StartDelay; d != nil && *d > 0.05 {
+			r.warn(fmt.Sprintf("requests were sent %.3g s late on average", *d))
+		}
+	}
+	window := span(b.scheduler.MeasureStart, b.scheduler.MeasureEnd).Seconds()
+	output := b.sum("output_token_count")
+	r.throughput(float64(n), b.sum("prompt_token_count"), output, window)
+	if n > 0 {
+		r.outputMean = output / float64(n)
+	}
+}
+
+// guidePercentiles are the report's names of ours; p97 it does not have.
+var guidePercentiles = map[string]string{"p50": "p50", "p75": "p75", "p90": "p90", "p95": "p95", "p99": "p99", "p99.9": "p999"}
+
+func (b *guideBenchmark) stats(name string, unit float64) stats {
+	out := stats{}
+	g := b.metrics[name].Successful
+	if g == nil {
+		return out
+	}
+	put := func(st string, v *float64) {
+		if v != nil {
+			out[st] = *v * unit
+		}
+	}
+	put("mean", g.Mean)
+	put("p50", g.Median) // the percentile itself is missing from early files
+	for st, key := range guidePercentiles {
+		put(st, g.Percentiles[key])
+	}
+	return out
+}
+
+func (b *guideBenchmark) sum(name string) float64 {
+	if g := b.metrics[name].Successful; g != nil && g.TotalSum != nil && !math.IsNaN(*g.TotalSum) {
+		return *g.TotalSum
+	}
+	return 0
+}
+
+// requests fills the run from the request lists; false: they hold no times.
+func (b *guideBenchmark) requests(r *Result) bool {
+	first, last := math.Inf(1), math.Inf(-1)
+	for _, list := range b.lists {
+		for _, q := range list {
+			if q.start() != nil && q.end() != nil {
+				first, last = math.Min(first, *q.start()), math.Max(last, *q.end())
+			}
+		}
+	}
+	if math.IsInf(first, 0) || !(last-first < 1e7) {
+		return false
+	}
+	from, to := first, last
+	if b.scheduler.MeasureStart != nil && b.scheduler.MeasureEnd != nil {
+		from, to = *b.scheduler.MeasureStart, *b.scheduler.MeasureEnd
+	}
+	origin := math.Min(first, from)
+	c := guideClock{origin: origin, open: r.Load.open()}
+	run := &loadgen.Result{
+		Start: instant(origin), WindowStart: c.at(&from), WindowEnd: c.at(&to), End: c.at(&last), Label: label(r.Load),
+	}
+	for _, status := range []string{"successful", "errored", "incomplete"} {
+		for _, q := range b.lists[status] {
+			run.Requests = append(run.Requests, c.request(q, status, run))
+		}
+	}
+	slices.SortStableFunc(run.Requests, func(x, y loadgen.Request) int { return int(min(max(x.Sent-y.Sent, -1), 1)) })
+	for i := range run.Requests {
+		run.Requests[i].ID = i
+	}
+	account(run)
+	r.Run, r.Timed = run, true
+	r.recompute()
+	c.note(r)
+	return true
+}
+
+// label is our name of the loop.
+func label(l Load) string {
+	switch {
+	case l.open() && l.Cap > 0:
+		return loadgen.LabelPartly
+	case l.open():
+		return loadgen.LabelOpen
+	case l.Kind == Unknown:
+		return ""
+	default:
+		return loadgen.LabelClosed
+	}
+}
+
+// guideClock turns epoch seconds into offsets and counts what it met.
+type guideClock struct {
+	origin            float64
+	open              bool
+	planned, noTarget int // requests with and without a usable intended send
+	cut, all          int // requests cut off, and all
+}
+
+func (c *guideClock) at(epoch *float64) time.Duration {
+	if epoch == nil {
+		return -1
+	}
+	return seconds(*epoch - c.origin)
+}
+
+func (c *guideClock) note(r *Result) {
+	if c.cut > 0 {
+		r.warn(cutOff(c.cut, c.all))
+	}
+	r.Clock = ClockSent
+	switch {
+	case !c.open:
+		r.Clock = ClockIntended // the same in closed loop
+	case c.noTarget == 0:
+		r.Clock = ClockIntended
+	case c.planned == 0:
+		r.warn(sentWarning)
+	default:
+		r.warn(strconv.Itoa(c.noTarget) + " requests have no usable intended send and count from the actual one")
+	}
+}

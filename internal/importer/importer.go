@@ -1,0 +1,139 @@
+// Package importer reads what other load generators measured and makes run
+// directories of it, so that analysis, figures and reports take foreign
+// results as they take our own: GuideLLM, `vllm bench serve` and `vllm bench
+// sweep`, AIPerf and genai-perf, inference-perf, InferenceMAX and plain CSV.
+//
+// Read finds out by content what a file is and gives one Result a load run.
+// Where a file holds its requests, every number is computed anew from them by
+// the same code that summarises our own runs; otherwise the tool's summary is
+// taken over, in our names and units, as far as the definitions are the same.
+// What a file does not say stays unknown. Write stores results as a run
+// directory.
+//
+// Files may be larger than memory: JSON is read as a stream, and of a request
+// only its times and counts are kept.
+package importer
+
+import (
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+)
+
+// Names of the tools.
+const (
+	GuideLLM      = "guidellm"
+	VLLMBench     = "vllm-bench"
+	AIPerf        = "aiperf"
+	GenAIPerf     = "genai-perf"
+	InferencePerf = "inference-perf"
+	InferenceMAX  = "inferencemax"
+	CSV           = "csv"
+)
+
+// Auto has the format found out by content.
+const Auto = "auto"
+
+// Formats lists what --as takes.
+func Formats() []string {
+	return []string{Auto, GuideLLM, VLLMBench, AIPerf, GenAIPerf, InferencePerf, InferenceMAX, CSV}
+}
+
+// Unknown is the arrival kind of a load that the file does not tell.
+const Unknown experiment.ArrivalKind = "unknown"
+
+// Load is the load that a tool was asked for, as far as its file says.
+type Load struct {
+	Name  string // "in100-out100" where lengths are known, else "imported"
+	Kind  experiment.ArrivalKind
+	Value float64 // req/s, or requests in flight
+	Cap   int     // most requests in flight of an open loop; 0: none, or not told
+	Note  string  // what sets it apart from another of the same kind and value: "burstiness 0.5"
+}
+
+// open says whether requests were sent on a schedule.
+func (l Load) open() bool { return l.Kind.OpenLoop() || l.Kind == "gamma" }
+
+// Result is one load run as its tool recorded it.
+type Result struct {
+	Tool        string
+	ToolVersion string // "": not told
+	Format      string // dialect of the file: "D4", "save-detailed"
+	File        string
+	Place       string // inside the file: "benchmarks[1]", "line 7"
+
+	Model  string // "": not told
+	Target string // address of the server
+	Began  time.Time
+	Ended  time.Time
+	Load   Load
+	// Label names the server configuration, Flags are its flags; both empty:
+	// the file says nothing of the server.
+	Label         string
+	Flags         experiment.Flags
+	Image         string // of the server's container
+	ServerVersion string
+	GPU           string
+	GPUs          int // 0: not told
+
+	// Run holds the requests, nil where the file has none. Timed says that
+	// their offsets are real: a file may hold durations without points in time.
+	Run   *loadgen.Result
+	Timed bool
+	// Clock says where latencies count from: ClockIntended or ClockSent.
+	Clock string
+
+	// In our names and base units.
+	Metrics      map[string]float64
+	Absent       map[string]string
+	Requests     map[string]int // by class of loadgen
+	InputTokens  int64
+	OutputTokens int64
+	Window       float64 // seconds
+
+	Invalid  []string // why the run must not count
+	Warnings []string // flaws and doubts
+	// outputMean is the mean length of the answers, for checks; 0: not told.
+	outputMean float64
+}
+
+// Where latencies count from.
+const (
+	ClockIntended = "intended" // when the request was due
+	ClockSent     = "sent"     // when it was sent: a wait in the client is not seen
+)
+
+// Recomputed reports whether the numbers come from the requests.
+func (r *Result) Recomputed() bool { return r.Run != nil }
+
+func (r *Result) warn(text string) { r.Warnings = append(r.Warnings, text) }
+
+// set stores a metric.
+func (r *Result) set(name string, v float64) {
+	if r.Metrics == nil {
+		r.Metrics = map[string]float64{}
+	}
+	r.Metrics[name] = v
+	delete(r.Absent, name)
+}
+
+// lack says why a metric has no value.
+func (r *Result) lack(name, why string) {
+	if r.Absent == nil {
+		r.Absent = map[string]string{}
+	}
+	r.Absent[name] = why
+	delete(r.Metrics, name)
+}
+
+// Options of a reading.
+type Options struct {
+	As  string // Auto, or the tool that wrote the files
+	Map Columns
+}
+
+// Skipped is a file of a folder that holds no results, and why it was passed over.
+type Skipped struct {
+	File, Why string
+}

@@ -1,0 +1,376 @@
+package importer
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// What a file is, by content.
+type shape string
+
+const (
+	shapeGuideLLM     shape = "a GuideLLM report"
+	shapeGuideYAML    shape = "a GuideLLM report in YAML"
+	shapeBench        shape = "results of vllm bench serve"
+	shapeLifecycle    shape = "an inference-perf report"
+	shapeServer       shape = "the server's metrics of inference-perf"
+	shapePerfRequests shape = "requests of inference-perf"
+	shapeAIRecords    shape = "AIPerf records"
+	shapeAISummary    shape = "an AIPerf or genai-perf summary"
+	shapeGenAI        shape = "a genai-perf profile export"
+	shapeMax          shape = "InferenceMAX rows"
+	shapeCSV          shape = "a table"
+	shapeNone         shape = ""
+)
+
+var shapesOf = map[string][]shape{
+	GuideLLM: {shapeGuideLLM, shapeGuideYAML}, VLLMBench: {shapeBench, shapeCSV}, AIPerf: {shapeAIRecords, shapeAISummary},
+	GenAIPerf: {shapeGenAI, shapeAISummary}, InferencePerf: {shapeLifecycle, shapePerfRequests}, InferenceMAX: {shapeMax}, CSV: {shapeCSV},
+}
+
+// Read reads a file, or every file of a folder that holds results; skipped
+// names the others. An error leaves no results.
+func Read(path string, o Options) (results []Result, skipped []Skipped, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.IsDir() {
+		results, skipped, err = readFolder(path, o)
+	} else {
+		results, err = readFile(path, o)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range results {
+		results[i].check()
+	}
+	return results, skipped, nil
+}
+
+func readFile(path string, o Options) ([]Result, error) {
+	src := fileSource(path)
+	kind, why, err := sniff(src)
+	if err != nil {
+		return nil, err
+	}
+	if kind == shapeNone {
+		return nil, &FaultError{File: path, Err: errors.New(why)}
+	}
+	if as := cmp.Or(o.As, Auto); as != Auto && !slices.Contains(shapesOf[as], kind) {
+		return nil, &FaultError{File: path, Err: fmt.Errorf("this is %s, not %s", kind, as)}
+	}
+	out, err := parse(src, kind, o.Map)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		r := &out[i]
+		r.File = path
+		switch kind {
+		case shapeLifecycle, shapePerfRequests:
+			companions(path, r)
+		case shapeAIRecords:
+			aiCompanion(path, r)
+		}
+	}
+	return out, nil
+}
+
+// parse reads a source of known shape.
+func parse(src source, kind shape, columns Columns) ([]Result, error) {
+	if kind == shapeCSV {
+		return readCSV(src, columns)
+	}
+	if kind == shapeGuideYAML {
+		var err error
+		if src, err = fromYAML(src); err != nil {
+			return nil, err
+		}
+	}
+	f, err := src.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s := newStream(src, f)
+	switch kind {
+	case shapeGuideLLM, shapeGuideYAML:
+		return readGuideLLM(s)
+	case shapeBench:
+		if runFile.MatchString(filepath.Base(src.name)) && (strings.HasPrefix(filepath.Base(filepath.Dir(src.name)), "SERVE-") || strings.HasPrefix(filepath.Base(filepath.Dir(src.name)), "BENCH-")) {
+			r, err := readSweepRun(s, src.name)
+			return []Result{r}, err
+		}
+		return readVLLMBench(s)
+	case shapeLifecycle:
+		return readInferencePerf(s)
+	case shapePerfRequests:
+		return perfRequests(s)
+	case shapeAIRecords:
+		return readAIPerfRecords(s)
+	case shapeAISummary:
+		return readAIPerfSummary(s)
+	case shapeGenAI:
+		return readGenAIPerf(s)
+	case shapeMax:
+		return readInferenceMAX(s)
+	default:
+		return nil, fmt.Errorf("%s: no reader for %s", src.name, kind)
+	}
+}
+
+// sniffLimit is how much of a file decides what it is, in bytes; keys of JSON
+// are looked for further on.
+const sniffLimit = 1 << 16
+
+// sniff finds out what a file is; why says what stands against every shape.
+func sniff(src source) (kind shape, why string, err error) {
+	head, err := src.head(sniffLimit)
+	if err != nil {
+		return shapeNone, "", err
+	}
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
+	switch {
+	case len(text) == 0:
+		return shapeNone, "the file is empty", nil
+	case bytes.HasPrefix(head, []byte("PAR1")), bytes.IndexByte(head, 0) >= 0:
+		return shapeNone, "binary: no format that is read here", nil
+	case text[0] == '{' || text[0] == '[':
+		return sniffJSON(src)
+	case bytes.HasPrefix(text, []byte("benchmarks:")) || bytes.Contains(text, []byte("\nbenchmarks:")):
+		return shapeGuideYAML, "", nil
+	}
+	line, _, more := bytes.Cut(text, []byte("\n"))
+	if more && bytes.Count(line, []byte{byte(delimiter(string(line)))}) >= 2 && !bytes.Contains(line, []byte(": ")) {
+		return shapeCSV, "", nil
+	}
+	return shapeNone, "none of the known formats", nil
+}
+
+// sniffJSON looks at the keys of the first object until they tell.
+func sniffJSON(src source) (shape, string, error) {
+	f, err := src.open()
+	if err != nil {
+		return shapeNone, "", err
+	}
+	defer f.Close()
+	s := newStream(src, f)
+	first, err := s.peekDelim()
+	if err != nil {
+		return shapeNone, "", s.fail(err)
+	}
+	keys := map[string]bool{}
+	kind := shapeNone
+	look := func() error {
+		return s.object(func(key string) error {
+			keys[key] = true
+			if kind = byKeys(keys); kind != shapeNone {
+				return errDone
+			}
+			if key == "request_throughput" || key == "time_to_first_token" || key == "request_latency" {
+				var v any
+				if err := s.decode(&v); err != nil {
+					return err
+				}
+				if _, object := v.(map[string]any); object {
+					kind = shapeAISummary
+					return errDone
+				}
+				keys[key+"#"] = true
+				if kind = byKeys(keys); kind != shapeNone {
+					return errDone
+				}
+				return nil
+			}
+			return s.skip()
+		})
+	}
+	if first == '[' {
+		err = s.array(func(int) error {
+			if err := look(); err != nil {
+				return err
+			}
+			return errDone
+		})
+	} else {
+		err = look()
+	}
+	if err != nil && !errors.Is(err, errDone) {
+		return shapeNone, "", err
+	}
+	switch {
+	case kind == shapeLifecycle && strings.HasSuffix(src.name, "prometheus_metrics.json"):
+		kind = shapeServer
+	case kind == shapeNone && len(keys) == 0:
+		return shapeNone, "a document without keys", nil
+	}
+	if kind == shapeServer {
+		return shapeNone, string(shapeServer) + ": read beside the client's file", nil
+	}
+	if kind == shapeNone {
+		return kind, "JSON, but none of the known formats", nil
+	}
+	return kind, "", nil
+}
+
+// byKeys decides by the keys of the top level met so far.
+func byKeys(keys map[string]bool) shape {
+	switch {
+	case keys["benchmarks"], keys["metadata"] && keys["args"], keys["metadata"] && keys["config"]:
+		return shapeGuideLLM
+	case keys["metadata"] && keys["metrics"]:
+		return shapeAIRecords
+	case keys["load_summary"] && keys["successes"]:
+		return shapeLifecycle
+	case keys["service_kind"], keys["experiments"]:
+		return shapeGenAI
+	case keys["hw"] && keys["tput_per_gpu"]:
+		return shapeMax
+	case keys["start_time"] && keys["end_time"] && keys["info"]:
+		return shapePerfRequests
+	case keys["request_throughput#"] && (keys["completed"] || keys["duration"] || keys["num_prompts"] || keys["model_id"]):
+		return shapeBench
+	case keys["ttfts"] && keys["itls"]:
+		return shapeBench
+	default:
+		return shapeNone
+	}
+}
+
+// readFolder reads every file below a folder that holds results. Of several
+// files about one measurement the one that says most is taken.
+func readFolder(root string, o Options) ([]Result, []Skipped, error) {
+	var out []Result
+	var skipped []Skipped
+	var files []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.Type().IsRegular() && !strings.HasPrefix(d.Name(), ".") {
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, path := range files {
+		if why := redundant(path, files); why != "" {
+			skipped = append(skipped, Skipped{path, why})
+			continue
+		}
+		kind, why, err := sniff(fileSource(path))
+		if err != nil {
+			return nil, nil, err
+		}
+		if kind == shapeNone {
+			skipped = append(skipped, Skipped{path, why})
+			continue
+		}
+		got, err := readFile(path, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		kept, twice := fresh(out, got)
+		if twice > 0 {
+			skipped = append(skipped, Skipped{path, fmt.Sprintf("%d of %d results are in another file already", twice, len(got))})
+		}
+		out = append(out, kept...)
+	}
+	if len(out) == 0 {
+		return nil, skipped, &FaultError{File: root, Err: errors.New("no file in it holds results")}
+	}
+	return out, skipped, nil
+}
+
+// fresh leaves out what is known already.
+func fresh(known, got []Result) (kept []Result, twice int) {
+	for i := range got {
+		if slices.ContainsFunc(known, func(k Result) bool { return got[i].same(&k) }) {
+			twice++
+			continue
+		}
+		kept = append(kept, got[i])
+	}
+	return kept, twice
+}
+
+// redundant says why a file need not be read beside its neighbours; "": it must.
+func redundant(path string, files []string) string {
+	dir, base := filepath.Split(path)
+	has := func(match func(string) bool) bool {
+		return slices.ContainsFunc(files, func(f string) bool {
+			return filepath.Dir(f)+string(filepath.Separator) == dir && match(filepath.Base(f))
+		})
+	}
+	switch {
+	case base == "summary.json" && has(runFile.MatchString):
+		return "repeats the runs beside it"
+	case base == "summary_lifecycle_metrics.json" && has(stageFile.MatchString):
+		return "pools the stages beside it"
+	case base == "profile_export_aiperf.json" && has(func(f string) bool { return f == "profile_export.jsonl" }):
+		return "sums up the records beside it; load and model are taken from it"
+	case base == "summary.csv" && slices.ContainsFunc(files, func(f string) bool {
+		return strings.HasPrefix(f, dir) && runFile.MatchString(filepath.Base(f))
+	}):
+		return "repeats the runs below it"
+	case strings.HasSuffix(base, ".failure.json"):
+		return "a failed benchmark of vllm bench sweep: nothing was measured"
+	}
+	return ""
+}
+
+// maxYAML bounds YAML reports, which unlike JSON are held in memory, in bytes.
+const maxYAML = 256 << 20
+
+// fromYAML turns a report in YAML into JSON.
+func fromYAML(src source) (source, error) {
+	f, err := src.open()
+	if err != nil {
+		return source{}, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxYAML+1))
+	if err != nil {
+		return source{}, src.fault(-1, "", err)
+	}
+	if len(data) > maxYAML {
+		return source{}, src.fault(-1, "", fmt.Errorf("a YAML report of more than %d MB: export it as JSON", maxYAML>>20))
+	}
+	var v any
+	if err := decodeYAML(data, &v); err != nil {
+		return source{}, src.fault(-1, "", err)
+	}
+	out, err := json.Marshal(plainYAML(v))
+	if err != nil {
+		return source{}, src.fault(-1, "", err)
+	}
+	converted := bytesSource(src.name, out)
+	converted.converted = true
+	return converted, nil
+}
+
+// decodeYAML turns the panics of the decoder, which some malformed documents
+// cause, into errors.
+func decodeYAML(data []byte, v *any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("malformed YAML: %v", p)
+		}
+	}()
+	return yaml.Unmarshal(data, v)
+}
