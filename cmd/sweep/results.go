@@ -87,6 +87,7 @@ func (r *results) export(figures bool) error {
 	in := report.Input{
 		Experiment: r.experiment(), Plan: r.run.Plan, Findings: r.findings, Trials: r.run.Trials, Starts: r.run.Starts,
 		Provenance: &r.run.Provenance, Finished: r.run.Finished(), Resume: resumeCommand(r.run.Path), Warnings: r.run.Warnings,
+		Commands: reimport(&r.run.Provenance),
 	}
 	if figures {
 		drawn, err := r.draw(filepath.Join(dir, "figures"))
@@ -111,7 +112,7 @@ func (r *results) plotInput() plots.Input {
 		Plan: r.run.Plan, Findings: r.findings, SLO: r.run.Plan.SLO,
 		Facts: plots.Facts{
 			Model: r.run.Plan.Model, Device: device(r.run.Provenance), Run: r.run.Provenance.RunID,
-			Date: r.run.Provenance.Began.Format("2006-01-02"), Warmup: r.warmup(),
+			Date: dateOf(r.run.Provenance.Began), Warmup: r.warmup(),
 		},
 		Trials: r.run.Trials, Starts: r.run.Starts, Latencies: r.latencies, Traces: r.traces(),
 	}

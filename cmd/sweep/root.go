@@ -78,7 +78,7 @@ noise from effect, and recommends a configuration per use case.`,
 		}
 	}
 	add("write", newInit(sys), newValidate(sys), newPlan(sys), newSchema(sys))
-	add("run", newRun(sys), newBench(sys), newSim(sys))
+	add("run", newRun(sys), newBench(sys), newImport(sys), newSim(sys))
 	add("read", newStatus(sys), newAnalyze(sys), newCompare(sys), newPlot(sys), newReport(sys))
 	root.AddCommand(newVersion(sys))
 	return root

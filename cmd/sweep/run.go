@@ -124,6 +124,9 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	if past.Provenance.Imported != nil {
+		return withCode(exitUsage, fmt.Errorf("%s holds imported results: sweep did not measure them and cannot go on with them", o.resume))
+	}
 	if dir.Torn {
 		fmt.Fprintln(sys.Stderr, "warning: the last line of the journal was half written and was cut off")
 	}

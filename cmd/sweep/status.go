@@ -97,7 +97,11 @@ func (s *runStatus) write(sys *System) error {
 	if s.Skipped > 0 {
 		fmt.Fprintf(sys.Stdout, " (%d skipped)", s.Skipped)
 	}
-	fmt.Fprintf(sys.Stdout, "\nbegan %s, last event %s: %s\n", s.Began.Format(time.DateTime), s.LastEvent.Local().Format(time.DateTime), s.Event)
+	began := "at an unknown time"
+	if !s.Began.IsZero() {
+		began = s.Began.Format(time.DateTime)
+	}
+	fmt.Fprintf(sys.Stdout, "\nbegan %s, last event %s: %s\n", began, s.LastEvent.Local().Format(time.DateTime), s.Event)
 	for _, w := range s.Warnings {
 		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
 	}

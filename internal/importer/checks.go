@@ -63,24 +63,41 @@ func (r *Result) checkParts() {
 }
 
 // same reports whether two results are one and the same measurement, found in
-// two files.
-func (r *Result) same(o *Result) bool {
-	if r.Tool != o.Tool && r.Tool != CSV && o.Tool != CSV || r.configuration() != o.configuration() || r.Load.Kind != o.Load.Kind || r.Load.Value != o.Load.Value {
-		return false
-	}
-	if !r.Ended.IsZero() && !o.Ended.IsZero() && !r.Ended.Equal(o.Ended) {
-		return false
+// two files, and how the files contradict each other about the server ("": they
+// do not).
+func (r *Result) same(o *Result) (same bool, conflict string) {
+	tables := r.Format == "table" || o.Format == "table"
+	switch {
+	case r.Tool != o.Tool && !tables, r.Load.Value != o.Load.Value:
+		return false, ""
+	case r.Load.Kind != o.Load.Kind && r.Load.Kind != Unknown && o.Load.Kind != Unknown:
+		return false, ""
+	case !r.Ended.IsZero() && !o.Ended.IsZero() && !r.Ended.Equal(o.Ended):
+		return false, ""
 	}
 	common := 0
 	for name, v := range r.Metrics {
 		if w, ok := o.Metrics[name]; ok {
 			if math.Abs(v-w) > 1e-6*math.Abs(v) {
-				return false
+				return false, ""
 			}
 			common++
 		}
 	}
-	return common >= 3
+	switch {
+	case common < 3:
+		return false, ""
+	case r.configuration() == o.configuration(), tables && r.Label != "" && r.Label == o.Label: // one may know more
+		return true, ""
+	case common < 6 || !tables:
+		return false, "" // alike by chance, perhaps; and a file of the tool's own is its own witness
+	}
+	for _, f := range r.Flags {
+		if g, ok := o.Flags.Get(f.Name); ok && !g.Equal(f) {
+			conflict = fmt.Sprintf("the same numbers stand in %s (%s) with %s instead of %s", r.File, r.Place, f, g)
+		}
+	}
+	return conflict != "", conflict
 }
 
 // configuration identifies the server configuration as far as it is known.

@@ -91,9 +91,16 @@ type Result struct {
 	InputTokens  int64
 	OutputTokens int64
 	Window       float64 // seconds
+	// TooFew names percentiles that the requests were too few for, with the
+	// number needed.
+	TooFew         map[string]int
+	TokensPerChunk float64 // 0: not known
 
 	Invalid  []string // why the run must not count
 	Warnings []string // flaws and doubts
+	// spilled is the path, without extension, of the stored requests.
+	spilled    string
+	recomputed bool
 	// outputMean is the mean length of the answers, for checks; 0: not told.
 	outputMean float64
 }
@@ -105,7 +112,7 @@ const (
 )
 
 // Recomputed reports whether the numbers come from the requests.
-func (r *Result) Recomputed() bool { return r.Run != nil }
+func (r *Result) Recomputed() bool { return r.recomputed }
 
 func (r *Result) warn(text string) { r.Warnings = append(r.Warnings, text) }
 
@@ -131,6 +138,9 @@ func (r *Result) lack(name, why string) {
 type Options struct {
 	As  string // Auto, or the tool that wrote the files
 	Map Columns
+	// each is called with every result once it is complete, and may take its
+	// requests away.
+	each func(*Result) error
 }
 
 // Skipped is a file of a folder that holds no results, and why it was passed over.

@@ -242,10 +242,9 @@ func companions(path string, r *Result) {
 			break
 		}
 	}
+	r.Label = filepath.Base(dir)
 	if m, err := readManifest(filepath.Join(dir, "manifests.yaml")); err == nil && m != nil {
 		m.fill(r)
-	} else if r.Label == "" {
-		r.Label = filepath.Base(dir)
 	}
 	if r.Load.Cap == 1 { // see lateness
 		r.Load.Cap = 0

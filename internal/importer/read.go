@@ -54,9 +54,6 @@ func Read(path string, o Options) (results []Result, skipped []Skipped, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := range results {
-		results[i].check()
-	}
 	return results, skipped, nil
 }
 
@@ -84,6 +81,12 @@ func readFile(path string, o Options) ([]Result, error) {
 			companions(path, r)
 		case shapeAIRecords:
 			aiCompanion(path, r)
+		}
+		r.check()
+		if o.each != nil {
+			if err := o.each(r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, nil
@@ -152,6 +155,12 @@ func sniff(src source) (kind shape, why string, err error) {
 		return sniffJSON(src)
 	case bytes.HasPrefix(text, []byte("benchmarks:")) || bytes.Contains(text, []byte("\nbenchmarks:")):
 		return shapeGuideYAML, "", nil
+	}
+	if bytes.Contains(head, []byte("kind: Deployment")) {
+		return shapeNone, "a manifest of the server: read beside the results", nil
+	}
+	if bytes.HasPrefix(text, []byte("api:")) && bytes.Contains(head, []byte("\nload:")) {
+		return shapeNone, "a configuration of inference-perf: read beside the results", nil
 	}
 	line, _, more := bytes.Cut(text, []byte("\n"))
 	if more && bytes.Count(line, []byte{byte(delimiter(string(line)))}) >= 2 && !bytes.Contains(line, []byte(": ")) {
@@ -268,6 +277,8 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	// Tables repeat what the tools' own files say in more detail: they come last.
+	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(tableRank(a), tableRank(b)) })
 	for _, path := range files {
 		if why := redundant(path, files); why != "" {
 			skipped = append(skipped, Skipped{path, why})
@@ -297,10 +308,28 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 	return out, skipped, nil
 }
 
-// fresh leaves out what is known already.
+func tableRank(path string) int {
+	if strings.HasSuffix(path, ".csv") || strings.HasSuffix(path, ".tsv") {
+		return 1
+	}
+	return 0
+}
+
+// fresh leaves out what is known already. Files that contradict each other
+// about it leave a warning.
 func fresh(known, got []Result) (kept []Result, twice int) {
 	for i := range got {
-		if slices.ContainsFunc(known, func(k Result) bool { return got[i].same(&k) }) {
+		found := false
+		for j := range known {
+			same, conflict := got[i].same(&known[j])
+			if conflict != "" {
+				known[j].warn(conflict)
+			}
+			if found = same; found {
+				break
+			}
+		}
+		if found {
 			twice++
 			continue
 		}

@@ -19,6 +19,7 @@ const noGaps = "the tool keeps no single gaps between tokens"
 // our own runs.
 func (r *Result) recompute() {
 	run := r.Run
+	r.recomputed = true
 	sum := loadgen.Summarize(run, loadgen.SummaryOptions{GPUs: r.GPUs})
 	r.Metrics, r.Absent = sum.Metrics, sum.Absent
 	delete(r.Absent, "goodput") // limits are the run's matter, not the file's
@@ -29,10 +30,12 @@ func (r *Result) recompute() {
 		r.Requests[string(class)] = n
 	}
 	r.Warnings = append(r.Warnings, sum.Warnings...)
+	r.TooFew, r.TokensPerChunk = sum.TooFew, sum.TokensPerChunk
 	if !hasGaps(run) && sum.Requests[loadgen.ClassOK] > 0 {
 		for _, st := range metric.Stats() {
 			r.lack("itl_"+st, noGaps)
 		}
+		r.TokensPerChunk = 0
 	}
 }
 
@@ -102,10 +105,20 @@ func (r *Result) state(base string, s stats, samples int) {
 			r.lack(name, fmt.Sprintf("the file says %g: no measurement", v))
 		case isQuantile && samples >= 0 && samples < need:
 			r.lack(name, fmt.Sprintf("%d %s, %d needed", samples, noun(base), need))
+			if base == "ttft_sent" || base == "ttft" {
+				r.tooFew(st, need)
+			}
 		default:
 			r.set(name, v)
 		}
 	}
+}
+
+func (r *Result) tooFew(stat string, need int) {
+	if r.TooFew == nil {
+		r.TooFew = map[string]int{}
+	}
+	r.TooFew[stat] = need
 }
 
 func noun(base string) string {

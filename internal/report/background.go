@@ -66,7 +66,7 @@ func (b *build) provenance() []fact {
 		add("experiment file, SHA-256", p.Experiment)
 		add("host", p.Host)
 		add("operating system", joinNonEmpty(", ", p.OS, p.Kernel))
-		add("processor", joinNonEmpty(", ", p.CPU, count(p.Cores, "core")))
+		add("processor", processor(p))
 		if p.MemoryBytes > 0 {
 			add("memory", gibibytes(float64(p.MemoryBytes)))
 		}
@@ -75,6 +75,7 @@ func (b *build) provenance() []fact {
 		for _, k := range slices.Sorted(maps.Keys(p.Backend)) {
 			add(k, p.Backend[k])
 		}
+		out = append(out, importedFacts(p.Imported)...)
 	}
 	add("model", b.Plan.Model)
 	add("server", b.servers())

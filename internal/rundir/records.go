@@ -65,6 +65,8 @@ type Trial struct {
 	Engine    *EngineFacts `json:"engine,omitempty"`
 	Telemetry *Telemetry   `json:"telemetry,omitempty"`
 	Warnings  []string     `json:"warnings,omitempty"`
+	// Source is set where another tool made the load; nil: our own generator.
+	Source *Source `json:"source,omitempty"`
 }
 
 // ClientFacts are the load generator's evidence about itself; times in seconds.
@@ -164,6 +166,8 @@ type Provenance struct {
 	Backend        map[string]string `json:"backend,omitempty"` // podman version, image digest, simulated GPU...
 	Simulated      bool              `json:"simulated,omitempty"`
 	Warnings       []string          `json:"warnings,omitempty"`
+	// Imported is set where other tools' results were read; nil: measured by sweep.
+	Imported *Imported `json:"imported,omitempty"`
 }
 
 // GPU is one device of the host.

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/internal/importer"
+	"github.com/vllm-sweep/sweep/internal/report"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// importOptions are the flags of `sweep import`.
+type importOptions struct {
+	as, name, out  string
+	columns, flags []string
+	declared       importer.Declared
+	dryRun         bool
+}
+
+func newImport(sys *System) *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import [LABEL=]FILE|DIR...",
+		Short: "Read other tools' results into a run directory",
+		Long: `Read what other load generators measured into a run directory, which analyze,
+plot, report and compare then take like any other. Read are GuideLLM reports (JSON
+and YAML, 0.2 to 0.8), results of 'vllm bench serve' (JSON, JSONL) and the folders of
+'vllm bench sweep', AIPerf and genai-perf exports, inference-perf reports,
+InferenceMAX rows, and CSV tables; docs/interop.md says what of each.
+
+A label before a path names the server configuration that it was measured on; a
+label of the form NAME=VALUE is a flag of the server. What the files do not say
+is unknown, unless it is declared by a flag here. Files may be packed with gzip.`,
+		Example: `  sweep import benchmarks.json
+  sweep import default=monday/ max-num-seqs=64=tuesday/ --baseline default --gpu H100 --gpus 1
+  sweep import results/20261120_101500 --name nightly
+  sweep import table.csv --map ttft_p50=latency:ms --map concurrency=users --map flag:max-num-seqs=seqs`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return withCode(exitUsage, errors.New("sweep import takes at least one FILE or DIR"), "Run 'sweep import --help' for usage.")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return sys.importResults(cmd.Context(), args, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.as, "as", importer.Auto, strings.Join(importer.Formats(), ", "))
+	f.StringVar(&o.name, "name", "", "name of the experiment (default: from the first path)")
+	f.StringVar(&o.out, "out", "runs", "`directory` under which the run directory is made")
+	f.StringArrayVar(&o.columns, "map", nil, "`TARGET=COLUMN[:UNIT]` of a CSV table (repeatable): a metric, flag:NAME, label, constant, poisson, concurrency, completed, failed, duration, ...")
+	f.StringArrayVar(&o.flags, "flag", nil, "`NAME=VALUE`: a server flag that all configurations had (repeatable)")
+	f.StringVar(&o.declared.Baseline, "baseline", "", "`configuration` that the others are compared with, by its label or some of its flags")
+	f.StringVar(&o.declared.Model, "model", "", "model, where the files do not say it; with several in the files, the one to take")
+	f.StringVar(&o.declared.GPU, "gpu", "", "`name` of the GPU")
+	f.IntVar(&o.declared.GPUs, "gpus", 0, "how many of them each server had")
+	f.StringVar(&o.declared.Image, "image", "", "container image of the server")
+	f.StringVar(&o.declared.ServerVersion, "server-version", "", "version of the server")
+	f.StringVar(&o.declared.Tool, "tool-version", "", "version of the tool that made the files")
+	f.StringVar(&o.declared.Load, "load", "", "`name` of the load")
+	f.BoolVar(&o.declared.Restarted, "restarted", false, "declare that the server was started anew for every file")
+	f.BoolVar(&o.dryRun, "dry-run", false, "read and print; write nothing")
+	return cmd
+}
+
+func (sys *System) importResults(_ context.Context, args []string, o importOptions) error {
+	columns, err := importer.ParseColumns(o.columns)
+	if err != nil {
+		return withCode(exitUsage, fmt.Errorf("--map: %w", err))
+	}
+	if o.declared.Flags, err = importer.ParseFlags(o.flags); err != nil {
+		return withCode(exitUsage, fmt.Errorf("--flag: %w", err))
+	}
+	if !slices.Contains(importer.Formats(), o.as) {
+		return withCode(exitUsage, fmt.Errorf("--as %s: want one of %s", o.as, strings.Join(importer.Formats(), ", ")))
+	}
+	if o.name == "" {
+		o.name = importName(args[0])
+	}
+	if !plainName.MatchString(o.name) {
+		return withCode(exitUsage, fmt.Errorf("--name %q: want letters, digits, dots, hyphens and underscores", o.name))
+	}
+	root := o.out
+	if o.dryRun {
+		if root, err = os.MkdirTemp("", "sweep-import-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(root)
+	}
+	im, err := importer.Begin(root)
+	if err != nil {
+		return withCode(exitEnvironment, err)
+	}
+	defer im.Close()
+	for _, arg := range args {
+		label, path := labelled(arg)
+		err := im.Add(path, label, importer.Options{As: o.as, Map: columns})
+		if errors.Is(err, fs.ErrNotExist) {
+			return withCode(exitUsage, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	path, err := im.Write(o.name, programVersion(), time.Now(), o.declared)
+	if err != nil {
+		return err
+	}
+	sys.importSummary(im, path, o)
+	if o.dryRun {
+		return nil
+	}
+	return exportRun(path, true)
+}
+
+// plainName is what an experiment may be called.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// importName makes a name of a path: without extensions and odd characters.
+func importName(arg string) string {
+	_, path := labelled(arg)
+	base := filepath.Base(filepath.Clean(path))
+	for _, ext := range []string{".gz", ".json", ".jsonl", ".yaml", ".yml", ".csv"} {
+		base = strings.TrimSuffix(base, ext)
+	}
+	name := strings.Trim(regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(base, "-"), "-._")
+	if name == "" {
+		return "imported"
+	}
+	return name[:min(len(name), 100)]
+}
+
+// labelled splits LABEL=PATH. A path that exists as it stands has no label,
+// and of several ways to split, the first whose path exists is taken.
+func labelled(arg string) (label, path string) {
+	if _, err := os.Stat(arg); err == nil {
+		return "", arg
+	}
+	for i := range arg {
+		if arg[i] != '=' {
+			continue
+		}
+		if _, err := os.Stat(arg[i+1:]); err == nil {
+			return arg[:i], arg[i+1:]
+		}
+	}
+	return "", arg
+}
+
+// importSummary says what was read, what was passed over and what stays unknown.
+func (sys *System) importSummary(im *importer.Import, path string, o importOptions) {
+	for _, s := range grouped(im.Skipped, func(s importer.Skipped) (string, string) { return s.File, s.Why }) {
+		fmt.Fprintf(sys.Stderr, "passed over: %s\n", s)
+	}
+	for _, w := range importWarnings(im.Results()) {
+		fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
+	}
+	for _, w := range im.Warnings {
+		fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
+	}
+	tools := map[string]int{}
+	recomputed := 0
+	for _, r := range im.Results() {
+		tools[strings.TrimSpace(r.Tool+" "+r.ToolVersion)]++
+		if r.Recomputed() {
+			recomputed++
+		}
+	}
+	for tool, n := range tools {
+		fmt.Fprintf(sys.Stderr, "%d results of %s\n", n, tool)
+	}
+	fmt.Fprintf(sys.Stderr, "%d of %d results are computed from their requests\n", recomputed, len(im.Results()))
+	if u := im.Unknown(); len(u) > 0 {
+		fmt.Fprintf(sys.Stderr, "unknown: %s\n", strings.Join(u, ", "))
+	}
+	if labels := im.Configurations(); o.declared.Baseline == "" && len(labels) > 1 {
+		fmt.Fprintf(sys.Stderr, "no baseline, so nothing is compared: choose one with --baseline: %s\n", strings.Join(labels, "; "))
+	}
+	if !o.dryRun {
+		fmt.Fprintln(sys.Stdout, shortest(path))
+	}
+}
+
+// importWarnings are the results' warnings, those that differ in their numbers
+// alone told once.
+func importWarnings(results []importer.Result) []string {
+	type finding struct{ place, text string }
+	var all []finding
+	for _, r := range results {
+		for _, w := range append(slices.Clone(r.Invalid), r.Warnings...) {
+			all = append(all, finding{strings.TrimSuffix(r.File+" "+r.Place, " "), w})
+		}
+	}
+	return grouped(all, func(f finding) (string, string) { return f.place, f.text })
+}
+
+var anyNumber = regexp.MustCompile(`[0-9][0-9.e+]*`)
+
+// grouped words things as "place: text", those whose texts are alike but for
+// numbers once: "place and 3 more: text".
+func grouped[T any](all []T, of func(T) (place, text string)) []string {
+	var order []string
+	first, n := map[string][2]string{}, map[string]int{}
+	for _, v := range all {
+		place, text := of(v)
+		key := anyNumber.ReplaceAllString(text, "#")
+		if n[key] == 0 {
+			order = append(order, key)
+			first[key] = [2]string{place, text}
+		}
+		n[key]++
+	}
+	var out []string
+	for _, key := range order {
+		place := first[key][0]
+		if n[key] > 1 {
+			place += fmt.Sprintf(" and %d more", n[key]-1)
+		}
+		out = append(out, place+": "+first[key][1])
+	}
+	return out
+}
+
+// dateOf is the day of a run for a caption.
+func dateOf(t time.Time) string {
+	if t.IsZero() {
+		return "date unknown"
+	}
+	return t.Format("2006-01-02")
+}
+
+// reimport is how an imported run comes about again; nil for one that sweep
+// measured.
+func reimport(p *rundir.Provenance) []report.Command {
+	if p.Imported == nil {
+		return nil
+	}
+	line := "sweep import"
+	for _, f := range p.Imported.Files {
+		line += " " + f.Path
+	}
+	return []report.Command{{Line: line, Purpose: "read the files again, with what was declared"}}
+}

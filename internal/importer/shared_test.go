@@ -1,0 +1,167 @@
+package importer
+
+import (
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// shared is the folder of real files that this project keeps outside of its
+// repository.
+func shared(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("SWEEP_SHARED_DATA")
+	if dir == "" {
+		t.Skip("SWEEP_SHARED_DATA is not set")
+	}
+	return dir
+}
+
+// notResults are files that stand beside results and hold none.
+func notResults(path string) bool {
+	base := filepath.Base(path)
+	return base == "manifests.yaml" || base == "config.yaml" || strings.HasSuffix(base, "legend.json") || strings.HasSuffix(base, "prometheus_metrics.json")
+}
+
+func TestEveryRealFileIsImported(t *testing.T) {
+	dir := shared(t)
+	files := 0
+	for _, sub := range []string{"guidellm", "bench-serve", "sweeps"} {
+		err := filepath.WalkDir(filepath.Join(dir, sub), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			results, _, err := Read(path, Options{})
+			if notResults(path) {
+				if err == nil {
+					t.Errorf("%s: %d results where there are none", path, len(results))
+				}
+				return nil
+			}
+			files++
+			if err != nil {
+				t.Errorf("%v", err)
+				return nil
+			}
+			for _, r := range results {
+				if len(r.Metrics) == 0 && len(r.Invalid) == 0 {
+					t.Errorf("%s %s: no metric", path, r.Place)
+				}
+				for name, v := range r.Metrics {
+					if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+						t.Errorf("%s %s: %s = %v", path, r.Place, name, v)
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files < 60 {
+		t.Errorf("only %d files with results were found", files)
+	}
+}
+
+// The flaws that data/README.md names, and more, are told.
+func TestKnownFlawsAreTold(t *testing.T) {
+	dir := shared(t)
+	for path, want := range map[string][]string{
+		"sweeps/inference-perf-kubecon2025/vllm/stage_1_lifecycle_metrics.json": {
+			"contradicts the file's own latencies", "the client says 4 ms on average, the server 8.5 ms",
+		},
+		"sweeps/inference-perf-kubecon2025/vllm/stage_4_lifecycle_metrics.json": {"the client sent 106.5 of 122.6 req/s asked for"},
+		"sweeps/dstack-8xh100-llama405b/throughput_output.csv": {
+			"no server generates so fast", "4 requests of 91680 + 12800 tokens are not the 563200 tokens stated",
+		},
+		"sweeps/dstack-8xh100-llama405b/output.csv":                             {"column 13 of the table has no name", "the queue grew all the time"},
+		"sweeps/dstack-8xh100-llama405b/latency_output.csv":                     {"7: 3 fields where the header has 5"},
+		"bench-serve/dstack_llama405b_16qps_save-detailed.json.gz":              {"379 of 1000 requests failed", "no start times"},
+		"guidellm/d4_constant5_complete.json":                                   {"1 of 20 requests that were begun have no record"},
+		"guidellm/rsevilla87_benchmarks.json":                                   {"23 of 609 requests were cut off"},
+		"guidellm/guidellm_benchmarks_stripped.json":                            {"1 of 46 requests are in the file"},
+		"sweeps/inference-perf-kubecon2025/vllm/summary_lifecycle_metrics.json": {"contradicts the file's own latencies"},
+	} {
+		results, _, err := Read(filepath.Join(dir, path), Options{})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var all []string
+		for _, r := range results {
+			all = append(all, append(slices.Clone(r.Invalid), r.Warnings...)...)
+		}
+		text := strings.Join(all, "\n")
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: not told: %q; told:\n%s", path, w, text)
+			}
+		}
+	}
+}
+
+func TestTheSameMeasurementInTwoTablesIsTakenOnce(t *testing.T) {
+	dir := filepath.Join(shared(t), "sweeps/dstack-8xh100-llama405b")
+	im, err := Begin(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	for _, f := range []string{"qps_output.csv", "output.csv"} {
+		if err := im.Add(filepath.Join(dir, f), "", Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(im.Results()); n != 39 {
+		t.Errorf("%d results, want 39", n)
+	}
+	path, err := im.Write("dstack", "test", time.Now(), Declared{Baseline: "num-scheduler-step=1 enable-chunked-prefill=true max-num-batched-tokens=512 max-num-seqs=512 max-seq-len-to-capture=8192", GPUs: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(im.Warnings, "\n")
+	if !strings.Contains(text, "max-num-batched-tokens=1024 max-num-seqs=1024 (max-num-batched-tokens, max-num-seqs)") {
+		t.Errorf("the row that changes two flags is not told: %s", text)
+	}
+	conflicts := 0
+	for _, r := range im.Results() {
+		if slices.ContainsFunc(r.Warnings, func(w string) bool {
+			return strings.Contains(w, "num-scheduler-step=0 instead of num-scheduler-step=1")
+		}) {
+			conflicts++
+		}
+	}
+	if conflicts != 21 {
+		t.Errorf("%d rows are told to contradict the other table, want 21", conflicts)
+	}
+	run, err := rundir.Read(path)
+	if err != nil || len(run.Trials) != 39 || len(run.Plan.Configurations) != 13 || !run.Finished() {
+		t.Errorf("%d trials, %d configurations, finished %v, %v", len(run.Trials), len(run.Plan.Configurations), run.Finished(), err)
+	}
+}
+
+func TestOneFolderOfManyFilesIsOneRun(t *testing.T) {
+	dir := filepath.Join(shared(t), "sweeps/inference-perf-kubecon2025")
+	results, skipped, err := Read(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]int{}
+	for _, r := range results {
+		labels[r.Label]++
+		if r.Image == "" || r.GPUs != 1 || r.GPU != "nvidia-h100-80gb" || r.Model != "meta-llama/Llama-3.1-8B-Instruct" || r.Load.Kind != "constant" {
+			t.Errorf("%s: what its manifest and configuration say was not taken: %+v", r.File, r.Load)
+		}
+	}
+	if len(results) != 42 || len(labels) != 6 {
+		t.Errorf("%d results of %v, want 42 of 6 configurations; skipped %v", len(results), labels, skipped)
+	}
+}
