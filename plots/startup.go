@@ -71,6 +71,7 @@ func newStartup(in Input) startupPlot {
 		for _, s := range in.Starts {
 			switch {
 			case s.Configuration != c.ID:
+			case s.Outcome == rundir.StartReady && s.Ready <= 0: // imported: how long it took is not known
 			case s.Outcome == rundir.StartReady:
 				ready = append(ready, s)
 				r.ready = append(r.ready, s.Ready)
