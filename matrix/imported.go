@@ -139,7 +139,7 @@ func (m *importer) loadPoint(o Observation) LoadPoint {
 		return l
 	}
 	value := strconv.FormatFloat(o.Value, 'g', -1, 64)
-	text := pointLabel(o.Kind, o.Value)
+	text := pointLabel(experiment.Load{Arrivals: experiment.Arrivals{Kind: o.Kind}}, o.Value)
 	switch {
 	case o.Kind == "unknown" && o.Value > 0:
 		text = value + "/s"
