@@ -60,32 +60,8 @@ type Config struct {
 	Thermal Thermal
 }
 
-// KVBytesPerToken is the size of one token's keys and values over all layers
-// and ranks: 131,072 for Llama-3.1-8B in bf16.
-func (c Config) KVBytesPerToken() float64 {
-	m := c.Model
-	return 2 * float64(m.Layers*m.KVHeads*m.HeadDim) * c.KVBytes
-}
+// kvRank is the share of one token's keys and values that one GPU holds.
+func (c Config) kvRank() float64 { return c.memory().KVRank() }
 
-// kvRank is the share of KVBytesPerToken that one GPU holds. Fewer heads than
-// ranks are replicated.
-func (c Config) kvRank() float64 {
-	m := c.Model
-	heads := max(1, m.KVHeads/c.TP)
-	return 2 * float64(c.layersRank()*heads*m.HeadDim) * c.KVBytes
-}
-
-// layersRank is the number of layers of the largest pipeline stage.
-func (c Config) layersRank() int { return (c.Model.Layers + c.PP - 1) / c.PP }
-
-// bytesPerLinear is the size of one matrix parameter as stored. 4-bit weights
-// carry a scale and a zero per group of 128.
-func (c Config) bytesPerLinear() float64 {
-	switch c.Quantization {
-	case "fp8":
-		return 1
-	case "awq":
-		return 0.53
-	}
-	return c.WeightBytes
-}
+// bytesPerLinear is the size of one matrix parameter as stored.
+func (c Config) bytesPerLinear() float64 { return c.memory().BytesPerLinear() }
