@@ -31,7 +31,6 @@ func warnings(p *Plan, e *experiment.Experiment) []string {
 			add("%s", w)
 		}
 	}
-	out = append(out, tooFewGPUs(p, e)...)
 	return append(out, tooFewRequests(p, e)...)
 }
 
@@ -58,27 +57,4 @@ func longest(l experiment.Lengths) float64 {
 		return float64(l.Max)
 	}
 	return l.Mean
-}
-
-// tooFewGPUs names configurations that take more GPUs than the server gets.
-func tooFewGPUs(p *Plan, e *experiment.Experiment) []string {
-	have := 0
-	switch {
-	case e.Server.Container() != nil && e.Server.Container().GPUs != "all" && e.Server.Container().GPUs != "none":
-		have = strings.Count(e.Server.Container().GPUs, ",") + 1
-	case e.Server.Simulated != nil:
-		have = e.Server.Simulated.GPUs
-	default:
-		return nil
-	}
-	var short []string
-	for _, c := range p.Configurations {
-		if c.GPUs > have {
-			short = append(short, fmt.Sprintf("%s (%d)", c.Label, c.GPUs))
-		}
-	}
-	if len(short) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("the server gets %s, fewer than these configurations take: %s", count(have, "GPU"), strings.Join(short, ", "))}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,34 +13,54 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// load reads an experiment file and its plan. Diagnostics go to stderr; errors
-// among them end the command with exit code 4 before anything starts.
-func (sys *System) load(path string) (*experiment.Experiment, *matrix.Plan, error) {
-	e, ds := experiment.LoadFile(path)
-	return sys.checked(e, ds, "text")
+// loaded is an experiment that was found good, with its plan and what is known
+// of it before anything starts.
+type loaded struct {
+	*experiment.Experiment
+	plan   *matrix.Plan
+	before *preflight.Report
+	notes  []string // what could not be examined
 }
 
-func (sys *System) checked(e *experiment.Experiment, ds experiment.Diagnostics, format string) (*experiment.Experiment, *matrix.Plan, error) {
+// load reads an experiment file and its plan and examines both. Diagnostics go
+// to stderr; errors among them end the command with exit code 4 before
+// anything starts. With strict, doubts are errors.
+func (sys *System) load(ctx context.Context, path, format string, strict bool) (*loaded, error) {
+	e, ds := experiment.LoadFile(path)
+	l := &loaded{Experiment: e}
+	var planErr error
+	if !ds.HasErrors() {
+		if l.plan, planErr = matrix.New(e); planErr == nil {
+			l.before, l.notes = sys.preflight(ctx, e, l.plan)
+			ds = ds.Add(l.before.Diagnostics(e, l.plan, strict)...)
+		}
+	}
 	if len(ds) > 0 || format != "text" {
 		if err := ds.Write(sys.Stderr, format, sys.Colour); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if ds.HasErrors() {
-		return nil, nil, quiet(exitInvalid)
+		return nil, quiet(exitInvalid)
 	}
-	p, err := matrix.New(e)
-	if err != nil {
-		return nil, nil, withCode(exitInvalid, fmt.Errorf("%s: %w", e.File, err))
+	if planErr != nil {
+		return nil, withCode(exitInvalid, fmt.Errorf("%s: %w", e.File, planErr))
 	}
-	return e, p, nil
+	return l, nil
+}
+
+// strictFlag is the flag of the commands that examine an experiment.
+func strictFlag(cmd *cobra.Command, strict *bool) {
+	cmd.Flags().BoolVar(strict, "strict", false, "treat what is doubtful or cannot start as an error instead of a warning")
 }
 
 func newValidate(sys *System) *cobra.Command {
 	var format string
+	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Check an experiment file; nothing is started",
@@ -50,24 +71,28 @@ func newValidate(sys *System) *cobra.Command {
 			if !slices.Contains([]string{"text", "json", "github-actions"}, format) {
 				return withCode(exitUsage, fmt.Errorf("unknown format %q: want text, json or github-actions", format))
 			}
-			e, ds := experiment.LoadFile(args[0])
-			_, p, err := sys.checked(e, ds, format)
+			l, err := sys.load(cmd.Context(), args[0], format, strict)
 			if err != nil {
 				return err
 			}
 			if format == "text" {
+				p := l.plan
 				fmt.Fprintf(sys.Stdout, "%s is valid: %d configurations x %d load points, %d starts, %d trials\n",
 					args[0], len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials)
+				if skipped := l.before.Summary(p); skipped != "" {
+					fmt.Fprintln(sys.Stdout, skipped)
+				}
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "how faults are printed: text, json or github-actions")
+	strictFlag(cmd, &strict)
 	return cmd
 }
 
 func newPlan(sys *System) *cobra.Command {
-	var asJSON bool
+	var asJSON, strict bool
 	cmd := &cobra.Command{
 		Use:   "plan FILE",
 		Short: "Show what a run would do and how long it would take",
@@ -75,17 +100,25 @@ func newPlan(sys *System) *cobra.Command {
   sweep plan --json experiment.yaml | jq .estimate`,
 		Args: exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, p, err := sys.load(args[0])
+			l, err := sys.load(cmd.Context(), args[0], "text", strict)
 			if err != nil {
 				return err
 			}
+			sys.notes(l.notes)
 			if asJSON {
-				return writeJSON(sys, p)
+				return writeJSON(sys, l.plan)
 			}
-			return p.WriteText(sys.Stdout)
+			if err := l.plan.WriteText(sys.Stdout); err != nil {
+				return err
+			}
+			if skipped := l.before.Summary(l.plan); skipped != "" {
+				fmt.Fprintf(sys.Stdout, "\n%s\n", skipped)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
+	strictFlag(cmd, &strict)
 	return cmd
 }
 

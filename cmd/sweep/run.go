@@ -27,6 +27,7 @@ type runOptions struct {
 	retry  bool // with resume
 	out    string
 	plain  bool
+	strict bool // refuse what is doubtful
 }
 
 func newRun(sys *System) *cobra.Command {
@@ -71,16 +72,19 @@ resumed. The second ends at once. A closed terminal does not end the run.
 	cmd.Flags().StringVar(&o.resume, "resume", "", "continue the unfinished run in this `directory`")
 	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "with --resume: measure again what failed")
 	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` under which run directories are made")
+	strictFlag(cmd, &o.strict)
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "plain lines instead of the progress line, also on a terminal")
 	return cmd
 }
 
 // fresh begins a new run.
 func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
-	e, p, err := sys.load(path)
+	l, err := sys.load(ctx, path, "text", o.strict)
 	if err != nil {
 		return err
 	}
+	e, p := l.Experiment, l.plan
+	sys.notes(l.notes)
 	b, gpus, err := sys.surroundings(ctx, e)
 	if err != nil {
 		return err
@@ -246,13 +250,17 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	for _, w := range p.Warnings {
 		screen.Message("warning: " + w)
 	}
+	before, _ := sys.preflight(ctx, e, p)
+	if skipped := before.Summary(p); skipped != "" {
+		screen.Message(skipped)
+	}
 	screen.Message("run directory: " + shown)
 	ctx, release := sys.interruptible(ctx, func() {
 		screen.Message("stopping: the running server is being shut down (once more ends at once)")
 	})
 	defer release()
 	result, err := runner.Run(ctx, runner.Options{
-		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv, RetryFailed: o.retry,
+		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists:  func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
 		AfterTrial: func(context.Context) error { return exportRun(dir.Path, false) },
 	})

@@ -1,0 +1,141 @@
+package preflight
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// memory predicts whether the KV cache holds one request of the full length.
+func (f Facts) memory(conf matrix.Configuration) []Finding {
+	c, ok := f.config(conf.Flags)
+	if !ok {
+		return nil
+	}
+	p := vllmmemory.Predict(c)
+	if !p.Impossible && !p.Doubtful {
+		return nil
+	}
+	found := Finding{Severity: Doubtful, Class: launcher.ClassKVCache, Flag: cmp.Or(toBlame(conf.Changed), toBlame(conf.Flags))}
+	have := p.Available
+	verb := "probably needs more KV cache than there is"
+	if p.Impossible {
+		found.Severity, have, verb = Impossible, p.Most, "cannot have the KV cache that it needs"
+	}
+	gib := func(bytes float64) string { return strconv.FormatFloat(bytes/vllmmemory.GiB, 'f', 1, 64) }
+	at := fmt.Sprintf("%g of %s GiB", c.Utilization, gib(c.Total))
+	if c.KVCacheMemory > 0 {
+		at = "kv-cache-memory-bytes"
+	}
+	weights := gib(p.Weights)
+	switch {
+	case have <= 0:
+		found.Cause = fmt.Sprintf("the weights (%s GiB a GPU) leave nothing for the KV cache at %s", weights, at)
+		found.Remedy = "raise tensor-parallel-size or gpu-memory-utilization, or use a quantised model"
+	default:
+		bound := "about"
+		if p.Impossible {
+			bound = "at most"
+		}
+		found.Cause = fmt.Sprintf("max-model-len %d %s: %s GiB, and %s %s GiB are free at %s beside %s GiB of weights",
+			c.MaxModelLen, verb, gib(p.Needed), bound, gib(have), at, weights)
+		found.Remedy = fmt.Sprintf("largest that fits by the estimate: %d; or raise gpu-memory-utilization, or use kv-cache-dtype fp8", max(p.Largest, 0))
+	}
+	return []Finding{found}
+}
+
+// toBlame is the flag at which the finding is shown: the length, or what else
+// the configuration sets of the memory.
+func toBlame(flags experiment.Flags) string {
+	for _, name := range []string{"max-model-len", "gpu-memory-utilization", "tensor-parallel-size", "kv-cache-memory-bytes"} {
+		if f, ok := flags.Get(name); ok && f.Kind == experiment.FlagText {
+			return name
+		}
+	}
+	return ""
+}
+
+// config resolves what decides the memory, with vLLM's defaults
+// (vllm/engine/arg_utils.py). It is false when something that decides is not
+// known.
+func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
+	none := vllmmemory.Config{}
+	if f.Model == nil || f.GPUMemory == 0 {
+		return none, false
+	}
+	for _, name := range []string{"hf-overrides", "speculative-config", "enable-lora", "model-impl", "load-format"} {
+		if flag, ok := flags.Get(name); ok && flag.Kind != experiment.FlagUnset {
+			return none, false // they change the weights or add some
+		}
+	}
+	if dp, ok := whole(flags, "data-parallel-size"); ok && dp > 1 {
+		return none, false // experts may be spread over the replicas
+	}
+	c := vllmmemory.Config{Model: *f.Model, Total: f.GPUMemory, TP: 1, PP: 1, BlockSize: 16, WeightBytes: 2, KVBytes: 2, Quantization: f.Model.Quantization}
+	c.Utilization = decimal(flags, "gpu-memory-utilization", f.defaultUtilization())
+	c.MaxNumSeqs, c.MaxBatchedTokens = 256, 2048
+	switch {
+	case c.Total >= 160*vllmmemory.GiB:
+		c.MaxNumSeqs, c.MaxBatchedTokens = 1024, 16384
+	case c.Total >= 70*vllmmemory.GiB && !f.A100:
+		c.MaxNumSeqs, c.MaxBatchedTokens = 1024, 8192
+	}
+	for name, field := range map[string]*int{
+		"tensor-parallel-size": &c.TP, "pipeline-parallel-size": &c.PP, "block-size": &c.BlockSize, "max-num-seqs": &c.MaxNumSeqs,
+		"max-num-batched-tokens": &c.MaxBatchedTokens, "num-gpu-blocks-override": &c.BlocksOverride,
+	} {
+		if n, ok := whole(flags, name); ok {
+			*field = n
+		}
+	}
+	if bytes, ok := whole(flags, "kv-cache-memory-bytes"); ok {
+		c.KVCacheMemory = float64(bytes)
+	}
+	c.CPUOffload = decimal(flags, "cpu-offload-gb", 0) * vllmmemory.GiB
+	if method, ok := flags.Get("quantization"); ok && strings.HasPrefix(method.Value, "fp8") && c.Quantization == "" {
+		c.Quantization = "fp8"
+	}
+	if dtype, ok := flags.Get("dtype"); ok && strings.HasPrefix(dtype.Value, "float32") || dtype.Value == "float" {
+		c.WeightBytes, c.KVBytes, c.Model.Stored = 4, 4, 0
+	}
+	c.KVBytes = cacheBytes(flags, c.KVBytes)
+	length, given := whole(flags, "max-model-len")
+	c.MaxModelLen = cmp.Or(length, 1)
+	if !given { // auto, or what the model allows: only the weights are certain
+		c.MaxModelLen = 1
+	}
+	if c.KVBytes == 0 || c.MaxNumSeqs < 1 {
+		return none, false
+	}
+	return c, true
+}
+
+func (f Facts) defaultUtilization() float64 {
+	if f.Known && f.Release < 20 {
+		return 0.90 // 0.92 since 2026-04-21
+	}
+	return 0.92
+}
+
+// cacheBytes is the size of a cached element; 0: not known. Formats with
+// scales are taken at their bare width, so that nothing fitting is refused.
+func cacheBytes(flags experiment.Flags, plain float64) float64 {
+	dtype, ok := flags.Get("kv-cache-dtype")
+	switch v := dtype.Value; {
+	case !ok || v == "auto" || dtype.Kind != experiment.FlagText:
+		return plain
+	case v == "float16", v == "bfloat16":
+		return 2
+	case strings.HasPrefix(v, "fp8"), strings.HasPrefix(v, "int8"):
+		return 1
+	case strings.HasPrefix(v, "int4"), strings.HasPrefix(v, "nvfp4"):
+		return 0.5
+	}
+	return 0
+}

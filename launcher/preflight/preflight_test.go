@@ -1,0 +1,195 @@
+package preflight
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
+	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// flagsOf reads `name=value` pairs: yes is a switch that is on, no one that is
+// off.
+func flagsOf(text string) experiment.Flags {
+	var out experiment.Flags
+	for _, f := range strings.Fields(text) {
+		name, value, _ := strings.Cut(f, "=")
+		flag := experiment.Flag{Name: name, Value: value}
+		switch value {
+		case "yes":
+			flag = experiment.Flag{Name: name, Value: "true", Kind: experiment.FlagBool}
+		case "no":
+			flag = experiment.Flag{Name: name, Value: "false", Kind: experiment.FlagBool}
+		case "~":
+			flag = experiment.Flag{Name: name, Kind: experiment.FlagUnset}
+		}
+		out = append(out, flag)
+	}
+	return out
+}
+
+const none Severity = -1
+
+func TestFlags(t *testing.T) {
+	known := Facts{Release: 20, Known: true}
+	var unknown Facts
+	newer := Facts{Release: vllmflags.Newest + 3, Known: true}
+	exact := Facts{Release: vllmflags.Newest, Known: true, Exact: true}
+	for _, c := range []struct {
+		facts Facts
+		flag  string
+		want  Severity
+		says  string // in cause, label or remedy
+	}{
+		{known, "max-num-seqs=64", none, ""},
+		{known, "max-num-seqs=~", none, ""},
+		{known, "max-num-sqs=64", Wrong, "max-num-seqs"},
+		{unknown, "max-num-sqs=64", Doubtful, "max-num-seqs"},
+		{newer, "max-num-sqs=64", Doubtful, "max-num-seqs"},
+		{known, "turbo-encabulator=1", Doubtful, "catalogue"},
+		{exact, "turbo-encabulator=1", Wrong, "unrecognized arguments: --turbo-encabulator"},
+		{exact, "sim-gpus=2", none, ""},
+		{known, "max-model=8", Doubtful, "max-model-len"},
+		{known, "max-num=8", Wrong, "several"},
+		{known, "swap-space=4", Impossible, "removed in 0.18"},
+		{Facts{Release: 17, Known: true}, "swap-space=4", none, ""},
+		{unknown, "swap-space=4", Doubtful, "newer versions"},
+		{known, "task=generate", Impossible, "removed"},
+		{Facts{Release: 18, Known: true}, "scheduler-reserve-full-isl=yes", Impossible, "came with 0.19"},
+		{known, "enforce-eager=yes", none, ""}, {known, "enforce-eager=no", none, ""},
+		{known, "enforce-eager=1", Wrong, "switch"},
+		{known, "scheduling-policy=yes", Wrong, "fcfs, priority"},
+		{known, "scheduling-policy=priorty", Wrong, "priority"},
+		{unknown, "scheduling-policy=priorty", Doubtful, "priority"},
+		{known, "kv-cache-dtype=turbo9", Doubtful, "plug-ins"},
+		{known, "max-model-len=8x", Wrong, "8192 or 32k"},
+		{known, "max-model-len=auto", none, ""}, {known, "max-model-len=32K", none, ""},
+		{known, "gpu-memory-utilization=1.5", Wrong, "at most 1"},
+		{known, "max-num-batched-tokens=0", Wrong, "at least 1"},
+		{known, "compilation-config.cudagraph_mode=NONE", none, ""},
+		{known, "max-num-seqs.x=1", Wrong, "no keys"},
+		{known, `compilation-config={"mode":3}`, none, ""},
+		{known, `compilation-config={"mode"`, Wrong, "mapping"},
+	} {
+		found := c.facts.flags(flagsOf(c.flag))
+		got := none
+		var text string
+		if len(found) > 0 {
+			got = found[0].Severity
+			text = found[0].Cause + "|" + found[0].Label + "|" + found[0].Remedy
+		}
+		if got != c.want || !strings.Contains(text, c.says) {
+			t.Errorf("%s on %+v: severity %d (%s), want %d and %q", c.flag, c.facts, got, text, c.want, c.says)
+		}
+	}
+}
+
+// facts of a Llama 3.1 8B on an H100.
+func llama(t *testing.T) Facts {
+	t.Helper()
+	m, ok := vllmmemory.FindModel("meta-llama/Llama-3.1-8B-Instruct")
+	if !ok {
+		t.Fatal("the library lost its model")
+	}
+	return Facts{Model: &m, GPUs: 2, GPUMemory: 79.18 * vllmmemory.GiB, Release: 20, Known: true}
+}
+
+func TestTogetherAndMemory(t *testing.T) {
+	long := llama(t)
+	long.LongAllowed = true
+	small := llama(t)
+	small.GPUMemory = 24e9
+	blind := Facts{}
+	for _, c := range []struct {
+		facts Facts
+		flags string
+		want  Severity
+		says  string
+	}{
+		{blind, "max-num-batched-tokens=128 max-num-seqs=256", Impossible, "at least 256, or lower max-num-seqs to at most 128"},
+		{blind, "max-num-batched-tokens=1k max-num-seqs=1000", none, ""},
+		{blind, "max-num-batched-tokens=2048 max-model-len=4096", none, ""},
+		{blind, "max-num-batched-tokens=2048 max-model-len=4096 enable-chunked-prefill=no", Impossible, "at least 4096"},
+		{blind, "long-prefill-token-threshold=9000 max-model-len=4096", Impossible, "at most 4096"},
+		{blind, "tensor-parallel-size=3", none, ""},
+		{llama(t), "tensor-parallel-size=3", Impossible, "divides 32"},
+		{llama(t), "tensor-parallel-size=3 hf-overrides={}", Impossible, "3 GPUs"}, // heads may be overridden, GPUs may not
+		{llama(t), "tensor-parallel-size=2", none, ""},
+		{llama(t), "tensor-parallel-size=4", Impossible, "4 GPUs and the server gets 2"},
+		{llama(t), "max-model-len=200000", Impossible, "at most 131072"},
+		{long, "max-model-len=200000", none, ""},
+		{llama(t), "max-model-len=131072", none, ""},
+		{small, "max-model-len=8192 max-num-seqs=64", none, ""},
+		{small, "max-model-len=131072 max-num-seqs=64", Impossible, "16.0 GiB"},
+		{small, "max-model-len=131072 max-num-seqs=64 kv-cache-dtype=fp8", Impossible, "8.0 GiB"},
+		{small, "max-model-len=131072 max-num-seqs=64 kv-cache-dtype=turboquant_k8v4", none, ""}, // not known
+		{small, "max-model-len=32768 max-num-seqs=256 gpu-memory-utilization=0.86", Doubtful, "largest that fits by the estimate"},
+		{small, "dtype=float32", Impossible, "leave nothing"},
+		{small, "gpu-memory-utilization=0.5", Impossible, "leave nothing"},
+		{small, "gpu-memory-utilization=0.5 speculative-config={}", none, ""},
+		{small, "gpu-memory-utilization=0.5 cpu-offload-gb=10", none, ""},
+		{small, "gpu-memory-utilization=0.5 tensor-parallel-size=2", none, ""},
+	} {
+		flags := flagsOf(c.flags)
+		conf := matrix.Configuration{ID: "c", Flags: flags, GPUs: 1}
+		if n, ok := whole(flags, "tensor-parallel-size"); ok {
+			conf.GPUs = n
+		}
+		r := Check(&experiment.Experiment{Server: experiment.Server{Engine: experiment.EngineVLLM}}, &matrix.Plan{Configurations: []matrix.Configuration{conf}}, c.facts)
+		got := none
+		text := ""
+		if found := r.Findings["c"]; len(found) > 0 {
+			got = found[0].Severity
+			for _, f := range found {
+				text += f.Cause + "|" + f.Remedy + "|"
+			}
+		}
+		if got != c.want || !strings.Contains(text, c.says) {
+			t.Errorf("%s: severity %d (%s), want %d and %q", c.flags, got, text, c.want, c.says)
+		}
+		if d, impossible := r.Impossible()["c"]; impossible != (c.want == Impossible) || impossible && (d.Class == "" || !strings.HasPrefix(d.Cause, "cannot start: ")) {
+			t.Errorf("%s: diagnosis %+v", c.flags, d)
+		}
+	}
+}
+
+func TestGather(t *testing.T) {
+	cache := t.TempDir()
+	snapshot := filepath.Join(cache, "hub", "models--acme--bot", "snapshots", "1")
+	if err := os.MkdirAll(snapshot, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(snapshot, "config.json"), []byte(`{"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gpus := []GPU{{"NVIDIA A100-SXM4-80GB", 80e9}, {"NVIDIA A100-SXM4-40GB", 40e9}}
+	simulated := func(name string) (GPU, bool) { return GPU{"NVIDIA " + name, 1e9}, name == "X" }
+	parse := func(server string) *experiment.Experiment {
+		t.Helper()
+		e, ds := experiment.Parse("x.yaml", []byte("version: 1\nname: x\nserver:\n"+server+"loads:\n  a: {prompt_tokens: 1, output_tokens: 1, arrivals: {concurrency: 1}, requests: 5}\n"))
+		if e == nil {
+			t.Fatal(ds)
+		}
+		return e
+	}
+	f, notes := Gather(parse("  model: acme/bot\n  podman: {image: \"docker.io/vllm/vllm-openai:v0.20.1-x86_64@sha256:"+strings.Repeat("a", 64)+"\", gpus: all, volumes: [\""+cache+":/root/.cache/huggingface\"], env: {VLLM_ALLOW_LONG_MAX_MODEL_LEN: \"1\"}}\n"), Host{GPUs: gpus})
+	if f.Release != 20 || !f.Known || f.Exact || f.Model == nil || f.Model.Layers != 2 || f.GPUs != 2 || f.GPUMemory != 40e9 || !f.A100 || !f.LongAllowed || len(notes) != 0 {
+		t.Errorf("podman: %+v, %v", f, notes)
+	}
+	f, notes = Gather(parse("  model: acme/none\n  process: {command: [vllm, serve]}\n  gpu_memory: 24GB\n"), Host{GPUs: gpus, LookupEnv: func(string) (string, bool) { return cache, true }})
+	if f.Known || f.Model != nil || f.GPUMemory != 24e9 || len(notes) != 1 || !strings.Contains(notes[0], "model_config") {
+		t.Errorf("process: %+v, %v", f, notes)
+	}
+	f, _ = Gather(parse("  model: Qwen/Qwen3-8B\n  simulated: {gpu: X, gpus: 4, args: [--sim-version, 0.9.2]}\n"), Host{GPUs: gpus, Simulated: simulated})
+	if f.Release != 9 || !f.Exact || f.GPUs != 4 || f.GPUMemory != 1e9 || f.Model == nil {
+		t.Errorf("simulated: %+v", f)
+	}
+	f, notes = Gather(parse("  model: bot\n  engine: llama.cpp\n  process: {command: [llama-server], model: none}\n"), Host{})
+	if f.Model != nil || len(notes) != 0 {
+		t.Errorf("llama.cpp: %+v, %v", f, notes)
+	}
+}
