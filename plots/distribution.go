@@ -263,8 +263,28 @@ func (d distributionPlot) ecdf(p *pen, base string, x scale, area vg.Rectangle, 
 			}
 			pts = append(pts, vg.Point{X: a.x.clamped(v), Y: a.y.at(q)})
 		}
-		p.line(curveStyle(p.theme, c.series, thick), pts...)
+		p.line(curveStyle(p.theme, c.series, thick), simplified(pts)...)
 	})
+}
+
+// simplified leaves out points from which the line through their neighbours is
+// less than a fifth of a point away.
+func simplified(pts []vg.Point) []vg.Point {
+	const near = vg.Length(0.2)
+	if len(pts) < 3 {
+		return pts
+	}
+	out := pts[:1:1]
+	for i := 1; i < len(pts)-1; i++ {
+		last, keep := out[len(out)-1], false
+		for j := i; j > 0 && pts[j] != last && !keep; j-- {
+			keep = segmentDist(last, pts[i+1], pts[j]) > near
+		}
+		if keep {
+			out = append(out, pts[i])
+		}
+	}
+	return append(out, pts[len(pts)-1])
 }
 
 func (d distributionPlot) xTitle(p *pen, a axes, base string) {
@@ -328,7 +348,7 @@ func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top v
 			}
 			pts = append(pts, vg.Point{X: x.clamped(v), Y: y.clamped(microseconds(h.ValueAtQuantile(100 * q)))})
 		}
-		p.line(curveStyle(p.theme, c.series, thick), pts...)
+		p.line(curveStyle(p.theme, c.series, thick), simplified(pts)...)
 	})
 }
 

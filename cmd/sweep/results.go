@@ -137,6 +137,7 @@ func (r *results) draw(dir string) ([]report.Figure, error) {
 			return nil, err
 		}
 		out = append(out, report.Figure{
+			Kind: f.Kind,
 			Name: f.Name, Title: f.Title, Caption: f.Caption, SVG: light.Bytes(), DarkSVG: dark.Bytes(),
 			Files: []string{"figures/" + f.Name + ".png", "figures/" + f.Name + ".svg", "figures/" + f.Name + ".csv"},
 		})

@@ -25,6 +25,8 @@ type answer struct {
 	Command   string
 	Ties      []tie
 	Confirmed bool
+	// Screening is what the blocks had said of a confirmed answer.
+	Screening string
 	Doubts    []string
 }
 
@@ -70,6 +72,9 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	if r.Ratio != nil && !a.Baseline {
 		a.Gain = newComparison(*r.Ratio)
 		a.Against = b.against(r)
+	}
+	if r.Confirmed && r.Screening != nil {
+		a.Screening = metric.Format(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"
 	}
 	for _, c := range r.Constraints {
 		a.Checks = append(a.Checks, newCheck(c))

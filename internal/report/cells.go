@@ -23,6 +23,7 @@ type cellTable struct {
 type column struct {
 	Name, Title string
 	Better      string // "higher is better" or "lower is better"
+	More        bool   // hidden until all metrics are asked for
 }
 
 type cellRow struct {
@@ -46,6 +47,7 @@ type tag struct{ Kind, Text, Title string }
 
 // entry is one metric of one cell.
 type entry struct {
+	More       bool // of a column that is hidden at first
 	Quantity   *quantity
 	Comparison *comparison
 	Absent     string
@@ -61,10 +63,15 @@ func (b *build) columns() []column {
 				c.Better = "higher is better"
 			}
 		}
+		c.More = len(out) >= max(shownColumns, b.asked)
 		out = append(out, c)
 	}
 	return out
 }
+
+// shownColumns is how many metrics fit beside each other on a page of 1440
+// pixels and on a printed one.
+const shownColumns = 6
 
 func (b *build) cellTable() cellTable {
 	t := cellTable{Columns: b.columns(), Asked: b.asked}
@@ -147,8 +154,10 @@ func (b *build) cellRow(c analysis.Cell) cellRow {
 		}
 		return r
 	}
-	for _, name := range b.metrics {
-		r.Entries = append(r.Entries, newEntry(c, name))
+	for i, name := range b.metrics {
+		e := newEntry(c, name)
+		e.More = i >= max(shownColumns, b.asked)
+		r.Entries = append(r.Entries, e)
 	}
 	return r
 }

@@ -2,98 +2,294 @@ package report
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/vllm-sweep/sweep/analysis"
 )
 
-// dumpDOM loads a page in headless Chromium and returns the document after its
-// scripts ran, and the lines that Chromium wrote about its console.
-func dumpDOM(t *testing.T, page string) (dom, console string) {
+// writtenPage writes a report and opens it in Chromium.
+func writtenPage(t *testing.T, in Input) (*tab, string) {
 	t.Helper()
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("SWEEP_REQUIRE_CHROMIUM") == "1" {
-			t.Fatal("SWEEP_REQUIRE_CHROMIUM=1 and no chromium")
-		}
-		t.Skip("NOT TESTED: no chromium in the path, the page was not loaded in a browser")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-		"--user-data-dir="+t.TempDir(), "--dump-dom", "file://"+page)
-	cmd.WaitDelay = 10 * time.Second
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("run chromium: %v\n%s", err, errs.String())
-	}
-	var lines []string
-	for _, l := range strings.Split(errs.String(), "\n") {
-		if strings.Contains(l, "CONSOLE") {
-			lines = append(lines, l)
-		}
-	}
-	return out.String(), strings.Join(lines, "\n")
+	dir, _ := written(t, in)
+	path := filepath.Join(dir, IndexFile)
+	return openPage(t, path, 1440, 900), path
 }
 
 func TestPageInChromium(t *testing.T) {
-	dir, read := written(t, fixtureInput())
-	dom, console := dumpDOM(t, filepath.Join(dir, IndexFile))
-	if console != "" {
-		t.Errorf("the console is not empty:\n%s", console)
-	}
-	for want, n := range map[string]int{
-		`data-load="`: 28, `class="copy"`: 4, `<svg role="img"`: 3, "28 of 28 cells": 1,
+	b, path := writtenPage(t, fixtureInput())
+	for script, want := range map[string]string{
+		`document.querySelectorAll('#cells-body tr').length`: "28",
+		`document.querySelectorAll('button.copy').length`:    "4",
+		`document.querySelectorAll('figure svg').length`:     "3",
+		`document.getElementById('explore').hidden`:          "false",
+		`document.querySelectorAll('.point').length`:         "18",
 	} {
-		if got := strings.Count(dom, want); got != n {
-			t.Errorf("%q appears %d times in the loaded page, want %d", want, got, n)
+		if got := b.eval(script); got != want {
+			t.Errorf("%s is %s, want %s", script, got, want)
 		}
 	}
+	if got := b.text("#filter-count"); got != "28 of 28 cells" {
+		t.Errorf("filter count %q", got)
+	}
+	b.check(path)
+}
 
-	// The policy must stop a script that is not the page's own, and the console
-	// must be where that shows: otherwise the check above proves nothing.
-	foreign := bytes.Replace(read(IndexFile), []byte("</main>"), []byte("</main><script>document.title='ran'</script>"), 1)
+// The policy must stop a script that is not the page's own, and the console
+// must be where that shows: otherwise the checks of the other tests prove
+// nothing.
+func TestForeignScriptIsStopped(t *testing.T) {
+	dir, read := written(t, fixtureInput())
+	foreign := bytes.Replace(read(IndexFile), []byte("</main>"), []byte(`</main><script>document.title='ran'</script><img src="http://127.0.0.1:9/x.png">`), 1)
 	path := filepath.Join(dir, "foreign.html")
 	if err := os.WriteFile(path, foreign, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	dom, console = dumpDOM(t, path)
-	if strings.Contains(dom, "<title>ran</title>") || !strings.Contains(console, "Content Security Policy") {
-		t.Errorf("a foreign script ran, or went unnoticed: %s", console)
+	b := openPage(t, path, 1440, 900)
+	if title := b.eval("document.title"); title == "ran" {
+		t.Error("a foreign script ran")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !strings.Contains(strings.Join(b.console, " "), "Content Security Policy") {
+		t.Errorf("the breach went unnoticed: %v", b.console)
 	}
 }
 
-// The page's script is driven by a second one, which a copy of the page without
-// its policy lets run.
+// Column 3 is output throughput: lowest and highest measured first, the failed
+// cells last both ways, then the order of the plan again.
 func TestSortAndFilterInChromium(t *testing.T) {
+	b, path := writtenPage(t, fixtureInput())
+	ends := `(rows => rows[0].id + ' ' + rows[rows.length - 1].id)(document.getElementById('cells-body').rows)`
+	for _, want := range []struct{ order, ends string }{
+		{"ascending", "cell-x-24 cell-x-54"}, {"descending", "cell-x-73 cell-x-54"}, {"<nil>", "cell-x-11 cell-x-74"},
+	} {
+		b.run(chromedp.Click("table.cells thead th:nth-child(4) .sort"))
+		order := b.eval(`document.querySelector('table.cells thead th:nth-child(4)').getAttribute('aria-sort')`)
+		if got := b.eval(ends); order != want.order || got != want.ends {
+			t.Errorf("sorted %s: %s, want %s: %s", order, got, want.order, want.ends)
+		}
+	}
+	b.run(chromedp.Focus("table.cells thead th:nth-child(1) .sort"), chromedp.KeyEvent(kb.Enter))
+	if got := b.eval(`document.querySelector('table.cells thead th').getAttribute('aria-sort')`); got != "ascending" {
+		t.Errorf("Enter on a head sorts %s", got)
+	}
+	b.run(chromedp.SendKeys("#filter-text", "SEQS better"))
+	if got := b.text("#filter-count"); got != "4 of 28 cells" {
+		t.Errorf("filtered: %q", got)
+	}
+	b.eval(`document.getElementById('filter-text').value = ''`)
+	b.run(chromedp.SendKeys("#filter-text", "kv-cache"))
+	if got := b.text("#filter-count"); got != "4 of 28 cells" {
+		t.Errorf("failed cells are not found: %q", got)
+	}
+	hidden := b.eval(`getComputedStyle(document.querySelector('.cells td.more')).display`)
+	b.run(chromedp.Click("#more"))
+	if shown := b.eval(`getComputedStyle(document.querySelector('.cells td.more')).display`); hidden != "none" || shown != "table-cell" {
+		t.Errorf("further metrics are %s, then %s", hidden, shown)
+	}
+	b.check(path)
+}
+
+func TestCopyInChromium(t *testing.T) {
+	b, path := writtenPage(t, fixtureInput())
+	b.run(browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite, browser.PermissionTypeClipboardSanitizedWrite}))
+	want := b.eval(`document.querySelector('article.answer pre.command code').textContent`)
+	b.run(chromedp.Click("article.answer button.copy"), chromedp.WaitVisible(`//button[text()="Copied"]`, chromedp.BySearch))
+	var got string
+	b.run(chromedp.Evaluate(`navigator.clipboard.readText()`, &got, awaitPromise))
+	if got != want || !strings.HasPrefix(got, "vllm serve ") {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+	b.check(path)
+}
+
+// choose picks an option of a list as a user would.
+func (b *tab) choose(list, value string) {
+	b.t.Helper()
+	b.eval(fmt.Sprintf(`(s => { s.value = %q; s.dispatchEvent(new Event('change', {bubbles: true})); return '' })(document.getElementById(%q))`, value, list))
+}
+
+// slide moves the slider as a user's drag would.
+func (b *tab) slide(to int) {
+	b.t.Helper()
+	b.eval(fmt.Sprintf(`(s => { s.value = %d; s.dispatchEvent(new Event('input', {bubbles: true})); return '' })(document.getElementById('explore-limit'))`, to))
+}
+
+// At the declared limit the answer is the analysis's; a tighter one changes it,
+// one that nothing keeps leaves none, and the button leads back.
+func TestSliderChangesTheRecommendation(t *testing.T) {
+	in := fixtureInput()
+	b, path := writtenPage(t, in)
+	declared := b.text("#explore-winner")
+	if declared != in.Findings.Recommendations[0].Label {
+		t.Errorf("at first %q is chosen, want the recommended %q", declared, in.Findings.Recommendations[0].Label)
+	}
+	if got := b.text("#explore-answer"); !strings.Contains(got, "This is the answer above") {
+		t.Errorf("nothing says that the answer is the one above: %s", got)
+	}
+	seen := map[string]bool{declared: true}
+	none := false
+	for to := 1000; to >= 0; to -= 25 {
+		b.slide(to)
+		want := cheapest(in, 0, b.limit())
+		if want == "" {
+			none = true
+			if got := b.text("#explore-answer"); !strings.HasPrefix(got, "No measured cell keeps") {
+				t.Errorf("at %d: %s", to, got)
+			}
+			continue
+		}
+		if b.eval(`document.getElementById('explore-limit-text').textContent.includes('as declared')`) == "true" {
+			continue // there a preference of the analysis may stand above the best estimate
+		}
+		got := b.text("#explore-winner") + " at " + b.eval(`document.querySelector('#explore-answer p').textContent.match(/ at ([^:]*):/)[1]`)
+		if got != want {
+			t.Errorf("at %d: %s, want %s", to, got, want)
+		}
+		seen[got] = true
+	}
+	if len(seen) < 3 || !none {
+		t.Errorf("the slider changed the answer too little: %v, none: %v", seen, none)
+	}
+	b.run(chromedp.Click("#explore-reset"))
+	if got := b.text("#explore-winner"); got != declared {
+		t.Errorf("after the reset %q, want %q", got, declared)
+	}
+	b.run(chromedp.Focus("#explore-limit"), chromedp.KeyEvent(kb.ArrowLeft))
+	if got := b.text("#explore-limit-text"); strings.Contains(got, "as declared") {
+		t.Errorf("the keyboard does not move the slider: %s", got)
+	}
+	b.check(path)
+}
+
+// limit is the slider's present limit in seconds, by the slider's own range.
+func (b *tab) limit() float64 {
+	b.t.Helper()
+	var out float64
+	b.run(chromedp.Evaluate(`Number(document.getElementById('explore-limit').dataset.limit)`, &out))
+	return out
+}
+
+// cheapest is the cell with the best objective of use case u under a limit on
+// its first constraint.
+func cheapest(in Input, u int, limit float64) string {
+	r := in.Findings.Recommendations[u]
+	best, at := analysis.Cell{}, 0.0
+	for _, c := range in.Findings.Cells {
+		e, ok := c.Estimates[r.Objective]
+		if !ok || c.Load != r.Load || c.Estimates[r.Constraints[0].Metric].Center > limit {
+			continue
+		}
+		if best.ID == "" || e.Center > at == r.Maximize && e.Center != at {
+			best, at = c, e.Center
+		}
+	}
+	if best.ID == "" {
+		return ""
+	}
+	return best.Label + " at " + best.PointLabel
+}
+
+// A point tells its trials when the mouse or the keyboard comes to it, and the
+// axes can be chosen.
+func TestExploreInChromium(t *testing.T) {
+	in := fixtureInput()
+	for i := range in.Findings.Cells { // two trials' values to tell
+		for m, e := range in.Findings.Cells[i].Estimates {
+			e.Values = []analysis.Value{{Trial: "t1", Value: e.Center * 0.9}, {Trial: "t2", Value: e.Center * 1.1}}
+			in.Findings.Cells[i].Estimates[m] = e
+		}
+	}
+	b, path := writtenPage(t, in)
+	b.run(chromedp.Focus(".point"))
+	first := b.text("#explore-detail")
+	if strings.Count(first, "trials: ") != 2 {
+		t.Errorf("no trials: %s", first)
+	}
+	b.run(chromedp.KeyEvent(kb.ArrowRight))
+	if second := b.text("#explore-detail"); second == first {
+		t.Errorf("the arrow key leads nowhere: %s", second)
+	}
+	b.choose("explore-x", "tpot_p50")
+	if got := b.text("#explore-chart .axis"); !strings.HasPrefix(got, "time per output token, p50") {
+		t.Errorf("the axis is %s", got)
+	}
+	b.choose("explore-load", "documents")
+	if got := b.eval(`document.querySelectorAll('.point').length`); got != "6" {
+		t.Errorf("%s points of the other load, want 6", got)
+	}
+	b.check(path)
+}
+
+// axe finds no serious breach of the accessibility rules, light or dark. The
+// script comes from npm into a temporary folder; it is no part of the project.
+func TestAccessibility(t *testing.T) {
+	axe := axeScript(t)
 	dir, read := written(t, fixtureInput())
-	page := bytes.Replace(read(IndexFile), []byte(`http-equiv="Content-Security-Policy"`), []byte(`name="without-policy"`), 1)
-	driver := `<script>
-	var column = document.querySelectorAll('table.cells thead th')[3], log = [];
-	var body = document.getElementById('cells-body');
-	var ends = function () { log.push(body.rows[0].id + '/' + body.rows[body.rows.length - 1].id); };
-	for (var i = 0; i < 3; i++) { column.querySelector('[role=button]').click(); log.push(column.getAttribute('aria-sort')); ends(); }
-	var text = document.getElementById('filter-text'); text.value = 'SEQS better';
-	text.dispatchEvent(new Event('input'));
-	log.push(document.getElementById('filter-count').textContent);
-	document.title = log.join(' ');
-	</script></body>`
-	page = bytes.Replace(page, []byte("</body>"), []byte(driver), 1)
-	path := filepath.Join(dir, "driven.html")
-	if err := os.WriteFile(path, page, 0o644); err != nil {
+	// The policy stops foreign scripts, so a copy of the page goes without it.
+	bare := bytes.Replace(read(IndexFile), []byte(`http-equiv="Content-Security-Policy"`), []byte(`name="without-policy"`), 1)
+	path := filepath.Join(dir, "bare.html")
+	if err := os.WriteFile(path, bare, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	dom, console := dumpDOM(t, path)
-	title, _, _ := strings.Cut(dom[strings.Index(dom, "<title>")+len("<title>"):], "</title>")
-	// Column 3 is output throughput: lowest and highest measured first, the
-	// failed cells last both ways, then the order of the plan again.
-	want := "ascending cell-x-24/cell-x-54 descending cell-x-73/cell-x-54  cell-x-11/cell-x-74 4 of 28 cells"
-	if title != want || console != "" {
-		t.Errorf("got  %q\nwant %q\nconsole: %s", title, want, console)
+	b := openPage(t, path, 1440, 900)
+	for _, dark := range []bool{false, true} {
+		b.dark(dark)
+		b.eval(axe + "; ''")
+		var found []struct {
+			ID, Impact, Help string
+			Nodes            []struct{ HTML string }
+		}
+		b.run(chromedp.Evaluate(`axe.run().then(r => r.violations)`, &found, awaitPromise))
+		for _, v := range found {
+			if v.Impact == "serious" || v.Impact == "critical" {
+				t.Errorf("%s (%s, dark %v): %s, %d places, first %.300s", v.ID, v.Impact, dark, v.Help, len(v.Nodes), v.Nodes[0].HTML)
+			}
+		}
+		var passed int
+		b.run(chromedp.Evaluate(`axe.run().then(r => r.passes.length)`, &passed, awaitPromise))
+		if passed < 10 {
+			t.Errorf("axe passed only %d rules: it did not look", passed)
+		}
 	}
+}
+
+// axeScript fetches axe-core by npm.
+func axeScript(t *testing.T) string {
+	t.Helper()
+	missing := func(format string, args ...any) {
+		t.Helper()
+		if os.Getenv("SWEEP_REQUIRE_CHROMIUM") == "1" {
+			t.Fatalf(format, args...)
+		}
+		t.Skipf("NOT TESTED: "+format, args...)
+	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		missing("no npm, so no axe-core: accessibility was not checked")
+	}
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), npm, "pack", "axe-core@4.10.3", "--silent")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		missing("npm pack axe-core: %v: %s", err, out)
+	}
+	archive := filepath.Join(dir, "axe-core-4.10.3.tgz")
+	if out, err := exec.CommandContext(t.Context(), "tar", "-xzf", archive, "-C", dir, "package/axe.min.js").CombinedOutput(); err != nil {
+		t.Fatalf("unpack axe-core: %v: %s", err, out)
+	}
+	script, err := os.ReadFile(filepath.Join(dir, "package", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(script)
 }

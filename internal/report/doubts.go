@@ -74,7 +74,11 @@ func (b *build) recordDoubts(d *doubtList) {
 	for _, t := range b.Trials {
 		switch t.Outcome {
 		case rundir.OutcomeInvalid:
-			d.add("measured but not counted: "+strings.Join(t.Reasons, "; "), t.ID)
+			reason := "no reason is recorded"
+			if len(t.Reasons) > 0 {
+				reason = t.Reasons[0]
+			}
+			d.add("measured but not counted: "+reason, t.ID)
 		case rundir.OutcomeFailed:
 			failed++
 		case rundir.OutcomeSkipped:

@@ -16,7 +16,10 @@ var pageTemplate string
 var pageStyle string
 
 //go:embed page.js
-var pageScript string
+var tableScript string
+
+//go:embed explore.js
+var exploreScript string
 
 // htmlPage is what the template sees besides the page itself.
 type htmlPage struct {
@@ -34,12 +37,13 @@ func renderHTML(p *page) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash := sha256.Sum256([]byte(pageScript))
+	script := tableScript + exploreScript
+	hash := sha256.Sum256([]byte(script))
 	policy := "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" +
 		base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'"
 	var b bytes.Buffer
 	err = t.Execute(&b, htmlPage{
-		page: p, Policy: policy, Style: template.CSS(pageStyle), Script: template.JS(pageScript),
+		page: p, Policy: policy, Style: p.colours.style() + template.CSS(pageStyle), Script: template.JS(script),
 	})
 	return b.Bytes(), err
 }

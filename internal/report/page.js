@@ -99,6 +99,15 @@
     apply();
   }
 
+  // The table begins with the metrics that the experiment asks about.
+  var more = document.getElementById('more');
+  if (more && document.querySelector('.cells .more')) {
+    document.getElementById('more-label').hidden = false;
+    more.addEventListener('change', function () {
+      document.querySelector('table.cells').classList.toggle('all-metrics', more.checked);
+    });
+  }
+
   // A printed page shows what a reader could unfold.
   var opened = [];
   window.addEventListener('beforeprint', function () {

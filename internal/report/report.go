@@ -52,6 +52,7 @@ type Command struct {
 // Figure is one drawing.
 type Figure struct {
 	Name    string // unique in the report, e.g. "frontier-chat"
+	Kind    string // as package plots names it; says in which section it stands
 	Title   string // states the finding
 	Caption string
 	SVG     []byte // embedded into the page

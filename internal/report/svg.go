@@ -15,7 +15,7 @@ import (
 // svgElements are the elements that an embedded drawing may hold: shapes, text
 // and what they refer to; nothing that runs, loads or leaves the drawing.
 var svgElements = []string{
-	"svg", "g", "defs", "symbol", "use", "title", "desc",
+	"svg", "g", "defs", "symbol", "use", // not title and desc: the label says as much
 	"path", "rect", "circle", "ellipse", "line", "polyline", "polygon",
 	"text", "tspan", "clipPath", "mask", "marker", "pattern",
 	"linearGradient", "radialGradient", "stop",
@@ -140,7 +140,24 @@ func (w *svgWriter) allowed(a xml.Attr) (string, bool) {
 	if rest := strings.ReplaceAll(value, "url(#"+w.prefix, ""); anyReference.MatchString(rest) {
 		return "", false
 	}
-	return value, true
+	return compact(name, value), true
+}
+
+var (
+	longNumber = regexp.MustCompile(`(\d+\.\d)\d+`)
+	usualStyle = regexp.MustCompile(`font-family:[^;]*;|font-(?:style|weight|variant):normal;|font-(?:style|weight|variant):normal$`)
+)
+
+// compact shortens what is many times on the page: coordinates to a tenth of a
+// point, and styles that the page's own style sheet gives.
+func compact(name, value string) string {
+	switch name {
+	case "d", "x", "y", "points", "textLength":
+		return longNumber.ReplaceAllString(value, "$1")
+	case "style":
+		return usualStyle.ReplaceAllString(value, "")
+	}
+	return value
 }
 
 // rootAttributes drops the fixed size in favour of a viewBox, and what the
@@ -155,7 +172,7 @@ func rootAttributes(attrs []xml.Attr) []xml.Attr {
 			width = a.Value
 		case "height":
 			height = a.Value
-		case "role", "aria-label":
+		case "role", "aria-label", "aria-labelledby":
 		default:
 			boxed = boxed || a.Name.Local == "viewBox"
 			out = append(out, a)

@@ -24,14 +24,19 @@ type page struct {
 	Notes       []doubt // about single cells, trials and starts
 	Headline    *figureView
 	Figures     []figureView // without the headline
-	Cells       cellTable
-	Failures    []failureView
-	Excluded    []fact // label and reason of configurations left out of the matrix
-	Effects     effectTable
-	Night       night
-	Method      method
-	Provenance  []fact
-	Reproduce   reproduce
+	Parts       map[string][]figureView
+	Explore     *exploration
+	// Combinations say what changes do together, from the confirm stage.
+	Combinations []string
+	Cells        cellTable
+	Failures     []failureView
+	Excluded     []fact // label and reason of configurations left out of the matrix
+	Effects      effectTable
+	Night        night
+	Method       method
+	colours      palette
+	Provenance   []fact
+	Reproduce    reproduce
 }
 
 // question is what the run was asked.
@@ -139,10 +144,21 @@ func newPage(in Input) *page {
 	}
 	figures := make([]figureView, len(in.Figures))
 	for i, f := range in.Figures {
-		figures[i] = newFigure(i, f)
+		figures[i] = newFigure(i, f, &p.colours)
 	}
 	if len(figures) > 0 {
 		p.Headline, p.Figures = &figures[0], figures[1:]
+	}
+	p.Parts = map[string][]figureView{}
+	for i, f := range p.Figures {
+		part := partOf(in.Figures[i+1].Kind)
+		p.Parts[part] = append(p.Parts[part], f)
+	}
+	p.Explore = b.exploration()
+	if c := in.Findings.Confirm; c != nil {
+		for _, q := range c.Combinations {
+			p.Combinations = append(p.Combinations, q.Text)
+		}
 	}
 	p.Doubts, p.Notes = b.doubts(figures), b.notes()
 	return p
