@@ -234,6 +234,7 @@ func (a *analyser) settleAll(claims []claim) int {
 		dir, err := metric.Parse(c.metric)
 		if err == nil {
 			a.settle(&c.r, c.d, dir.Better, len(ps))
+			a.respectFloor(&c.r, c.cell, c.metric)
 		}
 	}
 	return len(ps)

@@ -21,6 +21,8 @@ type Input struct {
 	UseCases []experiment.UseCase
 	Trials   []rundir.Trial
 	Starts   []rundir.Start
+	// Floor is the load generator's noise floor; nil: not known.
+	Floor *rundir.Floor
 	// Frontiers are asked for beside the usual ones, for every load.
 	Frontiers []Axes
 	// GPU is the name of the device that the server ran on, for bounds on what

@@ -274,6 +274,9 @@ func (a *analyser) compareWinner(rec *Recommendation, u experiment.UseCase, w ca
 			dir = metric.Higher
 		}
 		a.settle(&r, d, dir, others)
+		if a.findings.Cells[base].LoadPoint == a.findings.Cells[w.cell].LoadPoint {
+			a.respectFloor(&r, w.cell, u.Objective)
+		}
 	}
 	rec.Ratio, rec.BaselineCell = &r, a.findings.Cells[base].ID
 }

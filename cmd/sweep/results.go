@@ -48,7 +48,7 @@ func readRun(path string) (*rundir.Run, error) {
 func analysisInput(run *rundir.Run) analysis.Input {
 	return analysis.Input{
 		Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts,
-		GPU: gpuName(run.Provenance),
+		GPU: gpuName(run.Provenance), Floor: run.Floor,
 	}
 }
 

@@ -104,6 +104,9 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 	if err := dir.Init(e.Raw, p, prov); err != nil {
 		return err
 	}
+	if err := sys.adoptFloor(dir, filepath.Join(o.out, e.Name), prov.Host); err != nil {
+		return err
+	}
 	return sys.carryOut(ctx, o, e, p, dir, b, gpus)
 }
 

@@ -19,7 +19,7 @@ func TestFormatsAreDocumented(t *testing.T) {
 	}
 	doc := string(b)
 	var names []string
-	for _, v := range []any{matrix.Plan{}, matrix.Confirmation{}, rundir.Provenance{}, rundir.Event{}, rundir.Start{}, rundir.Trial{}, Results{}} {
+	for _, v := range []any{matrix.Plan{}, matrix.Confirmation{}, rundir.Provenance{}, rundir.Event{}, rundir.Start{}, rundir.Trial{}, rundir.Floor{}, Results{}} {
 		names = append(names, jsonNames(reflect.TypeOf(v), nil)...)
 	}
 	names = append(names, resultsHeader...)

@@ -21,6 +21,7 @@ type Run struct {
 	Events     []Event
 	Starts     []Start // by time
 	Trials     []Trial // by order
+	Floor      *Floor  // the load generator's noise floor; nil: not measured
 	// Experiment is the file as it was read when the run began.
 	Experiment []byte
 	Warnings   []string // records passed over, a torn journal
@@ -51,6 +52,9 @@ func Read(path string) (*Run, error) {
 		return nil, err
 	}
 	r.Plan = r.Plan.With(confirmation)
+	if r.Floor, err = ReadFloor(filepath.Join(path, FloorFile)); err != nil {
+		return nil, err
+	}
 	if err := readJSON(filepath.Join(path, provenanceFile), &r.Provenance); err != nil {
 		return nil, err
 	}

@@ -24,13 +24,17 @@ func (r *run) load(name string) (experiment.Load, error) {
 
 // config translates one load point on one server into a run of the generator.
 func (r *run) config(l experiment.Load, p matrix.LoadPoint, seed uint64, s *launcher.Server) (loadgen.Config, error) {
+	return r.configAt(l, p, seed, s.BaseURL(), s.Identity.Model)
+}
+
+func (r *run) configAt(l experiment.Load, p matrix.LoadPoint, seed uint64, base, model string) (loadgen.Config, error) {
 	arrivals, err := r.arrivals(l, p)
 	if err != nil {
 		return loadgen.Config{}, err
 	}
 	cfg := loadgen.Config{
-		BaseURL:   s.BaseURL(),
-		Model:     s.Identity.Model,
+		BaseURL:   base,
+		Model:     model,
 		API:       loadgen.API(l.API),
 		APIKey:    r.apiKey,
 		Arrivals:  arrivals,
