@@ -59,10 +59,11 @@ func (sys *System) calibrate(ctx context.Context, path string, o calibrateOption
 	}
 	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, "stopping (once more ends at once)") })
 	defer release()
-	e, p, err := sys.load(path)
+	l, err := sys.load(ctx, path, "text", false)
 	if err != nil {
 		return err
 	}
+	e, p := l.Experiment, l.plan
 	to := o.output
 	if to == "" {
 		to = filepath.Join(o.out, e.Name, rundir.FloorFile)
