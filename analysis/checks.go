@@ -89,6 +89,11 @@ func checkTrial(t rundir.Trial, conf matrix.Configuration, point matrix.LoadPoin
 }
 
 func (c *trialCheck) add(check, severity string, evidence map[string]float64, format string, args ...any) {
+	for name, v := range evidence {
+		if !finite(v) { // two figures of a broken record multiplied
+			delete(evidence, name)
+		}
+	}
 	c.out = append(c.out, Check{
 		Check: check, Severity: severity, Trial: c.t.ID, Cell: c.t.Cell, Configuration: c.t.Configuration,
 		Text: fmt.Sprintf(format, args...), Evidence: evidence,
@@ -100,7 +105,7 @@ func (c *trialCheck) get(names ...string) ([]float64, bool) {
 	out := make([]float64, len(names))
 	for i, n := range names {
 		v, ok := c.t.Metrics[n]
-		if !ok || !finite(v) || v <= 0 {
+		if !ok || !finite(v) || v <= 0 || v > largest {
 			return nil, false
 		}
 		out[i] = v
@@ -233,7 +238,7 @@ func (c *trialCheck) server() {
 			more := v[0] > (1+serverTolerance)*s.Mean && (p.ours != "ttft_mean" || v[0] > s.Mean+0.05)
 			if v[0] < (1-serverTolerance)*s.Mean || more {
 				c.add(CheckServerTime, Suspect, map[string]float64{p.ours: v[0], "server_" + name + "_mean": s.Mean},
-					"the client measured a mean %s of %s, the server %s (%.2g times as much)", metric.Title(p.ours), seconds(v[0]), seconds(s.Mean), s.Mean/v[0])
+					"client: %s %s, server: %s (%.2g times as much)", metric.Title(p.ours), seconds(v[0]), seconds(s.Mean), s.Mean/v[0])
 			}
 			break
 		}

@@ -24,6 +24,7 @@ type drift struct {
 	point  string  // label of the load point
 	change float64 // last trial / first trial - 1, by the trend inside blocks
 	p      float64 // times the number of trends tested
+	order  *orderTest
 }
 
 // drifts looks for a trend inside blocks at each load point and keeps the
@@ -37,16 +38,16 @@ func (a *analyser) drifts() []drift {
 		if !slices.Contains(driftMetrics(), f.metric) || f.metric == throughput && offersRate(point) {
 			continue
 		}
-		if change, p, ok := f.trend(); ok {
+		if change, p, order := f.trend(); order != nil {
 			tests++
-			found = append(found, drift{metric: f.metric, load: point.Load, point: point.Label, change: math.Expm1(change), p: p})
+			found = append(found, drift{metric: f.metric, load: point.Load, point: point.Label, change: math.Expm1(change), p: p, order: order})
 		}
 	}
 	worst := map[[2]string]drift{}
 	for _, d := range found {
 		d.p = math.Min(1, d.p*float64(tests))
 		size, key := math.Abs(math.Log1p(d.change)), [2]string{d.load, d.metric}
-		if d.p < driftLevel && size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[key].change)) {
+		if d.p < driftLevel && size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[key].change)) && d.order.p() < driftLevel {
 			worst[key] = d
 		}
 	}
@@ -67,13 +68,14 @@ func offersRate(p matrix.LoadPoint) bool {
 }
 
 // trend returns the change of the log metric from the first to the last trial
-// by the slope in y = cell + block + slope × order, with the p-value of a
-// randomisation test, see orderTest. Blocks differ by their seeds, so that only
-// the order inside them tells time from prompts and arrivals. Cells that stand
-// apart or are noisy are left out: a single one would make the trend.
-func (f *family) trend() (change, p float64, ok bool) {
+// by the slope in y = cell + block + slope × order, with the p-value of its
+// t-test and a test that does not need the t-test's assumptions, nil where there
+// is no trend to test. Blocks differ by their seeds, so that only the order inside
+// them tells time from prompts and arrivals. Cells that stand apart or are noisy
+// are left out: a single one would make the trend.
+func (f *family) trend() (change, p float64, order *orderTest) {
 	if f.fit == nil {
-		return 0, 0, false
+		return 0, 0, nil
 	}
 	fit, apart := poolCells(f.obs, len(f.fit.n), len(f.fit.beta), true)
 	var orders []observation
@@ -95,16 +97,22 @@ func (f *family) trend() (change, p float64, ok bool) {
 			first, last = math.Min(first, v.order), math.Max(last, v.order)
 		}
 	}
-	t := newOrderTest(orders, logs, len(f.fit.n), len(f.fit.beta))
-	sxx, sxy := t.moments(t.orders)
-	if fit.df-1 < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
-		return 0, 0, false
+	order = newOrderTest(orders, logs, len(f.fit.n), len(f.fit.beta))
+	sxx, sxy := order.moments(order.orders)
+	df := fit.df - 1
+	if df < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
+		return 0, 0, nil
 	}
-	change = sxy / sxx * (last - first)
-	if t.syy < tinyVariance {
-		return change, 1, math.Abs(change) > 1e-9
+	slope := sxy / sxx
+	change = slope * (last - first)
+	variance := (order.syy - slope*sxy) / df
+	switch {
+	case variance >= tinyVariance:
+		return change, twoSided(slope/math.Sqrt(variance/sxx), df), order
+	case math.Abs(change) > 1e-9:
+		return change, smallestP, order
 	}
-	return change, t.p(), true
+	return 0, 0, nil
 }
 
 // String is the drift in one sentence.

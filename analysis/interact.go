@@ -158,6 +158,9 @@ func (a *analyser) interactionsOf(name string, squares []square, tested map[NotT
 				Base: q.base.Label, LoadPoint: point.ID, Metric: name, Ratio: r,
 				Alone: math.Exp(compare(s[1], s[3]).d), Together: math.Exp(compare(s[0], s[2]).d),
 			}
+			if !finite(got.Alone) || !finite(got.Together) {
+				continue
+			}
 			low, high := min(got.Alone, got.Together), max(got.Alone, got.Together)
 			got.Flips = math.Log(low) < -a.margin && math.Log(high) > a.margin
 			if r.P > 0 {
