@@ -21,6 +21,7 @@ type curvePlot struct {
 	xs, ys scale
 	hasSLO bool
 	small  bool
+	knees  []string // cells at the knee of a frontier of the load
 }
 
 // panel is one parameter with its levels, or the combinations.
@@ -45,6 +46,12 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 		frontier = append(frontier, fr.Cells...)
 	}
 	d.x, d.y = curveMetrics(in, load)
+	// The knee of the curve's own latency, else of the first frontier with one.
+	for _, fr := range frontiersOf(in, load) {
+		if fr.Knee != "" && (fr.X == d.y || len(d.knees) == 0) {
+			d.knees = []string{fr.Knee}
+		}
+	}
 	all := seriesOf(in, load, d.x, d.y, frontier)
 	points := allPoints(all)
 	if len(points) == 0 {
@@ -233,6 +240,9 @@ func (d curvePlot) subtitle(in Input, points []point) string {
 	if countIntervals(points) > 0 {
 		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", percent(in.Findings.Confidence)))
 	}
+	if len(d.knees) > 0 {
+		parts = append(parts, "Knee: from there on more throughput costs the most latency.")
+	}
 	return strings.Join(parts, " ")
 }
 
@@ -307,7 +317,11 @@ func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
 	if d.small {
 		name = func(s series) string { return s.value }
 	}
-	labels := append(endLabels(p, a, pn.series, radius, name), numberLabels(p, a, pn.series, radius)...)
+	var labels []label
+	for _, knee := range d.knees {
+		labels = append(labels, kneeLabel(p, a, knee, allPoints(pn.series), radius)...)
+	}
+	labels = append(append(labels, endLabels(p, a, pn.series, radius, name)...), numberLabels(p, a, pn.series, radius)...)
 	for _, l := range pl.placeAll(p, labels) {
 		p.fillRect(fade(p.theme.Background, plateOpacity), grow(l.box, 1))
 		l.draw(p)

@@ -47,7 +47,7 @@ func frontierFigure(in Input, name string, fr analysis.Frontier) (Figure, string
 	f.Caption = caption(in, fr.Load, points, d.notes(in))
 	f.frame = newFrame(f, figureWidth, figureHeight, 0)
 	f.body = d.draw
-	f.records = cellRecords(in, points, fr.X, fr.Y, fr.Cells)
+	f.records = withMembership(cellRecords(in, points, fr.X, fr.Y, fr.Cells), fr)
 	return f, ""
 }
 
@@ -94,6 +94,9 @@ func (d frontierPlot) subtitle(in Input, points []point) string {
 			text = "Stepped line: the Pareto frontier, with the intervals of its cells as a band."
 		}
 		parts = append(parts, text)
+	}
+	if slices.ContainsFunc(points, func(q point) bool { return !q.frontier && d.possible(q) }) {
+		parts = append(parts, "Dotted ring: on the frontier with a probability of at least "+percent(possibleMember)+".")
 	}
 	switch {
 	case d.hasSLO:
@@ -360,12 +363,25 @@ func (d frontierPlot) picked(q point) bool {
 	return slices.ContainsFunc(d.picks, func(k pick) bool { return k.cell == q.cell.ID })
 }
 
+// possible says whether a cell off the frontier may be on it in truth.
+func (d frontierPlot) possible(q point) bool {
+	return slices.ContainsFunc(d.front.Membership, func(m analysis.Membership) bool {
+		return m.Cell == q.cell.ID && m.Probability != nil && *m.Probability >= possibleMember
+	})
+}
+
+// possibleMember is the probability of being on the frontier from which a cell
+// off it is marked: where it is about as likely as not, within the noise.
+const possibleMember = 0.25
+
 func (d frontierPlot) mark(p *pen, a axes, pl *placer, s series, q point) {
 	at, r := a.place(q), d.radius
 	c, filled := s.color(p.theme), d.filled(q)
 	switch {
 	case q.frontier:
 		r *= 1.12
+	case d.possible(q):
+		p.stroke(lineStyle{width: 0.9, color: mix(p.theme.Ink, p.theme.Background, 0.35), dash: []vg.Length{1.6, 1.6}}, circle.outline(at, r+3))
 	case s.family == familyContext:
 		r *= 0.85
 	case d.hasSLO && !filled:
@@ -398,6 +414,7 @@ func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
 			out = append(out, l)
 		}
 	}
+	out = append(out, kneeLabel(p, a, d.front.Knee, allPoints(d.all), d.radius)...)
 	out = append(out, endLabels(p, a, d.all, d.radius, series.name)...)
 	out = append(out, numberLabels(p, a, d.all, d.radius)...)
 	for _, l := range pl.placeAll(p, out) {

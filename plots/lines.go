@@ -222,3 +222,17 @@ func (p *placer) placeAll(pen *pen, labels []label) []placed {
 	}
 	return out
 }
+
+// kneeLabel names the cell after which more throughput costs the most latency,
+// if it is among the points.
+func kneeLabel(p *pen, a axes, knee string, points []point, radius vg.Length) []label {
+	for _, q := range points {
+		if q.cell.ID == knee && knee != "" {
+			return []label{{
+				lines: []string{"knee"}, styles: []textStyle{{size: sizeLabel, color: p.theme.Ink}},
+				anchor: a.place(q), clear: radius + 3, must: true,
+			}}
+		}
+	}
+	return nil
+}

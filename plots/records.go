@@ -106,3 +106,26 @@ func optionalRatio(c analysis.Cell, m string) []string {
 	}
 	return []string{float(r.Center), lo, hi, r.Verdict}
 }
+
+// withMembership adds to rows of cells the probability of being on the frontier
+// in truth, whether the cell is its knee, and the cells that the data do not
+// separate from it.
+func withMembership(rows [][]string, fr analysis.Frontier) [][]string {
+	for i, row := range rows {
+		if i == 0 {
+			rows[i] = append(row, "frontier_probability", "knee", "ties")
+			continue
+		}
+		probability, ties := "", ""
+		for _, m := range fr.Membership {
+			if m.Cell == row[0] {
+				ties = strings.Join(m.Ties, " ")
+				if m.Probability != nil {
+					probability = float(*m.Probability)
+				}
+			}
+		}
+		rows[i] = append(row, probability, strconv.FormatBool(row[0] == fr.Knee), ties)
+	}
+	return rows
+}

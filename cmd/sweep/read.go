@@ -14,7 +14,8 @@ func newAnalyze(sys *System) *cobra.Command {
 		Short: "Analyse a run again and print the findings; nothing is written",
 		Example: `  sweep analyze runs/acme-support-bot/20261123-221004
   sweep analyze --json DIR | jq '.recommendations[] | {use_case, label, command}'`,
-		Args: exactly("DIR"),
+		Args:              exactly("DIR"),
+		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := readResults(args[0])
 			if err != nil {
@@ -34,17 +35,26 @@ func newAnalyze(sys *System) *cobra.Command {
 }
 
 func newReport(sys *System) *cobra.Command {
-	return &cobra.Command{
-		Use:     "report DIR",
-		Short:   "Write the report of a run again: HTML, Markdown, CSV, JSON, figures",
-		Example: `  sweep report runs/acme-support-bot/20261123-221004`,
-		Args:    exactly("DIR"),
+	var open bool
+	cmd := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Write the report of a run again: HTML, Markdown, CSV, JSON, Parquet, figures",
+		Example: `  sweep report runs/acme-support-bot/20261123-221004
+  sweep report --open DIR`,
+		Args:              exactly("DIR"),
+		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := exportRun(args[0], true); err != nil {
 				return err
 			}
-			fmt.Fprintln(sys.Stdout, filepath.Join(args[0], "report", "index.html"))
-			return nil
+			index := filepath.Join(args[0], "report", "index.html")
+			fmt.Fprintln(sys.Stdout, index)
+			if !open {
+				return nil
+			}
+			return openBrowser(index)
 		},
 	}
+	cmd.Flags().BoolVar(&open, "open", false, "open the page in a browser")
+	return cmd
 }

@@ -34,7 +34,8 @@ func newStatus(sys *System) *cobra.Command {
 		Short: "Show how far a run is; works on a running one",
 		Example: `  sweep status runs/acme-support-bot/20261123-221004
   sweep status --json runs/acme-support-bot/20261123-221004`,
-		Args: exactly("DIR"),
+		Args:              exactly("DIR"),
+		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := statusOf(args[0])
 			if err != nil {

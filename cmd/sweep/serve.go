@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/site"
+)
+
+func newServe(sys *System) *cobra.Command {
+	var port int
+	var open bool
+	cmd := &cobra.Command{
+		Use:   "serve DIR...",
+		Short: "Show runs in a browser, a running one live; on this machine only",
+		Long: `Show the runs below the directories in a browser: a list, the report of each,
+and the progress of one that is running. The server listens on the loopback
+interface only and changes nothing.`,
+		Example: `  sweep serve runs
+  sweep serve --port 8700 runs /data/other-runs
+  ssh -L 8700:127.0.0.1:8700 gpu-host sweep serve --port 8700 runs`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return nil
+			}
+			return withCode(exitUsage, fmt.Errorf("%s takes DIR..., got no argument", cmd.CommandPath()), fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := sys.interruptible(cmd.Context(), func() {})
+			defer stop()
+			return serve(ctx, sys, site.Site{Dirs: args, Summarise: summarise}, port, open)
+		},
+	}
+	cmd.Flags().IntVar(&port, "port", 0, "port to listen on (0: a free one)")
+	cmd.Flags().BoolVar(&open, "open", false, "open the list in a browser")
+	return cmd
+}
+
+// serve answers until the context ends, which is no error.
+func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) error {
+	runs, err := s.Runs()
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err
+	}
+	address := "http://" + listener.Addr().String() + "/"
+	fmt.Fprintf(sys.Stdout, "%s\n", address)
+	fmt.Fprintf(sys.Stderr, "%d runs; Ctrl-C ends it\n", len(runs))
+	if open {
+		if err := openBrowser(address); err != nil {
+			fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
+		}
+	}
+	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := server.Shutdown(closing); err != nil {
+		_ = server.Close()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// openBrowser hands an address or a file to the desktop.
+func openBrowser(target string) error {
+	opener := map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
+	if opener == "" {
+		opener = "xdg-open"
+	}
+	path, err := exec.LookPath(opener)
+	if err != nil {
+		return fmt.Errorf("open %s: there is no %s on this machine", target, opener)
+	}
+	cmd := exec.Command(path, target)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("open %s: %w", target, err)
+	}
+	return cmd.Process.Release()
+}
+
+// shownEvents is how many events the page of a run shows.
+const shownEvents = 25
+
+// summarise reads what the site shows of a run.
+func summarise(path string) (site.Summary, error) {
+	st, err := statusOf(path)
+	if err != nil {
+		return site.Summary{}, err
+	}
+	out := site.Summary{
+		Name: st.Name, State: st.State, Began: st.Began, Planned: st.Planned, Done: st.finished(), Failed: st.Failed, Invalid: st.Invalid, Warnings: st.Warnings,
+	}
+	r, err := readResults(path)
+	if err != nil {
+		return out, err
+	}
+	for _, e := range slices.Backward(r.run.Events) {
+		if len(out.Events) == shownEvents {
+			break
+		}
+		text := e.Detail
+		for _, id := range []string{e.Trial, e.Start} {
+			if id != "" {
+				text = id + " " + text
+				break
+			}
+		}
+		out.Events = append(out.Events, site.Event{Time: e.Time, Event: e.Event, Text: text})
+	}
+	for _, rec := range r.findings.Recommendations {
+		out.Answers = append(out.Answers, answerText(rec))
+	}
+	return out, nil
+}
+
+// answerText is a recommendation in one line.
+func answerText(r analysis.Recommendation) string {
+	if r.Cell == "" || r.Estimate == nil {
+		return r.UseCase + ": no answer"
+	}
+	text := fmt.Sprintf("%s: %s at %s, %s", r.UseCase, r.Label, r.PointLabel, metric.Format(r.Objective, r.Estimate.Center))
+	if r.Ratio != nil {
+		text += fmt.Sprintf(" (%s)", r.Ratio.Verdict)
+	}
+	if r.Confirmed {
+		text += ", confirmed"
+	}
+	return text
+}
