@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vllm-sweep/sweep/internal/hostlock"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
 )
@@ -17,7 +18,7 @@ const (
 	exitInvalid     = 4   // invalid experiment
 	exitSLO         = 5   // SLO not met; compare found worse
 	exitEnvironment = 6   // environment unfit
-	exitLocked      = 11  // run directory in use
+	exitLocked      = 11  // run directory or GPUs in use
 	exitInterrupted = 130 // interrupted, resumable
 )
 
@@ -29,7 +30,7 @@ const exitTable = `Exit codes:
   4    the experiment file is invalid, or was edited under a run to resume
   5    no configuration meets the constraints of a use case
   6    the environment is not fit (podman, executable, variable missing)
-  11   the run directory is in use by another process
+  11   the run directory, or the GPUs, are in use by another run
   130  interrupted; the run can be resumed`
 
 // codedError carries an exit code and, optionally, what to do next.
@@ -64,7 +65,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &coded):
 		return coded.code
-	case errors.Is(err, rundir.ErrLocked):
+	case errors.Is(err, rundir.ErrLocked), errors.Is(err, hostlock.ErrHeld):
 		return exitLocked
 	case errors.Is(err, runner.ErrInterrupted):
 		return exitInterrupted

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/process"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -92,6 +94,11 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 	if gpus != nil {
 		defer gpus.Close()
 	}
+	locks, err := sys.lockGPUs(e, gpus, e.Name)
+	if err != nil {
+		return err
+	}
+	defer locks.Release()
 	dir, err := rundir.Create(o.out, e.Name, time.Now())
 	if err != nil {
 		return withCode(exitEnvironment, err)
@@ -148,6 +155,11 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 	if gpus != nil {
 		defer gpus.Close()
 	}
+	locks, err := sys.lockGPUs(e, gpus, dir.Path)
+	if err != nil {
+		return err
+	}
+	defer locks.Release()
 	now, err := provenance(e, past.Provenance.RunID, gpus)
 	if err != nil {
 		return err
@@ -224,6 +236,11 @@ func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (ru
 		p.Backend["image"] = s.Container().Image
 	case s.Endpoint != nil:
 		p.Backend["url"] = s.Endpoint.URL
+	case s.Process != nil:
+		p.Environment = process.Inherited(os.Environ())
+		for _, v := range s.Process.Env { // the experiment's own value counts
+			delete(p.Environment, v.Name)
+		}
 	}
 	if gpus != nil {
 		p.Driver = gpus.Driver()
@@ -260,6 +277,9 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	screen.Message("run directory: " + shown)
 	ctx, release := sys.interruptible(ctx, func() {
 		screen.Message("stopping: the running server is being shut down (once more ends at once)")
+	}, func() {
+		screen.Message("ending: the running server is removed (once more leaves it; sweep clean removes it later)")
+		removeNow(b, dir.Path)
 	})
 	defer release()
 	result, err := runner.Run(ctx, runner.Options{
@@ -278,6 +298,21 @@ func finalists(path string) ([]matrix.Finalist, error) {
 		return nil, err
 	}
 	return r.findings.Finalists, nil
+}
+
+// removeTime bounds the removal of the running server at a second interrupt.
+const removeTime = 10 * time.Second
+
+// removeNow removes what the run has running. What stays, sweep clean or the
+// resumed run removes.
+func removeNow(b launcher.Backend, dir string) {
+	past, err := rundir.Read(dir)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+	defer cancel()
+	_, _ = b.Clean(ctx, past.Provenance.RunID)
 }
 
 func exportRun(path string, figures bool) error {

@@ -54,10 +54,11 @@ func system() *System {
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM cancels,
-// after calling note; the second ends the program at once with exit code 130.
+// after calling note; the second ends the program with exit code 130 as soon
+// as last has returned, the third at once.
 // SIGHUP and SIGPIPE are ignored: a run must outlive the SSH connection it was
 // started from, and the pager or tee that it was piped into.
-func (sys *System) interruptible(ctx context.Context, note func()) (context.Context, func()) {
+func (sys *System) interruptible(ctx context.Context, note func(), last ...func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -71,12 +72,21 @@ func (sys *System) interruptible(ctx context.Context, note func()) (context.Cont
 			case <-done:
 				return
 			case <-signals:
-				if n > 1 {
+				switch n {
+				case 1:
+					note()
+					cancel()
+				case 2:
+					go func() {
+						for _, f := range last {
+							f()
+						}
+						sys.Exit(exitInterrupted)
+					}()
+				default:
 					sys.Exit(exitInterrupted)
 					return
 				}
-				note()
-				cancel()
 			}
 		}
 	}()

@@ -164,7 +164,10 @@ type Provenance struct {
 	GPUs           []GPU             `json:"gpus,omitempty"`
 	Driver         string            `json:"driver,omitempty"`
 	Backend        map[string]string `json:"backend,omitempty"` // podman version, image digest, simulated GPU...
-	Simulated      bool              `json:"simulated,omitempty"`
+	// Environment is what servers of backend process inherit and may change
+	// what is measured; of credentials only a hash.
+	Environment map[string]string `json:"environment,omitempty"`
+	Simulated   bool              `json:"simulated,omitempty"`
 	Warnings       []string          `json:"warnings,omitempty"`
 	// Imported is set where other tools' results were read; nil: measured by sweep.
 	Imported *Imported `json:"imported,omitempty"`

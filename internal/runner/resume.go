@@ -43,6 +43,11 @@ func Continuable(past *rundir.Run, e *experiment.Experiment, now rundir.Provenan
 		return nil, fmt.Errorf("%w: it began on %s and would go on with %s; results of two machines are not mixed: begin a new run",
 			ErrEnvironment, gpuNames(began.GPUs), gpuNames(now.GPUs))
 	}
+	changed, err := sameEnvironment(began.Environment, now.Environment)
+	if err != nil {
+		return nil, err
+	}
+	warnings = append(warnings, changed...)
 	for _, d := range []struct{ what, then, now string }{
 		{"sweep", began.SweepVersion, now.SweepVersion},
 		{"GPU driver", began.Driver, now.Driver},

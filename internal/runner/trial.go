@@ -37,7 +37,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 	}
 	recording := r.observe(ctx)
 	defer recording.Stop()
-	result, loadErr, dead := r.runLoad(ctx, cfg, s)
+	result, dead, loadErr := r.runLoad(ctx, cfg, s)
 	rec.Ended = time.Now()
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
@@ -97,7 +97,7 @@ func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.T
 }
 
 // runLoad runs the generator and ends it when the server is no longer fit.
-func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, error, *death) {
+func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, *death, error) {
 	loadCtx, dog := r.guard(ctx, s)
 	shown := cfg.Progress
 	cfg.Progress = func(p loadgen.Progress) {
@@ -112,7 +112,7 @@ func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Serve
 	if d != nil {
 		dog.exit(ctx, d)
 	}
-	return result, err, d
+	return result, d, err
 }
 
 func failures(res *loadgen.Result, err error) bool {

@@ -1,6 +1,8 @@
 package process
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +24,13 @@ var inherited = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 }
+
+// device are those of the inherited variables that choose the GPUs.
+var device = []string{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
+
+// personal are inherited variables that may differ from session to session and
+// change no result.
+var personal = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_*"}
 
 // withheld are exceptions: a server that inherits a key from the shell of
 // whoever runs the experiment refuses every request without it.
@@ -49,21 +58,47 @@ func environment(own []string, spec launcher.Spec) (env, secrets []string) {
 	maps.Copy(values, spec.Env)
 	values[procs.RunMarker] = spec.RunID
 	values[procs.StartMarker] = spec.StartID
+	if spec.RunDir != "" {
+		values[procs.DirMarker] = spec.RunDir
+	}
+	if len(spec.GPUs) > 0 {
+		values["CUDA_VISIBLE_DEVICES"] = strings.Join(spec.GPUs, ",")
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		env = append(env, name+"="+values[name])
 	}
 	return env, secrets
 }
 
-func inherits(name string) bool {
-	if slices.Contains(withheld, name) {
-		return false
-	}
-	return slices.ContainsFunc(inherited, func(pattern string) bool {
+func inherits(name string) bool { return !slices.Contains(withheld, name) && matches(inherited, name) }
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		prefix, wild := strings.CutSuffix(pattern, "*")
 		return name == pattern || wild && strings.HasPrefix(name, prefix)
 	})
 }
+
+// Inherited are the variables that servers inherit from environ and that may
+// change what is measured. Of one that looks like a credential only a hash
+// is kept, enough to tell that it changed.
+func Inherited(environ []string) map[string]string {
+	out := map[string]string{}
+	for _, entry := range environ {
+		name, value, ok := strings.Cut(entry, "=")
+		if !ok || !inherits(name) || matches(personal, name) {
+			continue
+		}
+		if credential(name) {
+			value = fmt.Sprintf("(secret) %.8x", sha256.Sum256([]byte("sweep "+value)))
+		}
+		out[name] = value
+	}
+	return out
+}
+
+// ChoosesDevices says whether a variable decides on which GPUs a server runs.
+func ChoosesDevices(name string) bool { return slices.Contains(device, name) }
 
 // credential tells from its name that a variable holds one.
 func credential(name string) bool {

@@ -8,6 +8,7 @@ package procs
 const (
 	RunMarker   = "SWEEP_RUN_ID"
 	StartMarker = "SWEEP_START_ID"
+	DirMarker   = "SWEEP_RUN_DIR"
 )
 
 // Process is one live process (zombies are not).

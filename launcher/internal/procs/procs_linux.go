@@ -47,6 +47,27 @@ func read(pid int) (Process, bool) {
 	return Process{PID: pid, Parent: parent, Group: group, Name: string(stat[open+1 : shut])}, true
 }
 
+// Marks returns the markers in the environment with which the process was
+// started. Processes of other users are not looked into.
+func Marks(pid int) map[string]string {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return nil
+	}
+	var out map[string]string
+	for entry := range bytes.SplitSeq(env, []byte{0}) {
+		name, value, _ := strings.Cut(string(entry), "=")
+		switch name {
+		case RunMarker, StartMarker, DirMarker:
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[name] = value
+		}
+	}
+	return out
+}
+
 // Marked reports whether the process was started with variable=value in its
 // environment. Processes of other users are not looked into.
 func Marked(pid int, variable, value string) bool {
