@@ -168,7 +168,7 @@ type Provenance struct {
 	// what is measured; of credentials only a hash.
 	Environment map[string]string `json:"environment,omitempty"`
 	Simulated   bool              `json:"simulated,omitempty"`
-	Warnings       []string          `json:"warnings,omitempty"`
+	Warnings    []string          `json:"warnings,omitempty"`
 	// Imported is set where other tools' results were read; nil: measured by sweep.
 	Imported *Imported `json:"imported,omitempty"`
 }
