@@ -99,6 +99,10 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 		return err
 	}
 	defer locks.Release()
+	doubts, err := sys.unfit(ctx, e, o)
+	if err != nil {
+		return err
+	}
 	dir, err := rundir.Create(o.out, e.Name, time.Now())
 	if err != nil {
 		return withCode(exitEnvironment, err)
@@ -108,6 +112,7 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	prov.Warnings = append(prov.Warnings, doubts...)
 	if err := dir.Init(e.Raw, p, prov); err != nil {
 		return err
 	}

@@ -59,9 +59,9 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
 		if g, ok := h.Simulated(s.Simulated.GPU); ok {
 			gpus = []GPU{g}
 		}
-	case s.Podman != nil && s.Podman.GPUs != "all" && s.Podman.GPUs != "none":
-		f.GPUs = strings.Count(s.Podman.GPUs, ",") + 1
-	case s.Podman != nil && s.Podman.GPUs == "none":
+	case s.Container() != nil && s.Container().GPUs != "all" && s.Container().GPUs != "none":
+		f.GPUs = strings.Count(s.Container().GPUs, ",") + 1
+	case s.Container() != nil && s.Container().GPUs == "none":
 		gpus = nil
 	default:
 		f.GPUs = len(gpus)
@@ -80,8 +80,8 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
 // release reads the version from the image's tag, or takes the simulator's.
 func (f *Facts) release(s experiment.Server) {
 	switch {
-	case s.Podman != nil:
-		image, _, _ := strings.Cut(s.Podman.Image, "@")
+	case s.Container() != nil:
+		image, _, _ := strings.Cut(s.Container().Image, "@")
 		if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
 			f.Release, f.Known = vllmflags.Release(image[i+1:])
 		}
@@ -103,8 +103,8 @@ func (f *Facts) release(s experiment.Server) {
 func longAllowed(s experiment.Server) bool {
 	var vars []experiment.EnvVar
 	switch {
-	case s.Podman != nil:
-		vars = s.Podman.Env
+	case s.Container() != nil:
+		vars = s.Container().Env
 	case s.Process != nil:
 		vars = s.Process.Env
 	}
@@ -116,7 +116,7 @@ func longAllowed(s experiment.Server) bool {
 func (f *Facts) model(s experiment.Server, h Host) []string {
 	path := s.ModelConfig
 	if path == "" && s.Simulated == nil {
-		path = vllmmemory.FindConfig(hostPath(s), caches(s, h))
+		path = vllmmemory.FindConfig(hostPath(s), Caches(s, h))
 	}
 	if path != "" {
 		m, err := vllmmemory.ReadConfig(path)
@@ -139,10 +139,10 @@ func (f *Facts) model(s experiment.Server, h Host) []string {
 // hostPath is the model's name or, for a folder inside a container, the folder
 // of the host that is mounted there.
 func hostPath(s experiment.Server) string {
-	if s.Podman == nil || !strings.HasPrefix(s.Model, "/") {
+	if s.Container() == nil || !strings.HasPrefix(s.Model, "/") {
 		return s.Model
 	}
-	for _, v := range s.Podman.Volumes {
+	for _, v := range s.Container().Volumes {
 		host, inside, _ := strings.Cut(v, ":")
 		inside, _, _ = strings.Cut(inside, ":")
 		if rest, below := strings.CutPrefix(s.Model+"/", strings.TrimSuffix(inside, "/")+"/"); below {
@@ -152,12 +152,12 @@ func hostPath(s experiment.Server) string {
 	return ""
 }
 
-// caches are the Hugging Face caches that the server may see: the host's side
+// Caches are the Hugging Face caches that the server may see: the host's side
 // of a container's mounts, or the environment's.
-func caches(s experiment.Server, h Host) []string {
+func Caches(s experiment.Server, h Host) []string {
 	var out []string
-	if s.Podman != nil {
-		for _, v := range s.Podman.Volumes {
+	if s.Container() != nil {
+		for _, v := range s.Container().Volumes {
 			if host, inside, ok := strings.Cut(v, ":"); ok && strings.Contains(inside, "huggingface") {
 				out = append(out, host)
 			}

@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/telemetry"
+)
+
+// freeGPU is memory in use that an idle GPU may show: driver and display.
+const freeGPU = 1 << 30
+
+// gpus examines the GPUs; present says that there are any.
+func (o Options) gpus(ctx context.Context) (out []Check, present bool) {
+	gpus, err := o.OpenGPUs(ctx)
+	if err != nil {
+		return []Check{o.noGPU(err)}, false
+	}
+	defer gpus.Close()
+	for _, d := range gpus.Devices() {
+		out = append(out, Check{Name: fmt.Sprintf("GPU %d", d.Index), Status: OK,
+			Text: fmt.Sprintf("%s, %.1f GiB", d.Name, float64(d.MemoryBytes)/(1<<30))})
+	}
+	out = append([]Check{{Name: "driver", Status: OK, Text: fmt.Sprintf("%s, read through %s", gpus.Driver(), gpus.Source())}}, out...)
+	samples, err := gpus.Sample(ctx)
+	if err != nil {
+		return append(out, Check{Name: "NVML", Status: Warning, Text: err.Error(), Remedy: "GPUs are not watched during a run; see that nvidia-smi works"}), true
+	}
+	for _, s := range samples {
+		out = append(out, busy(s)...)
+	}
+	return out, true
+}
+
+// noGPU tells a host without GPUs from one whose driver does not answer.
+func (o Options) noGPU(err error) Check {
+	c := Check{Name: "driver", Status: OK, Text: "no NVIDIA GPU on this host; simulated servers and endpoints need none"}
+	if _, statErr := os.Stat(o.path("/proc/driver/nvidia/version")); statErr == nil {
+		return Check{Name: "driver", Status: Failure, Text: "the NVIDIA driver is loaded and does not answer: " + err.Error(),
+			Remedy: "run nvidia-smi: after an update of the driver the machine must be restarted"}
+	}
+	if o.mayUseGPU() {
+		c.Status, c.Text = Warning, err.Error()
+		if o.needsGPU() {
+			c.Status = Failure
+		}
+		c.Remedy = "install the NVIDIA driver, or see why nvidia-smi does not work"
+	}
+	return c
+}
+
+// busy names what already uses a GPU.
+func busy(s telemetry.Sample) []Check {
+	var out []Check
+	name := fmt.Sprintf("GPU %d", s.Index)
+	if used, known := s.Values[telemetry.MemoryUsed]; known && used > freeGPU {
+		var who []string
+		for _, p := range s.Processes {
+			who = append(who, fmt.Sprintf("%d (%.1f GiB)", p.PID, float64(p.Memory)/(1<<30)))
+		}
+		text := fmt.Sprintf("%.1f GiB are in use already", used/(1<<30))
+		if len(who) > 0 {
+			text += ", by processes " + strings.Join(who, ", ")
+		}
+		out = append(out, Check{Name: name, Status: Warning, Text: text, Remedy: "end what uses the GPU, or its servers share memory and speed with it"})
+	}
+	if t, known := s.Values[telemetry.Temperature]; known && t > hotIdle {
+		out = append(out, Check{Name: name, Status: Warning, Text: fmt.Sprintf("%.0f degrees Celsius before any load", t),
+			Remedy: "see to its cooling; give cooldown.gpu_temperature, so that every start begins alike"})
+	}
+	if n, known := s.Values[telemetry.ECCUncorrected]; known && n > 0 {
+		out = append(out, Check{Name: name, Status: Warning, Text: fmt.Sprintf("%.0f memory errors could not be corrected since the driver was loaded", n),
+			Remedy: "reset or replace the GPU before trusting a night to it"})
+	}
+	return out
+}
+
+// hotIdle is a temperature above which a GPU that does nothing is badly cooled,
+// or not idle; degrees Celsius.
+const hotIdle = 70

@@ -1,0 +1,211 @@
+package doctor
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/launcher/preflight"
+	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
+)
+
+const (
+	// filesWanted are descriptors for a thousand streams, the server's side of
+	// them where it is a process of this machine, and the rest.
+	filesWanted = 4096
+	// portsWanted are ephemeral ports for a load that opens a connection for
+	// each request: closed ones are held for a minute.
+	portsWanted = 10_000
+	// memoryWanted is what a server's start takes of the host beside the GPU.
+	memoryWanted = 8 << 30
+	gib          = 1 << 30
+)
+
+// machine examines limits, clocks and load.
+func (o Options) machine() []Check {
+	var out []Check
+	if n, known := openFiles(); known {
+		c := Check{Name: "open files", Status: OK, Text: fmt.Sprintf("limit %d", n)}
+		if n < filesWanted {
+			c.Status = Warning
+			c.Text += fmt.Sprintf(": a load with many streams needs %d", filesWanted)
+			c.Remedy = fmt.Sprintf("ulimit -n %d, or LimitNOFILE= in the unit", 16*filesWanted)
+		}
+		out = append(out, c)
+	}
+	out = append(out, o.governor(), o.clockSource(), o.load())
+	if kb, ok := o.memAvailable(); ok {
+		c := Check{Name: "memory", Status: OK, Text: fmt.Sprintf("%.1f GiB available", float64(kb)/(1<<20))}
+		if kb<<10 < memoryWanted {
+			c.Status, c.Remedy = Warning, "a server that loads a model may be killed: free memory, or use a smaller model"
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// governor looks at how the processor chooses its clock.
+func (o Options) governor() Check {
+	c := Check{Name: "CPU clock", Status: OK, Text: "its governor is not told (a virtual machine, or fixed)"}
+	files, _ := filepath.Glob(o.path("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")) // the pattern is well formed
+	counts := map[string]int{}
+	for _, f := range files {
+		counts[o.word(f)]++
+	}
+	switch {
+	case counts["powersave"]+counts["conservative"] > 0:
+		c.Status, c.Text = Warning, fmt.Sprintf("governor powersave on %d of %d cores: latencies of the client vary with its clock", counts["powersave"]+counts["conservative"], len(files))
+		c.Remedy = "sudo cpupower frequency-set -g performance"
+	case len(files) > 0:
+		c.Text = "governor " + o.word(files[0])
+	}
+	return c
+}
+
+// clockSource looks for a clock that is cheap to read: the client reads it for
+// every token.
+func (o Options) clockSource() Check {
+	name := o.word(o.path("/sys/devices/system/clocksource/clocksource0/current_clocksource"))
+	switch name {
+	case "":
+		return Check{Name: "time source", Status: OK, Text: "not told"}
+	case "hpet", "acpi_pm", "refined-jiffies", "jiffies":
+		return Check{Name: "time source", Status: Warning, Text: name + " is slow to read: stamps cost microseconds",
+			Remedy: "see why the kernel does not trust tsc (dmesg | grep -i tsc)"}
+	}
+	return Check{Name: "time source", Status: OK, Text: name}
+}
+
+// load looks whether the machine is busy already.
+func (o Options) load() Check {
+	first, _, _ := strings.Cut(o.word(o.path("/proc/loadavg")), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return Check{Name: "load", Status: OK, Text: "not told"}
+	}
+	c := Check{Name: "load", Status: OK, Text: fmt.Sprintf("%.1f on %d cores", load, cores())}
+	if load > float64(cores())/2 {
+		c.Status, c.Remedy = Warning, "other work runs on this machine: it disturbs the client and the server"
+	}
+	return c
+}
+
+func (o Options) memAvailable() (kb int64, ok bool) {
+	text, err := os.ReadFile(o.path("/proc/meminfo"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, found := strings.CutPrefix(line, "MemAvailable:"); found {
+			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// word is the content of a short file, "" when it cannot be read.
+func (o Options) word(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// disks looks for room where runs, models and images go.
+func (o Options) disks() []Check {
+	var out []Check
+	for _, d := range []struct {
+		name, path      string
+		wanted, minimum uint64
+		what            string
+	}{
+		{"disk (runs)", o.Dir, 5 * gib, gib / 2, "run directories"},
+		{"disk (models)", o.modelCache(), 50 * gib, 2 * gib, "models"},
+	} {
+		path := existing(d.path)
+		free, known := diskFree(path)
+		if !known {
+			continue
+		}
+		c := Check{Name: d.name, Status: OK, Text: fmt.Sprintf("%.1f GiB free at %s", float64(free)/gib, path)}
+		switch {
+		case free < d.minimum:
+			c.Status, c.Remedy = Failure, "make room for "+d.what
+		case free < d.wanted:
+			c.Status, c.Remedy = Warning, "little room for "+d.what
+		}
+		if d.name == "disk (models)" && c.Status == Failure && !o.mayUseGPU() {
+			c.Status = Warning // nothing is fetched
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// existing is the nearest folder above that exists.
+func existing(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "/"
+	}
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// modelCache is the Hugging Face cache.
+func (o Options) modelCache() string {
+	for _, name := range []string{"HF_HUB_CACHE", "HF_HOME"} {
+		if dir := o.env(name); dir != "" {
+			return dir
+		}
+	}
+	return filepath.Join(o.Home, ".cache", "huggingface")
+}
+
+// cache looks whether models are there, and the experiment's among them.
+func (o Options) cache() Check {
+	dir := o.modelCache()
+	models, _ := filepath.Glob(filepath.Join(dir, "hub", "models--*")) // the pattern is well formed
+	if len(models) == 0 {
+		models, _ = filepath.Glob(filepath.Join(dir, "models--*"))
+	}
+	c := Check{Name: "model cache", Status: OK, Text: fmt.Sprintf("%s, %d models", dir, len(models))}
+	if o.Experiment == nil || !o.mayUseGPU() || o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
+		return c
+	}
+	dirs := preflight.Caches(o.Experiment.Server, preflight.Host{LookupEnv: o.LookupEnv, Home: o.Home})
+	if vllmmemory.FindConfig(o.Experiment.Server.Model, dirs) == "" {
+		c.Status = Warning
+		c.Text += fmt.Sprintf("; %s is not among them: the first start fetches it", o.Experiment.Server.Model)
+		c.Remedy = "hf download " + o.Experiment.Server.Model
+		if o.env("HF_TOKEN") == "" {
+			c.Remedy += " (HF_TOKEN is not set: gated models need it)"
+		}
+	}
+	return c
+}
+
+// ports opens one on the loopback device, as every start does.
+func ports() Check {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return Check{Name: "ports", Status: Failure, Text: err.Error(), Remedy: "bring up the loopback device: ip link set lo up"}
+	}
+	defer l.Close()
+	c := Check{Name: "ports", Status: OK, Text: "a port can be opened on 127.0.0.1"}
+	if n, known := ephemeralPorts(); known && n < portsWanted {
+		c.Status, c.Text = Warning, fmt.Sprintf("%d ephemeral ports: a load that opens many connections runs out of them", n)
+		c.Remedy = "sysctl net.ipv4.ip_local_port_range='15000 60999'"
+	}
+	return c
+}
