@@ -104,6 +104,7 @@ func processSection() section[Process] {
 func endpoint() value[*Endpoint] {
 	full := section[Endpoint]{fields: []field[Endpoint]{
 		must(bind("url", "Base URL without /v1, such as http://127.0.0.1:8000.", baseURL(), func(p *Endpoint) *string { return &p.URL })),
+		bind("tls", "What an https server is verified by, and what it is shown.", tlsSection().value(), func(p *Endpoint) *TLS { return &p.TLS }),
 	}}
 	return value[*Endpoint]{schema: anyOf(baseURL().schema, full.schema()), read: func(d *decoder, path string, e entry) (*Endpoint, bool) {
 		if e.value.scalar() {

@@ -122,6 +122,17 @@ type Process struct {
 // so no flag can vary.
 type Endpoint struct {
 	URL string // base URL without /v1, e.g. http://127.0.0.1:8000
+	TLS TLS    // of an https URL
+}
+
+// TLS says what a server over https is verified by, and what it is shown. Paths
+// are resolved against the experiment file; empty fields: the system's trust,
+// no client certificate.
+type TLS struct {
+	CA          string // certificates to trust, PEM
+	SkipVerify  bool
+	Certificate string // of this side, PEM
+	Key         string // its private key, PEM; empty: in the same file
 }
 
 // Simulated starts the embedded simulated vLLM server (`sweep vllm-sim serve`)

@@ -9,6 +9,7 @@ package launcher
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"time"
 )
@@ -30,6 +31,8 @@ type Spec struct {
 	// APIKey is sent as a bearer token when the model list is asked for; ""
 	// when the server wants none. It is redacted like the Secrets.
 	APIKey string
+	// TLS verifies a server over https; nil: by the system's trust.
+	TLS *tls.Config
 
 	// Engine is what is known of the server's make; nil: nothing in particular.
 	Engine *Engine

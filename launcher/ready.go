@@ -69,7 +69,7 @@ type prober struct {
 // newProber has a client of its own: no proxy may stand between, and no
 // connection to an earlier server on the same port may be reused.
 func newProber(h Handle, spec Spec) prober {
-	return prober{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: probeTimeout}, h: h, spec: spec}
+	return prober{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: spec.TLS}, Timeout: probeTimeout}, h: h, spec: spec}
 }
 
 // once makes one attempt: healthy, ours, the right model.

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -281,32 +278,10 @@ func (o *loadOptions) request(sys *System, cfg *loadgen.Config) error {
 	return err
 }
 
-func (o *loadOptions) tls(_ *System, cfg *loadgen.Config) error {
-	if o.tlsCA == "" && o.tlsCertificate == "" && !o.tlsSkipVerify {
-		return nil
+func (o *loadOptions) tls(_ *System, cfg *loadgen.Config) (err error) {
+	files := loadgen.TLSFiles{CA: o.tlsCA, SkipVerify: o.tlsSkipVerify, Certificate: o.tlsCertificate, Key: o.tlsKey}
+	if cfg.TLS, err = files.Load(); err != nil {
+		return withCode(exitUsage, err)
 	}
-	settings := &tls.Config{InsecureSkipVerify: o.tlsSkipVerify} // asked for
-	if o.tlsCA != "" {
-		pem, err := os.ReadFile(o.tlsCA)
-		if err != nil {
-			return withCode(exitUsage, fmt.Errorf("--tls-ca: %w", err))
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return withCode(exitUsage, fmt.Errorf("--tls-ca: %s holds no certificate in PEM form", o.tlsCA))
-		}
-	}
-	if o.tlsCertificate != "" {
-		key := o.tlsKey
-		if key == "" {
-			key = o.tlsCertificate // both in one file
-		}
-		pair, err := tls.LoadX509KeyPair(o.tlsCertificate, key)
-		if err != nil {
-			return withCode(exitUsage, fmt.Errorf("--tls-cert: %w", err))
-		}
-		settings.Certificates = []tls.Certificate{pair}
-	}
-	cfg.TLS = settings
 	return nil
 }

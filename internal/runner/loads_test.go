@@ -2,8 +2,11 @@ package runner
 
 import (
 	"bytes"
+	"encoding/pem"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -266,5 +269,49 @@ func TestChangedTraceIsRefused(t *testing.T) {
 	write(`{"timestamp": 0, "input_length": 11, "output_length": 5}`)
 	if _, err := gather(e.Loads, os.LookupEnv); err == nil || !strings.Contains(err.Error(), "changed") {
 		t.Errorf("%v", err)
+	}
+}
+
+// An endpoint over TLS is probed, watched and loaded by its own trust.
+func TestEndpointOverTLS(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/health":
+		case "/v1/models":
+			fmt.Fprint(w, `{"data":[{"id":"m","max_model_len":4096}]}`)
+		case "/metrics":
+			fmt.Fprint(w, "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running 1\n")
+		case "/v1/completions":
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, `data: {"choices":[{"index":0,"text":"a","finish_reason":"length"}],"usage":{"prompt_tokens":8,"completion_tokens":1}}`+"\n\ndata: [DONE]\n\n")
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer s.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, fmt.Sprintf(`
+version: 1
+name: tls
+server: {endpoint: {url: %s, tls: {ca: %s}}, ready_timeout: 10s}
+loads:
+  chat: {prompt_tokens: 8, output_tokens: 1, arrivals: {concurrency: 2}, requests: 20}
+trials: {repeat: 1, warmup: 100ms}
+`, s.URL, ca))
+	d, err := rundir.Open(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, Backend: endpoint.New(s.URL)})
+	if err != nil || res.OK+res.Invalid != 1 {
+		t.Fatalf("%v %+v\n%s", err, res, strings.Join(b.watch.messages, "\n"))
+	}
+	if tr := b.read().Trials[0]; tr.Requests["ok"] != 20 || tr.Client.StampSource != loadgen.StampUser {
+		t.Errorf("requests %v, %+v", tr.Requests, tr.Client)
 	}
 }

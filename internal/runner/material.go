@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 
@@ -16,6 +17,7 @@ type material struct {
 	datasets map[string][]workload.Sample
 	headers  map[string]map[string]string // by load: name → value
 	secrets  []string
+	tls      *tls.Config // of an https endpoint; nil: the system's trust
 }
 
 // gather reads it once. A file that changed since the experiment was checked
@@ -51,6 +53,18 @@ func gather(loads []experiment.Load, lookup func(string) (string, bool)) (materi
 		m.secrets = append(m.secrets, secrets...)
 	}
 	return m, nil
+}
+
+// trust reads what an https endpoint is verified by.
+func trust(s experiment.Server) (*tls.Config, error) {
+	if s.Endpoint == nil {
+		return nil, nil
+	}
+	c, err := loadgen.TLSFiles(s.Endpoint.TLS).Load()
+	if err != nil {
+		return nil, fmt.Errorf("%w: server.endpoint.tls: %w", ErrEnvironment, err)
+	}
+	return c, nil
 }
 
 // headerValues resolves the headers of a load.
@@ -89,7 +103,7 @@ func CheckHeaders(loads []experiment.Load, lookup func(string) (string, bool)) e
 func (r *run) furnish(cfg *loadgen.Config, l experiment.Load) error {
 	cfg.MinOutput, cfg.MaxOutput = l.MinTokens, l.MaxTokens
 	cfg.Prefix = loadgen.Prefix(l.Prefix)
-	cfg.Headers, cfg.Secrets = r.material.headers[l.Name], r.material.secrets
+	cfg.Headers, cfg.Secrets, cfg.TLS = r.material.headers[l.Name], r.material.secrets, r.material.tls
 	if t := l.Arrivals.Trace; t != nil && cfg.Arrivals.Kind == loadgen.Trace {
 		cfg.Trace = r.material.traces[t.File]
 	}

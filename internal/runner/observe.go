@@ -125,4 +125,7 @@ func engineFacts(scrapes []telemetry.Engine) *rundir.EngineFacts {
 }
 
 // watchServer reads the metrics of a server from now on.
-func (r *run) watchServer(s *launcher.Server) { r.monitor.Watch(s.BaseURL()) }
+func (r *run) watchServer(s *launcher.Server) {
+	r.monitor.Trust(r.material.tls)
+	r.monitor.Watch(s.BaseURL())
+}

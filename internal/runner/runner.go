@@ -148,6 +148,9 @@ func newRun(o Options) (*run, error) {
 	if r.material, err = gather(o.Experiment.Loads, o.LookupEnv); err != nil {
 		return nil, err
 	}
+	if r.material.tls, err = trust(o.Experiment.Server); err != nil {
+		return nil, err
+	}
 	r.secrets = append(r.secrets, r.material.secrets...)
 	if err := r.recover(); err != nil {
 		return nil, err

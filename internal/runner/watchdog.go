@@ -61,7 +61,7 @@ func (r *run) guard(ctx context.Context, s *launcher.Server) (loadCtx context.Co
 	w = &watchdog{
 		server: s, stall: r.Experiment.Server.StallTimeout, cancel: cancel, alive: time.Now(),
 		// No proxy may answer for a server that is gone.
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: healthWait},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: r.material.tls}, Timeout: healthWait},
 	}
 	w.running.Go(func() { w.watchExit(loadCtx) })
 	w.running.Go(func() { w.watchHealth(loadCtx) })

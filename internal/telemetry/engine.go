@@ -38,7 +38,11 @@ var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // ScrapeEngine reads baseURL/metrics.
 func ScrapeEngine(ctx context.Context, baseURL string) (Engine, error) {
-	body, err := scrape(ctx, baseURL+"/metrics")
+	return scrapeEngine(ctx, direct, baseURL)
+}
+
+func scrapeEngine(ctx context.Context, client *http.Client, baseURL string) (Engine, error) {
+	body, err := scrape(ctx, client, baseURL+"/metrics")
 	if err != nil {
 		return Engine{}, fmt.Errorf("scrape engine metrics: %w", err)
 	}
@@ -48,14 +52,14 @@ func ScrapeEngine(ctx context.Context, baseURL string) (Engine, error) {
 }
 
 // scrape reads one page of metrics.
-func scrape(ctx context.Context, address string) ([]byte, error) {
+func scrape(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := direct.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

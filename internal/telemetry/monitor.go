@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Monitor struct {
 	mu         sync.Mutex
 	recordings map[*Recording]bool
 	engine     string // base URL; empty: no server
+	client     *http.Client
 	lastGPU    []Sample
 	lastGPUAt  time.Time
 	lastGPUErr error
@@ -53,7 +55,7 @@ func NewMonitor(gpus GPUs, every Intervals) *Monitor {
 		every.Engine = DefaultEngineInterval
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Monitor{gpus: gpus, every: every, recordings: map[*Recording]bool{}, cancel: cancel, done: make(chan struct{})}
+	m := &Monitor{gpus: gpus, every: every, recordings: map[*Recording]bool{}, client: direct, cancel: cancel, done: make(chan struct{})}
 	var wg sync.WaitGroup
 	if gpus != nil {
 		wg.Go(func() { periodically(ctx, m.gpuEvery(), m.readGPUs) })
@@ -153,12 +155,12 @@ func (m *Monitor) readHost() {
 
 func (m *Monitor) readEngine(ctx context.Context) {
 	m.mu.Lock()
-	url := m.engine
+	url, client := m.engine, m.client
 	m.mu.Unlock()
 	if url == "" {
 		return
 	}
-	e, err := ScrapeEngine(ctx, url)
+	e, err := scrapeEngine(ctx, client, url)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // the run ended
 	}
