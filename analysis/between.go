@@ -79,9 +79,33 @@ func CompareRuns(a, b Input, metrics []string) (*Between, error) {
 	}
 	out.Tests = one.settleAll(claims)
 	for _, c := range claims {
+		out.crossCheck(&c.r, one.series[seriesKey{pairs[c.cell][0], c.metric}], two.series[seriesKey{pairs[c.cell][1], c.metric}])
 		out.Cells[c.cell].Ratios[c.metric] = c.r
 	}
 	return out, nil
+}
+
+// crossCheck adds the exact rank test where it can say anything: it assumes
+// nothing of the distribution, and a verdict that it does not confirm says so.
+func (out *Between) crossCheck(r *Ratio, a, b *series) {
+	if len(a.reps) < leastRanks || len(b.reps) < leastRanks {
+		return
+	}
+	var x, y []float64
+	for _, v := range a.reps {
+		x = append(x, v.value)
+	}
+	for _, v := range b.reps {
+		y = append(y, v.value)
+	}
+	_, p, ok := mannWhitney(x, y)
+	if !ok {
+		return
+	}
+	r.PRank = p
+	if (r.Verdict == Better || r.Verdict == Worse) && p >= 1-out.Confidence {
+		r.Reason = joinReason(r.Reason, "an exact rank test does not confirm it ("+formatP(p)+")")
+	}
 }
 
 // estimated analyses the blocks of a run as far as estimates.

@@ -124,6 +124,7 @@ type Ratio struct {
 	P          float64 `json:"p,omitempty"`          // two-sided, before correction; 0 when untested
 	PAdjusted  float64 `json:"p_adjusted,omitempty"` // Holm over the family
 	Q          float64 `json:"q,omitempty"`          // Benjamini-Hochberg over the same family, for exploring: no verdict rests on it
+	PRank      float64 `json:"p_rank,omitempty"`     // exact Mann-Whitney test, a cross-check where two runs are compared
 	Verdict    string  `json:"verdict"`
 	Reason     string  `json:"reason,omitempty"`      // why undecided ("n=1", "interval spans 1"), or a doubt about the verdict
 	MoreTrials int     `json:"more_trials,omitempty"` // further blocks likely needed to decide; 0: decided or cannot tell
