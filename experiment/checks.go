@@ -13,6 +13,7 @@ func checkFile(d *decoder, _ string, root entry, e *Experiment) {
 		d.checkExclude(matrix, e)
 		d.checkEndpoint(matrix, root)
 	}
+	d.resolveBenchmarks(root, e)
 	if loads, ok := root.value.get("loads"); ok {
 		d.checkWarmup(loads, e)
 	}

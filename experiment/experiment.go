@@ -23,6 +23,7 @@ type Experiment struct {
 	Server      Server
 	Matrix      Matrix
 	Loads       []Load // in file order
+	Benchmark   *Benchmark // of the loads that name none; nil: our own generator
 	Trials      Trials
 	Cooldown    Cooldown
 	SLO         []Constraint // in file order; empty when the file has none
@@ -287,6 +288,9 @@ type Load struct {
 	// StopWhenSaturated skips the higher points on a start once the server fell
 	// behind at a lower one; the points then run in rising order.
 	StopWhenSaturated bool
+	// Benchmark is the tool that makes the load: the load's own, or that of the
+	// file; nil: our own generator.
+	Benchmark *Benchmark
 }
 
 // AllLengths are the distributions of the load.

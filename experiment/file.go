@@ -113,6 +113,8 @@ func fileSection() section[Experiment] {
 				func(e *Experiment) *Matrix { return &e.Matrix }),
 			must(bind("loads", "The loads under which every configuration is measured, by name.", loads(),
 				func(e *Experiment) *[]Load { return &e.Loads })),
+			bind("benchmark", "Tool that makes the loads: native (default), guidellm or vllm.", benchmark(),
+				func(e *Experiment) **Benchmark { return &e.Benchmark }),
 			bind("trials", "How often and how each cell is measured.", trialsSection().value(),
 				func(e *Experiment) *Trials { return &e.Trials }),
 			bind("cooldown", "The wait between the release of one server and the next start.", cooldownSection().value(),

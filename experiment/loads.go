@@ -63,6 +63,7 @@ func loadSection() section[Load] {
 			bind("sessions", "Conversations: each turn repeats what was said and adds to it. Arrivals are then of sessions.", pointerTo(sessionsSection().value()), func(l *Load) **Sessions { return &l.Sessions }),
 			bind("headers", "Headers of every request. Secrets by reference: {from_env: NAME} or {from_file: PATH}.", headers(), func(l *Load) *[]Header { return &l.Headers }),
 			bind("body", "Further fields of every request's body.", body(), func(l *Load) *string { return &l.Body }),
+			bind("benchmark", "Tool that makes this load: native, guidellm or vllm; that of the file.", benchmark(), func(l *Load) **Benchmark { return &l.Benchmark }),
 			bind("stop_when_saturated", "Run the points in rising order and skip the rest on a start once the server falls behind; false.", boolean(), func(l *Load) *bool { return &l.StopWhenSaturated }),
 		},
 		check: func(d *decoder, path string, e entry, l *Load) {

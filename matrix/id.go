@@ -131,6 +131,9 @@ func moreIdentity(l experiment.Load) []any {
 		add("header", true, h.Name, h.Value, h.FromEnv, h.FromFile)
 	}
 	add("body", l.Body != "", l.Body)
+	if b := l.Benchmark; b.Foreign() {
+		add("benchmark", true, b.Tool, words(b.Command), b.Image, words(b.Args))
+	}
 	return out
 }
 

@@ -14,6 +14,9 @@ func loadPoints(l experiment.Load) []LoadPoint {
 		if a.MaxConcurrency > 0 {
 			label += fmt.Sprintf(" cap %d", a.MaxConcurrency)
 		}
+		if l.Benchmark.Foreign() {
+			label += " by " + l.Benchmark.Tool
+		}
 		return LoadPoint{
 			ID: loadPointID(l, value, index), Label: l.Name + " " + label, Load: l.Name,
 			Kind: a.Kind, Value: value, MaxConcurrency: a.MaxConcurrency,

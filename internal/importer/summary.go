@@ -31,13 +31,29 @@ func (r *Result) recompute() {
 	}
 	r.Warnings = append(r.Warnings, sum.Warnings...)
 	r.TooFew, r.TokensPerChunk = sum.TooFew, sum.TokensPerChunk
-	if !hasGaps(run) && sum.Requests[loadgen.ClassOK] > 0 {
-		for _, st := range metric.Stats() {
-			r.lack("itl_"+st, noGaps)
+	if r.Gapless() && sum.Requests[loadgen.ClassOK] > 0 {
+		for _, name := range GapMetrics() {
+			r.lack(name, noGaps)
 		}
 		r.TokensPerChunk = 0
 	}
 }
+
+// Gapless reports whether the requests of the run hold no single gaps between
+// tokens, because their tool keeps none.
+func (r *Result) Gapless() bool { return r.Run != nil && !hasGaps(r.Run) }
+
+// GapMetrics are the metrics that need single gaps.
+func GapMetrics() []string {
+	var out []string
+	for _, st := range metric.Stats() {
+		out = append(out, "itl_"+st)
+	}
+	return out
+}
+
+// NoGaps is why GapMetrics are absent of a gapless run.
+const NoGaps = noGaps
 
 func hasGaps(run *loadgen.Result) bool {
 	for i := range run.Requests {

@@ -37,7 +37,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 	}
 	recording := r.observe(ctx)
 	defer recording.Stop()
-	result, dead, loadErr := r.runLoad(ctx, cfg, s)
+	result, dead, loadErr := r.runLoad(ctx, cfg, s, r.generatorOf(t, rec))
 	rec.Ended = time.Now()
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
@@ -97,14 +97,14 @@ func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.T
 }
 
 // runLoad runs the generator and ends it when the server is no longer fit.
-func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server) (*loadgen.Result, *death, error) {
+func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, generate generator) (*loadgen.Result, *death, error) {
 	loadCtx, dog := r.guard(ctx, s)
 	shown := cfg.Progress
 	cfg.Progress = func(p loadgen.Progress) {
 		dog.progress(p)
 		shown(p)
 	}
-	result, err := loadgen.Run(loadCtx, cfg)
+	result, err := generate(loadCtx, cfg)
 	d := dog.stop(loadCtx)
 	if d == nil && ctx.Err() == nil && failures(result, err) {
 		d = dog.afterFailures(ctx)
@@ -135,6 +135,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	for class, n := range sum.Requests {
 		rec.Requests[string(class)] = n
 	}
+	attribute(rec, res)
 	dir, err := r.dir.TrialDir(rec.ID)
 	if err != nil {
 		return err

@@ -1,0 +1,171 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tools that make load.
+const (
+	ToolNative   = "native"   // our own generator (default)
+	ToolGuideLLM = "guidellm" // GuideLLM 0.2 and later
+	ToolVLLM     = "vllm"     // vllm bench serve
+)
+
+// ImageServed stands for the image of the server itself.
+const ImageServed = "served"
+
+// Benchmark says which tool makes the load, and how it is started.
+type Benchmark struct {
+	Tool string
+	// Command is the executable with its first arguments; default: guidellm or
+	// vllm, found on PATH, or what the image begins with.
+	Command []string
+	// Image runs the tool in a container of its own beside the server, by
+	// podman; ImageServed is the image that the server runs in.
+	Image string
+	// Volumes of that container, "host:container[:options]".
+	Volumes []string
+	// Tokenizer is what the tool counts tokens with: a model ID or a path;
+	// default: the model.
+	Tokenizer string
+	Args      []string // further arguments, passed as they are
+	// TimeLimit ends a tool that hangs, in wall-clock time; 0: by the load.
+	TimeLimit time.Duration
+}
+
+// Foreign reports whether another tool makes the load.
+func (b *Benchmark) Foreign() bool { return b != nil && (b.Tool == ToolGuideLLM || b.Tool == ToolVLLM) }
+
+// benchmark is the name of a tool, or a mapping with it.
+func benchmark() value[*Benchmark] {
+	tool := word(ToolNative, ToolGuideLLM, ToolVLLM)
+	s := section[Benchmark]{
+		fields: []field[Benchmark]{
+			must(bind("tool", "native (default), guidellm or vllm (vllm bench serve).", tool, func(b *Benchmark) *string { return &b.Tool })),
+			bind("command", "Executable with its first arguments; guidellm or vllm on PATH, or what the image begins with.", words(), func(b *Benchmark) *[]string { return &b.Command }),
+			bind("image", "Container image to run it from, by podman; served: the image of the server.", text("an image"), func(b *Benchmark) *string { return &b.Image }),
+			bind("volumes", "Mounts of that container: host:container[:options].", words(), func(b *Benchmark) *[]string { return &b.Volumes }),
+			bind("tokenizer", "Model ID or path of the tokenizer; the model.", text("a model or a path"), func(b *Benchmark) *string { return &b.Tokenizer }),
+			bind("args", "Further arguments, passed as they are.", words(), func(b *Benchmark) *[]string { return &b.Args }),
+			bind("time_limit", "Longest time for one run of the tool; twice the load and 10m.", duration(time.Nanosecond), func(b *Benchmark) *time.Duration { return &b.TimeLimit }),
+		},
+		check: func(d *decoder, path string, e entry, b *Benchmark) {
+			if b.Image == "" && len(b.Volumes) > 0 {
+				at, _ := e.value.get("volumes")
+				d.fail(at.key.at, "without a container", "%s.volumes needs %s.image", path, path)
+			}
+			if b.Tool == ToolNative && (b.Image != "" || len(b.Command) > 0 || len(b.Args) > 0) {
+				d.fail(e.keyPlace(), "starts nothing", "%s: our own generator takes no image, command or args", path)
+			}
+		},
+	}
+	return value[*Benchmark]{schema: anyOf(tool.schema, s.schema()), read: func(d *decoder, path string, e entry) (*Benchmark, bool) {
+		if e.value.scalar() {
+			name, ok := tool.read(d, path, e)
+			return &Benchmark{Tool: name}, ok
+		}
+		b, ok := s.decode(d, path, e)
+		return &b, ok
+	}}
+}
+
+// resolveBenchmarks gives every load the tool of the file unless it names its
+// own, and refuses loads that their tool cannot make.
+func (d *decoder) resolveBenchmarks(root entry, e *Experiment) {
+	loads, _ := root.value.get("loads")
+	if loads.value == nil {
+		return
+	}
+	for i := range e.Loads {
+		l := &e.Loads[i]
+		at, ok := loads.value.get(l.Name)
+		if !ok {
+			continue
+		}
+		if l.Benchmark == nil {
+			l.Benchmark = e.Benchmark
+		}
+		if !l.Benchmark.Foreign() {
+			continue
+		}
+		if l.Benchmark.Image == ImageServed && e.Server.Podman == nil {
+			d.fail(at.keyPlace(), "not a podman server", "loads.%s: image: served means the server's own image, and the server does not run in a podman container", l.Name)
+		}
+		d.checkTranslation(at, l)
+	}
+}
+
+// checkTranslation reports what the tool of a load cannot be told.
+func (d *decoder) checkTranslation(at entry, l *Load) {
+	path := join("loads", l.Name)
+	name := toolTitle(l.Benchmark.Tool)
+	refuse := func(field, why, help string) {
+		place := at.keyPlace()
+		if f, ok := at.value.get(field); ok {
+			place = f.keyPlace()
+		}
+		diag := d.fail(place, name+" cannot do it", "%s: %s", path, why)
+		diag.Help = help
+	}
+	native := "use benchmark: native for this load"
+	for _, f := range []struct {
+		field string
+		given bool
+	}{
+		{"prefix", l.Prefix != Prefix{}}, {"dataset", l.Dataset != nil}, {"sessions", l.Sessions != nil}, {"headers", len(l.Headers) > 0},
+		{"body", l.Body != ""}, {"min_tokens", l.MinTokens > 0}, {"max_tokens", l.MaxTokens > 0}, {"stop_when_saturated", l.StopWhenSaturated},
+	} {
+		if f.given {
+			refuse(f.field, f.field+" is not translated for "+name, native)
+		}
+	}
+	if !l.IgnoreEOS {
+		refuse("ignore_eos", name+" asks for exact lengths of synthetic answers, always", native)
+	}
+	kinds := []ArrivalKind{Constant, Poisson, Concurrency, Throughput, Sweep}
+	lengths := []LengthKind{Fixed, Normal, Uniform}
+	if l.Benchmark.Tool == ToolVLLM {
+		kinds, lengths = append(kinds, Gamma), []LengthKind{Fixed}
+	}
+	if k := l.Arrivals.Kind; k != "" && !slices.Contains(kinds, k) {
+		refuse("arrivals", fmt.Sprintf("%s knows no arrivals %q", name, k), "it knows "+list(kindNames(kinds)))
+	}
+	for field, length := range map[string]Lengths{"prompt_tokens": l.Prompt, "output_tokens": l.Output} {
+		if length.Kind != "" && !slices.Contains(lengths, length.Kind) {
+			refuse(field, fmt.Sprintf("%s draws no %s lengths", name, length.Kind), "it knows "+lengthNames(lengths))
+		}
+	}
+	closed := l.Arrivals.Kind == Concurrency || l.Arrivals.Kind == Throughput || l.Arrivals.Kind == Sweep
+	if l.Benchmark.Tool == ToolVLLM && closed && (l.Requests == 0 || l.Duration > 0) {
+		refuse("duration", "vllm bench serve ends after a number of requests, not after a time", "give requests instead of duration")
+	}
+	if t, ok := at.value.get("timeout"); ok && l.Benchmark.Tool == ToolVLLM {
+		d.warn(t.key.at, "not used", "%s.timeout: vllm bench serve has no limit for one request", path)
+	}
+}
+
+func toolTitle(tool string) string {
+	if tool == ToolVLLM {
+		return "vllm bench serve"
+	}
+	return "GuideLLM"
+}
+
+func kindNames(kinds []ArrivalKind) []string {
+	var out []string
+	for _, k := range kinds {
+		out = append(out, string(k))
+	}
+	return out
+}
+
+func lengthNames(kinds []LengthKind) string {
+	var out []string
+	for _, k := range kinds {
+		out = append(out, string(k))
+	}
+	return strings.Join(out, ", ") + " lengths"
+}

@@ -1,0 +1,20 @@
+//go:build !unix
+
+package bencher
+
+import (
+	"os"
+	"syscall"
+)
+
+func groupAttributes() *syscall.SysProcAttr { return nil }
+
+// endGroup ends the tool itself: without process groups its workers are left
+// to it.
+func endGroup(pid int, _ bool) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
+}

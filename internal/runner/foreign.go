@@ -1,0 +1,98 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/bencher"
+	"github.com/vllm-sweep/sweep/internal/importer"
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// generator makes a load; loadgen.Run is our own.
+type generator func(context.Context, loadgen.Config) (*loadgen.Result, error)
+
+// generatorOf is what makes the load of a trial: our own generator, or another
+// tool, which the trial's record then names.
+func (r *run) generatorOf(t matrix.Trial, rec *rundir.Trial) generator {
+	point, _ := r.pointOf(t)
+	l, err := r.load(point.Load)
+	if err != nil || !l.Benchmark.Foreign() {
+		return loadgen.Run
+	}
+	return func(ctx context.Context, cfg loadgen.Config) (*loadgen.Result, error) {
+		return r.foreign(ctx, l, cfg, rec)
+	}
+}
+
+// foreign lets another tool make the load. The server is warmed up by our own
+// generator: GuideLLM has no warm-up traffic, and vllm bench repeats one prompt.
+func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config, rec *rundir.Trial) (*loadgen.Result, error) {
+	if cfg.Warmup > 0 {
+		if err := warm(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := r.dir.TrialDir(rec.ID)
+	if err != nil {
+		return nil, err
+	}
+	job := bencher.Job{
+		Tool: *l.Benchmark, Load: cfg, Model: r.Experiment.Server.Model, Dir: dir,
+		Say: func(line string) { r.message("%s: %s", l.Benchmark.Tool, line) },
+	}
+	job.Load.Warmup = 0
+	if p := r.Experiment.Server.Podman; p != nil {
+		job.Served, job.Podman = p.Image, p.Socket
+	}
+	res, err := bencher.Run(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	rec.Warnings = append(rec.Warnings, res.Warnings...)
+	rec.Source = &rundir.Source{
+		Tool: res.Tool, Version: res.ToolVersion, Format: res.Format, File: res.File, Place: res.Place, Clock: res.Clock, Recomputed: true,
+	}
+	if res.Run == nil || !res.Timed {
+		return nil, fmt.Errorf("%s wrote no requests with points in time: this version cannot be driven, only its results imported", l.Benchmark.Tool)
+	}
+	res.Run.Warnings = nil // they are the result's, and in the record already
+	return res.Run, nil
+}
+
+// warm loads the server before another tool does. Failures are left to that tool.
+func warm(ctx context.Context, cfg loadgen.Config) error {
+	cfg.Duration, cfg.Requests, cfg.Warmup = cfg.Warmup, 0, 0
+	cfg.Drain = min(cfg.Timeout, time.Minute)
+	if cfg.Arrivals.Kind == loadgen.Throughput {
+		cfg.Arrivals.Kind = loadgen.Concurrency
+	}
+	cfg.Salt += "-warm"
+	_, err := loadgen.Run(ctx, cfg)
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return nil
+}
+
+// attribute takes out of a record what our summary says and another tool cannot
+// know: the evidence about our own generator, and single gaps between tokens.
+func attribute(rec *rundir.Trial, res *loadgen.Result) {
+	if rec.Source == nil {
+		return
+	}
+	rec.Client = nil // the evidence would be ours, and the client was not
+	if r := (importer.Result{Run: res}); !r.Gapless() {
+		return
+	}
+	for _, name := range importer.GapMetrics() {
+		delete(rec.Metrics, name)
+		rec.Absent[name] = importer.NoGaps
+	}
+	rec.TokensPerChunk = 0
+}
