@@ -22,7 +22,7 @@ type Experiment struct {
 	Description string
 	Server      Server
 	Matrix      Matrix
-	Loads       []Load // in file order
+	Loads       []Load     // in file order
 	Benchmark   *Benchmark // of the loads that name none; nil: our own generator
 	Trials      Trials
 	Cooldown    Cooldown

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/bencher"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
@@ -199,6 +200,9 @@ func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []string)
 func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Backend, telemetry.GPUs, error) {
 	if err := runner.CheckEnvironment(e.Server, sys.LookupEnv); err != nil {
 		return nil, nil, err
+	}
+	if err := bencher.Check(ctx, e.Loads); err != nil {
+		return nil, nil, withCode(exitEnvironment, err)
 	}
 	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
 		return nil, nil, err

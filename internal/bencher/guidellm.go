@@ -68,11 +68,10 @@ func (j *Job) guidellm(c *command, base []string, v version) error {
 		return err
 	}
 	limit := j.Load.Arrivals.MaxConcurrency
+	if err := v.takes(limit); err != nil {
+		return err
+	}
 	switch {
-	case !v.atLeast(0, 2):
-		return fmt.Errorf("guidellm %s is too old: 0.2 and later can be driven", v.text)
-	case !v.atLeast(0, 7) && limit > 0:
-		return fmt.Errorf("guidellm %s cannot cap the requests in flight of an open loop: 0.7 and later can", v.text)
 	case !v.atLeast(0, 4):
 		c.argv = slices.Concat(base, j.guidellmFlags("--rate-type", profile, value), []string{"--disable-progress"}, j.Tool.Args)
 		j.guidellmEnv(c, false)
