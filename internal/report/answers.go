@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,6 +29,8 @@ type answer struct {
 	// Screening is what the blocks had said of a confirmed answer.
 	Screening string
 	Doubts    []string
+	// Turns say what would change the answer: limits, and rivals.
+	Turns []string
 }
 
 // check is one constraint with what was reached.
@@ -73,6 +76,15 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Gain = newComparison(*r.Ratio)
 		a.Against = b.against(r)
 	}
+	for _, s := range r.Sensitivity {
+		a.Turns = append(a.Turns, s.Text)
+	}
+	for _, o := range r.Overturn[:min(len(r.Overturn), shownRivals)] {
+		a.Turns = append(a.Turns, o.Text)
+	}
+	if m := r.NearestMiss; m != nil {
+		a.Turns = append(a.Turns, fmt.Sprintf("%s is the limit that most cells miss: %d of %d", m.Binding, m.Fails, m.Cells))
+	}
 	if r.Confirmed && r.Screening != nil {
 		a.Screening = metric.Format(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"
 	}
@@ -89,6 +101,9 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	}
 	return a
 }
+
+// shownRivals is how many rivals an answer names.
+const shownRivals = 3
 
 // against names the baseline's cell that a winner is compared with.
 func (b *build) against(r analysis.Recommendation) string {

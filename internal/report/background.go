@@ -22,8 +22,12 @@ type method struct {
 	Sequential bool
 	OpenLoop   bool
 	ClosedLoop bool
-	Absent     []string // metrics that no cell has, such as percentiles below their floor
+	Precision  []precision // for the metrics that the experiment asks about
+	Absent     []string    // metrics that no cell has, such as percentiles below their floor
 }
+
+// precision is the smallest change that would be found at a load point.
+type precision struct{ Point, Metric, SD, Alone, Corrected string }
 
 func (b *build) method() method {
 	confidence, margin := b.Findings.Confidence, b.Findings.Margin
@@ -42,6 +46,17 @@ func (b *build) method() method {
 	for _, l := range b.Plan.LoadPoints {
 		open := l.Kind.OpenLoop() || l.Kind == experiment.Sweep
 		m.OpenLoop, m.ClosedLoop = m.OpenLoop || open, m.ClosedLoop || !open
+	}
+	for _, p := range b.Findings.Precision {
+		if !slices.Contains(b.metrics[:max(b.asked, min(2, len(b.metrics)))], p.Metric) {
+			continue
+		}
+		label := p.LoadPoint
+		if l, ok := b.Plan.LoadPoint(p.LoadPoint); ok {
+			label = l.Label
+		}
+		share := func(v float64) string { return metric.FormatUnit(metric.Fraction, v) }
+		m.Precision = append(m.Precision, precision{label, p.Metric, share(p.SD), share(p.Alone), share(p.Corrected)})
 	}
 	for _, a := range b.absentMetrics() {
 		if !b.anyCellHas(a.Name) {

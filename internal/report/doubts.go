@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -29,6 +30,14 @@ func (b *build) doubts(figures []figureView) []doubt {
 		}
 	}
 	b.precisionDoubts(&d)
+	b.checkDoubts(&d)
+	if pairs := b.Findings.NotTested; len(pairs) > 0 {
+		text := "not tested: how " + pairs[0][0] + " and " + pairs[0][1] + " act together"
+		if len(pairs) > 1 {
+			text += fmt.Sprintf(", and %s of parameters", count(len(pairs)-1, "further pair"))
+		}
+		d.add(text, "")
+	}
 	if b.Provenance != nil {
 		for _, w := range b.Provenance.Warnings {
 			d.add(w, "")
@@ -59,6 +68,9 @@ func (b *build) notes() []doubt {
 				d.add(w, t.ID)
 			}
 		}
+	}
+	for _, c := range b.Findings.Checks {
+		d.add(c.Check+": "+c.Text, cmp.Or(c.Trial, c.Configuration))
 	}
 	b.startDoubts(&d)
 	return d.list()
@@ -123,6 +135,29 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if unconfirmed {
 		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
 	}
+}
+
+// checkDoubts tell of trials and configurations that contradict themselves:
+// how many checks fired, with the words of the first of each kind.
+func (b *build) checkDoubts(d *doubtList) {
+	number, first := map[string]int{}, map[string]string{}
+	var order []string
+	for _, c := range b.Findings.Checks {
+		if number[c.Check]++; number[c.Check] == 1 {
+			order = append(order, c.Check)
+			first[c.Check] = c.Text
+		}
+	}
+	for _, name := range order {
+		d.add(fmt.Sprintf("consistency check %s fired %s; the first: %s", name, times(number[name]), first[name]), "")
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // hasRange reports whether an interval of the cell is the range of its trials.

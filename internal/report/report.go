@@ -69,6 +69,9 @@ const (
 	ResultsCSVFile = "results.csv"
 	ResultsFile    = "results.json"
 	TrialsFile     = "trials.csv"
+	// The same two tables as Parquet.
+	ResultsParquetFile = "results.parquet"
+	TrialsParquetFile  = "trials.parquet"
 )
 
 // Write renders all files of the report into dir, which it creates, and
@@ -89,6 +92,8 @@ func Write(dir string, in Input) ([]string, error) {
 		{ResultsCSVFile, func() ([]byte, error) { return renderResultsCSV(in) }},
 		{ResultsFile, func() ([]byte, error) { return renderResults(in) }},
 		{TrialsFile, func() ([]byte, error) { return renderTrialsCSV(in) }},
+		{ResultsParquetFile, func() ([]byte, error) { return renderResultsParquet(in) }},
+		{TrialsParquetFile, func() ([]byte, error) { return renderTrialsParquet(in) }},
 	}
 	contents := make([][]byte, len(renderers))
 	for i, r := range renderers {

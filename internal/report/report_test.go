@@ -73,7 +73,7 @@ func written(t *testing.T, in Input) (dir string, read func(name string) []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 5 {
+	if len(paths) != 7 {
 		t.Fatalf("Write returned %d paths: %v", len(paths), paths)
 	}
 	return dir, func(name string) []byte {
@@ -113,8 +113,8 @@ func TestWriteKeepsOldReportOnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 5 {
-		t.Errorf("folder holds %v, want the five files alone", entries)
+	if len(entries) != 7 {
+		t.Errorf("folder holds %v, want the seven files alone", entries)
 	}
 }
 

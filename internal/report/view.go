@@ -314,11 +314,11 @@ func (b *build) anyCellHas(name string) bool {
 }
 
 func newQuantity(name string, e analysis.Estimate) quantity {
-	return quantity{Text: metric.Format(name, e.Center), Doubt: estimateDoubt(name, e), N: e.N, Sort: number(e.Center)}
+	return quantity{Text: metric.Format(name, e.Center), Doubt: estimateDoubt(name, e), N: e.N, Sort: number(five(e.Center))}
 }
 
 func newComparison(r analysis.Ratio) *comparison {
-	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason, Sort: number(r.Center)}
+	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason, Sort: number(five(r.Center))}
 	if r.Verdict == analysis.Undecided && r.MoreTrials > 0 {
 		c.More = "about " + count(r.MoreTrials, "further trial") + " would decide"
 	}
