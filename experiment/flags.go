@@ -190,10 +190,6 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 			return false
 		}
 	}
-	if f.entry.value.kind == textNode && slices.Contains([]string{"yes", "no", "on", "off"}, strings.ToLower(f.Value)) {
-		d.warn(at, "text, not true or false", "flag %s is passed as --%s %s", f.Name, f.Name, f.Value).Help =
-			"write true or false for a flag that is switched"
-	}
 	if secretFlag(f.Name) {
 		d.warnSecret(at, f.Name)
 	}

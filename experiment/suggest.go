@@ -1,20 +1,40 @@
 package experiment
 
-import "strings"
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
 
 // nearest returns the candidate closest to word, or false when none is close
 // enough to be a likely slip of the pen: at most a third of the word's length
 // in edits, never more than three. Case and the difference between hyphen and
-// underscore cost nothing.
+// underscore cost nothing. Of several as close, the one whose number is nearest
+// counts: p96 is p95 rather than p90.
 func nearest(word string, candidates []string) (string, bool) {
 	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	best, bestDistance := "", min(3, max(1, len([]rune(word))/3))+1
 	for _, c := range candidates {
-		if d := editDistance(fold(word), fold(c), bestDistance); d < bestDistance {
+		d := editDistance(fold(word), fold(c), bestDistance+1)
+		if d < bestDistance || d == bestDistance && best != "" && numberApart(word, c) < numberApart(word, best) {
 			best, bestDistance = c, d
 		}
 	}
 	return best, best != ""
+}
+
+var numberIn = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)?`)
+
+// numberApart is how far the first numbers of two words are from each other;
+// words without one are as far as can be.
+func numberApart(a, b string) float64 {
+	x, err1 := strconv.ParseFloat(numberIn.FindString(a), 64)
+	y, err2 := strconv.ParseFloat(numberIn.FindString(b), 64)
+	if err1 != nil || err2 != nil {
+		return math.Inf(1)
+	}
+	return math.Abs(x - y)
 }
 
 // editDistance counts insertions, deletions, substitutions and swaps of

@@ -147,7 +147,7 @@ func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOpt
 		doubts = append(doubts, text)
 	}
 	if failed || o.strict && len(doubts) > 0 {
-		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+e.File+"' shows the whole examination.")
+		return nil, withCode(exitEnvironment, errUnfit, "'"+sys.again("sweep doctor "+shellWord(e.File))+"' shows the whole examination.")
 	}
 	return doubts, nil
 }

@@ -30,6 +30,9 @@ type loaded struct {
 // to stderr; errors among them end the command with exit code 4 before
 // anything starts. With strict, doubts are errors.
 func (sys *System) load(ctx context.Context, path, format string, strict bool) (*loaded, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && format == "text" {
+		return nil, withCode(exitInvalid, fmt.Errorf("there is no file %s", path), fmt.Sprintf("'%s init %s' writes one to start from.", sys.invoked(), path))
+	}
 	e, ds := experiment.LoadFile(path)
 	l := &loaded{Experiment: e}
 	var planErr error
@@ -179,8 +182,8 @@ func writeStarter(sys *System, path string, force bool) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  sweep plan %s\n  sweep run %s\n",
-		path, path, path, path)
+	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  %s\n  %s\n",
+		path, path, sys.again("sweep plan "+path), sys.again("sweep run "+path))
 	return nil
 }
 

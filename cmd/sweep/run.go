@@ -349,7 +349,7 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 			fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
 		}
 		fmt.Fprintf(sys.Stderr, "%d of %d trials are finished. To continue:\n  %s\n",
-			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, resumeCommand(shown))
+			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, sys.again(resumeCommand(shown)))
 		if errors.Is(runErr, runner.ErrInterrupted) {
 			return quiet(exitInterrupted)
 		}

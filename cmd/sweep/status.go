@@ -107,7 +107,7 @@ func (s *runStatus) write(sys *System) error {
 		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
 	}
 	if s.Resume != "" {
-		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", s.Resume)
+		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", sys.again(s.Resume))
 	}
 	return nil
 }

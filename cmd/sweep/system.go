@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -17,6 +19,9 @@ type System struct {
 	LookupEnv func(string) (string, bool)
 	Stdout    io.Writer
 	Stderr    io.Writer
+	// Name is the program as it was called: what a hint must write to call it
+	// again where it is not on the PATH. "" stands for sweep.
+	Name string
 	// Self is the path of this program, which is started again as the
 	// simulated server.
 	Self string
@@ -38,7 +43,7 @@ func system() *System {
 	errTTY := capable && term.IsTerminal(int(os.Stderr.Fd()))
 	_, noColour := os.LookupEnv("NO_COLOR")
 	return &System{
-		Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, Self: self,
+		Name: called(os.Args[0]), Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, Self: self,
 		OutTTY: capable && term.IsTerminal(int(os.Stdout.Fd())),
 		ErrTTY: errTTY,
 		Colour: errTTY && !noColour,
@@ -96,4 +101,23 @@ func (sys *System) interruptible(ctx context.Context, note func(), last ...func(
 		close(done)
 		cancel()
 	}
+}
+
+// called is how the program was called, when by a path.
+func called(arg string) string {
+	if strings.ContainsRune(arg, os.PathSeparator) {
+		return arg
+	}
+	return ""
+}
+
+// invoked is the program's name for commands that people may copy.
+func (sys *System) invoked() string { return cmp.Or(sys.Name, "sweep") }
+
+// again is a command of this program as it was called.
+func (sys *System) again(command string) string {
+	if rest, ok := strings.CutPrefix(command, "sweep "); ok {
+		return shellWord(sys.invoked()) + " " + rest
+	}
+	return command
 }
