@@ -55,6 +55,14 @@ func Service(t testing.TB) string {
 	return shared.Address(t)
 }
 
+// Configuration is the containers.conf of the test binary's service, for
+// podman commands that do without it.
+func Configuration(t testing.TB) string {
+	t.Helper()
+	shared.Address(t)
+	return shared.conf
+}
+
 // Main runs the tests of a package and ends its service.
 func Main(m *testing.M) int {
 	code := m.Run()

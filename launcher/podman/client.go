@@ -82,9 +82,13 @@ func (c *client) refused(err error) error {
 	case strings.Contains(text, "version is too old"):
 		return fmt.Errorf("the podman service at %s is too old: sweep needs podman 4.0 or later (%s); "+
 			"install a newer podman there, or use the docker section with its socket: apt-get install podman", c.to.URI, text)
-	case strings.Contains(text, "knownhosts: key is unknown"):
+	case strings.Contains(text, "knownhosts: key mismatch"), strings.Contains(text, "host key mismatch"):
 		u, _ := url.Parse(c.to.URI)
-		return fmt.Errorf("the host key of %s is not known here (%w); confirm it once: ssh %s true", c.to.URI, err, sshTarget(u))
+		entry := u.Hostname()
+		if u.Port() != "" && u.Port() != "22" {
+			entry = "'[" + entry + "]:" + u.Port() + "'"
+		}
+		return fmt.Errorf("the host key of %s is not the one noted here (%w); if the machine was installed anew: ssh-keygen -R %s", c.to.URI, err, entry)
 	case strings.Contains(text, "unable to authenticate"):
 		u, _ := url.Parse(c.to.URI)
 		return fmt.Errorf("%s does not let us in (%w); name a key in CONTAINER_SSHKEY or put one there: ssh-copy-id %s", c.to.URI, err, sshTarget(u))

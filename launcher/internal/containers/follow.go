@@ -31,7 +31,9 @@ func (h *handle) follow() {
 		defer close(logEnded)
 		h.readLog(ctx)
 	})
-	h.running.Go(func() { h.watch(ctx, logEnded) })
+	waiting, stopped := context.WithCancel(ctx)
+	h.stopped = stopped
+	h.running.Go(func() { h.watch(ctx, waiting, logEnded) })
 }
 
 // readLog copies the output while the container runs. When the stream breaks
@@ -80,13 +82,15 @@ func (h *handle) endLog(ctx context.Context) error {
 
 // watch waits for the end of the container and reports it. A service that is
 // away says nothing about the container, which goes on without it: it is asked
-// again until it answers or the server is stopped.
-func (h *handle) watch(ctx context.Context, logEnded <-chan struct{}) {
+// again until it answers or the server is stopped. waiting ends when Stop has
+// stopped the container: there is nothing to wait for then, and the rest of
+// the log is Stop's to fetch.
+func (h *handle) watch(ctx, waiting context.Context, logEnded <-chan struct{}) {
 	defer close(h.exited)
 	for wait := retryGap; ; {
 		asked := time.Now()
-		err := h.engine.Wait(ctx, h.id)
-		if err == nil || errors.Is(err, ErrNotFound) {
+		err := h.engine.Wait(waiting, h.id)
+		if err == nil || errors.Is(err, ErrNotFound) || waiting.Err() != nil && ctx.Err() == nil {
 			break
 		}
 		if ctx.Err() != nil {
@@ -96,12 +100,13 @@ func (h *handle) watch(ctx context.Context, logEnded <-chan struct{}) {
 		if time.Since(asked) > longestGap { // a question that was heard
 			wait = retryGap
 		}
-		pause(ctx, wait)
+		pause(waiting, wait)
 		wait = min(wait*2, longestGap)
 	}
 	h.exit = h.readExit(ctx)
 	select {
 	case <-logEnded:
+	case <-waiting.Done():
 	case <-time.After(lastWords):
 	}
 }

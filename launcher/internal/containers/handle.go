@@ -32,6 +32,7 @@ type handle struct {
 	exit   launcher.Exit // valid once exited is closed
 
 	cancel  context.CancelFunc // ends the goroutines below
+	stopped context.CancelFunc // tells the watcher that the container was stopped
 	running sync.WaitGroup     // log reader and watcher
 	logged  int64              // bytes of output in the log; of the reader while it runs, then of Stop
 
@@ -93,6 +94,7 @@ func (h *handle) Stop(ctx context.Context) error {
 	}
 	stopErr := h.persist(ctx, func() error { return h.engine.Stop(ctx, h.id, h.stopTimeout) })
 	if stopErr == nil {
+		h.stopped()
 		select {
 		case <-h.exited:
 		case <-ctx.Done():

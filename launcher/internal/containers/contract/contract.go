@@ -33,7 +33,7 @@ type Suite struct {
 }
 
 // Spec is a start of the test server in the mode.
-func Spec(t *testing.T, mode string) launcher.Spec {
+func Spec(t testing.TB, mode string) launcher.Spec {
 	return launcher.Spec{
 		RunID: "run-" + strconv.Itoa(os.Getpid()), StartID: strings.NewReplacer("/", "-", "=", "-").Replace(t.Name()),
 		Model: Model, ModelName: Model,
@@ -43,7 +43,7 @@ func Spec(t *testing.T, mode string) launcher.Spec {
 }
 
 // Start starts a server, which is stopped when the test ends.
-func Start(t *testing.T, b launcher.Backend, s launcher.Spec) (*launcher.Server, error) {
+func Start(t testing.TB, b launcher.Backend, s launcher.Spec) (*launcher.Server, error) {
 	t.Helper()
 	srv, err := launcher.Start(t.Context(), b, s, nil)
 	if srv != nil {
