@@ -29,6 +29,9 @@ type Experiment struct {
 	SLO         []Constraint // in file order; empty when the file has none
 	UseCases    []UseCase    // in file order
 	Confirm     Confirm      // the stage after the blocks
+	Gates       Gates        // for what a trial does not count
+	Telemetry   Telemetry    // what is observed beside the load
+	Notify      []Notify     // who is told at the end
 }
 
 // Server says what is started and how.
@@ -402,6 +405,14 @@ type Cooldown struct {
 	GPUTemperature float64
 	// GPUMemory in bytes at or below which used GPU memory counts as released; 0: not waited for.
 	GPUMemory int64
+	Band      Band // relative to the block's first start
+	// Adaptive halves the waits as long as the baseline shows no drift.
+	Adaptive bool
+}
+
+// Conditional reports whether anything is waited for besides AtLeast.
+func (c Cooldown) Conditional() bool {
+	return c.GPUTemperature > 0 || c.GPUMemory > 0 || c.Band != Band{}
 }
 
 // Op compares a metric with a limit.

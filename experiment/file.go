@@ -100,6 +100,7 @@ func fileSection() section[Experiment] {
 			Trials:  trialsSection().initial,
 			Matrix:  Matrix{Strategy: OneAtATime},
 			Confirm: confirmSection().initial,
+			Gates:   gatesSection().initial,
 		},
 		fields: []field[Experiment]{
 			must(bind("version", "Version of this file format: 1.", version(), func(e *Experiment) *int { return &e.Version })),
@@ -125,6 +126,10 @@ func fileSection() section[Experiment] {
 				func(e *Experiment) *[]UseCase { return &e.UseCases }),
 			bind("confirm", "The finalists again on fresh starts, before anything is recommended; false: not.", confirmation(),
 				func(e *Experiment) *Confirm { return &e.Confirm }),
+			bind("gates", "For what a trial does not count, and how often it is measured again.", gatesSection().value(),
+				func(e *Experiment) *Gates { return &e.Gates }),
+			bind("telemetry", "What is observed beside the load, and how.", telemetrySection().value(), func(e *Experiment) *Telemetry { return &e.Telemetry }),
+			bind("notify", "Who is told when the run ends.", notifications(), func(e *Experiment) *[]Notify { return &e.Notify }),
 		},
 		check: checkFile,
 	}

@@ -27,6 +27,10 @@ func cooldownSection() section[Cooldown] {
 				func(c *Cooldown) *float64 { return &c.GPUTemperature }),
 			bind("gpu_memory", "Wait until used GPU memory is at or below this size, such as 1GiB.", size(),
 				func(c *Cooldown) *int64 { return &c.GPUMemory }),
+			bind("band", "Wait until the GPUs are no further than this above their state at the block's first start.", bandSection().value(),
+				func(c *Cooldown) *Band { return &c.Band }),
+			bind("adaptive", "Halve the waits while the baseline, measured in every block, shows no drift; false.", boolean(),
+				func(c *Cooldown) *bool { return &c.Adaptive }),
 		},
 		check: checkCooldown,
 	}
@@ -34,10 +38,10 @@ func cooldownSection() section[Cooldown] {
 
 func checkCooldown(d *decoder, path string, e entry, c *Cooldown) {
 	atMost, limited := e.value.get("at_most")
-	conditional := c.GPUTemperature > 0 || c.GPUMemory > 0
+	conditional := c.Conditional()
 	switch {
 	case limited && !conditional && c.AtMost > 0:
-		d.warn(atMost.key.at, "limits nothing", "%s.at_most is for gpu_temperature and gpu_memory, and neither is given", path)
+		d.warn(atMost.key.at, "limits nothing", "%s.at_most is for gpu_temperature, gpu_memory and band, and none is given", path)
 	case conditional && !limited:
 		c.AtMost = max(DefaultCooldownAtMost, c.AtLeast)
 	case conditional && c.AtMost > 0 && c.AtMost < c.AtLeast:
