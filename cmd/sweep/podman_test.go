@@ -44,6 +44,7 @@ loads:
 trials: {repeat: 2, warmup: 100ms, seed: 3}
 confirm: false # six starts are enough to see what containers do
 cooldown: {at_least: 10ms}
+gates: {requeue: 0}
 slo: {ttft_p50: 2s}
 use_cases:
   throughput: {maximize: output_throughput, load: chat}

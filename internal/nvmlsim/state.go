@@ -51,7 +51,8 @@ type GPU struct {
 	Uncorrected       uint64
 	Processes         []Process
 	Held              []Held
-	Lost              bool // fallen off the bus: every query fails
+	Xids              []uint64 // driver error events so far, in order
+	Lost              bool     // fallen off the bus: every query fails
 }
 
 // Process uses memory of a GPU.
@@ -109,6 +110,9 @@ func (s State) Bytes() []byte {
 		}
 		for _, h := range g.Held {
 			fmt.Fprintf(&b, "held %d %.6f\n", h.Memory, unix(h.Until))
+		}
+		for _, x := range g.Xids {
+			fmt.Fprintf(&b, "xid %d\n", x)
 		}
 		if g.Lost {
 			b.WriteString("lost\n")
@@ -207,6 +211,10 @@ func (g *GPU) line(key, rest string) error {
 		scan(&h.Memory, &until)
 		h.Until = time.UnixMicro(int64(until * 1e6))
 		g.Held = append(g.Held, h)
+	case "xid":
+		var x uint64
+		scan(&x)
+		g.Xids = append(g.Xids, x)
 	case "lost":
 		g.Lost = true
 	default:

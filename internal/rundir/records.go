@@ -42,6 +42,11 @@ type Trial struct {
 	Outcome       string    `json:"outcome"`
 	// Reasons say why an invalid trial does not count or a failed one failed.
 	Reasons []string `json:"reasons,omitempty"`
+	// Causes name the gates that forbid an invalid trial to count.
+	Causes []string `json:"causes,omitempty"`
+	// Repeats is the planned trial that this one measures again because it did
+	// not count; empty: this is the planned one.
+	Repeats string `json:"repeats,omitempty"`
 	// Metrics in base units (seconds, per second), by metric name; a metric
 	// that could not be estimated is absent here and named in Absent.
 	Metrics map[string]float64 `json:"metrics,omitempty"`
@@ -64,6 +69,7 @@ type Trial struct {
 	Client    *ClientFacts `json:"client,omitempty"`
 	Engine    *EngineFacts `json:"engine,omitempty"`
 	Telemetry *Telemetry   `json:"telemetry,omitempty"`
+	Warmup    *Warmup      `json:"warmup,omitempty"`
 	Warnings  []string     `json:"warnings,omitempty"`
 	// Source is set where another tool made the load; nil: our own generator.
 	Source *Source `json:"source,omitempty"`
@@ -124,6 +130,7 @@ type Start struct {
 	Released      bool                `json:"released"`
 	GPURelease    *GPURelease         `json:"gpu_release,omitempty"` // absent: no GPU could be read
 	Cooldown      time.Duration       `json:"cooldown_ns,omitempty"` // waited after the release
+	Before        *Conditions         `json:"before,omitempty"`      // the GPUs right before the launch
 	Warnings      []string            `json:"warnings,omitempty"`
 }
 

@@ -123,3 +123,46 @@ type HostFacts struct {
 	ClientCPU       *float64 `json:"client_cpu,omitempty"`          // processors that the load generator kept busy
 	ClientGCPauses  *float64 `json:"client_gc_pause_s,omitempty"`   // sum
 }
+
+// Causes for which a trial does not count.
+const (
+	CauseClient         = "client"          // the load generator was at its limits
+	CauseFailures       = "failures"        // too many requests failed
+	CauseRestart        = "restart"         // the server restarted inside the window
+	CauseThrottled      = "throttled"       // for heat, power brake or hardware slowdown
+	CauseForeignProcess = "foreign_process" // on the server's GPUs
+	CauseGPUError       = "gpu_error"       // an uncorrected ECC error or an Xid
+	CauseTelemetryLost  = "telemetry_lost"  // the GPUs could not be read
+)
+
+// Conditions are the state of the GPUs before a start, and whether the
+// cool-down before it reached what it waited for: covariates of its trials.
+type Conditions struct {
+	GPUs []GPUState `json:"gpus,omitempty"`
+	// Reached is absent before the first start, where nothing was waited for.
+	Reached *bool  `json:"cooldown_reached,omitempty"`
+	Missing string `json:"cooldown_missing,omitempty"` // what was not reached
+	// Factor multiplied the waits; less than 1 in the adaptive mode.
+	Factor float64 `json:"cooldown_factor,omitempty"`
+}
+
+// GPUState is one GPU at one moment. What is not offered is absent.
+type GPUState struct {
+	Device      int      `json:"device"`
+	Temperature *float64 `json:"temperature_c,omitempty"`
+	SMClock     *float64 `json:"sm_clock_mhz,omitempty"`
+	MemoryUsed  *float64 `json:"memory_used_bytes,omitempty"`
+	Utilisation *float64 `json:"sm_utilisation,omitempty"`
+}
+
+// Warmup is what came before a trial's own load.
+type Warmup struct {
+	Rounds  int     `json:"rounds,omitempty"` // of the warm-up gate
+	Took    float64 `json:"took_s,omitempty"`
+	Settled bool    `json:"settled,omitempty"`
+	// Change is the relative change of the median latencies between the last
+	// two rounds.
+	Change *float64 `json:"change,omitempty"`
+	// PrefixCache says what became of the server's prefix cache.
+	PrefixCache string `json:"prefix_cache,omitempty"`
+}

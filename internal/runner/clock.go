@@ -12,7 +12,8 @@ import (
 // measured means as soon as there are any.
 type clock struct {
 	plan      *matrix.Plan
-	cooldown  time.Duration
+	cooldown  time.Duration // planned
+	cooling   mean
 	perStart  mean            // launch to ready plus stop and release
 	perTrial  map[string]mean // by load point
 	assumed   time.Duration   // of a trial at a load point not measured yet
@@ -56,6 +57,8 @@ func (c *clock) start(d time.Duration) {
 	c.perStart = mean{c.perStart.sum + d, c.perStart.n + 1}
 }
 
+func (c *clock) cooled(d time.Duration) { c.cooling = mean{c.cooling.sum + d, c.cooling.n + 1} }
+
 // left estimates what the unfinished trials and their starts still take; the
 // time spent in the present stage since began is taken off. Configurations
 // that are not started again take none.
@@ -73,11 +76,11 @@ func (c *clock) left(done map[string]rundir.Trial, hopeless map[string]verdict, 
 			}
 		}
 		if pending > 0 {
-			total += c.perStart.or(c.plan.Estimate.PerStart) + c.cooldown
+			total += c.perStart.or(c.plan.Estimate.PerStart) + c.cooling.or(c.cooldown)
 		}
 	}
 	if !began.IsZero() {
-		total -= min(time.Since(began), c.assumed+c.cooldown)
+		total -= min(time.Since(began), c.assumed+c.cooling.or(c.cooldown))
 	}
 	return max(total, 0)
 }

@@ -67,7 +67,7 @@ func TestFinalistsAreMeasuredOnFreshStartsWithNewSeeds(t *testing.T) {
 	seeds := map[uint64]int{}
 	for _, tr := range run.Trials {
 		seeds[tr.Seed]++
-		late := slices.ContainsFunc(confirm, func(s rundir.Start) bool { return plannedStart(tr.Start) == s.ID })
+		late := slices.ContainsFunc(confirm, func(s rundir.Start) bool { return planned(tr.Start) == s.ID })
 		if late != (tr.Block > 2) || late && tr.LoadPoint != run.Plan.LoadPoints[1].ID {
 			t.Errorf("trial %s: block %d at %s on start %s", tr.ID, tr.Block, tr.LoadPoint, tr.Start)
 		}

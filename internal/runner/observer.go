@@ -15,6 +15,7 @@ type Observer interface {
 // Stages of the work.
 const (
 	StageStarting  = "starting"
+	StageSettling  = "warming up"
 	StageMeasuring = "measuring"
 	StageStopping  = "stopping"
 	StageCooldown  = "cooling down"
@@ -32,6 +33,7 @@ type Status struct {
 	Phase         string // of the start-up, while starting
 	PhaseBegan    time.Time
 	Load          LoadStatus    // while measuring
+	Waiting       string        // for what, while cooling down
 	Left          time.Duration // estimated time to the end of the run, as of At
 	At            time.Time     // when this was the present state
 }

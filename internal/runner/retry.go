@@ -115,12 +115,13 @@ func (r *run) onceMore(p matrix.Start) []matrix.Trial {
 // noteDeath remembers a trial under which a server died for one more attempt,
 // and tells of the first attempt in the record of the second.
 func (r *run) noteDeath(rec *rundir.Trial, dead *death) {
-	first, again := r.fatal[rec.ID]
+	id := planned(rec.ID)
+	first, again := r.fatal[id]
 	switch {
 	case again:
-		delete(r.fatal, rec.ID)
+		delete(r.fatal, id)
 		rec.Warnings = append(rec.Warnings, "measured a second time; the first time "+first)
 	case dead != nil:
-		r.fatal[rec.ID] = fmt.Sprintf("on %s: %s", rec.Start, strings.Join(rec.Reasons, "; "))
+		r.fatal[id] = fmt.Sprintf("on %s: %s", rec.Start, strings.Join(rec.Reasons, "; "))
 	}
 }

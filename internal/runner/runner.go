@@ -75,7 +75,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r.monitor = telemetry.NewMonitor(o.GPUs, telemetry.Intervals{})
+	r.monitor = telemetry.NewMonitor(o.GPUs, telemetry.Intervals{GPU: o.Experiment.Telemetry.Interval})
 	err = errors.Join(r.all(ctx), r.storeNight())
 	if !r.monitor.Close() {
 		r.message("warning: the GPU driver does not answer; its reader was left behind")
@@ -115,10 +115,15 @@ type run struct {
 	clock      *clock
 	status     Status
 	monitor    *telemetry.Monitor
-	gpuSet     []int    // GPUs that the servers may use; empty: any
-	level      levels   // GPU memory before the start under way
-	suspect    string   // why the GPUs are not as they were; "" = they are
-	night      *stretch // of the start under way
+	gpuSet     []int                        // GPUs that the servers may use; empty: any
+	level      levels                       // GPU memory before the start under way
+	suspect    string                       // why the GPUs are not as they were; "" = they are
+	night      *stretch                     // of the start under way
+	cooling    *rundir.Start                // stopped last; nil: nothing ran yet
+	references map[int]telemetry.Conditions // by block: the GPUs at its first start
+	easing     float64                      // what the waits of the cool-down are multiplied by
+	again      map[string]bool              // by planned trial ID: to be measured again
+	kept       map[string]int               // by planned trial ID: records that do not count
 }
 
 // verdict remembers why a configuration is not started (again).
@@ -133,6 +138,7 @@ func newRun(o Options) (*run, error) {
 		Options: o, dir: o.Dir,
 		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
+		references: map[int]telemetry.Conditions{}, easing: 1, again: map[string]bool{}, kept: map[string]int{},
 	}
 	if r.Observer == nil {
 		r.Observer = silent{}
@@ -172,14 +178,15 @@ func (r *run) recover() error {
 	if r.provenance.Backend == nil {
 		r.provenance.Backend = map[string]string{}
 	}
-	for _, t := range past.Trials {
+	for _, t := range past.Trials { // by order: the last repetition stays
 		if !r.RetryFailed || t.Outcome != rundir.OutcomeFailed {
-			r.done[t.ID] = t
+			r.took(t)
 		}
 		r.order = max(r.order, t.Order)
 	}
 	for _, s := range past.Starts {
-		r.attempts[plannedStart(s.ID)]++
+		r.attempts[planned(s.ID)]++
+		r.refer(s)
 		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && r.certain(s.Configuration, s.Diagnosis.Class) {
 			r.giveUp(s.Configuration, verdict{start: s.ID, diagnosis: *s.Diagnosis})
 		}
@@ -208,30 +215,61 @@ func (r *run) all(ctx context.Context) error {
 	return r.confirm(ctx)
 }
 
-// starts visits the planned starts that have work left, and at the end once
-// more those that were put off.
+// starts visits the planned starts that have work left, block by block, and at
+// the end once more those that were put off.
 func (r *run) starts(ctx context.Context) error {
 	var later []matrix.Start
-	for i, s := range r.Plan.Starts {
-		off, err := r.visit(ctx, s, false, i == r.lastPending() && len(later) == 0)
+	for i := 0; i < len(r.Plan.Starts); {
+		block := r.Plan.Starts[i:]
+		for n, s := range block {
+			if s.Block != block[0].Block {
+				block = block[:n]
+				break
+			}
+		}
+		i += len(block)
+		off, err := r.block(ctx, block)
 		if err != nil {
 			return err
 		}
-		if off {
-			later = append(later, s)
-		}
+		later = append(later, off...)
+		r.ease(block[0].Block)
 	}
-	for i, s := range later {
-		if _, err := r.visit(ctx, s, true, i == len(later)-1); err != nil {
+	for _, s := range later {
+		if _, err := r.visit(ctx, s, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// block visits the starts of one block, and at its end once more those with
+// trials that do not count. It returns the starts that were put off.
+func (r *run) block(ctx context.Context, starts []matrix.Start) (later []matrix.Start, err error) {
+	putOff := map[string]bool{}
+	for {
+		for _, s := range starts {
+			if putOff[s.ID] {
+				continue
+			}
+			off, err := r.visit(ctx, s, false)
+			if err != nil {
+				return nil, err
+			}
+			if off {
+				putOff[s.ID] = true
+				later = append(later, s)
+			}
+		}
+		if !r.requeue(starts) {
+			return later, nil
+		}
+	}
+}
+
 // visit carries a start out if it has work left. off tells that it was put
 // off, because the GPUs are not as they were.
-func (r *run) visit(ctx context.Context, s matrix.Start, again, last bool) (off bool, err error) {
+func (r *run) visit(ctx context.Context, s matrix.Start, again bool) (off bool, err error) {
 	if len(r.pending(s)) == 0 {
 		return false, nil
 	}
@@ -241,7 +279,7 @@ func (r *run) visit(ctx context.Context, s matrix.Start, again, last bool) (off 
 	if !r.trustworthy(ctx) {
 		return !again, r.putOff(ctx, s, again)
 	}
-	return false, r.start(ctx, s, last)
+	return false, r.start(ctx, s)
 }
 
 func (r *run) begin(ctx context.Context) error {
@@ -274,26 +312,11 @@ func (r *run) pending(s matrix.Start) []matrix.Trial {
 	}
 	var out []matrix.Trial
 	for _, t := range s.Trials {
-		if _, ok := r.done[t.ID]; !ok {
+		if _, ok := r.done[t.ID]; !ok || r.again[t.ID] {
 			out = append(out, t)
 		}
 	}
 	return out
-}
-
-// lastPending is the index of the last start with work, after which no
-// cool-down is needed; -1 when there is none.
-func (r *run) lastPending() int {
-	last := -1
-	if r.confirmAhead() {
-		return last
-	}
-	for i, s := range r.Plan.Starts {
-		if len(r.pending(s)) > 0 {
-			last = i
-		}
-	}
-	return last
 }
 
 func (r *run) counts() (done, total int) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -20,9 +19,8 @@ import (
 // the one under which it died.
 const relaunches = 1
 
-// start carries one planned start out: launch, trials, stop, cool-down. last
-// tells that nothing follows, so no cool-down is needed.
-func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
+// start carries one planned start out: cool-down, launch, trials, stop.
+func (r *run) start(ctx context.Context, p matrix.Start) error {
 	conf, ok := r.Plan.Configuration(p.Configuration)
 	if !ok {
 		return fmt.Errorf("plan.json names configuration %s, which it does not hold", p.Configuration)
@@ -34,7 +32,7 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 		if launch > 0 && !r.trustworthy(ctx) {
 			return r.putOff(ctx, p, true)
 		}
-		died, err := r.launch(ctx, p, conf, last)
+		died, err := r.launch(ctx, p, conf)
 		if err != nil {
 			return err
 		}
@@ -50,7 +48,11 @@ func (r *run) start(ctx context.Context, p matrix.Start, last bool) error {
 
 // launch makes one server start of p. died reports that the server ended by
 // itself while it was measured.
-func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configuration, last bool) (died bool, err error) {
+func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configuration) (died bool, err error) {
+	reached, err := r.cooldown(ctx, p.Block)
+	if err != nil {
+		return false, err
+	}
 	rec := r.newRecord(p, conf)
 	r.updateStatus(func(s *Status) {
 		s.Configuration, s.Point, s.Phase = conf.Label, "", ""
@@ -64,12 +66,13 @@ func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configurat
 	if err := r.watchNight(rec); err != nil {
 		return false, err
 	}
+	r.noteConditions(rec, reached)
 	srv, failure, err := r.up(ctx, rec, conf)
 	if err != nil {
 		return false, err
 	}
 	if failure != nil {
-		return false, r.failed(ctx, p, rec, failure, last)
+		return false, r.failed(ctx, p, rec, failure)
 	}
 	r.watchServer(srv)
 	workErr := r.work(ctx, p, srv, rec)
@@ -80,7 +83,7 @@ func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configurat
 		errors.As(workErr, &dead)
 		workErr = nil
 	}
-	return died, errors.Join(workErr, r.down(ctx, srv, rec, dead, last))
+	return died, errors.Join(workErr, r.down(ctx, srv, rec, dead))
 }
 
 func (r *run) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
@@ -95,10 +98,11 @@ func (r *run) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start
 	}
 }
 
-// plannedStart is the planned ID of a start, without the number of the attempt.
-func plannedStart(id string) string {
-	planned, _, _ := strings.Cut(id, ".")
-	return planned
+// planned is the planned ID of a start or a trial, without the number of the
+// attempt.
+func planned(id string) string {
+	id, _, _ = strings.Cut(id, ".")
+	return id
 }
 
 // up launches the server. A failure of the configuration comes back as a
@@ -181,7 +185,7 @@ const (
 )
 
 // failed records a start that did not become ready, with its trials.
-func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure, last bool) error {
+func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure) error {
 	d := f.Diagnosis
 	rec.Outcome, rec.Diagnosis = rundir.StartFailed, &d
 	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, f.Phases
@@ -209,10 +213,8 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 			return err
 		}
 	}
-	if last {
-		return nil
-	}
-	return r.cooldown(ctx, rec)
+	r.cooling = rec
+	return nil
 }
 
 // gone makes sure that no server of this run is left before the next start. One
@@ -255,9 +257,9 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 	return nil
 }
 
-// down stops the server, dead or alive, proves the release, and cools down. It works also
-// after ctx ended, without the cool-down.
-func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, dead *death, last bool) error {
+// down stops the server, dead or alive, and proves the release. It works also
+// after ctx ended.
+func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, dead *death) error {
 	r.stage(StageStopping)
 	if s.Died() != nil && dead == nil {
 		dead = died("%s", errServerDied)
@@ -279,6 +281,7 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 		rec.Warnings = append(rec.Warnings, "release not proved: "+release.Problem)
 		r.message("warning: %s: %v", rec.ID, stopErr)
 	}
+	r.cooling = rec
 	err := errors.Join(
 		r.dir.WriteStart(*rec),
 		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartStopped, Start: rec.ID, Detail: release.Problem}),
@@ -286,29 +289,7 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 	if err == nil && !release.LeftOn {
 		err = r.released(ctx, rec)
 	}
-	if err != nil || last || ctx.Err() != nil {
-		return err
-	}
-	return r.cooldown(ctx, rec)
-}
-
-// cooldown waits before the next start and records how the wait ended.
-func (r *run) cooldown(ctx context.Context, rec *rundir.Start) error {
-	r.stage(StageCooldown)
-	c := r.Experiment.Cooldown
-	res, err := telemetry.Cooldown(ctx, telemetry.CooldownRule{
-		AtLeast: c.AtLeast, AtMost: c.AtMost, Temperature: c.GPUTemperature, Memory: uint64(c.GPUMemory),
-	}, r.GPUs)
-	if err != nil {
-		return err
-	}
-	rec.Cooldown = res.Waited
-	if !res.Reached {
-		rec.Warnings = append(rec.Warnings, "cool-down not reached: "+res.Detail)
-	}
-	return errors.Join(
-		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventCooldown, Start: rec.ID, Detail: res.Detail}))
+	return err
 }
 
 func setRelease(rec *rundir.Start, rel launcher.Release) {

@@ -21,10 +21,6 @@ import (
 // errServerDied ends a load when its server ends.
 var errServerDied = errors.New("the server died under load")
 
-// failedShare is the share of failed requests above which a trial does not
-// count: its latencies would describe only the requests that survived.
-const failedShare = 0.05
-
 // trial runs one load on a running server and records it. It returns
 // errServerDied, after recording, when the server ended meanwhile.
 func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, start *rundir.Start) error {
@@ -37,7 +33,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 	}
 	recording := r.observe(ctx)
 	defer recording.Stop()
-	result, dead, loadErr := r.runLoad(ctx, cfg, s, r.generatorOf(t, rec))
+	result, dead, loadErr := r.warmAndLoad(ctx, cfg, s, rec, r.generatorOf(t, rec))
 	rec.Ended = time.Now()
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
@@ -55,7 +51,8 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 			return err
 		}
 	}
-	judge(rec, result, loadErr, dead, s)
+	warnHits(rec, cfg)
+	r.judge(rec, result, loadErr, dead, s)
 	r.noteDeath(rec, dead)
 	if err := r.finish(*rec); err != nil {
 		return err
@@ -90,8 +87,9 @@ func (r *run) prepare(t matrix.Trial, s *launcher.Server, start *rundir.Start) (
 
 func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.Trial {
 	r.order++
+	id, repeats := r.repetition(t.ID)
 	return &rundir.Trial{
-		ID: t.ID, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint,
+		ID: id, Repeats: repeats, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint,
 		Start: start, Block: t.Block, Order: r.order, Seed: t.Seed, Began: time.Now(),
 	}
 }
@@ -146,7 +144,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 }
 
 // judge sets the outcome and its reasons.
-func judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead *death, s *launcher.Server) {
+func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead *death, s *launcher.Server) {
 	ok, all := 0, 0
 	for class, n := range rec.Requests {
 		all += n
@@ -165,14 +163,15 @@ func judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead *death, s
 	case ok == 0:
 		rec.Outcome = rundir.OutcomeFailed
 		rec.Reasons = append(rec.Reasons, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
-	case float64(all-ok) > failedShare*float64(all):
-		rec.Outcome = rundir.OutcomeInvalid
-		rec.Reasons = append(rec.Reasons, fmt.Sprintf("%d of %d requests failed (%s)%s", all-ok, all, classes(rec.Requests), firstError(res)))
-	case len(res.Invalid) > 0:
-		rec.Outcome = rundir.OutcomeInvalid
-		rec.Reasons = append(rec.Reasons, res.Invalid...)
 	default:
 		rec.Outcome = rundir.OutcomeOK
+		if float64(all-ok) > r.Experiment.Gates.Failures*float64(all) {
+			discount(rec, rundir.CauseFailures, fmt.Sprintf("%d of %d requests failed (%s)%s", all-ok, all, classes(rec.Requests), firstError(res)))
+		}
+		for _, reason := range res.Invalid {
+			discount(rec, rundir.CauseClient, reason)
+		}
+		r.gate(rec)
 	}
 }
 
@@ -206,7 +205,7 @@ func (r *run) finish(t rundir.Trial) error {
 	if err := r.dir.WriteTrial(t); err != nil {
 		return err
 	}
-	r.done[t.ID] = t
+	r.took(t)
 	if measured(t.Outcome) {
 		r.clock.trial(t.LoadPoint, t.Ended.Sub(t.Began))
 	}

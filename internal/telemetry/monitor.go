@@ -35,7 +35,7 @@ type Monitor struct {
 	lastGPU    []Sample
 	lastGPUAt  time.Time
 	lastGPUErr error
-	processes  []int // that hold memory of any GPU, when last asked
+	faults     map[int]map[string]float64 // by device: counters of errors, when last asked
 	lastEngine Engine
 
 	hostMu sync.Mutex
@@ -55,10 +55,10 @@ func NewMonitor(gpus GPUs, every Intervals) *Monitor {
 		every.Engine = DefaultEngineInterval
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Monitor{gpus: gpus, every: every, recordings: map[*Recording]bool{}, client: direct, cancel: cancel, done: make(chan struct{})}
+	m := &Monitor{gpus: gpus, every: every, recordings: map[*Recording]bool{}, faults: map[int]map[string]float64{}, client: direct, cancel: cancel, done: make(chan struct{})}
 	var wg sync.WaitGroup
 	if gpus != nil {
-		wg.Go(func() { periodically(ctx, m.gpuEvery(), m.readGPUs) })
+		wg.Go(func() { periodically(ctx, m.GPUEvery(), m.readGPUs) })
 	}
 	wg.Go(func() { periodically(ctx, every.Engine, m.readEngine) })
 	wg.Go(func() { periodically(ctx, hostInterval, func(context.Context) { m.readHost() }) })
@@ -86,7 +86,12 @@ func (m *Monitor) Close() bool {
 	}
 }
 
-func (m *Monitor) gpuEvery() time.Duration {
+// GPUEvery is the time between two samples of the GPUs; 0 when none can be
+// read.
+func (m *Monitor) GPUEvery() time.Duration {
+	if m.gpus == nil {
+		return 0
+	}
 	return max(m.every.GPU, m.gpus.Least())
 }
 
@@ -110,8 +115,8 @@ func (m *Monitor) readGPUs(ctx context.Context) {
 	m.mu.Lock()
 	m.lastGPUErr = err
 	if err == nil {
-		m.lastGPU, m.lastGPUAt = samples, at
-		m.noteProcesses(samples)
+		m.noteErrors(samples)
+		m.lastGPU, m.lastGPUAt = m.withProcesses(samples), at
 	}
 	m.mu.Unlock()
 	m.each(func(r *Recording) {
@@ -123,15 +128,29 @@ func (m *Monitor) readGPUs(ctx context.Context) {
 	})
 }
 
-// noteProcesses keeps who holds memory; the caller holds the lock.
-func (m *Monitor) noteProcesses(samples []Sample) {
-	if len(samples) == 0 || !samples[0].ProcessesKnown {
-		return
+// withProcesses returns the samples with the processes that were seen last, for
+// those that did not ask; the caller holds the lock.
+func (m *Monitor) withProcesses(samples []Sample) []Sample {
+	out := slices.Clone(samples)
+	for i, s := range out {
+		if !s.ProcessesKnown && i < len(m.lastGPU) {
+			out[i].Processes = m.lastGPU[i].Processes
+		}
 	}
-	m.processes = nil
+	return out
+}
+
+// noteErrors keeps the counters of errors, which are read less often than
+// recordings begin; the caller holds the lock.
+func (m *Monitor) noteErrors(samples []Sample) {
 	for _, s := range samples {
-		for _, p := range s.Processes {
-			m.processes = append(m.processes, p.PID)
+		for _, q := range []string{ECCCorrected, ECCUncorrected} {
+			if v, ok := s.Values[q]; ok {
+				if m.faults[s.Index] == nil {
+					m.faults[s.Index] = map[string]float64{}
+				}
+				m.faults[s.Index][q] = v
+			}
 		}
 	}
 }
@@ -140,7 +159,13 @@ func (m *Monitor) noteProcesses(samples []Sample) {
 func (m *Monitor) Processes() []int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.processes)
+	var out []int
+	for _, s := range m.lastGPU {
+		for _, p := range s.Processes {
+			out = append(out, p.PID)
+		}
+	}
+	return out
 }
 
 func (m *Monitor) readHost() {
@@ -220,6 +245,12 @@ func (m *Monitor) Record(every time.Duration) *Recording {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// An error right after the begin must not be taken for an old one.
+	for device, counters := range m.faults {
+		for q, v := range counters {
+			r.readings = append(r.readings, Reading{now, SourceGPU, device, q, "", v})
+		}
+	}
 	m.recordings[r] = true
 	return r
 }

@@ -16,11 +16,15 @@ import (
 // error wraps ErrNoGPU.
 func OpenGPUs(_ context.Context) (GPUs, error) { return openNVML(nvml.New()) }
 
+// OpenLibrary connects to the NVML at a path, where it is not where the loader
+// looks.
+func OpenLibrary(path string) (GPUs, error) { return openNVML(nvml.New(nvml.WithLibraryPath(path))) }
+
 // slowEvery is the time between two looks at what changes slowly or costs
 // more: processes, error counters, link counters, memory temperature.
 const slowEvery = time.Second
 
-// oldest calls for clock event reasons; the name changed with driver 535.
+// The name of the query changed with driver 535.
 const eventReasonsSymbol = "nvmlDeviceGetCurrentClocksEventReasons"
 
 type nvmlGPUs struct {

@@ -72,7 +72,7 @@ func (r *Recording) Stop() Recorded {
 		out.Counts[source] = c
 	}
 	if r.m.gpus != nil {
-		out.GPUSource, out.GPUEvery = r.m.gpus.Source(), max(r.m.gpuEvery(), r.every)
+		out.GPUSource, out.GPUEvery = r.m.gpus.Source(), max(r.m.GPUEvery(), r.every)
 	}
 	return out
 }

@@ -13,11 +13,14 @@ import (
 type simulatedGPUs struct {
 	path    string
 	devices []Device
+	xids    map[int]int // told so far, by device
 }
 
 // OpenSimulated reads simulated GPUs from their state file, whichever server
 // writes it at the moment. It has no devices until the file is there.
-func OpenSimulated(path string, devices []Device) GPUs { return &simulatedGPUs{path, devices} }
+func OpenSimulated(path string, devices []Device) GPUs {
+	return &simulatedGPUs{path, devices, map[int]int{}}
+}
 
 func (g *simulatedGPUs) Source() string       { return "simulated" }
 func (g *simulatedGPUs) Driver() string       { return "" }
@@ -45,6 +48,8 @@ func (g *simulatedGPUs) Sample(context.Context) ([]Sample, error) {
 		for _, p := range d.Processes {
 			s.Processes = append(s.Processes, Process{PID: p.PID, Memory: p.Memory})
 		}
+		s.Xids = d.Xids[min(g.xids[i], len(d.Xids)):]
+		g.xids[i] = len(d.Xids)
 		out = append(out, s)
 	}
 	return out, nil

@@ -48,7 +48,11 @@ func TestCooldown(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, err := Cooldown(t.Context(), tc.rule, tc.gpus)
+				var look func(context.Context) ([]Sample, error)
+				if tc.gpus != nil {
+					look = tc.gpus.Sample
+				}
+				got, err := Cooldown(t.Context(), tc.rule, look, nil)
 				want := CooldownResult{Waited: tc.waited, Reached: tc.reached, Detail: tc.detail}
 				if err != nil || got != want {
 					t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -62,7 +66,7 @@ func TestCooldownEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		r, err := Cooldown(ctx, CooldownRule{AtLeast: time.Hour}, nil)
+		r, err := Cooldown(ctx, CooldownRule{AtLeast: time.Hour}, nil, nil)
 		if !errors.Is(err, context.DeadlineExceeded) || r.Waited != 2*time.Second {
 			t.Errorf("got %+v, %v", r, err)
 		}

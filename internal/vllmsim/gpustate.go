@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func (s *setup) openFeed(pid int) (*gpuFeed, error) {
 // inherit is the state of a GPU left by others: processes that are gone give
 // their memory back, memory held late is kept as long as it is held.
 func inherit(g nvmlsim.GPU, now time.Time) nvmlsim.GPU {
-	kept := nvmlsim.GPU{Temperature: g.TemperatureAt(now), MemoryUsed: g.MemoryUsed, Energy: g.Energy, Corrected: g.Corrected, Uncorrected: g.Uncorrected, Lost: g.Lost}
+	kept := nvmlsim.GPU{Temperature: g.TemperatureAt(now), MemoryUsed: g.MemoryUsed, Energy: g.Energy, Corrected: g.Corrected, Uncorrected: g.Uncorrected, Xids: g.Xids, Lost: g.Lost}
 	for _, p := range g.Processes {
 		if gone(p.PID) {
 			kept.MemoryUsed -= min(p.Memory, kept.MemoryUsed)
@@ -179,10 +180,36 @@ func (f *gpuFeed) follow(ctx context.Context, srv *server.Server, awake, asleep 
 	}
 }
 
+// adopt takes over what others wrote into the file since: living processes
+// that hold memory, errors, and a GPU that was lost. The caller holds the lock.
+func (f *gpuFeed) adopt() {
+	now, err := nvmlsim.Read(f.path)
+	if err != nil || len(now.GPUs) != len(f.state.GPUs) {
+		return // nobody else's file
+	}
+	for i := range f.state.GPUs {
+		g, seen := &f.state.GPUs[i], now.GPUs[i]
+		for _, p := range g.Processes {
+			if p.PID != f.pid {
+				g.MemoryUsed -= min(p.Memory, g.MemoryUsed)
+			}
+		}
+		g.Processes = slices.DeleteFunc(g.Processes, func(p nvmlsim.Process) bool { return p.PID != f.pid })
+		for _, p := range seen.Processes {
+			if p.PID != f.pid && !gone(p.PID) {
+				g.Processes = append(g.Processes, p)
+				g.MemoryUsed += p.Memory
+			}
+		}
+		g.Corrected, g.Uncorrected, g.Xids, g.Lost = seen.Corrected, seen.Uncorrected, seen.Xids, seen.Lost
+	}
+}
+
 // update books one interval.
 func (f *gpuFeed) update(engines []server.EngineState, now time.Time, speedup float64, memory uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.adopt()
 	f.take(memory)
 	seconds := now.Sub(f.last).Seconds()
 	f.last = now

@@ -16,6 +16,18 @@ import (
 // open builds the library and loads it through go-nvml's own loader.
 func open(t *testing.T, s nvmlsim.State) (lib nvml.Interface, path string) {
 	t.Helper()
+	so, path := build(t, s)
+	lib = nvml.New(nvml.WithLibraryPath(so))
+	if ret := lib.Init(); ret != nvml.SUCCESS {
+		t.Fatalf("init: %v", ret)
+	}
+	t.Cleanup(func() { lib.Shutdown() })
+	return lib, path
+}
+
+// build builds the library and writes the state that it answers from.
+func build(t *testing.T, s nvmlsim.State) (so, path string) {
+	t.Helper()
 	dir := t.TempDir()
 	so, err := Build(t.Context(), dir)
 	if errors.Is(err, ErrNoCompiler) {
@@ -29,12 +41,7 @@ func open(t *testing.T, s nvmlsim.State) (lib nvml.Interface, path string) {
 		t.Fatal(err)
 	}
 	t.Setenv(nvmlsim.Environment, path)
-	lib = nvml.New(nvml.WithLibraryPath(so))
-	if ret := lib.Init(); ret != nvml.SUCCESS {
-		t.Fatalf("init: %v", ret)
-	}
-	t.Cleanup(func() { lib.Shutdown() })
-	return lib, path
+	return so, path
 }
 
 // want compares the answer of one query.

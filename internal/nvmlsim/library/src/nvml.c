@@ -18,7 +18,8 @@ struct gpu {
 	unsigned long long total, used, reasons, corrected, uncorrected;
 	double celsius, idle, tau, since, power, limit, busy, memory_busy, energy;
 	unsigned int sm, max_clock, memory_clock;
-	int lost, processes, held;
+	int lost, processes, held, xids;
+	unsigned long long xid[MAX_ENTRIES];
 	unsigned int pid[MAX_ENTRIES];
 	unsigned long long process_memory[MAX_ENTRIES], held_memory[MAX_ENTRIES];
 	double until[MAX_ENTRIES];
@@ -65,6 +66,8 @@ static void line(char *text, struct gpu *list, unsigned int *n)
 	sscanf(text, "ecc %llu %llu", &g->corrected, &g->uncorrected);
 	if (g->processes < MAX_ENTRIES && sscanf(text, "process %u %llu", &g->pid[g->processes], &g->process_memory[g->processes]) == 2)
 		g->processes++;
+	if (g->xids < MAX_ENTRIES && sscanf(text, "xid %llu", &g->xid[g->xids]) == 1)
+		g->xids++;
 	if (g->held < MAX_ENTRIES && sscanf(text, "held %llu %lf", &g->held_memory[g->held], &g->until[g->held]) == 2)
 		g->held++;
 }
@@ -311,5 +314,63 @@ nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned 
 		list[i].pid = g.pid[i];
 		list[i].usedGpuMemory = g.process_memory[i];
 	}
+	return NVML_SUCCESS;
+}
+
+/* One event set serves: it delivers the Xids that the file has gained since
+ * the device was registered. */
+static int registered[MAX_GPUS], delivered[MAX_GPUS];
+
+nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set)
+{
+	memset(registered, 0, sizeof registered);
+	set->handle = (void *)registered;
+	return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) { (void)set; return NVML_SUCCESS; }
+
+nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set)
+{
+	(void)set;
+	LOOK;
+	if (types != nvmlEventTypeXidCriticalError)
+		return NVML_ERROR_NOT_SUPPORTED;
+	unsigned long i = (unsigned long)device.handle - 1;
+	registered[i] = 1;
+	delivered[i] = g.xids;
+	return NVML_SUCCESS;
+}
+
+/* Waiting is not simulated: what has not come yet is a time-out at once. */
+nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsigned int ms)
+{
+	nvmlReturn_t r;
+	(void)set;
+	(void)ms;
+	pthread_mutex_lock(&lock);
+	r = ready ? load() : NVML_ERROR_UNINITIALIZED;
+	if (r == NVML_SUCCESS) {
+		r = NVML_ERROR_TIMEOUT;
+		for (unsigned int i = 0; i < count && r == NVML_ERROR_TIMEOUT; i++) {
+			if (!registered[i] || delivered[i] >= gpus[i].xids)
+				continue;
+			memset(data, 0xff, sizeof *data); /* no MIG instance */
+			data->device.handle = (void *)(unsigned long)(i + 1);
+			data->eventType = nvmlEventTypeXidCriticalError;
+			data->eventData = gpus[i].xid[delivered[i]++];
+			r = NVML_SUCCESS;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+/* The counters of the links and the memory's temperature are not simulated. */
+nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int n, nvmlFieldValue_t *values)
+{
+	LOOK;
+	for (int i = 0; i < n; i++)
+		values[i].nvmlReturn = NVML_ERROR_NOT_SUPPORTED;
 	return NVML_SUCCESS;
 }
