@@ -80,18 +80,22 @@ func disturb(t *testing.T, path string, change func(*nvmlsim.GPU)) (stop func())
 	return func() { close(done); wg.Wait() }
 }
 
-// duringFirst disturbs the first trial from the opening of its window on.
-func (b *bench) duringFirst(state string, change func(*nvmlsim.GPU)) {
+// duringFirst disturbs the first trial from the opening of its window on; undo,
+// if there is one, is applied from its end to the end of the test.
+func (b *bench) duringFirst(state string, change, undo func(*nvmlsim.GPU)) {
 	var stop func()
 	b.watch.hook = func(s Status) {
-		if s.Stage == StageMeasuring && s.Load.InWindow && stop == nil {
+		switch {
+		case s.Stage == StageMeasuring && s.Load.InWindow && stop == nil:
 			stop = disturb(b.t, state, change)
-		}
-		if s.Stage == StageExporting && stop != nil {
+		case s.Stage == StageExporting && stop != nil:
 			stop()
 			b.watch.mu.Lock()
 			b.watch.hook = nil
 			b.watch.mu.Unlock()
+			if undo != nil {
+				b.t.Cleanup(disturb(b.t, state, undo))
+			}
 		}
 	}
 }
@@ -107,8 +111,12 @@ func TestAForeignProcessInvalidatesAndRequeues(t *testing.T) {
 		if !slices.Contains(g.Processes, me) {
 			g.Processes = append(g.Processes, me)
 		}
+	}, func(g *nvmlsim.GPU) {
+		if i := slices.Index(g.Processes, me); i >= 0 {
+			g.Processes = slices.Delete(g.Processes, i, i+1)
+			g.MemoryUsed -= min(me.Memory, g.MemoryUsed)
+		}
 	})
-	b.watch.hook = leave(b, state, b.watch.hook)
 	res, err := b.run(t.Context())
 	if err != nil || res.OK != 2 || res.Planned != 2 {
 		t.Fatalf("result %+v, %v; want both planned trials to count in the end\n%s", res, err, strings.Join(b.watch.messages, "\n"))
@@ -133,19 +141,6 @@ func TestAForeignProcessInvalidatesAndRequeues(t *testing.T) {
 	}
 }
 
-// leave takes the foreign process away once the first trial is over.
-func leave(b *bench, state string, inner func(Status)) func(Status) {
-	return func(s Status) {
-		inner(s)
-		if s.Stage == StageStopping {
-			if st, err := nvmlsim.Read(state); err == nil {
-				st.GPUs[0].Processes = slices.DeleteFunc(st.GPUs[0].Processes, func(p nvmlsim.Process) bool { return p.PID == os.Getpid() })
-				_ = st.Write(state)
-			}
-		}
-	}
-}
-
 // Errors that the driver reports, and a GPU that cannot be read any more.
 func TestGPUErrorsInvalidate(t *testing.T) {
 	for _, tc := range []struct {
@@ -157,7 +152,8 @@ func TestGPUErrorsInvalidate(t *testing.T) {
 		{rundir.CauseTelemetryLost, func(g *nvmlsim.GPU) { g.Lost = true }},
 	} {
 		b := newBench(t, one("1", "requeue: 0, telemetry_lost: 30%"))
-		b.duringFirst(b.withNVML(), tc.change)
+		b.releaseWait = 100 * time.Millisecond // a GPU that is lost tells no level
+		b.duringFirst(b.withNVML(), tc.change, nil)
 		if res, err := b.run(t.Context()); err != nil || res.Invalid != 1 {
 			t.Fatalf("%s: result %+v, %v\n%s", tc.cause, res, err, strings.Join(b.watch.messages, "\n"))
 		}

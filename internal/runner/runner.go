@@ -246,22 +246,20 @@ func (r *run) starts(ctx context.Context) error {
 // block visits the starts of one block, and at its end once more those with
 // trials that do not count. It returns the starts that were put off.
 func (r *run) block(ctx context.Context, starts []matrix.Start) (later []matrix.Start, err error) {
-	putOff := map[string]bool{}
 	for {
+		var here []matrix.Start
 		for _, s := range starts {
-			if putOff[s.ID] {
-				continue
-			}
 			off, err := r.visit(ctx, s, false)
 			if err != nil {
 				return nil, err
 			}
 			if off {
-				putOff[s.ID] = true
 				later = append(later, s)
+			} else {
+				here = append(here, s)
 			}
 		}
-		if !r.requeue(starts) {
+		if starts = here; !r.requeue(starts) {
 			return later, nil
 		}
 	}

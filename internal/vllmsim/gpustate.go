@@ -143,6 +143,7 @@ func (f *gpuFeed) release(late time.Duration) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.adopt()
 	held := nvmlsim.Held{Memory: f.memory, Until: time.Now().Add(late)}
 	f.take(0)
 	for i := range f.used {
