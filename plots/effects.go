@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -350,11 +351,15 @@ func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bo
 func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, trials int) {
 	c := verdictColor(p.theme, q.Verdict)
 	at := vg.Point{X: s.clamped(q.Center), Y: y}
-	words := change(q.Center) + " " + q.Verdict
+	size := change(q.Center)
+	if inFactors(s) { // as the axis says it
+		size = "×" + number(rounding(q.Center, 2))
+	}
+	words := size + " " + q.Verdict
 	if q.HasInterval() {
 		p.line(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.25)}, vg.Point{X: s.clamped(q.Lo), Y: y}, vg.Point{X: s.clamped(q.Hi), Y: y})
 	} else {
-		words = fmt.Sprintf("%s  n=%d", change(q.Center), trials)
+		words = fmt.Sprintf("%s  n=%d", size, trials)
 	}
 	p.marker(verdictShape(q.Verdict), at, 3.5, c, q.HasInterval())
 	style := textStyle{size: sizeNumber + 0.8, color: c, bold: q.Verdict == analysis.Better || q.Verdict == analysis.Worse}
@@ -384,11 +389,23 @@ func verdictColor(t Theme, verdict string) color.NRGBA {
 	return t.Muted
 }
 
+// inFactors reports whether a ratio axis is labelled in factors.
+func inFactors(s scale) bool { return s.max > 3 || s.min < 1.0/3 }
+
+// rounding keeps so many significant digits.
+func rounding(v float64, digits int) float64 {
+	f, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
+	if err != nil {
+		return v
+	}
+	return f
+}
+
 // ratioTick is a tick of a ratio axis. An axis that reaches ×3 or a third is
 // labelled in factors throughout, any other in percent.
 func ratioTick(s scale, v float64) string {
 	switch {
-	case s.max > 3 || s.min < 1.0/3:
+	case inFactors(s):
 		return "×" + number(v)
 	case v == 1:
 		return "0 %"

@@ -357,3 +357,17 @@ func list() Input {
 	return w.finish("ttft_p50", []experiment.Constraint{{Metric: "e2e_p95", Op: experiment.AtMost, Value: 3}},
 		experiment.UseCase{Name: "batch", Objective: "output_throughput", Maximize: true, Load: "rag/long docs"})
 }
+
+// crossed is a grid of two parameters, of which one combination never started.
+func crossed() Input {
+	w := newWorld(4, experiment.Concurrency, map[string][]float64{"chat": {8, 64}}, "chat")
+	w.plan.Strategy = experiment.Grid
+	w.add(server{1, 1, 1})
+	w.add(server{0.6, 0.8, 0.9}, "max-num-seqs", "64")
+	w.add(server{1.2, 1.1, 1.1}, "max-num-seqs", "512")
+	w.add(server{1.05, 0.9, 1}, "kv-cache-dtype", "fp8")
+	w.add(server{0.62, 0.7, 0.9}, "max-num-seqs", "64", "kv-cache-dtype", "fp8")
+	w.add(server{1.3, 1, 1.1}, "max-num-seqs", "512", "kv-cache-dtype", "fp8")
+	w.fail("max-num-seqs=512, kv-cache-dtype=fp8", "gpu-memory")
+	return played(w.finish("ttft_p95", nil, experiment.UseCase{Name: "throughput", Objective: "output_throughput", Maximize: true, Load: "chat"}))
+}

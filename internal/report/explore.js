@@ -136,7 +136,7 @@
       (wv[2] > wv[1] ? ' (' + format(objective, wv[1]) + ' – ' + format(objective, wv[2]) + ')' : '') +
       ', ' + byName[name].title + ' ' + format(byName[name], value(w, name)[0]) + '. '));
     p.appendChild(document.createTextNode(unmoved && w === declaredCell ?
-      'This is the answer above' + (u.confirmed ? ', confirmed. ' : ', not confirmed. ') :
+      'This is the answer above' + (u.confirmed ? ', which has the values of the confirm stage; here are those of the blocks. ' : ', not confirmed. ') :
       'The best point estimate under this limit: chosen by no test, confirmed by no fresh start. '));
     if (current.near.length) {
       p.appendChild(document.createTextNode(current.near.length + (current.near.length === 1 ? ' other cell has an interval that overlaps' : ' other cells have intervals that overlap') + ' its own.'));
