@@ -30,6 +30,7 @@ func Analyze(in Input) (*Findings, error) {
 	a.findings.Effects = a.effects()
 	a.findings.MainEffects = a.mainEffects()
 	a.findings.Interactions, a.findings.NotTested = a.interactions()
+	a.findings.BlockEffects = a.blockEffects()
 	a.findings.Precision = a.precision()
 	if a.hasRepeats() {
 		a.findings.VarianceSplits = a.splits()
@@ -61,12 +62,15 @@ type analyser struct {
 	unknown    []string                   // metric names that are not in the vocabulary
 	only       map[string]map[string]bool // use case → cells it may recommend; nil: all
 	strangers  int                        // trials of cells that the plan does not have
+	earlier    map[familyKey]*family      // of the blocks, while the confirm stage is analysed
 }
 
 type seriesKey struct {
 	cell   int
 	metric string
 }
+
+type familyKey struct{ point, metric string }
 
 func newAnalyser(in Input) (*analyser, error) {
 	if in.Plan == nil {

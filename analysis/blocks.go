@@ -28,6 +28,9 @@ type blockFit struct {
 
 	mse float64 // residual mean square; 0 without df
 	df  float64 // its degrees of freedom
+	// keeps is the share of its variance that a residual keeps on average: df of
+	// this fit over its observations.
+	keeps float64
 
 	ssb, rank float64 // sum of squares of the blocks and its degrees of freedom
 
@@ -144,6 +147,7 @@ func (f *blockFit) residuals(obs []observation, rank int) {
 	f.df = float64(inside - rank)
 	if f.df > 0 {
 		f.mse = sse / f.df
+		f.keeps = f.df / float64(len(obs))
 	}
 	f.within = ssw / float64(inside)
 	f.withinDF = float64(inside)

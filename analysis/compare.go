@@ -96,15 +96,10 @@ func (f *family) pairVariance(a, b int) float64 {
 			squares, n = squares+r*r, n+1
 		}
 	}
-	all := 0.0
-	for _, k := range f.fit.n {
-		all += k
-	}
 	if n < 4 {
 		return f.fit.mse
 	}
-	// A residual of the fit keeps the share df/N of its variance.
-	return math.Max(f.fit.mse, squares/n*all/f.fit.df)
+	return math.Max(f.fit.mse, squares/n/f.fit.keeps)
 }
 
 // paired is the paired t-test over the blocks that both series have, false

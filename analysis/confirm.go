@@ -99,9 +99,14 @@ func (a *analyser) confirm(in Input) error {
 		}
 		b.only[f.UseCase][f.Cell] = true
 	}
+	b.earlier = map[familyKey]*family{}
+	for _, f := range a.families {
+		b.earlier[familyKey{f.point, f.metric}] = f
+	}
 	b.estimate()
 	b.compareWithBaseline()
 	b.checkSLO()
+	a.findings.Checks = append(a.findings.Checks, b.findings.Checks...)
 	drifts := b.drifts()
 	out := &Confirm{Starts: stageStarts(c), Cells: b.findings.Cells, Notes: c.Notes}
 	for _, cell := range out.Cells {
@@ -149,6 +154,9 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 		after.Doubts = append([]string{fmt.Sprintf("not confirmed: %d of %d fresh starts count", after.Estimate.N, stage.Starts)}, after.Doubts...)
 	case after.Estimate.N < 5:
 		after.Doubts = append(after.Doubts, fmt.Sprintf("confirmed on %s only; 5 or more are advised", plural(after.Estimate.N, "start")))
+	}
+	if before.Configuration == after.Configuration && len(before.Sensitivity) > 0 {
+		after.Sensitivity = before.Sensitivity // from all cells, not the finalists alone
 	}
 	if before.Cell != after.Cell {
 		after.Doubts = append(after.Doubts, fmt.Sprintf("the blocks had %s at %s in front; on fresh starts this one is", before.Label, before.PointLabel))

@@ -204,10 +204,14 @@ func (a *analyser) at(c candidate) string {
 func (s Sensitivity) words() string {
 	f := func(v float64) string { return metric.Format(s.Metric, v) }
 	name := metric.Title(s.Metric)
-	if s.Loosest == nil {
+	switch {
+	case s.Loosest == nil && s.Op == experiment.AtLeast:
+		return fmt.Sprintf("wins for any limit of %s up to %s", name, f(s.Tightest))
+	case s.Loosest == nil:
 		return fmt.Sprintf("wins for any limit of %s from %s on", name, f(s.Tightest))
 	}
-	return fmt.Sprintf("wins for any limit of %s between %s and %s; beyond that %s does", name, f(s.Tightest), f(*s.Loosest), s.Looser)
+	low, high := math.Min(s.Tightest, *s.Loosest), math.Max(s.Tightest, *s.Loosest)
+	return fmt.Sprintf("wins for any limit of %s between %s and %s; beyond that %s does", name, f(low), f(high), s.Looser)
 }
 
 // overturn names what could overturn the winner: the configurations that
@@ -236,7 +240,7 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 				p = 1 - p
 			}
 			r.Probability = math.Max(p, smallestP)
-			r.Text += fmt.Sprintf("; that it is better in truth has a probability of %s", metric.FormatUnit(metric.Fraction, roundShare(p)))
+			r.Text += fmt.Sprintf("; that it is better in truth has a probability of %s", probabilityText(p))
 		}
 		out = append(out, r)
 	}
@@ -252,8 +256,16 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 	return out[:min(len(out), rivalsShown)]
 }
 
-// roundShare keeps a probability from claiming digits that it does not have.
-func roundShare(p float64) float64 { return math.Round(p*1000) / 1000 }
+// probabilityText claims no more digits than a probability has.
+func probabilityText(p float64) string {
+	switch {
+	case p < 0.001:
+		return "under 0.1 %"
+	case p > 0.999:
+		return "over 99.9 %"
+	}
+	return metric.FormatUnit(metric.Fraction, math.Round(p*1000)/1000)
+}
 
 // container is the command line that started the configuration in a container,
 // as the launcher recorded it, secrets redacted; empty for other backends.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -56,6 +57,7 @@ type family struct {
 	point, metric string
 	cells         []*series
 	obs           []observation // of all cells
+	numbers       []int         // of the blocks, in the order of the fit's
 	fit           *blockFit     // of those that do not stand apart
 	pooled        bool
 	unequal       bool
@@ -74,6 +76,7 @@ func (a *analyser) estimate() {
 			}
 			if len(f.cells) > 0 {
 				f.model()
+				f.borrow(a.earlier[familyKey{f.point, f.metric}])
 				a.families = append(a.families, f)
 			}
 		}
@@ -180,6 +183,7 @@ func (f *family) model() {
 		}
 	}
 	slices.Sort(numbers)
+	f.numbers = numbers
 	for i, b := range numbers {
 		blocks[b] = i
 	}
@@ -207,6 +211,33 @@ func (f *family) model() {
 	}
 	f.unequal = f.fit.unequalVariances(f.obs, apart)
 	f.pooled = !f.unequal
+}
+
+// borrow adds the degrees of freedom that the blocks had for the variance at the
+// same load point to those of the confirm stage, whose few cells have few. How
+// much trials vary is not what finalists were chosen by; their values are, and
+// those are not borrowed. It is left where the two variances differ (F test at
+// 1 %) or either is not pooled for its cells' sake.
+func (f *family) borrow(from *family) {
+	if from == nil || !from.pooled || f.fit == nil || f.unequal || f.fit.df < 1 {
+		return
+	}
+	for _, s := range f.cells {
+		if s.apart {
+			return
+		}
+	}
+	high, low := f.fit, from.fit
+	if high.mse < low.mse {
+		high, low = low, high
+	}
+	if low.mse < tinyVariance || (distuv.F{D1: high.df, D2: low.df}).Survival(high.mse/low.mse) < unequalP/2 {
+		return
+	}
+	add := func(v1, df1, v2, df2 float64) (float64, float64) { return (v1*df1 + v2*df2) / (df1 + df2), df1 + df2 }
+	within, withinDF := add(f.fit.within, f.fit.withinDF, from.fit.within, from.fit.withinDF)
+	f.fit.mse, f.fit.df = add(f.fit.mse, f.fit.df, from.fit.mse, from.fit.df)
+	f.fit.within, f.fit.withinDF, f.pooled = within, withinDF, true
 }
 
 // spread is a variance of one trial's log value, with its degrees of freedom.

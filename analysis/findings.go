@@ -52,6 +52,7 @@ type Findings struct {
 	MainEffects     []MainEffect     `json:"main_effects,omitempty"`            // averaged over settings and load points
 	Interactions    []Interaction    `json:"interactions,omitempty"`            // where the design measured them
 	NotTested       []NotTested      `json:"interactions_not_tested,omitempty"` // pairs of parameters
+	BlockEffects    []BlockEffect    `json:"block_effects,omitempty"`           // what blocks did to all cells alike
 	Precision       []Precision      `json:"precision,omitempty"`               // what the run could have found
 	VarianceSplits  []VarianceSplit  `json:"variance_splits,omitempty"`         // between and inside starts
 	Recommendations []Recommendation `json:"recommendations"`                   // one per use case, in file order
@@ -140,6 +141,7 @@ type Frontier struct {
 	Y      string   `json:"y"`     // throughput metric, higher is better
 	Cells  []string `json:"cells"` // IDs, by rising X
 	Method string   `json:"method"`
+	Asked  bool     `json:"asked,omitempty"` // beside the usual ones
 	// Membership of the cells that are on it or may be, most likely first.
 	Membership  []Membership `json:"membership,omitempty"`
 	Hypervolume *Hypervolume `json:"hypervolume,omitempty"` // nil without a baseline

@@ -46,7 +46,10 @@ func (a *analyser) frontiers() []Frontier {
 			out = a.appendFrontier(out, load, axes[0], usual(cells, "output_throughput_per_gpu"), cells)
 		}
 		for _, x := range a.in.Frontiers {
-			out = a.appendFrontier(out, load, x.X, x.Y, cells)
+			before := len(out)
+			if out = a.appendFrontier(out, load, x.X, x.Y, cells); len(out) > before {
+				out[before].Asked = true
+			}
 		}
 	}
 	return out

@@ -22,11 +22,14 @@ func (f *Findings) WriteText(w io.Writer) error {
 	f.writeCombinations(&b)
 	headline := map[string]bool{}
 	for _, fr := range f.Frontiers {
-		if !headline[fr.Load] {
+		if !headline[fr.Load] || fr.Asked {
 			headline[fr.Load] = true
 			f.writeFrontier(&b, fr)
 		}
 	}
+	f.writeInteractions(&b)
+	f.writePrecision(&b)
+	f.writeChecks(&b)
 	writeFailures(&b, f.Failures)
 	if len(f.Warnings) > 0 {
 		b.WriteString("Warnings\n")
@@ -164,7 +167,7 @@ func checkText(k ConstraintCheck) string {
 		s += ", fails"
 	}
 	if k.Probability != nil {
-		s += fmt.Sprintf(", holds with probability %s", metric.FormatUnit(metric.Fraction, roundShare(*k.Probability)))
+		s += fmt.Sprintf(", holds with probability %s", probabilityText(*k.Probability))
 	}
 	return s
 }
@@ -176,7 +179,7 @@ func (f *Findings) writeFrontier(b *strings.Builder, fr Frontier) {
 	for _, c := range f.Cells {
 		cells[c.ID] = c
 	}
-	rows := [][]string{{fr.X, fr.Y, "GPUs", "slo", "configuration", "load point"}}
+	rows := [][]string{{fr.X, fr.Y, "GPUs", "on it", "slo", "configuration", "load point"}}
 	for _, id := range fr.Cells {
 		c := cells[id]
 		slo := ""
@@ -185,10 +188,11 @@ func (f *Findings) writeFrontier(b *strings.Builder, fr Frontier) {
 		}
 		rows = append(rows, []string{
 			metric.Format(fr.X, c.Estimates[fr.X].Center), metric.Format(fr.Y, c.Estimates[fr.Y].Center),
-			fmt.Sprint(c.GPUs), slo, c.Label, c.PointLabel,
+			fmt.Sprint(c.GPUs), membershipText(fr, id), slo, c.Label, c.PointLabel,
 		})
 	}
-	writeTable(b, rows, 3)
+	writeTable(b, rows, 4)
+	f.writeStanding(b, fr)
 	b.WriteString("\n")
 }
 

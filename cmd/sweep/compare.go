@@ -37,8 +37,9 @@ With --format benchfmt every trial becomes a line of Go's benchmark format:
   sweep compare --format benchfmt A B > runs.txt; benchstat -col run runs.txt`,
 		Example: `  sweep compare runs/chat/20261023-221004 runs/chat/20261123-221004
   sweep compare --fail-on worse --metric ttft_p95 --metric output_throughput A B`,
-		Args: exactly("A", "B"),
-		RunE: func(_ *cobra.Command, args []string) error { return sys.compare(args[0], args[1], o) },
+		Args:              exactly("A", "B"),
+		ValidArgsFunction: completeRuns,
+		RunE:              func(_ *cobra.Command, args []string) error { return sys.compare(args[0], args[1], o) },
 	}
 	cmd.Flags().StringSliceVar(&o.metrics, "metric", nil, "compare only these metrics (repeatable); default: those the experiments ask about, and the usual ones")
 	cmd.Flags().StringVar(&o.format, "format", "text", "text, json or benchfmt")

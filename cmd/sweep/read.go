@@ -1,23 +1,36 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 )
 
 func newAnalyze(sys *System) *cobra.Command {
-	var asJSON bool
+	var (
+		asJSON    bool
+		frontiers []string
+	)
 	cmd := &cobra.Command{
 		Use:   "analyze DIR",
 		Short: "Analyse a run again and print the findings; nothing is written",
 		Example: `  sweep analyze runs/acme-support-bot/20261123-221004
+  sweep analyze --frontier itl_p99:output_throughput_per_gpu DIR
   sweep analyze --json DIR | jq '.recommendations[] | {use_case, label, command}'`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := readResults(args[0])
+			axes, err := axesOf(frontiers)
+			if err != nil {
+				return withCode(exitUsage, err)
+			}
+			r, err := readResults(args[0], axes...)
 			if err != nil {
 				return err
 			}
@@ -31,7 +44,26 @@ func newAnalyze(sys *System) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON (docs/run-directory.md)")
+	cmd.Flags().StringSliceVar(&frontiers, "frontier", nil, "also the frontier of these two metrics, `X:Y`, X better when small and Y when large (repeatable)")
 	return cmd
+}
+
+// axesOf reads pairs of metrics: a latency, and a throughput.
+func axesOf(pairs []string) ([]analysis.Axes, error) {
+	var out []analysis.Axes
+	for _, p := range pairs {
+		x, y, _ := strings.Cut(p, ":")
+		mx, errX := metric.Parse(x)
+		my, errY := metric.Parse(y)
+		if err := errors.Join(errX, errY); err != nil {
+			return nil, fmt.Errorf("frontier %q: %w", p, err)
+		}
+		if mx.Better != metric.Lower || my.Better != metric.Higher {
+			return nil, fmt.Errorf("frontier %q: want a metric that is better when small, a colon, and one that is better when large", p)
+		}
+		out = append(out, analysis.Axes{X: x, Y: y})
+	}
+	return out, nil
 }
 
 func newReport(sys *System) *cobra.Command {

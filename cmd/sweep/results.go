@@ -67,13 +67,16 @@ func gpuName(p rundir.Provenance) string {
 	return name
 }
 
-// readResults reads a run directory and analyses it.
-func readResults(path string) (*results, error) {
+// readResults reads a run directory and analyses it, with frontiers beside the
+// usual ones.
+func readResults(path string, axes ...analysis.Axes) (*results, error) {
 	run, err := readRun(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := analysis.Analyze(analysisInput(run))
+	in := analysisInput(run)
+	in.Frontiers = axes
+	f, err := analysis.Analyze(in)
 	if err != nil {
 		return nil, fmt.Errorf("analyse %s: %w", path, err)
 	}
