@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test test-openai test-benchstat calibrate-stats lint bench clean help
+.PHONY: build demo test test-openai test-benchstat calibrate-stats lint bench bench-load clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -32,8 +32,11 @@ test-benchstat: ## what `sweep compare --format benchfmt` writes, read by benchs
 calibrate-stats: ## simulate the coverage and error rates of docs/statistics.md (about ten minutes)
 	SWEEP_CALIBRATE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestCalibrate' ./analysis
 
-bench: ## benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: bench-load ## all benchmarks; those of the load generator as medians of 5
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /internal/loadgen$$)
+
+bench-load: ## how exact and fast the load generator is: mock on one processor, client on another
+	$(GO) test -run '^$$' -bench 'Client|Reference|Rate|Memory' -benchtime 1x -count 5 -timeout 30m ./internal/loadgen | $(GO) run ./internal/loadgen/mock/cmd/medians
 
 clean: ## remove what was built
 	rm -rf bin

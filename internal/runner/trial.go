@@ -128,7 +128,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	rec.LoadLabel, rec.TokensPerChunk = sum.Label, sum.TokensPerChunk
 	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
-	rec.Client = clientFacts(sum.Client)
+	rec.Client = ClientFacts(sum.Client)
 	rec.Requests = map[string]int{}
 	for class, n := range sum.Requests {
 		rec.Requests[string(class)] = n
@@ -257,7 +257,8 @@ func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, reaso
 	return r.finish(*rec)
 }
 
-func clientFacts(c loadgen.Client) *rundir.ClientFacts {
+// ClientFacts is the load generator's evidence about itself, as it is recorded.
+func ClientFacts(c loadgen.Client) *rundir.ClientFacts {
 	return &rundir.ClientFacts{
 		DispatchLagP50: c.DispatchLagP50.Seconds(), DispatchLagP99: c.DispatchLagP99.Seconds(),
 		WriteLagP99: c.WriteLagP99.Seconds(), ReadLagP50: c.ReadLagP50.Seconds(), ReadLagP99: c.ReadLagP99.Seconds(),
