@@ -4,9 +4,38 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// command is the server command line of a configuration, quoted for a POSIX shell.
+// command is the command line that starts a configuration: vLLM's own, or for
+// another make of server the one that started it here.
+func (a *analyser) command(conf matrix.Configuration) string {
+	if a.in.Plan.Engine == "" {
+		return command(a.in.Plan.Model, conf.Flags)
+	}
+	for _, s := range a.in.Starts {
+		if s.Configuration == conf.ID && s.Outcome == rundir.StartReady && len(s.Command) > 0 {
+			return quoteAll(withoutAddress(s.Command))
+		}
+	}
+	return ""
+}
+
+// withoutAddress leaves out the address that was chosen for the run.
+func withoutAddress(words []string) []string {
+	var out []string
+	for i := 0; i < len(words); i++ {
+		if (words[i] == "--host" || words[i] == "--port") && i+1 < len(words) {
+			i++
+			continue
+		}
+		out = append(out, words[i])
+	}
+	return out
+}
+
+// command is vLLM's command line of a configuration, quoted for a POSIX shell.
 func command(model string, flags experiment.Flags) string {
 	return quoteAll(append([]string{"vllm", "serve", model}, flags.Args()...))
 }

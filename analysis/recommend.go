@@ -226,7 +226,7 @@ func (a *analyser) describe(rec *Recommendation, w candidate) {
 	conf, _ := a.in.Plan.Configuration(c.Configuration)
 	rec.Cell, rec.Configuration, rec.Label, rec.PointLabel = c.ID, c.Configuration, c.Label, c.PointLabel
 	rec.Flags = conf.Flags
-	rec.Command = command(a.in.Plan.Model, conf.Flags)
+	rec.Command = a.command(conf)
 	rec.Container = a.container(c.Configuration)
 	rec.Estimate = &e
 	if len(w.checks) > 0 {

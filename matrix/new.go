@@ -25,6 +25,9 @@ func New(e *experiment.Experiment) (*Plan, error) {
 		SLO:      e.SLO,
 		UseCases: e.UseCases,
 	}
+	if e.Server.Engine != experiment.EngineVLLM {
+		p.Engine = e.Server.Engine
+	}
 	p.Parameters = parameterNames(e.Matrix)
 	if err := p.expand(e); err != nil {
 		return nil, err

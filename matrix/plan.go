@@ -22,6 +22,7 @@ type Plan struct {
 	Name           string          `json:"name"`
 	Model          string          `json:"model"`
 	Backend        string          `json:"backend"`
+	Engine         string          `json:"engine,omitempty"` // make of the server where it is not vLLM
 	Strategy       string          `json:"strategy"`
 	Order          string          `json:"order"`
 	Seed           uint64          `json:"seed"`

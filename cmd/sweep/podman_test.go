@@ -98,7 +98,7 @@ func (c *contained) command(args ...string) *exec.Cmd {
 	c.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, c.sweep, args...)
 	cmd.Dir = c.workdir
-	cmd.Env = append(os.Environ(), "SWEEP_TEST_TOKEN="+plantedToken)
+	cmd.Env = append(os.Environ(), "SWEEP_TEST_TOKEN="+plantedToken, "HF_HUB_OFFLINE=1")
 	return cmd
 }
 

@@ -20,6 +20,11 @@ func TestProgressLine(t *testing.T) {
 	if got := progressLine(st, now, 200); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
+	starting := st
+	starting.Point, starting.Stage, starting.Phase, starting.PhaseBegan = "", runner.StageStarting, "loading", now.Add(-41*time.Second)
+	if got, want := stageText(starting, now), "starting, loading weights 41 s"; got != want {
+		t.Errorf("starting: got %q, want %q", got, want)
+	}
 	if got, want := progressLine(st, now, 24), "12/48 | 95 min left, en…"; got != want {
 		t.Errorf("narrow: got %q, want %q", got, want)
 	}

@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
+			e.Setenv("HF_HUB_OFFLINE", "1") // no test asks the real hub
 			e.Defer(func() { endServer(filepath.Join(e.WorkDir, "pid")) })
 			example, err := os.ReadFile("../../examples/endpoint.yaml")
 			if err != nil {

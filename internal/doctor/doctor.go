@@ -59,7 +59,7 @@ func Examine(ctx context.Context, o Options) []Check {
 	out = append(out, o.cdi(present)...)
 	out = append(out, o.machine()...)
 	out = append(out, o.disks()...)
-	out = append(out, o.cache(), ports())
+	out = append(out, o.cache(ctx), ports())
 	if o.Experiment != nil {
 		out = append(out, o.needs(ctx, out)...)
 	}

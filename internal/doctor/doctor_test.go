@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +43,7 @@ func host(t *testing.T, files map[string]string) Options {
 	}
 	return Options{
 		Root: root, Home: filepath.Join(root, "home"), Dir: root,
-		LookupEnv:   func(string) (string, bool) { return "", false },
+		LookupEnv:   func(name string) (string, bool) { return "1", name == "HF_HUB_OFFLINE" }, // no test asks the real hub
 		OpenGPUs:    func(context.Context) (telemetry.GPUs, error) { return nil, telemetry.ErrNoGPU },
 		Service:     func(context.Context, string) (string, string, error) { return "5.4.1", "unix:///run/podman.sock", nil },
 		Backend:     func(context.Context) error { return nil },
@@ -217,5 +219,34 @@ func TestWhatAnExperimentNeeds(t *testing.T) {
 	}
 	if c := get(t, checks, "model cache"); c.Status != Warning || !strings.Contains(c.Remedy, "hf download acme/bot") {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestModelHub(t *testing.T) {
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/api/models/acme/open":
+		case r.URL.Path == "/api/models/acme/gated" && r.Header.Get("Authorization") == "Bearer hf_1":
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	away := httptest.NewServer(nil)
+	away.Close()
+	defer hub.Close()
+	for _, c := range []struct{ model, endpoint, token, offline, want string }{
+		{"acme/open", hub.URL, "", "", "fetches it from " + hub.URL},
+		{"acme/gated", hub.URL + "/", "hf_1", "", "fetches it from"},
+		{"acme/gated", hub.URL, "", "", "will not get it: " + hub.URL + " answers 401"},
+		{"acme/open", away.URL, "", "", "cannot be reached"},
+		{"acme/open", hub.URL, "", "1", "HF_HUB_OFFLINE"},
+	} {
+		env := map[string]string{"HF_ENDPOINT": c.endpoint, "HF_TOKEN": c.token, "HF_HUB_OFFLINE": c.offline}
+		o := host(t, nil)
+		o.LookupEnv = func(name string) (string, bool) { return env[name], env[name] != "" }
+		o.Experiment = parse(t, strings.Replace(inPodman, "acme/bot", c.model, 1))
+		if got := get(t, Examine(t.Context(), o), "model cache"); got.Status != Warning || !strings.Contains(got.Text, c.want) || strings.Contains(got.Text, "hf_1") {
+			t.Errorf("%+v: %+v", c, got)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -173,7 +174,7 @@ func (o Options) modelCache() string {
 }
 
 // cache looks whether models are there, and the experiment's among them.
-func (o Options) cache() Check {
+func (o Options) cache(ctx context.Context) Check {
 	dir := o.modelCache()
 	models, _ := filepath.Glob(filepath.Join(dir, "hub", "models--*")) // the pattern is well formed
 	if len(models) == 0 {
@@ -185,11 +186,13 @@ func (o Options) cache() Check {
 	}
 	dirs := preflight.Caches(o.Experiment.Server, preflight.Host{LookupEnv: o.LookupEnv, Home: o.Home})
 	if vllmmemory.FindConfig(o.Experiment.Server.Model, dirs) == "" {
-		c.Status = Warning
-		c.Text += fmt.Sprintf("; %s is not among them: the first start fetches it", o.Experiment.Server.Model)
-		c.Remedy = "hf download " + o.Experiment.Server.Model
-		if o.env("HF_TOKEN") == "" {
-			c.Remedy += " (HF_TOKEN is not set: gated models need it)"
+		model := o.Experiment.Server.Model
+		c.Status, c.Remedy = Warning, "hf download "+model
+		hub, fault := o.hub(ctx, model)
+		if fault == "" {
+			c.Text += fmt.Sprintf("; %s is not among them: the first start fetches it from %s", model, hub)
+		} else {
+			c.Text += fmt.Sprintf("; %s is not among them, and the first start will not get it: %s", model, fault)
 		}
 	}
 	return c

@@ -138,3 +138,39 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLog feeds any log to the reader and to the diagnosis.
+func FuzzLog(f *testing.F) {
+	f.Add(log2025)
+	f.Add(log2026)
+	for _, c := range corpus {
+		f.Add(c.log)
+	}
+	f.Fuzz(func(t *testing.T, log string) {
+		r := Engine().NewReader()
+		for line := range strings.Lines(log) {
+			r.Read(strings.TrimRight(line, "\r\n"))
+		}
+		d := launcher.Diagnose(launcher.Spec{LogPath: logFile(t, log), Engine: Engine()}, launcher.Exit{Code: 1})
+		if d.Class == "" || d.Cause == "" || strings.Contains(d.Remedy, "${") {
+			t.Errorf("diagnosis %+v", d)
+		}
+		if d.Class == launcher.ClassExited {
+			return
+		}
+		for _, w := range wrappers {
+			if strings.HasPrefix(d.Cause, w) {
+				t.Errorf("cause %q is the wrapper %q", d.Cause, w)
+			}
+		}
+	})
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add(`{"vllm_config": {"cache_config": {"block_size": 16}}}`)
+	f.Add(`vllm:cache_config_info{block_size="16"} 1.0`)
+	f.Fuzz(func(t *testing.T, body string) {
+		serverInfo([]byte(body))
+		cacheInfo(body)
+	})
+}
