@@ -25,6 +25,7 @@ type benchOptions struct {
 	model   string
 	json    bool
 	records string
+	clientOptions
 }
 
 // benchOutput is what `sweep bench --json` prints; times in seconds.
@@ -62,10 +63,14 @@ goes before the load: what is wrong with the server shows at once.`,
 			if err := o.check(cmd); err != nil {
 				return err
 			}
+			if len(o.with) > 0 {
+				return sys.benchWith(cmd.Context(), args[0], o)
+			}
 			return sys.bench(cmd.Context(), args[0], o)
 		},
 	}
 	o.add(cmd)
+	o.addClients(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "model to ask for (default: the one that the server lists)")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON")

@@ -79,7 +79,7 @@ noise from effect, and recommends a configuration per use case.`,
 	}
 	add("write", newInit(sys), newValidate(sys), newPlan(sys), newDoctor(sys), newSchema(sys))
 	add("run", newRun(sys), newBench(sys), newCalibrate(sys), newImport(sys), newSim(sys))
-	add("read", newStatus(sys), newAnalyze(sys), newCompare(sys), newPlot(sys), newReport(sys), newServe(sys))
+	add("read", newStatus(sys), newAnalyze(sys), newCompare(sys), newPlot(sys), newReport(sys), newExport(sys), newServe(sys))
 	add("run", newClean(sys))
 	root.AddCommand(newMock(sys), newVersion(sys))
 	return root

@@ -2,9 +2,7 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/bencher"
@@ -30,13 +28,11 @@ func (r *run) generatorOf(t matrix.Trial, rec *rundir.Trial) generator {
 	}
 }
 
-// foreign lets another tool make the load. The server is warmed up by our own
-// generator: GuideLLM has no warm-up traffic, and vllm bench repeats one prompt.
+// foreign lets another tool make the load, on a server that our own generator
+// warmed up.
 func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config, rec *rundir.Trial) (*loadgen.Result, error) {
-	if cfg.Warmup > 0 {
-		if err := warm(ctx, cfg); err != nil {
-			return nil, err
-		}
+	if err := bencher.Warm(ctx, cfg); err != nil {
+		return nil, err
 	}
 	dir, err := r.dir.TrialDir(rec.ID)
 	if err != nil {
@@ -63,21 +59,6 @@ func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config
 	}
 	res.Run.Warnings = nil // they are the result's, and in the record already
 	return res.Run, nil
-}
-
-// warm loads the server before another tool does. Failures are left to that tool.
-func warm(ctx context.Context, cfg loadgen.Config) error {
-	cfg.Duration, cfg.Requests, cfg.Warmup = cfg.Warmup, 0, 0
-	cfg.Drain = min(cfg.Timeout, time.Minute)
-	if cfg.Arrivals.Kind == loadgen.Throughput {
-		cfg.Arrivals.Kind = loadgen.Concurrency
-	}
-	cfg.Salt += "-warm"
-	_, err := loadgen.Run(ctx, cfg)
-	if ctx.Err() != nil {
-		return errors.Join(ctx.Err(), err)
-	}
-	return nil
 }
 
 // attribute takes out of a record what our summary says and another tool cannot
