@@ -75,3 +75,19 @@ func TestACauseIsWholeSentences(t *testing.T) {
 		}
 	}
 }
+
+// What a container service says is classified by the same rules.
+func TestClassify(t *testing.T) {
+	for text, want := range map[string]Class{
+		"write /var/lib/containers/storage/overlay: no space left on device":                       ClassDisk,
+		"setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=7":                        ClassGPUs,
+		"rootlessport listen tcp 127.0.0.1:8000: bind: address already in use":                     ClassPort,
+		"something that nobody has seen before":                                                    ClassBackend,
+		"OSError: We couldn't connect to 'https://huggingface.co' to load this file":               ClassNetwork,
+		"huggingface_hub.errors.GatedRepoError: 403 Client Error. Access to model x is restricted": ClassModel,
+	} {
+		if d := Classify(text, ClassBackend); d.Class != want || d.Cause != text || want != ClassBackend && d.Remedy == "" {
+			t.Errorf("%q: %+v, want %s", text, d, want)
+		}
+	}
+}

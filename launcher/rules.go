@@ -124,7 +124,7 @@ var generalRules = []Rule{
 		"check the model's name and, for a folder, that it is mounted"),
 	On(ClassNetwork, `LocalEntryNotFoundError`, `MaxRetryError`, `Temporary failure in name resolution`, `We couldn't connect to 'https://huggingface\.co'`, `Name or service not known`, `Connection reset by peer`, `ReadTimeoutError`,
 		"the model is not in the cache and cannot be fetched: mount a cache that has it, or let the server reach the network"),
-	On(ClassDisk, `No space left on device`, `\[Errno 28\]`, `Disk quota exceeded`,
+	On(ClassDisk, `No space left on device`, `no space left on device`, `\[Errno 28\]`, `Disk quota exceeded`,
 		"the disk is full: make room for the model and the caches"),
 
 	// Ports and collective communication.

@@ -37,7 +37,7 @@ func retryWaits(c launcher.Class) []time.Duration {
 // configuration: it would meet every other one too, so it ends the run, which
 // can be resumed, instead of failing what is left of the plan.
 func shared(c launcher.Class) bool {
-	return c == launcher.ClassBackend || c == launcher.ClassImage
+	return c == launcher.ClassBackend || c == launcher.ClassImage || c == launcher.ClassDisk
 }
 
 // persist launches until the server is up, or fails for a reason that does not

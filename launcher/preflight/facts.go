@@ -15,9 +15,11 @@ import (
 // Facts are what is known of the server, the model and the GPUs. A zero value
 // knows nothing, and finds little.
 type Facts struct {
-	Release int  // minor number of vLLM 0.x
-	Known   bool // the release is known
-	Exact   bool // the server takes the catalogue's flags and no others (the simulated one)
+	Release   int                       // minor number of vLLM 0.x
+	Known     bool                      // the release is known
+	catalogue map[string]vllmflags.Flag // filled by Check
+
+	Exact bool // the server takes the catalogue's flags and no others (the simulated one)
 
 	Model       *vllmmemory.Model // nil: not known
 	ModelSource string            // where its shape is from

@@ -27,7 +27,7 @@ func (f Facts) flags(flags experiment.Flags) []Finding {
 // flag checks one flag.
 func (f Facts) flag(flag experiment.Flag) *Finding {
 	name, _, dotted := strings.Cut(flag.Name, ".")
-	entry, known := vllmflags.Find(name)
+	entry, known := f.catalogue[name]
 	switch {
 	case strings.HasPrefix(name, "sim-") && f.Exact:
 		return nil // the simulator's own

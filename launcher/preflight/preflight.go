@@ -18,6 +18,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -51,6 +52,7 @@ type Report struct {
 
 // Check examines every configuration of a plan.
 func Check(e *experiment.Experiment, p *matrix.Plan, f Facts) *Report {
+	f.catalogue = vllmflags.Index()
 	r := &Report{Facts: f, Findings: map[string][]Finding{}}
 	if e.Server.Endpoint != nil {
 		return r // its flags are a note: nothing is started
@@ -114,7 +116,7 @@ func (r *Report) Diagnostics(e *experiment.Experiment, p *matrix.Plan, strict bo
 			out = append(out, d)
 		}
 	}
-	return oncePerPlace(experiment.Diagnostics(nil).Add(out...))
+	return fewPerPlace(oncePerPlace(experiment.Diagnostics(nil).Add(out...)))
 }
 
 // place is where a configuration's flag is named, or has its value.
@@ -132,6 +134,37 @@ func place(places []experiment.FlagPlace, flags experiment.Flags, f Finding) exp
 		}
 	}
 	return experiment.Range{}
+}
+
+// mostPerPlace are the findings shown at one place: in a grid a level may have
+// hundreds, each with numbers of its own.
+const mostPerPlace = 3
+
+// fewPerPlace drops what goes beyond, and says how much that was. Errors are
+// all kept.
+func fewPerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
+	last, shown, dropped := map[experiment.Range]int{}, map[experiment.Range]int{}, map[experiment.Range]int{}
+	var out experiment.Diagnostics
+	for _, d := range ds {
+		if shown[d.Range]++; shown[d.Range] > mostPerPlace && d.Severity == experiment.Warning {
+			dropped[d.Range]++
+			continue
+		}
+		last[d.Range] = len(out)
+		out = append(out, d)
+	}
+	for at, n := range dropped {
+		more := fmt.Sprintf("%d more configurations have a finding here", n)
+		if n == 1 {
+			more = "1 more configuration has a finding here"
+		}
+		if d := &out[last[at]]; d.Help == "" {
+			d.Help = more
+		} else {
+			d.Help += "; " + more
+		}
+	}
+	return out
 }
 
 // oncePerPlace keeps one of several findings of the same place and words, the

@@ -75,6 +75,7 @@ func TestFlags(t *testing.T) {
 		{known, `compilation-config={"mode":3}`, none, ""},
 		{known, `compilation-config={"mode"`, Wrong, "mapping"},
 	} {
+		c.facts.catalogue = vllmflags.Index()
 		found := c.facts.flags(flagsOf(c.flag))
 		got := none
 		var text string

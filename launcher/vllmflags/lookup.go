@@ -16,6 +16,15 @@ func Find(name string) (Flag, bool) {
 	return Flag{}, false
 }
 
+// Index is the table by name, for those who look up many.
+func Index() map[string]Flag {
+	index := map[string]Flag{}
+	for _, f := range Table() {
+		index[f.Name] = f
+	}
+	return index
+}
+
 // Names lists the flags that vLLM 0.release has.
 func Names(release int) []string {
 	var out []string
