@@ -11,12 +11,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/bencher"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
@@ -26,11 +30,12 @@ import (
 )
 
 type runOptions struct {
-	resume string
-	retry  bool // with resume
-	out    string
-	plain  bool
-	strict bool // refuse what is doubtful
+	resume        string
+	retry         bool // with resume
+	out           string
+	progress      string // kind of progress
+	metricsListen string // address of the run's metrics; empty: none
+	strict        bool   // refuse what is doubtful
 }
 
 func newRun(sys *System) *cobra.Command {
@@ -66,6 +71,9 @@ resumed. The second ends at once. A closed terminal does not end the run.
 			return exactly("FILE")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{progressAuto, progressPlain, progressJSON}, o.progress) {
+				return withCode(exitUsage, fmt.Errorf("--progress %q: want auto, plain or json", o.progress))
+			}
 			if o.resume != "" {
 				return sys.resume(cmd.Context(), o)
 			}
@@ -76,7 +84,8 @@ resumed. The second ends at once. A closed terminal does not end the run.
 	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "with --resume: measure again what failed")
 	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` under which run directories are made")
 	strictFlag(cmd, &o.strict)
-	cmd.Flags().BoolVar(&o.plain, "plain", false, "plain lines instead of the progress line, also on a terminal")
+	cmd.Flags().StringVar(&o.progress, "progress", progressAuto, "`kind` of progress on stderr: auto (live on a terminal, else plain), plain or json")
+	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "serve the state of the run to Prometheus at this `address`, such as 127.0.0.1:9188")
 	return cmd
 }
 
@@ -211,15 +220,11 @@ func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (
 	if err := b.Check(ctx); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)
 	}
-	if e.Server.Simulated != nil || e.Server.Endpoint != nil {
-		return b, nil, nil
+	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Check(e.Notify); err != nil {
+		return nil, nil, withCode(exitEnvironment, err)
 	}
-	gpus, err := telemetry.OpenGPUs(ctx)
-	if err != nil {
-		fmt.Fprintf(sys.Stderr, "warning: %v; GPUs are not watched and not waited for\n", err)
-		return b, nil, nil
-	}
-	return b, gpus, nil
+	gpus, err := sys.openGPUs(ctx, e)
+	return b, gpus, err
 }
 
 func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (rundir.Provenance, error) {
@@ -266,7 +271,19 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	dir *rundir.Dir, b launcher.Backend, gpus telemetry.GPUs,
 ) error {
 	shown := shortest(dir.Path)
-	screen := newScreen(sys, o.plain)
+	screen := newScreen(sys, o.progress)
+	defer screen.Close()
+	began := time.Now()
+	var observer runner.Observer = screen
+	if o.metricsListen != "" {
+		x, at, err := export(o.metricsListen, e.Name, screen)
+		if err != nil {
+			return withCode(exitEnvironment, err)
+		}
+		defer x.Close()
+		observer = x
+		screen.Message("metrics of the run: " + at)
+	}
 	screen.Message(fmt.Sprintf("%s: %d configurations x %d load points, %d starts, %d trials, about %s",
 		p.Name, len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials, words(p.Estimate.Total)))
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
@@ -292,11 +309,12 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	})
 	defer release()
 	result, err := runner.Run(ctx, runner.Options{
-		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: screen, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
+		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists:  func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
-		AfterTrial: func(context.Context) error { return exportRun(dir.Path, false) },
+		AfterTrial: func(context.Context) error { return exportAndShow(dir.Path, screen) },
 	})
 	screen.Close()
+	defer sys.tellEnd(e, dir.RunID(), dir.Path, began, result, err)
 	return sys.conclude(shown, dir.Path, result, err)
 }
 
@@ -322,6 +340,34 @@ func removeNow(b launcher.Backend, dir string) {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
 	_, _ = b.Clean(ctx, past.Provenance.RunID)
+}
+
+// exportAndShow exports the results so far and shows the answers so far.
+func exportAndShow(path string, s *screen) error {
+	r, err := readResults(path)
+	if err != nil {
+		return err
+	}
+	var best []string
+	for _, rec := range r.findings.Recommendations {
+		if rec.Refused == "" {
+			best = append(best, rec.UseCase+": "+briefly(rec))
+		}
+	}
+	s.Best(best)
+	return r.export(false)
+}
+
+// briefly is a recommendation in a few words.
+func briefly(rec analysis.Recommendation) string {
+	if rec.Refused != "" {
+		return "no answer: " + rec.Refused
+	}
+	text := rec.Label + " at " + rec.PointLabel
+	if rec.Estimate != nil {
+		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(rec.Objective, "_", " "), metric.Format(rec.Objective, rec.Estimate.Center))
+	}
+	return text
 }
 
 func exportRun(path string, figures bool) error {

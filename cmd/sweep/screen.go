@@ -15,26 +15,36 @@ import (
 // redraw is the time between two drawings of the progress line.
 const redraw = 200 * time.Millisecond
 
-// screen shows a run on stderr: messages above, and on a terminal one progress
-// line below, redrawn in place. Off a terminal each message is one timestamped
-// line. It is the runner's Observer.
+// Kinds of progress.
+const (
+	progressAuto  = "auto"  // live on a terminal, else plain
+	progressPlain = "plain" // one timestamped line an event, and the state once a minute
+	progressJSON  = "json"  // one JSON object a line: messages, and the state once a second
+)
+
+// screen shows a run on stderr: messages above, and on a terminal the present
+// state in a few lines below, redrawn in place. It is the runner's Observer.
 type screen struct {
 	out   io.Writer
 	live  bool
+	json  bool
 	width func() int
 	now   func() time.Time
 
 	mu     sync.Mutex
 	status runner.Status
-	drawn  bool // a progress line stands on the terminal
-	closed bool // no more progress lines; a late message is still printed
+	told   time.Time // when the state was last told, off a terminal
+	best   []string  // the answers so far, a line each
+	drawn  int       // lines of state that stand on the terminal
+	closed bool      // no more lines of state; a late message is still printed
 
+	once sync.Once
 	stop chan struct{}
 	done chan struct{}
 }
 
-func newScreen(sys *System, plain bool) *screen {
-	s := &screen{out: sys.Stderr, live: sys.ErrTTY && !plain, width: sys.Width, now: time.Now,
+func newScreen(sys *System, kind string) *screen {
+	s := &screen{out: sys.Stderr, live: sys.ErrTTY && kind == progressAuto, json: kind == progressJSON, width: sys.Width, now: time.Now,
 		stop: make(chan struct{}), done: make(chan struct{})}
 	if !s.live {
 		close(s.done)
@@ -60,12 +70,12 @@ func (s *screen) loop() {
 	}
 }
 
-// Close removes the progress line for good. Messages are printed still.
+// Close removes the lines of state for good. Messages are printed still. A
+// second call does nothing.
 func (s *screen) Close() {
-	if !s.live {
-		return
+	if s.live {
+		s.once.Do(func() { close(s.stop) })
 	}
-	close(s.stop)
 	<-s.done
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,6 +87,10 @@ func (s *screen) Close() {
 func (s *screen) Message(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.json {
+		s.line(jsonMessage{s.now(), "message", text})
+		return
+	}
 	s.erase()
 	fmt.Fprintf(s.out, "%s %s\n", s.now().Format("15:04:05"), text)
 	if s.live {
@@ -89,12 +103,23 @@ func (s *screen) Status(status runner.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = status
+	s.tell()
+}
+
+// Best takes the answers so far.
+func (s *screen) Best(lines []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.best = lines
 }
 
 func (s *screen) erase() {
-	if s.drawn {
-		fmt.Fprint(s.out, "\r\x1b[K")
-		s.drawn = false
+	if s.drawn > 1 {
+		fmt.Fprintf(s.out, "\x1b[%dA", s.drawn-1)
+	}
+	if s.drawn > 0 {
+		fmt.Fprint(s.out, "\r\x1b[J")
+		s.drawn = 0
 	}
 }
 
@@ -102,9 +127,10 @@ func (s *screen) draw() {
 	if s.status.Total == 0 || s.closed {
 		return
 	}
-	line := progressLine(s.status, s.now(), s.width()-1)
-	fmt.Fprintf(s.out, "\r%s\x1b[K", line)
-	s.drawn = true
+	lines := stateLines(s.status, s.best, s.now(), s.width()-1)
+	s.erase()
+	fmt.Fprintf(s.out, "\r%s", strings.Join(lines, "\n"))
+	s.drawn = len(lines)
 }
 
 // barFrom is the width from which the bar leaves room for what it stands for.
@@ -146,8 +172,11 @@ func stageText(st runner.Status, now time.Time) string {
 	if !st.StageBegan.IsZero() {
 		text += " " + now.Sub(st.StageBegan).Round(time.Second).String()
 	}
-	if st.Stage == runner.StageMeasuring {
-		if !st.Load.InWindow {
+	if st.Waiting != "" {
+		text += ": " + st.Waiting
+	}
+	if st.Stage == runner.StageMeasuring || st.Stage == runner.StageSettling {
+		if !st.Load.InWindow && st.Stage == runner.StageMeasuring {
 			text += ", warm-up"
 		}
 		text += fmt.Sprintf(", %d in flight, %d done", st.Load.InFlight, st.Load.Completed)

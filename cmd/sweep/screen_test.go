@@ -1,6 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -52,5 +57,88 @@ func TestShellWord(t *testing.T) {
 		if got := shellWord(in); got != want {
 			t.Errorf("shellWord(%q) = %s, want %s", in, got, want)
 		}
+	}
+}
+
+func TestSpark(t *testing.T) {
+	if got := spark([]float64{0, 0.5, 1}); got != "▁▅█" {
+		t.Errorf("got %s", got)
+	}
+	if got := spark([]float64{0, 0}); got != "▁▁" {
+		t.Errorf("all zero: %s", got)
+	}
+}
+
+// The live view draws several lines and takes them away again.
+func TestLiveView(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
+	s := &screen{out: &out, live: true, width: func() int { return 100 }, now: func() time.Time { return now }}
+	s.Best([]string{"throughput: baseline at chat c=4, output throughput 1,500 tok/s"})
+	s.Status(runner.Status{
+		Done: 1, Total: 4, Configuration: "baseline", Point: "chat c=4", Block: 1, Blocks: 2, Stage: runner.StageMeasuring, StageBegan: now,
+		Load: runner.LoadStatus{InWindow: true, InFlight: 4},
+		Live: runner.Live{Rate: 12.5, TTFT: []float64{0.02, 0.04}, KVUsage: 0.41, Temperature: 62, Power: 540},
+	})
+	s.draw()
+	lines := strings.Split(out.String(), "\n")
+	if len(lines) != 3 || lines[1] != "  12.5 req/s | TTFT ▅█ 40 ms | KV cache 41 % | GPU 62 °C 540 W" || !strings.HasPrefix(lines[2], "  best so far: throughput: baseline") {
+		t.Errorf("drawn %q", lines)
+	}
+	out.Reset()
+	s.Message("hello")
+	if got := out.String(); !strings.HasPrefix(got, "\x1b[2A\r\x1b[J22:50:00 hello\n") {
+		t.Errorf("message over the view: %q", got)
+	}
+}
+
+func TestProgressAsJSON(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
+	s := &screen{out: &out, json: true, now: func() time.Time { return now }}
+	s.Message("begun")
+	for range 3 { // a state a second, not more
+		s.Status(runner.Status{Done: 1, Total: 4, Stage: runner.StageCooldown, Waiting: "GPU 0 at 62 °C, 38 wanted", Left: time.Minute, At: now})
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var m jsonMessage
+	var st jsonState
+	if len(lines) != 2 || json.Unmarshal([]byte(lines[0]), &m) != nil || json.Unmarshal([]byte(lines[1]), &st) != nil {
+		t.Fatalf("%q", lines)
+	}
+	if m.Text != "begun" || st.Event != "state" || st.Left != 60 || st.Waiting == "" || st.Total != 4 {
+		t.Errorf("%+v, %+v", m, st)
+	}
+}
+
+func TestMetricsOfARun(t *testing.T) {
+	x, at, err := export("127.0.0.1:0", "acme", &screen{out: io.Discard, now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	x.Status(runner.Status{
+		Done: 3, Total: 8, Stage: runner.StageMeasuring, Configuration: `max "seqs"`, Load: runner.LoadStatus{InFlight: 7},
+		Live: runner.Live{Temperature: 61, Power: 500},
+	})
+	resp, err := http.Get(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`sweep_trials_done{experiment="acme"} 3`, `sweep_load_in_flight{experiment="acme"} 7`, `sweep_gpu_temperature_celsius{experiment="acme"} 61`,
+		`sweep_stage{configuration="max \"seqs\"",experiment="acme",load_point="",stage="measuring"} 1`,
+	} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	if _, _, err := export("127.0.0.1:99999", "acme", nil); err == nil {
+		t.Error("a port that cannot be was taken")
 	}
 }

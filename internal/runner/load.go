@@ -65,8 +65,10 @@ func (r *run) clientLimits() loadgen.Limits {
 }
 
 func (r *run) progress(p loadgen.Progress) {
+	live := r.live.look(p, r.monitor)
 	r.updateStatus(func(s *Status) {
 		s.Load = LoadStatus{InWindow: p.InWindow, Completed: p.Completed, Failed: p.Failed, InFlight: p.InFlight}
+		s.Live = live
 	})
 }
 

@@ -33,6 +33,7 @@ type Status struct {
 	Phase         string // of the start-up, while starting
 	PhaseBegan    time.Time
 	Load          LoadStatus    // while measuring
+	Live          Live          // of the load in progress, or the last one
 	Waiting       string        // for what, while cooling down
 	Left          time.Duration // estimated time to the end of the run, as of At
 	At            time.Time     // when this was the present state

@@ -114,6 +114,7 @@ type run struct {
 	material   material         // files and secrets of the loads
 	clock      *clock
 	status     Status
+	live       watch
 	monitor    *telemetry.Monitor
 	gpuSet     []int                        // GPUs that the servers may use; empty: any
 	level      levels                       // GPU memory before the start under way

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/vllm-sweep/sweep/internal/runner"
+)
+
+// exporter serves the state of a run to Prometheus, so that a dashboard can
+// watch the night. It is an Observer that passes on to another.
+type exporter struct {
+	runner.Observer
+	server *http.Server
+	done   chan struct{}
+
+	mu     sync.Mutex
+	status runner.Status
+}
+
+// export begins to serve at an address such as 127.0.0.1:9188.
+func export(address, name string, next runner.Observer) (*exporter, string, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, "", fmt.Errorf("--metrics-listen: %w", err)
+	}
+	e := &exporter{Observer: next, done: make(chan struct{})}
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(runCollector{e, name}); err != nil {
+		return nil, "", errors.Join(err, listener.Close())
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	e.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		defer close(e.done)
+		_ = e.server.Serve(listener) // ends with Close
+	}()
+	return e, "http://" + listener.Addr().String() + "/metrics", nil
+}
+
+// Close ends the service after the scrape that may be under way.
+func (e *exporter) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if e.server.Shutdown(ctx) != nil {
+		_ = e.server.Close()
+	}
+	<-e.done
+}
+
+// Status implements runner.Observer.
+func (e *exporter) Status(s runner.Status) {
+	e.mu.Lock()
+	e.status = s
+	e.mu.Unlock()
+	e.Observer.Status(s)
+}
+
+// runCollector renders the state at the time of a scrape. It is unchecked: which
+// metrics there are depends on the stage.
+type runCollector struct {
+	e    *exporter
+	name string
+}
+
+func (c runCollector) Describe(chan<- *prometheus.Desc) {}
+
+func (c runCollector) Collect(out chan<- prometheus.Metric) {
+	c.e.mu.Lock()
+	st := c.e.status
+	c.e.mu.Unlock()
+	send := func(name, help string, v float64, labels prometheus.Labels) {
+		l := prometheus.Labels{"experiment": c.name}
+		for k, x := range labels {
+			l[k] = x
+		}
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("sweep_"+name, help, nil, l), prometheus.GaugeValue, v)
+	}
+	send("trials_planned", "Trials of the plan.", float64(st.Total), nil)
+	send("trials_done", "Trials of the plan with a record.", float64(st.Done), nil)
+	send("block", "Block under way.", float64(st.Block), nil)
+	if st.Stage == "" {
+		return
+	}
+	send("stage", "What the run does now: 1 for the present stage.", 1, prometheus.Labels{
+		"stage": st.Stage, "configuration": st.Configuration, "load_point": st.Point,
+	})
+	send("stage_seconds", "Time in the present stage.", time.Since(st.StageBegan).Seconds(), nil)
+	send("left_seconds", "Estimated time to the end of the run.", max(st.Left-time.Since(st.At), 0).Seconds(), nil)
+	if st.Stage == runner.StageMeasuring {
+		send("load_in_flight", "Requests in flight.", float64(st.Load.InFlight), nil)
+		send("load_completed", "Requests completed in this trial.", float64(st.Load.Completed), nil)
+		send("load_failed", "Requests failed in this trial.", float64(st.Load.Failed), nil)
+		send("load_requests_per_second", "Requests completed a second, over the last five seconds.", st.Live.Rate, nil)
+		send("server_kv_cache_usage", "KV cache in use, 0..1.", st.Live.KVUsage, nil)
+		send("server_waiting", "Requests in the server's queue.", st.Live.Waiting, nil)
+		if n := len(st.Live.TTFT); n > 0 {
+			send("server_ttft_seconds", "The server's mean time to first token since its reading before.", st.Live.TTFT[n-1], nil)
+		}
+	}
+	if st.Live.Temperature > 0 {
+		send("gpu_temperature_celsius", "The warmest GPU.", st.Live.Temperature, nil)
+		send("gpu_power_watts", "Power of all GPUs.", st.Live.Power, nil)
+	}
+}

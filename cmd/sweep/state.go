@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/runner"
+)
+
+// stateLines is the present state for a terminal: the progress line, what the
+// load does now, and the answers so far.
+func stateLines(st runner.Status, best []string, now time.Time, width int) []string {
+	lines := []string{progressLine(st, now, width)}
+	if text := liveText(st); text != "" {
+		lines = append(lines, cut("  "+text, width))
+	}
+	for _, b := range best {
+		lines = append(lines, cut("  best so far: "+b, width))
+	}
+	return lines
+}
+
+// liveText tells of the load in progress: rate, TTFT as the server sees it,
+// cache, queue, GPU.
+func liveText(st runner.Status) string {
+	l := st.Live
+	var parts []string
+	if st.Stage == runner.StageMeasuring {
+		if l.Rate > 0 {
+			parts = append(parts, metric.FormatUnit(metric.Requests, l.Rate))
+		}
+		if n := len(l.TTFT); n > 0 {
+			parts = append(parts, "TTFT "+spark(l.TTFT)+" "+metric.FormatUnit(metric.Seconds, l.TTFT[n-1]))
+		}
+		if l.KVUsage > 0 {
+			parts = append(parts, fmt.Sprintf("KV cache %.0f %%", 100*l.KVUsage))
+		}
+		if l.Waiting > 0 {
+			parts = append(parts, fmt.Sprintf("%.0f waiting", l.Waiting))
+		}
+	}
+	if l.Temperature > 0 && st.Stage != runner.StageExporting {
+		text := fmt.Sprintf("GPU %.0f °C", l.Temperature)
+		if l.Power > 0 {
+			text += fmt.Sprintf(" %.0f W", l.Power)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, " | ")
+}
+
+// bars of a sparkline, from low to high.
+const bars = "▁▂▃▄▅▆▇█"
+
+// spark draws values from zero to the largest, one character each.
+func spark(values []float64) string {
+	high := 0.0
+	for _, v := range values {
+		high = max(high, v)
+	}
+	levels := []rune(bars)
+	var b strings.Builder
+	for _, v := range values {
+		i := 0
+		if high > 0 {
+			i = min(len(levels)-1, int(v/high*float64(len(levels))))
+		}
+		b.WriteRune(levels[max(i, 0)])
+	}
+	return b.String()
+}
+
+// jsonMessage and jsonState are the lines of --progress=json.
+type jsonMessage struct {
+	Time  time.Time `json:"time"`
+	Event string    `json:"event"` // message
+	Text  string    `json:"text"`
+}
+
+type jsonState struct {
+	Time          time.Time `json:"time"`
+	Event         string    `json:"event"` // state
+	Done          int       `json:"done"`
+	Total         int       `json:"total"`
+	Block         int       `json:"block,omitempty"`
+	Blocks        int       `json:"blocks,omitempty"`
+	Configuration string    `json:"configuration,omitempty"`
+	Point         string    `json:"load_point,omitempty"`
+	Stage         string    `json:"stage,omitempty"`
+	Phase         string    `json:"phase,omitempty"`
+	Waiting       string    `json:"waiting_for,omitempty"`
+	Left          float64   `json:"left_s"`
+	InWindow      bool      `json:"in_window,omitempty"`
+	Completed     int       `json:"completed,omitempty"`
+	Failed        int       `json:"failed,omitempty"`
+	InFlight      int       `json:"in_flight,omitempty"`
+	Rate          float64   `json:"requests_per_s,omitempty"`
+	TTFT          float64   `json:"server_ttft_s,omitempty"`
+	KVUsage       float64   `json:"kv_cache_usage,omitempty"`
+	Temperature   float64   `json:"gpu_temperature_c,omitempty"`
+	Power         float64   `json:"gpu_power_w,omitempty"`
+	Best          []string  `json:"best_so_far,omitempty"`
+}
+
+// Times between two tellings of the state, off a terminal.
+const (
+	plainEvery = time.Minute
+	jsonEvery  = time.Second
+)
+
+// tell writes the state to a log when it is due. The caller holds the lock.
+func (s *screen) tell() {
+	now := s.now()
+	every := plainEvery
+	if s.json {
+		every = jsonEvery
+	}
+	if s.live || s.closed || s.status.Total == 0 {
+		return
+	}
+	if s.told.IsZero() && !s.json {
+		s.told = now // the messages of the beginning say the same
+	}
+	if now.Sub(s.told) < every {
+		return
+	}
+	s.told = now
+	if s.json {
+		s.line(s.state(now))
+		return
+	}
+	text := progressLine(s.status, now, 1<<10)
+	if live := liveText(s.status); live != "" {
+		text += " | " + live
+	}
+	fmt.Fprintf(s.out, "%s %s\n", now.Format("15:04:05"), text)
+}
+
+func (s *screen) state(now time.Time) jsonState {
+	st := s.status
+	j := jsonState{
+		Time: now, Event: "state", Done: st.Done, Total: st.Total, Block: st.Block, Blocks: st.Blocks,
+		Configuration: st.Configuration, Point: st.Point, Stage: st.Stage, Phase: st.Phase, Waiting: st.Waiting,
+		Left: max(st.Left-now.Sub(st.At), 0).Seconds(), Temperature: st.Live.Temperature, Power: st.Live.Power, Best: s.best,
+	}
+	if st.Stage == runner.StageMeasuring {
+		j.InWindow, j.Completed, j.Failed, j.InFlight = st.Load.InWindow, st.Load.Completed, st.Load.Failed, st.Load.InFlight
+		j.Rate, j.KVUsage = st.Live.Rate, st.Live.KVUsage
+		if n := len(st.Live.TTFT); n > 0 {
+			j.TTFT = st.Live.TTFT[n-1]
+		}
+	}
+	return j
+}
+
+// line writes one JSON object.
+func (s *screen) line(v any) {
+	if b, err := json.Marshal(v); err == nil {
+		fmt.Fprintf(s.out, "%s\n", b)
+	}
+}
