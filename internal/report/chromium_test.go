@@ -14,14 +14,23 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/browsertest"
 )
 
+// tab is a report in Chromium with what a user does there.
+type tab struct{ *browsertest.Tab }
+
+func openPage(t *testing.T, path string) tab {
+	t.Helper()
+	return tab{browsertest.Open(t, "file://"+path, 1440, 900)}
+}
+
 // writtenPage writes a report and opens it in Chromium.
-func writtenPage(t *testing.T, in Input) (*tab, string) {
+func writtenPage(t *testing.T, in Input) (tab, string) {
 	t.Helper()
 	dir, _ := written(t, in)
 	path := filepath.Join(dir, IndexFile)
-	return openPage(t, path, 1440, 900), path
+	return openPage(t, path), "file://" + path
 }
 
 func TestPageInChromium(t *testing.T) {
@@ -33,14 +42,14 @@ func TestPageInChromium(t *testing.T) {
 		`document.getElementById('explore').hidden`:          "false",
 		`document.querySelectorAll('.point').length`:         "18",
 	} {
-		if got := b.eval(script); got != want {
+		if got := b.Eval(script); got != want {
 			t.Errorf("%s is %s, want %s", script, got, want)
 		}
 	}
-	if got := b.text("#filter-count"); got != "28 of 28 cells" {
+	if got := b.Text("#filter-count"); got != "28 of 28 cells" {
 		t.Errorf("filter count %q", got)
 	}
-	b.check(path)
+	b.Check(path)
 }
 
 // The policy must stop a script that is not the page's own, and the console
@@ -53,14 +62,12 @@ func TestForeignScriptIsStopped(t *testing.T) {
 	if err := os.WriteFile(path, foreign, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b := openPage(t, path, 1440, 900)
-	if title := b.eval("document.title"); title == "ran" {
+	b := openPage(t, path)
+	if title := b.Eval("document.title"); title == "ran" {
 		t.Error("a foreign script ran")
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !strings.Contains(strings.Join(b.console, " "), "Content Security Policy") {
-		t.Errorf("the breach went unnoticed: %v", b.console)
+	if console := b.Console(); !strings.Contains(strings.Join(console, " "), "Content Security Policy") {
+		t.Errorf("the breach went unnoticed: %v", console)
 	}
 }
 
@@ -72,56 +79,56 @@ func TestSortAndFilterInChromium(t *testing.T) {
 	for _, want := range []struct{ order, ends string }{
 		{"ascending", "cell-x-24 cell-x-54"}, {"descending", "cell-x-73 cell-x-54"}, {"<nil>", "cell-x-11 cell-x-74"},
 	} {
-		b.run(chromedp.Click("table.cells thead th:nth-child(4) .sort"))
-		order := b.eval(`document.querySelector('table.cells thead th:nth-child(4)').getAttribute('aria-sort')`)
-		if got := b.eval(ends); order != want.order || got != want.ends {
+		b.Run(chromedp.Click("table.cells thead th:nth-child(4) .sort"))
+		order := b.Eval(`document.querySelector('table.cells thead th:nth-child(4)').getAttribute('aria-sort')`)
+		if got := b.Eval(ends); order != want.order || got != want.ends {
 			t.Errorf("sorted %s: %s, want %s: %s", order, got, want.order, want.ends)
 		}
 	}
-	b.run(chromedp.Focus("table.cells thead th:nth-child(1) .sort"), chromedp.KeyEvent(kb.Enter))
-	if got := b.eval(`document.querySelector('table.cells thead th').getAttribute('aria-sort')`); got != "ascending" {
+	b.Run(chromedp.Focus("table.cells thead th:nth-child(1) .sort"), chromedp.KeyEvent(kb.Enter))
+	if got := b.Eval(`document.querySelector('table.cells thead th').getAttribute('aria-sort')`); got != "ascending" {
 		t.Errorf("Enter on a head sorts %s", got)
 	}
-	b.run(chromedp.SendKeys("#filter-text", "SEQS better"))
-	if got := b.text("#filter-count"); got != "4 of 28 cells" {
+	b.Run(chromedp.SendKeys("#filter-text", "SEQS better"))
+	if got := b.Text("#filter-count"); got != "4 of 28 cells" {
 		t.Errorf("filtered: %q", got)
 	}
-	b.eval(`document.getElementById('filter-text').value = ''`)
-	b.run(chromedp.SendKeys("#filter-text", "kv-cache"))
-	if got := b.text("#filter-count"); got != "4 of 28 cells" {
+	b.Eval(`document.getElementById('filter-text').value = ''`)
+	b.Run(chromedp.SendKeys("#filter-text", "kv-cache"))
+	if got := b.Text("#filter-count"); got != "4 of 28 cells" {
 		t.Errorf("failed cells are not found: %q", got)
 	}
-	hidden := b.eval(`getComputedStyle(document.querySelector('.cells td.more')).display`)
-	b.run(chromedp.Click("#more"))
-	if shown := b.eval(`getComputedStyle(document.querySelector('.cells td.more')).display`); hidden != "none" || shown != "table-cell" {
+	hidden := b.Eval(`getComputedStyle(document.querySelector('.cells td.more')).display`)
+	b.Run(chromedp.Click("#more"))
+	if shown := b.Eval(`getComputedStyle(document.querySelector('.cells td.more')).display`); hidden != "none" || shown != "table-cell" {
 		t.Errorf("further metrics are %s, then %s", hidden, shown)
 	}
-	b.check(path)
+	b.Check(path)
 }
 
 func TestCopyInChromium(t *testing.T) {
 	b, path := writtenPage(t, fixtureInput())
-	b.run(browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite, browser.PermissionTypeClipboardSanitizedWrite}))
-	want := b.eval(`document.querySelector('article.answer pre.command code').textContent`)
-	b.run(chromedp.Click("article.answer button.copy"), chromedp.WaitVisible(`//button[text()="Copied"]`, chromedp.BySearch))
+	b.Run(browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite, browser.PermissionTypeClipboardSanitizedWrite}))
+	want := b.Eval(`document.querySelector('article.answer pre.command code').textContent`)
+	b.Run(chromedp.Click("article.answer button.copy"), chromedp.WaitVisible(`//button[text()="Copied"]`, chromedp.BySearch))
 	var got string
-	b.run(chromedp.Evaluate(`navigator.clipboard.readText()`, &got, awaitPromise))
+	b.Run(chromedp.Evaluate(`navigator.clipboard.readText()`, &got, browsertest.AwaitPromise))
 	if got != want || !strings.HasPrefix(got, "vllm serve ") {
 		t.Errorf("copied %q, want %q", got, want)
 	}
-	b.check(path)
+	b.Check(path)
 }
 
 // choose picks an option of a list as a user would.
-func (b *tab) choose(list, value string) {
-	b.t.Helper()
-	b.eval(fmt.Sprintf(`(s => { s.value = %q; s.dispatchEvent(new Event('change', {bubbles: true})); return '' })(document.getElementById(%q))`, value, list))
+func (b tab) choose(list, value string) {
+	b.T.Helper()
+	b.Eval(fmt.Sprintf(`(s => { s.value = %q; s.dispatchEvent(new Event('change', {bubbles: true})); return '' })(document.getElementById(%q))`, value, list))
 }
 
 // slide moves the slider as a user's drag would.
-func (b *tab) slide(to int) {
-	b.t.Helper()
-	b.eval(fmt.Sprintf(`(s => { s.value = %d; s.dispatchEvent(new Event('input', {bubbles: true})); return '' })(document.getElementById('explore-limit'))`, to))
+func (b tab) slide(to int) {
+	b.T.Helper()
+	b.Eval(fmt.Sprintf(`(s => { s.value = %d; s.dispatchEvent(new Event('input', {bubbles: true})); return '' })(document.getElementById('explore-limit'))`, to))
 }
 
 // At the declared limit the answer is the analysis's; a tighter one changes it,
@@ -129,11 +136,11 @@ func (b *tab) slide(to int) {
 func TestSliderChangesTheRecommendation(t *testing.T) {
 	in := fixtureInput()
 	b, path := writtenPage(t, in)
-	declared := b.text("#explore-winner")
+	declared := b.Text("#explore-winner")
 	if declared != in.Findings.Recommendations[0].Label {
 		t.Errorf("at first %q is chosen, want the recommended %q", declared, in.Findings.Recommendations[0].Label)
 	}
-	if got := b.text("#explore-answer"); !strings.Contains(got, "This is the answer above") {
+	if got := b.Text("#explore-answer"); !strings.Contains(got, "This is the answer above") {
 		t.Errorf("nothing says that the answer is the one above: %s", got)
 	}
 	seen := map[string]bool{declared: true}
@@ -143,15 +150,15 @@ func TestSliderChangesTheRecommendation(t *testing.T) {
 		want := cheapest(in, 0, b.limit())
 		if want == "" {
 			none = true
-			if got := b.text("#explore-answer"); !strings.HasPrefix(got, "No measured cell keeps") {
+			if got := b.Text("#explore-answer"); !strings.HasPrefix(got, "No measured cell keeps") {
 				t.Errorf("at %d: %s", to, got)
 			}
 			continue
 		}
-		if b.eval(`document.getElementById('explore-limit-text').textContent.includes('as declared')`) == "true" {
+		if b.Eval(`document.getElementById('explore-limit-text').textContent.includes('as declared')`) == "true" {
 			continue // there a preference of the analysis may stand above the best estimate
 		}
-		got := b.text("#explore-winner") + " at " + b.eval(`document.querySelector('#explore-answer p').textContent.match(/ at ([^:]*):/)[1]`)
+		got := b.Text("#explore-winner") + " at " + b.Eval(`document.querySelector('#explore-answer p').textContent.match(/ at ([^:]*):/)[1]`)
 		if got != want {
 			t.Errorf("at %d: %s, want %s", to, got, want)
 		}
@@ -160,22 +167,22 @@ func TestSliderChangesTheRecommendation(t *testing.T) {
 	if len(seen) < 3 || !none {
 		t.Errorf("the slider changed the answer too little: %v, none: %v", seen, none)
 	}
-	b.run(chromedp.Click("#explore-reset"))
-	if got := b.text("#explore-winner"); got != declared {
+	b.Run(chromedp.Click("#explore-reset"))
+	if got := b.Text("#explore-winner"); got != declared {
 		t.Errorf("after the reset %q, want %q", got, declared)
 	}
-	b.run(chromedp.Focus("#explore-limit"), chromedp.KeyEvent(kb.ArrowLeft))
-	if got := b.text("#explore-limit-text"); strings.Contains(got, "as declared") {
+	b.Run(chromedp.Focus("#explore-limit"), chromedp.KeyEvent(kb.ArrowLeft))
+	if got := b.Text("#explore-limit-text"); strings.Contains(got, "as declared") {
 		t.Errorf("the keyboard does not move the slider: %s", got)
 	}
-	b.check(path)
+	b.Check(path)
 }
 
 // limit is the slider's present limit in seconds, by the slider's own range.
-func (b *tab) limit() float64 {
-	b.t.Helper()
+func (b tab) limit() float64 {
+	b.T.Helper()
 	var out float64
-	b.run(chromedp.Evaluate(`Number(document.getElementById('explore-limit').dataset.limit)`, &out))
+	b.Run(chromedp.Evaluate(`Number(document.getElementById('explore-limit').dataset.limit)`, &out))
 	return out
 }
 
@@ -210,24 +217,24 @@ func TestExploreInChromium(t *testing.T) {
 		}
 	}
 	b, path := writtenPage(t, in)
-	b.run(chromedp.Focus(".point"))
-	first := b.text("#explore-detail")
+	b.Run(chromedp.Focus(".point"))
+	first := b.Text("#explore-detail")
 	if strings.Count(first, "trials: ") != 2 {
 		t.Errorf("no trials: %s", first)
 	}
-	b.run(chromedp.KeyEvent(kb.ArrowRight))
-	if second := b.text("#explore-detail"); second == first {
+	b.Run(chromedp.KeyEvent(kb.ArrowRight))
+	if second := b.Text("#explore-detail"); second == first {
 		t.Errorf("the arrow key leads nowhere: %s", second)
 	}
 	b.choose("explore-x", "tpot_p50")
-	if got := b.text("#explore-chart .axis"); !strings.HasPrefix(got, "time per output token, p50") {
+	if got := b.Text("#explore-chart .axis"); !strings.HasPrefix(got, "time per output token, p50") {
 		t.Errorf("the axis is %s", got)
 	}
 	b.choose("explore-load", "documents")
-	if got := b.eval(`document.querySelectorAll('.point').length`); got != "6" {
+	if got := b.Eval(`document.querySelectorAll('.point').length`); got != "6" {
 		t.Errorf("%s points of the other load, want 6", got)
 	}
-	b.check(path)
+	b.Check(path)
 }
 
 // axe finds no serious breach of the accessibility rules, light or dark. The
@@ -241,22 +248,22 @@ func TestAccessibility(t *testing.T) {
 	if err := os.WriteFile(path, bare, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b := openPage(t, path, 1440, 900)
+	b := openPage(t, path)
 	for _, dark := range []bool{false, true} {
-		b.dark(dark)
-		b.eval(axe + "; ''")
+		b.Dark(dark)
+		b.Eval(axe + "; ''")
 		var found []struct {
 			ID, Impact, Help string
 			Nodes            []struct{ HTML string }
 		}
-		b.run(chromedp.Evaluate(`axe.run().then(r => r.violations)`, &found, awaitPromise))
+		b.Run(chromedp.Evaluate(`axe.run().then(r => r.violations)`, &found, browsertest.AwaitPromise))
 		for _, v := range found {
 			if v.Impact == "serious" || v.Impact == "critical" {
 				t.Errorf("%s (%s, dark %v): %s, %d places, first %.300s", v.ID, v.Impact, dark, v.Help, len(v.Nodes), v.Nodes[0].HTML)
 			}
 		}
 		var passed int
-		b.run(chromedp.Evaluate(`axe.run().then(r => r.passes.length)`, &passed, awaitPromise))
+		b.Run(chromedp.Evaluate(`axe.run().then(r => r.passes.length)`, &passed, browsertest.AwaitPromise))
 		if passed < 10 {
 			t.Errorf("axe passed only %d rules: it did not look", passed)
 		}
