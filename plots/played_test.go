@@ -26,7 +26,7 @@ func played(in Input) Input {
 	}
 	for block := 1; block <= in.Plan.Blocks; block++ {
 		for i := range in.Plan.Configurations {
-			c := in.Plan.Configurations[(i*3+block)%len(in.Plan.Configurations)]
+			c := in.Plan.Configurations[(i*7+block)%len(in.Plan.Configurations)]
 			s := rundir.Start{
 				ID: fmt.Sprintf("s%02d-%s", len(in.Starts)+1, c.ID), Block: block, Configuration: c.ID, Label: c.Label, Purpose: matrix.PurposeMeasure,
 				Began: now, Outcome: rundir.StartReady, Ready: time.Duration(80+len(c.Changed)*5+block) * time.Second, StopTook: 5 * time.Second, Cooldown: 20 * time.Second,
