@@ -129,6 +129,9 @@ func effectRows(in Input, lp matrix.LoadPoint, effects []analysis.Effect) []effe
 func missingText(in Input, c matrix.Configuration) string {
 	for _, f := range in.Findings.Failures {
 		if f.Configuration == c.ID || f.Label == c.Label {
+			if f.Skipped {
+				return "skipped: " + f.Class
+			}
 			return "failed: " + f.Class
 		}
 	}

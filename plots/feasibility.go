@@ -42,6 +42,7 @@ const (
 	cellInvalid = "no valid trial"
 	cellDied    = "died under load"
 	cellNever   = "did not start"
+	cellSkipped = "skipped: known to be impossible"
 )
 
 // feasibilityFigure makes the figure, or returns the reason why there is none.
@@ -140,7 +141,7 @@ func failureOf(in Input, c matrix.Configuration) (analysis.Failure, bool) {
 }
 
 func stateOf(c analysis.Cell, failure analysis.Failure, failed bool) feasibility {
-	planned := c.Trials + c.Invalid + c.Failed + c.Missing
+	planned := c.Trials + c.Invalid + c.Failed + c.Missing + c.Skipped
 	q := feasibility{state: cellCounts}
 	if c.Trials < planned || planned == 0 {
 		q.text = fmt.Sprintf("%d/%d", c.Trials, planned)
@@ -153,6 +154,8 @@ func stateOf(c analysis.Cell, failure analysis.Failure, failed bool) feasibility
 		q.state = cellDied
 	case c.Failed > 0:
 		q.state = cellNever
+	case c.Skipped > 0:
+		q.state = cellSkipped
 	case c.Invalid > 0:
 		q.state = cellInvalid
 	default:
@@ -169,6 +172,11 @@ func (d feasibilityPlot) height() vg.Length {
 	return feasibilityHead + vg.Length(len(d.rows))*d.rowHeight() + 4
 }
 
+// crossed says whether a state means that nothing could be measured.
+func crossed(state string) bool {
+	return state == cellNever || state == cellDied || state == cellSkipped
+}
+
 func stateColor(t Theme, state string) color.NRGBA {
 	switch state {
 	case cellCounts:
@@ -179,6 +187,8 @@ func stateColor(t Theme, state string) color.NRGBA {
 		return t.Shade
 	case cellInvalid:
 		return mix(t.hue(3), t.Background, 0.35)
+	case cellSkipped:
+		return mix(t.Worse, t.Background, 0.4)
 	}
 	return t.Worse
 }
@@ -209,7 +219,7 @@ func (d feasibilityPlot) draw(p *pen, area vg.Rectangle) {
 			p.fillRect(stateColor(p.theme, c.state), box)
 			middle := vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: y}
 			switch {
-			case c.state == cellNever, c.state == cellDied:
+			case crossed(c.state):
 				p.cross(middle, min(h*0.2, 4), p.theme.Background)
 			case p.width(c.text, number)+2 < w:
 				p.textMiddle(middle, c.text, number, alignCentre)
@@ -248,14 +258,14 @@ func (d feasibilityPlot) heads(p *pen, left, w, top vg.Length) {
 func (d feasibilityPlot) legend(p *pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
 	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
-	for _, state := range []string{cellCounts, cellPartly, cellMissing, cellInvalid, cellDied, cellNever} {
+	for _, state := range []string{cellCounts, cellPartly, cellMissing, cellInvalid, cellDied, cellNever, cellSkipped} {
 		if !slices.ContainsFunc(d.rows, func(r feasibilityRow) bool {
 			return slices.ContainsFunc(r.cells, func(c feasibility) bool { return c.state == state })
 		}) {
 			continue
 		}
 		p.fillRect(stateColor(p.theme, state), vg.Rectangle{Min: vg.Point{X: x, Y: y - 5}, Max: vg.Point{X: x + 16, Y: y + 5}})
-		if state == cellNever || state == cellDied {
+		if crossed(state) {
 			p.cross(vg.Point{X: x + 8, Y: y}, 3.2, p.theme.Background)
 		}
 		p.textMiddle(vg.Point{X: x + 21, Y: y}, state, style, alignLeft)
@@ -264,14 +274,14 @@ func (d feasibilityPlot) legend(p *pen, area vg.Rectangle) {
 }
 
 func feasibilityRecords(in Input) [][]string {
-	out := [][]string{{"cell", "configuration", "label", "load_point", "point", "state", "trials", "invalid", "failed", "missing", "class", "cause"}}
+	out := [][]string{{"cell", "configuration", "label", "load_point", "point", "state", "trials", "invalid", "failed", "skipped", "missing", "class", "cause"}}
 	for _, c := range in.Findings.Cells {
 		conf := configurationOf(in, c.Configuration)
 		failure, failed := failureOf(in, conf)
 		state := stateOf(c, failure, failed)
 		out = append(out, []string{
 			c.ID, c.Configuration, c.Label, c.LoadPoint, c.PointLabel, state.state,
-			fmt.Sprint(c.Trials), fmt.Sprint(c.Invalid), fmt.Sprint(c.Failed), fmt.Sprint(c.Missing), failure.Class, strings.TrimSpace(failure.Cause),
+			fmt.Sprint(c.Trials), fmt.Sprint(c.Invalid), fmt.Sprint(c.Failed), fmt.Sprint(c.Skipped), fmt.Sprint(c.Missing), failure.Class, strings.TrimSpace(failure.Cause),
 		})
 	}
 	return out

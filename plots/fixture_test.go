@@ -358,8 +358,8 @@ func list() Input {
 		experiment.UseCase{Name: "batch", Objective: "output_throughput", Maximize: true, Load: "rag/long docs"})
 }
 
-// crossed is a grid of two parameters, of which one combination never started.
-func crossed() Input {
+// grid is one of two parameters, of which one combination never started.
+func grid() Input {
 	w := newWorld(4, experiment.Concurrency, map[string][]float64{"chat": {8, 64}}, "chat")
 	w.plan.Strategy = experiment.Grid
 	w.add(server{1, 1, 1})

@@ -40,6 +40,7 @@ const (
 	stretchStop     = "stop and release"
 	stretchCooldown = "cool-down"
 	stretchFailed   = "failed start"
+	stretchSkipped  = "skipped start"
 )
 
 // stretch is a part of a lane, from and to since the run began.
@@ -158,13 +159,17 @@ func (d *nightPlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time
 			out = append(out, stretch{kind, s.ID, trial, from, to})
 		}
 	}
+	if s.Outcome == rundir.StartSkipped {
+		add(stretchSkipped, "", began, began+time.Millisecond)
+		return out
+	}
 	if s.Outcome == rundir.StartFailed {
 		add(stretchFailed, "", began, began+untilFailure(s))
 	} else {
 		add(stretchLoading, "", began, began+s.Ready)
 		for _, t := range trials {
-			if t.Outcome == rundir.OutcomeFailed && !t.Ended.After(t.Began) {
-				continue
+			if !t.Ended.After(t.Began) {
+				continue // never loaded
 			}
 			from, to := t.Began.Sub(d.began), t.Ended.Sub(d.began)
 			w := min(warmup, max(to-from-time.Duration(t.Window*1e9), 0))
@@ -186,23 +191,31 @@ func (d *nightPlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time
 
 // title counts; a timeline claims nothing about configurations.
 func (d nightPlot) title(in Input) string {
-	failed, counted, other := 0, 0, 0
+	failed, counted, other, skipped := 0, 0, 0, 0
 	for _, s := range in.Starts {
 		if s.Outcome == rundir.StartFailed {
 			failed++
 		}
+		if s.Outcome == rundir.StartSkipped {
+			skipped++
+		}
 	}
 	for _, t := range in.Trials {
-		if t.Outcome == rundir.OutcomeOK {
+		switch t.Outcome {
+		case rundir.OutcomeOK:
 			counted++
-		} else {
+		case rundir.OutcomeSkipped: // with the start, or because the load was too much already
+		default:
 			other++
 		}
 	}
-	out := fmt.Sprintf("%s and %s in %s", plural(len(in.Starts), "server start"), plural(counted, "counted trial"), durationText(d.took))
+	out := fmt.Sprintf("%s and %s in %s", plural(len(in.Starts)-skipped, "server start"), plural(counted, "counted trial"), durationText(d.took))
 	var bad []string
 	if failed > 0 {
 		bad = append(bad, plural(failed, "start")+" failed")
+	}
+	if skipped > 0 {
+		bad = append(bad, plural(skipped, "start")+" skipped")
 	}
 	if other > 0 {
 		bad = append(bad, plural(other, "trial")+" failed or invalid")
@@ -301,14 +314,14 @@ func (d nightPlot) draw(p *pen, area vg.Rectangle) {
 func (d nightPlot) legend(p *pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
 	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
-	for _, kind := range []string{stretchLoading, stretchWarmup, stretchTrial, stretchInvalid, stretchStop, stretchCooldown, stretchFailed} {
+	for _, kind := range []string{stretchLoading, stretchWarmup, stretchTrial, stretchInvalid, stretchStop, stretchCooldown, stretchFailed, stretchSkipped} {
 		if !slices.ContainsFunc(d.lanes, func(l lane) bool {
 			return slices.ContainsFunc(l.spans, func(s stretch) bool { return s.kind == kind })
 		}) {
 			continue
 		}
 		p.fillRect(stretchColor(p.theme, kind), vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + 12, Y: y + 4}})
-		if kind == stretchFailed {
+		if kind == stretchFailed || kind == stretchSkipped {
 			p.cross(vg.Point{X: x + 6, Y: y}, 3.2, p.theme.Background)
 		}
 		p.textMiddle(vg.Point{X: x + 17, Y: y}, kind, style, alignLeft)

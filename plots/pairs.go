@@ -286,7 +286,7 @@ func (d pairsPlot) cell(p *pen, c pairCell, m string, reach float64, box vg.Rect
 	case !measured:
 		p.fillRect(p.theme.Shade, box)
 		small.color = p.theme.Worse
-		why := p.fit(strings.TrimPrefix(c.why, "failed: "), small, box.Max.X-box.Min.X-22)
+		why := p.fit(strings.TrimPrefix(strings.TrimPrefix(c.why, "failed: "), "skipped: "), small, box.Max.X-box.Min.X-22)
 		w := p.width(why, small) + 13
 		p.cross(vg.Point{X: middle.X - w/2 + 4, Y: middle.Y}, 3.4, p.theme.Worse)
 		p.textMiddle(vg.Point{X: middle.X - w/2 + 13, Y: middle.Y}, why, small, alignLeft)

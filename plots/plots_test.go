@@ -93,9 +93,9 @@ func allFailed() Input {
 // one, and the structure of all: their words in the order in which they are
 // drawn, and how many shapes of which colour there are.
 func TestGolden(t *testing.T) {
-	for name, in := range map[string]Input{"rich": rich(), "small": small(), "crossed": crossed()} {
+	for name, in := range map[string]Input{"rich": rich(), "small": small(), "grid": grid()} {
 		for _, f := range Figures(in) {
-			if name == "crossed" && f.Kind != "pairs" {
+			if name == "grid" && f.Kind != "pairs" {
 				continue
 			}
 			var buf bytes.Buffer
