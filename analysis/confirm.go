@@ -75,7 +75,7 @@ func splitConfirm(in Input) (blocks Input, stage *Input) {
 	}
 	blocks.Trials, second.Trials = nil, nil
 	for _, t := range in.Trials {
-		if mine[t.ID] {
+		if mine[t.ID] || mine[t.Repeats] {
 			second.Trials = append(second.Trials, t)
 		} else {
 			blocks.Trials = append(blocks.Trials, t)

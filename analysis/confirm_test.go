@@ -124,3 +124,27 @@ func TestAnUnfinishedConfirmStageConfirmsNothing(t *testing.T) {
 		t.Errorf("%+v", rec)
 	}
 }
+
+// Two starts of two configurations have one degree of freedom; with those that
+// the blocks had for the variance there is an interval and a verdict. Where the
+// spread is another one than the blocks', nothing is borrowed.
+func TestTheConfirmStageBorrowsOnlyTheVariance(t *testing.T) {
+	r := twoChanges(1.2, .95, .9)
+	finalists := []matrix.Finalist{
+		{UseCase: "throughput", Role: "winner", Configuration: "c1", LoadPoint: "p0"},
+		{UseCase: "throughput", Role: "baseline", Configuration: "c0", LoadPoint: "p0"},
+	}
+	r.stage(finalists, map[string]float64{"c0": 100, "c1": 112}, 2)
+	q := analyse(t, r).Confirm.Cells[1].Ratios[throughput]
+	if q.Verdict != Better || !q.HasInterval() || math.Abs(q.Center-1.12) > .01 {
+		t.Errorf("%+v", q)
+	}
+	for i := range r.in.Trials {
+		if tr := &r.in.Trials[i]; strings.HasPrefix(tr.ID, "k") {
+			tr.Metrics[throughput] *= 1 + .3*float64(tr.Block%2)*float64(len(tr.Cell)%2) + .5*hit(tr.Cell == "x1.0")*float64(tr.Block%2)
+		}
+	}
+	if q := analyse(t, r).Confirm.Cells[1].Ratios[throughput]; q.HasInterval() {
+		t.Errorf("a verdict by the blocks' variance although trials vary otherwise: %+v", q)
+	}
+}

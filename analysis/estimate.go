@@ -88,10 +88,32 @@ func (a *analyser) estimate() {
 				if c.Estimates == nil {
 					c.Estimates = map[string]Estimate{}
 				}
-				c.Estimates[m] = s.estimate(a.confidence)
+				e := s.estimate(a.confidence)
+				e.Upper = upperBound(a.trials[i], m)
+				c.Estimates[m] = e
 			}
 		}
 	}
+}
+
+// upperBound is the geometric mean of the trials' upper bounds of a percentile,
+// 0 unless every trial that has the percentile has one.
+func upperBound(trials []rundir.Trial, name string) float64 {
+	sum, n := 0.0, 0.0
+	for _, t := range trials {
+		if _, ok := t.Metrics[name]; !ok {
+			continue
+		}
+		u, ok := t.Upper[name]
+		if !ok || !(u > 0) || u > largest {
+			return 0
+		}
+		sum, n = sum+math.Log(u), n+1
+	}
+	if n == 0 {
+		return 0
+	}
+	return math.Exp(sum / n)
 }
 
 // addSeries collects a cell's values of the family's metric, or why there are none.

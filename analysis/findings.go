@@ -90,10 +90,13 @@ type Cell struct {
 
 // Estimate is a value over trials with its doubt, in the metric's base unit.
 type Estimate struct {
-	Center float64 `json:"center"`           // geometric mean of the per-trial values (arithmetic where one is zero)
-	Lo     float64 `json:"lo,omitempty"`     // interval; equal to Hi and 0 when there is none
-	Hi     float64 `json:"hi,omitempty"`     //
-	N      int     `json:"n"`                // trials
+	Center float64 `json:"center"`       // geometric mean of the per-trial values (arithmetic where one is zero)
+	Lo     float64 `json:"lo,omitempty"` // interval; equal to Hi and 0 when there is none
+	Hi     float64 `json:"hi,omitempty"` //
+	N      int     `json:"n"`            // trials
+	// Upper is the conservative estimate of a percentile beside Center: the
+	// geometric mean of the trials' upper bounds; 0 where a trial has none.
+	Upper  float64 `json:"upper,omitempty"`
 	Method string  `json:"method"`           // one of the Method constants
 	Values []Value `json:"values,omitempty"` // the trials behind it
 }

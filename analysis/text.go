@@ -73,7 +73,7 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 		row(b, first(i, "constraints"), checkText(k))
 	}
 	for i, t := range r.Ties {
-		row(b, first(i, "not told apart"), t.Label+": "+estimateText(r.Objective, t.Estimate))
+		row(b, first(i, "ties with"), t.Label+": "+estimateText(r.Objective, t.Estimate))
 	}
 	for i, x := range r.Sensitivity {
 		row(b, first(i, "sensitivity"), x.Text)

@@ -25,6 +25,10 @@ type Summary struct {
 	// Metrics by name of package metric, in seconds and per second. Latencies
 	// are of the requests due inside the window that succeeded.
 	Metrics map[string]float64
+	// Upper bounds the percentiles of the requests' latencies from above with 99 %
+	// confidence, by metric; see quantile.Upper. The gaps of itl are too dependent
+	// on each other for it.
+	Upper map[string]float64
 	// Absent names the metrics that could not be estimated, with the reason.
 	Absent   map[string]string
 	Requests map[Class]int // due inside the window, by class
@@ -61,7 +65,7 @@ var latencyBases = []string{"ttft", "tpot", "itl", "e2e", "ttft_sent", "e2e_sent
 // counts the requests completed inside the window that meet every limit.
 func Summarize(r *Result, o SummaryOptions) Summary {
 	s := Summary{
-		Metrics: map[string]float64{}, Absent: map[string]string{},
+		Metrics: map[string]float64{}, Absent: map[string]string{}, Upper: map[string]float64{},
 		Requests: map[Class]int{}, Samples: map[string]int{},
 		InputTokens: r.WindowInput, OutputTokens: r.WindowTokens,
 		Window: r.WindowEnd - r.WindowStart, Label: r.Label,
@@ -137,6 +141,9 @@ func (s *Summary) latency(base string, values []float64) {
 			s.Absent[name] = fmt.Sprintf("%d %s, %d needed", len(values), sampleNoun(base), need)
 		default:
 			s.Metrics[name] = quantile.Type7(values, p)
+			if u, ok := quantile.Upper(values, p); ok && base != "itl" {
+				s.Upper[name] = u
+			}
 		}
 	}
 }

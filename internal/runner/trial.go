@@ -122,7 +122,7 @@ func failures(res *loadgen.Result, err error) bool {
 func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	conf, _ := r.Plan.Configuration(rec.Configuration)
 	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs})
-	rec.Metrics, rec.Absent = sum.Metrics, sum.Absent
+	rec.Metrics, rec.Absent, rec.Upper = sum.Metrics, sum.Absent, sum.Upper
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
 	rec.LoadLabel, rec.TokensPerChunk = sum.Label, sum.TokensPerChunk

@@ -1,0 +1,63 @@
+package analysis
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// What docs/statistics.md says of its worked example is what the analysis of
+// those records says.
+func TestWorkedExample(t *testing.T) {
+	run, err := rundir.Read("../docs/worked-example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Analyze(Input{Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, GPU: "H100"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../docs/statistics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(doc), "```text\n")
+	block, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/statistics.md has no text block")
+	}
+	var text strings.Builder
+	if err := f.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text.String(), strings.TrimRight(block, "\n")) {
+		t.Errorf("the text block is not how the findings begin:\n%s", text.String())
+	}
+	for _, c := range []struct{ label, point, name string }{
+		{"max-num-batched-tokens=2048", "chat c=32", throughput},
+		{"max-num-seqs=64", "chat c=32", "ttft_p90"},
+		{"max-num-seqs=64", "chat c=8", "ttft_p90"},
+	} {
+		for _, cell := range f.Cells {
+			if cell.Label != c.label || cell.PointLabel != c.point {
+				continue
+			}
+			r := cell.Ratios[c.name]
+			line := fmt.Sprintf("- `%s` at %s, %s: %s: `%s`", c.label, c.point, metric.Title(c.name), changeText(r), r.Verdict)
+			if !strings.Contains(string(doc), line) {
+				t.Errorf("docs/statistics.md lacks the line\n%s", line)
+			}
+		}
+	}
+	for _, b := range f.Confirm.Cells {
+		for _, v := range b.Estimates[throughput].Values {
+			if number := fmt.Sprintf(" %d,%05.1f ", int(v.Value)/1000, v.Value-1000); !strings.Contains(string(doc), number) {
+				t.Errorf("docs/statistics.md lacks the trial of %s tok/s", number)
+			}
+		}
+	}
+}
