@@ -15,9 +15,9 @@ import (
 	"github.com/vllm-sweep/sweep/internal/runner"
 )
 
-// exporter serves the state of a run to Prometheus, so that a dashboard can
+// metricsExporter serves the state of a run to Prometheus, so that a dashboard can
 // watch the night. It is an Observer that passes on to another.
-type exporter struct {
+type metricsExporter struct {
 	runner.Observer
 	server *http.Server
 	done   chan struct{}
@@ -27,12 +27,12 @@ type exporter struct {
 }
 
 // export begins to serve at an address such as 127.0.0.1:9188.
-func export(address, name string, next runner.Observer) (*exporter, string, error) {
+func export(address, name string, next runner.Observer) (*metricsExporter, string, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, "", fmt.Errorf("--metrics-listen: %w", err)
 	}
-	e := &exporter{Observer: next, done: make(chan struct{})}
+	e := &metricsExporter{Observer: next, done: make(chan struct{})}
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(runCollector{e, name}); err != nil {
 		return nil, "", errors.Join(err, listener.Close())
@@ -48,7 +48,7 @@ func export(address, name string, next runner.Observer) (*exporter, string, erro
 }
 
 // Close ends the service after the scrape that may be under way.
-func (e *exporter) Close() {
+func (e *metricsExporter) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if e.server.Shutdown(ctx) != nil {
@@ -58,7 +58,7 @@ func (e *exporter) Close() {
 }
 
 // Status implements runner.Observer.
-func (e *exporter) Status(s runner.Status) {
+func (e *metricsExporter) Status(s runner.Status) {
 	e.mu.Lock()
 	e.status = s
 	e.mu.Unlock()
@@ -68,7 +68,7 @@ func (e *exporter) Status(s runner.Status) {
 // runCollector renders the state at the time of a scrape. It is unchecked: which
 // metrics there are depends on the stage.
 type runCollector struct {
-	e    *exporter
+	e    *metricsExporter
 	name string
 }
 
