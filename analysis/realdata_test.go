@@ -76,10 +76,8 @@ func newForeign(model, gpu string) *foreign {
 func (f *foreign) add(flags experiment.Flags, baseline bool, gpus int, point matrix.LoadPoint, block int, t rundir.Trial) {
 	p := f.in.Plan
 	key := strings.Join(flags.Args(), " ")
-	conf, ok := p.Configuration(key)
-	if !ok {
-		conf = matrix.Configuration{ID: key, Label: key, Baseline: baseline, Flags: flags, GPUs: gpus}
-		p.Configurations = append(p.Configurations, conf)
+	if _, ok := p.Configuration(key); !ok {
+		p.Configurations = append(p.Configurations, matrix.Configuration{ID: key, Label: key, Baseline: baseline, Flags: flags, GPUs: gpus})
 	}
 	if _, ok := p.LoadPoint(point.ID); !ok {
 		p.LoadPoints = append(p.LoadPoints, point)
