@@ -47,6 +47,8 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 		speedup = e.Server.Simulated.Speedup
 	}
 	longest := map[string]time.Duration{} // trial of a load
+	var spans []time.Duration
+	var need []int
 	for _, s := range p.Starts {
 		est.Starts++
 		span := est.PerStart + e.Cooldown.AtLeast
@@ -66,10 +68,14 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 		if p.ownsGPUs() {
 			est.GPUHours += float64(configurations[s.Configuration].GPUs) * span.Hours()
 		}
+		spans, need = append(spans, span), append(need, configurations[s.Configuration].GPUs)
 	}
 	est.Loading = est.PerStart * time.Duration(est.Starts)
 	est.CoolingDown = e.Cooldown.AtLeast * time.Duration(est.Starts)
 	est.Total = est.Loading + est.Measuring + est.CoolingDown
+	if gpus := gpusKnown(e.Server); e.Server.Parallel == experiment.PerGPU && gpus > 1 {
+		est.Total = makespan(p.Starts, spans, need, gpus)
+	}
 	p.estimateConfirmation(&est, e, longest)
 	return est
 }

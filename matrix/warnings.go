@@ -23,6 +23,12 @@ func warnings(p *Plan, e *experiment.Experiment) []string {
 	if p.Backend == "endpoint" {
 		add("an endpoint is not restarted: differences between starts are not measured, and caches stay warm from trial to trial")
 	}
+	if e.Server.Parallel == experiment.PerGPU {
+		add("parallel per-gpu: servers that run side by side share the host's processor, memory and power; numbers are those of a busy host")
+		if gpusKnown(e.Server) == 0 {
+			add("parallel per-gpu: how many servers run side by side depends on the host's GPUs; the duration is that of one at a time")
+		}
+	}
 	for _, l := range e.Loads {
 		if l.Arrivals.MaxConcurrency > 0 {
 			add("load %s is partly open: with %d requests in flight further ones wait at the client", l.Name, l.Arrivals.MaxConcurrency)

@@ -116,6 +116,7 @@ type Start struct {
 	Label         string              `json:"label"`
 	Purpose       string              `json:"purpose"`
 	Backend       string              `json:"backend"`
+	GPUs          []int               `json:"gpus,omitempty"` // of the host, that this start was given; absent: all that the experiment names
 	Flags         experiment.Flags    `json:"flags"`
 	Command       []string            `json:"command,omitempty"` // as started, secrets redacted
 	Facts         map[string]string   `json:"facts,omitempty"`   // image digest, container ID, pid, port

@@ -25,8 +25,12 @@ func (r *run) cooldown(ctx context.Context, block int) (*telemetry.CooldownResul
 	if r.GPUs != nil {
 		look = r.look
 	}
-	res, err := telemetry.Cooldown(ctx, rule, look, func(missing string) {
-		r.updateStatus(func(s *Status) { s.Waiting = missing })
+	var res telemetry.CooldownResult
+	var err error
+	r.blocking(func() {
+		res, err = telemetry.Cooldown(ctx, rule, look, func(missing string) {
+			r.locked(func() { r.updateStatus(func(s *Status) { s.Waiting = missing }) })
+		})
 	})
 	r.updateStatus(func(s *Status) { s.Waiting = "" })
 	if err != nil {
@@ -111,11 +115,17 @@ func states(g *rundir.GPUState) map[string]**float64 {
 
 // refer takes the conditions of a block's first start as its reference.
 func (r *run) refer(s rundir.Start) {
-	if _, known := r.references[s.Block]; known || s.Before == nil || len(s.Before.GPUs) == 0 {
+	ref, known := r.references[s.Block]
+	if known && len(s.GPUs) == 0 || s.Before == nil || len(s.Before.GPUs) == 0 {
 		return
 	}
-	ref := telemetry.Conditions{}
+	if !known {
+		ref = telemetry.Conditions{}
+	}
 	for _, g := range s.Before.GPUs {
+		if ref[g.Device] != nil { // of another start of the block, beside this one
+			continue
+		}
 		ref[g.Device] = map[string]float64{}
 		for q, from := range states(&g) {
 			if *from != nil {

@@ -65,6 +65,10 @@ func (r *run) clientLimits() loadgen.Limits {
 }
 
 func (r *run) progress(p loadgen.Progress) {
+	if !r.mu.TryLock() { // it is only shown, and comes again in a moment
+		return
+	}
+	defer r.mu.Unlock()
 	live := r.live.look(p, r.monitor)
 	r.updateStatus(func(s *Status) {
 		s.Load = LoadStatus{InWindow: p.InWindow, Completed: p.Completed, Failed: p.Failed, InFlight: p.InFlight}
@@ -177,10 +181,16 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 			dog.progress(p)
 			shown(p)
 		}
-		sync, saturated, err := loadgen.Calibrate(loadCtx, cfg)
-		if d := dog.stop(loadCtx); d != nil {
-			dog.exit(ctx, d)
-			return d
+		var sync, saturated float64
+		var dead *death
+		r.blocking(func() {
+			sync, saturated, err = loadgen.Calibrate(loadCtx, cfg)
+			if dead = dog.stop(loadCtx); dead != nil {
+				dog.exit(ctx, dead)
+			}
+		})
+		if dead != nil {
+			return dead
 		}
 		if err != nil {
 			return fmt.Errorf("find the rates of load %s on %s: %w", l.Name, rec.ID, err)

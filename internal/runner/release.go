@@ -114,7 +114,9 @@ func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration
 		} else if left, text = above(now, level, samples); text == "" {
 			return true, 0, ""
 		}
-		if time.Since(began) > atMost || wait.For(ctx, releasePoll) != nil {
+		var err error
+		r.blocking(func() { err = wait.For(ctx, releasePoll) })
+		if time.Since(began) > atMost || err != nil {
 			return false, left, text
 		}
 	}
@@ -182,6 +184,12 @@ func (r *run) nameHolders(f *launcher.Failure) {
 func GPUSet(s experiment.Server, lookup func(string) (string, bool)) []int {
 	var list string
 	switch {
+	case s.Simulated != nil:
+		var all []int
+		for i := range s.Simulated.GPUs {
+			all = append(all, i)
+		}
+		return all
 	case s.Container() != nil:
 		list = s.Container().GPUs
 	case s.Process != nil:

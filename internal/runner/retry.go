@@ -46,8 +46,12 @@ func shared(c launcher.Class) bool {
 func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec) (*launcher.Server, *launcher.Failure, error) {
 	for try := 0; ; try++ {
 		began := time.Now()
-		s, err := launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
-			r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() })
+		var s *launcher.Server
+		var err error
+		r.blocking(func() {
+			s, err = launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
+				r.locked(func() { r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() }) })
+			})
 		})
 		if err == nil {
 			return s, nil, nil
@@ -69,7 +73,8 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 			return nil, nil, err
 		}
 		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause, waits[try])
-		if err := wait.For(ctx, waits[try]); err != nil {
+		r.blocking(func() { err = wait.For(ctx, waits[try]) })
+		if err != nil {
 			return nil, nil, err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -75,6 +76,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.monitor = telemetry.NewMonitor(o.GPUs, telemetry.Intervals{GPU: o.Experiment.Telemetry.Interval})
 	err = errors.Join(r.all(ctx), r.storeNight())
 	if !r.monitor.Close() {
@@ -96,6 +99,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 // run is a run in progress; one goroutine uses it.
 type run struct {
 	Options
+	mu         *sync.Mutex // see blocking
 	dir        *rundir.Dir
 	runID      string            // of labels and of the prompts' salt
 	env        map[string]string // of the server, resolved
@@ -108,7 +112,7 @@ type run struct {
 	started    map[string]bool         // by configuration ID: was ready once
 	starved    map[string]int          // by configuration ID: starts that failed for want of GPU memory
 	rates      map[string]rundir.Rates // of sweep loads, by load name
-	order      int                     // of the last trial
+	order      *int                    // of the last trial
 	provenance rundir.Provenance
 	samples    map[string][]int // empirical lengths by file and column
 	material   material         // files and secrets of the loads
@@ -116,6 +120,8 @@ type run struct {
 	status     Status
 	live       watch
 	monitor    *telemetry.Monitor
+	own        []int                        // GPUs of this lane; empty: it has all, alone
+	coolers    map[int]*rundir.Start        // by GPU: what was stopped last on it, where lanes run side by side
 	gpuSet     []int                        // GPUs that the servers may use; empty: any
 	level      levels                       // GPU memory before the start under way
 	suspect    string                       // why the GPUs are not as they were; "" = they are
@@ -136,14 +142,15 @@ type verdict struct {
 
 func newRun(o Options) (*run, error) {
 	r := &run{
-		Options: o, dir: o.Dir,
+		Options: o, dir: o.Dir, mu: new(sync.Mutex), order: new(int),
 		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
-		references: map[int]telemetry.Conditions{}, easing: 1, again: map[string]bool{}, kept: map[string]int{},
+		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{},
 	}
 	if r.Observer == nil {
 		r.Observer = silent{}
 	}
+	r.Observer = oneAtATime{new(sync.Mutex), r.Observer}
 	var err error
 	if r.env, r.secrets, r.apiKey, err = serverEnv(o.Experiment.Server, o.LookupEnv); err != nil {
 		return nil, err
@@ -183,7 +190,7 @@ func (r *run) recover() error {
 		if !r.RetryFailed || t.Outcome != rundir.OutcomeFailed {
 			r.took(t)
 		}
-		r.order = max(r.order, t.Order)
+		*r.order = max(*r.order, t.Order)
 	}
 	for _, s := range past.Starts {
 		r.attempts[planned(s.ID)]++
@@ -219,6 +226,9 @@ func (r *run) all(ctx context.Context) error {
 // starts visits the planned starts that have work left, block by block, and at
 // the end once more those that were put off.
 func (r *run) starts(ctx context.Context) error {
+	if r.parallel() {
+		return r.sideBySide(ctx)
+	}
 	var later []matrix.Start
 	for i := 0; i < len(r.Plan.Starts); {
 		block := r.Plan.Starts[i:]
@@ -355,6 +365,7 @@ func (r *run) message(format string, args ...any) {
 
 func (r *run) updateStatus(change func(*Status)) {
 	change(&r.status)
+	r.status.Done, r.status.Total = r.counts()
 	r.status.Left = r.clock.left(r.done, r.hopeless, r.status.StageBegan)
 	r.status.At = time.Now()
 	r.Observer.Status(r.status)

@@ -78,6 +78,8 @@ type keeping struct {
 
 func (k keeping) Launch(ctx context.Context, s launcher.Spec) (launcher.Handle, error) {
 	h, err := k.Backend.Launch(ctx, s)
+	k.b.watch.mu.Lock()
+	defer k.b.watch.mu.Unlock()
 	k.b.last = h
 	return h, err
 }

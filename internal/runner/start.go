@@ -94,7 +94,7 @@ func (r *run) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start
 	}
 	return &rundir.Start{
 		ID: id, Block: p.Block, Configuration: conf.ID, Label: conf.Label, Purpose: p.Purpose,
-		Backend: r.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
+		GPUs: r.own, Backend: r.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
 	}
 }
 
@@ -123,7 +123,7 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 		RunID: r.runID, RunDir: r.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
 		Args: srv.CommandLine(conf.Flags), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey, TLS: r.material.tls,
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
-		Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
+		GPUs: r.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
 	r.level, _, _ = r.memory(time.Time{})
 	s, failure, err := r.persist(ctx, rec, spec)
@@ -224,6 +224,9 @@ func (r *run) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release)
 	if rel.Gone || rel.LeftOn {
 		return nil
 	}
+	if len(r.own) > 0 {
+		return goneAlone(rec.ID, rel.Problem)
+	}
 	removed, err := r.Backend.Clean(context.WithoutCancel(ctx), r.runID)
 	if err != nil {
 		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and nothing is measured beside it: %w",
@@ -265,7 +268,9 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 		dead = died("%s", errServerDied)
 	}
 	exited := s.Died() != nil
-	release, stopErr := s.Stop(ctx)
+	var release launcher.Release
+	var stopErr error
+	r.blocking(func() { release, stopErr = s.Stop(ctx) })
 	switch { // the log is complete now
 	case dead == nil:
 	case exited:

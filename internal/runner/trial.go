@@ -86,31 +86,33 @@ func (r *run) prepare(t matrix.Trial, s *launcher.Server, start *rundir.Start) (
 }
 
 func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.Trial {
-	r.order++
+	*r.order++
 	id, repeats := r.repetition(t.ID)
 	return &rundir.Trial{
 		ID: id, Repeats: repeats, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint,
-		Start: start, Block: t.Block, Order: r.order, Seed: t.Seed, Began: time.Now(),
+		Start: start, Block: t.Block, Order: *r.order, Seed: t.Seed, Began: time.Now(),
 	}
 }
 
 // runLoad runs the generator and ends it when the server is no longer fit.
-func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, generate generator) (*loadgen.Result, *death, error) {
+func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, generate generator) (result *loadgen.Result, dead *death, err error) {
 	loadCtx, dog := r.guard(ctx, s)
 	shown := cfg.Progress
 	cfg.Progress = func(p loadgen.Progress) {
 		dog.progress(p)
 		shown(p)
 	}
-	result, err := generate(loadCtx, cfg)
-	d := dog.stop(loadCtx)
-	if d == nil && ctx.Err() == nil && failures(result, err) {
-		d = dog.afterFailures(ctx)
-	}
-	if d != nil {
-		dog.exit(ctx, d)
-	}
-	return result, d, err
+	r.blocking(func() {
+		result, err = generate(loadCtx, cfg)
+		dead = dog.stop(loadCtx)
+		if dead == nil && ctx.Err() == nil && failures(result, err) {
+			dead = dog.afterFailures(ctx)
+		}
+		if dead != nil {
+			dog.exit(ctx, dead)
+		}
+	})
+	return result, dead, err
 }
 
 func failures(res *loadgen.Result, err error) bool {
