@@ -52,8 +52,8 @@ func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader
 	if len(values) == 0 {
 		return nil
 	}
-	for _, secret := range []string{"api-key", "hf-token"} {
-		delete(values, secret)
+	for _, name := range []string{"api-key", "hf-token", "host", "port"} { // secrets, and what is in the facts
+		delete(values, name)
 	}
 	for flag, value := range values {
 		values[flag] = serverlog.Redact(value, spec.AllSecrets())

@@ -238,7 +238,9 @@ func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, reaso
 			return err
 		}
 	}
-	r.message("%s: %s of it %s", cmp.Or(start, p.ID), trials(len(pending)), outcome)
+	if conf, ok := r.Plan.Configuration(p.Configuration); ok && planned(start) != p.ID { // its own start has told it
+		r.message("%s %s: %s %s, see %s", p.ID, conf.Label, trials(len(pending)), outcome, cmp.Or(start, "above"))
+	}
 	r.afterTrial(ctx)
 	return nil
 }

@@ -105,6 +105,10 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 		c.WeightBytes, c.KVBytes, c.Model.Stored = 4, 4, 0
 	}
 	c.KVBytes = cacheBytes(flags, c.KVBytes)
+	if eager, ok := flags.Get("enforce-eager"); !ok || eager.Value != "true" {
+		c.GraphSizes = graphSizes(min(2*c.MaxNumSeqs, 512, c.MaxBatchedTokens))
+		c.GraphEstimate = !f.Known || f.Release >= 21 // the plan counts graphs since v0.21
+	}
 	length, given := whole(flags, "max-model-len")
 	c.MaxModelLen = cmp.Or(length, 1)
 	if !given { // auto, or what the model allows: only the weights are certain
@@ -114,6 +118,25 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 		return none, false
 	}
 	return c, true
+}
+
+// graphSizes counts the batch sizes that are captured by default: 1, 2, 4, then
+// by 8 to 256 and by 16 beyond (vllm/config/vllm.py).
+func graphSizes(most int) int {
+	n := 0
+	for size := 1; size <= most; n++ {
+		switch {
+		case size < 4:
+			size *= 2
+		case size < 8:
+			size += 4
+		case size < 256:
+			size += 8
+		default:
+			size += 16
+		}
+	}
+	return n
 }
 
 func (f Facts) defaultUtilization() float64 {
