@@ -164,6 +164,23 @@ func TestSessionsClosedLoop(t *testing.T) {
 	}
 }
 
+// A cap holds for turns as it does for requests: they wait, and what has no
+// slot when the window closes is not sent.
+func TestSessionsCapped(t *testing.T) {
+	s := start(t, mock.Options{TTFT: 30 * time.Millisecond, ITL: time.Millisecond})
+	c := talk(s, Arrivals{Kind: Constant, Rate: 40, MaxConcurrency: 2}) // 66 turns/s at most, 120 wanted
+	r := mustRun(t, c)
+	got := classes(r)
+	if s.Peak() > 2 || got[ClassOK] == 0 || got[ClassDropped] == 0 {
+		t.Errorf("%d at a time, classes %v", s.Peak(), got)
+	}
+	for i := range r.Requests {
+		if q := &r.Requests[i]; q.Class == ClassOK && q.Sent < q.Ready {
+			t.Fatalf("%+v", q)
+		}
+	}
+}
+
 // A failure ends its session and is counted once.
 func TestSessionsFail(t *testing.T) {
 	s := start(t, mock.Options{TTFT: time.Millisecond, Fault: func(n int) mock.Fault {
