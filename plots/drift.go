@@ -11,6 +11,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // driftPlot shows the baseline over the run: one panel a metric, one line a
@@ -19,6 +20,9 @@ type driftPlot struct {
 	panels []driftPanel
 	points []string // names of the load points, in plan order
 	margin float64
+	// confirm is the place in the run at which the confirm stage begins; 0: none
+	// is drawn. The analysis looks for drift in the blocks before it.
+	confirm int
 }
 
 type driftPanel struct {
@@ -48,6 +52,9 @@ func driftFigure(in Input, name string) (Figure, string) {
 	}
 	f.Title = driftTitle(in)
 	f.Subtitle = fmt.Sprintf("The baseline in each block, relative to its first trial at the same load point. Band: ±%s. Blocks differ in prompts and arrivals, so some scatter is due to them.", percent(d.margin))
+	if d.confirm > 0 {
+		f.Subtitle += " Right of the dotted line: the confirm stage."
+	}
 	f.Caption = runCaption(in)
 	f.frame = newFrame(f, figureWidth, 0, d.height())
 	f.body = d.draw
@@ -64,6 +71,15 @@ func newDrift(in Input) driftPlot {
 		return t.Configuration != in.Findings.Baseline || t.Outcome != rundir.OutcomeOK || t.Block < 1
 	})
 	slices.SortStableFunc(trials, func(a, b rundir.Trial) int { return cmp.Compare(a.Order, b.Order) })
+	confirming := map[string]bool{}
+	for _, s := range in.Starts {
+		confirming[s.ID] = s.Purpose == matrix.PurposeConfirm
+	}
+	for _, t := range trials {
+		if confirming[t.Start] && d.confirm == 0 {
+			d.confirm = t.Order
+		}
+	}
 	for _, choices := range effectColumns() {
 		best := driftPanel{}
 		for _, m := range choices {
@@ -101,7 +117,7 @@ func driftTitle(in Input) string {
 			return capital(text)
 		}
 	}
-	return fmt.Sprintf("No drift beyond ±%s is shown over the run", percent(in.Findings.Margin))
+	return fmt.Sprintf("No drift beyond ±%s is shown over the blocks", percent(in.Findings.Margin))
 }
 
 const driftPanelHeight vg.Length = 150
@@ -161,6 +177,9 @@ func (d driftPlot) panel(p *pen, panel driftPanel, area vg.Rectangle) {
 		if v == math.Trunc(v) {
 			p.text(vg.Point{X: x.at(v), Y: area.Min.Y - 12}, number(v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
 		}
+	}
+	if v := float64(d.confirm) - 0.5; d.confirm > 0 && v > x.min && v < x.max {
+		p.line(lineStyle{width: 1, color: p.theme.Muted, dash: []vg.Length{1.5, 2.5}}, vg.Point{X: x.at(v), Y: area.Min.Y}, vg.Point{X: x.at(v), Y: area.Max.Y})
 	}
 	for _, l := range panel.lines {
 		c := p.theme.hue(l.point)

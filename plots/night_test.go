@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -110,5 +112,32 @@ func TestTraceIsThinnedOut(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), ",90") {
 		t.Error("the peak is lost")
+	}
+}
+
+// The gallery describes every kind of figure and shows pictures that are there,
+// under 3 MB together.
+func TestGalleryIsComplete(t *testing.T) {
+	b, err := os.ReadFile("../docs/gallery.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range Kinds() {
+		if !strings.Contains(string(b), "`"+kind+"`") && !strings.Contains(string(b), "`"+kind+"-LOAD`") {
+			t.Errorf("docs/gallery.md does not describe %s", kind)
+		}
+	}
+	total := int64(0)
+	for _, part := range strings.Split(string(b), "](images/")[1:] {
+		name, _, _ := strings.Cut(part, ")")
+		info, err := os.Stat(filepath.Join("../docs/images", name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		total += info.Size()
+	}
+	if total == 0 || total > 3e6 {
+		t.Errorf("the gallery's pictures have %d bytes", total)
 	}
 }
