@@ -36,6 +36,7 @@ func Analyze(in Input) (*Findings, error) {
 		a.findings.VarianceSplits = a.splits()
 	}
 	a.findings.Failures = a.failures()
+	a.findings.Discounted = a.discounted(blocks.Trials)
 	drifts := a.drifts()
 	a.findings.Recommendations = a.recommend(drifts)
 	if stage == nil {

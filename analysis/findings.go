@@ -61,8 +61,10 @@ type Findings struct {
 	// Confirm is what the confirm stage measured; nil before it and without it.
 	Confirm  *Confirm  `json:"confirm,omitempty"`
 	Failures []Failure `json:"failures,omitempty"` // configurations that could not start or died
-	Checks   []Check   `json:"checks,omitempty"`   // inconsistencies of trials, then of configurations
-	Warnings []string  `json:"warnings,omitempty"` // doubts about the run as a whole
+	// Discounted shows results with and without the trials that do not count.
+	Discounted []Discounted `json:"discounted,omitempty"`
+	Checks     []Check      `json:"checks,omitempty"`   // inconsistencies of trials, then of configurations
+	Warnings   []string     `json:"warnings,omitempty"` // doubts about the run as a whole
 }
 
 // Cell is one configuration at one load point.

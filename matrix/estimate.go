@@ -72,6 +72,9 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 	}
 	est.Loading = est.PerStart * time.Duration(est.Starts)
 	est.CoolingDown = e.Cooldown.AtLeast * time.Duration(est.Starts)
+	if e.Cooldown.Conditional() {
+		est.CooldownLimit = max(e.Cooldown.AtLeast, e.Cooldown.AtMost) * time.Duration(est.Starts)
+	}
 	est.Total = est.Loading + est.Measuring + est.CoolingDown
 	if gpus := gpusKnown(e.Server); e.Server.Parallel == experiment.PerGPU && gpus > 1 {
 		est.Total = makespan(p.Starts, spans, need, gpus)

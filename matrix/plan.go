@@ -120,14 +120,15 @@ type Exclusion struct {
 // Estimate is the predicted cost. Start and release times are assumptions
 // until measured, and named here.
 type Estimate struct {
-	Starts      int           `json:"starts"`
-	Trials      int           `json:"trials"`       // without those of the calibration
-	PerStart    time.Duration `json:"per_start_ns"` // assumed launch to ready plus stop and release
-	Loading     time.Duration `json:"loading_ns"`   // all starts
-	Measuring   time.Duration `json:"measuring_ns"` // warm-up, load and drain of all trials
-	CoolingDown time.Duration `json:"cooldown_ns"`  // at_least of every start
-	Total       time.Duration `json:"total_ns"`     //
-	GPUHours    float64       `json:"gpu_hours"`    // GPUs of each start x its share of the time
+	Starts        int           `json:"starts"`
+	Trials        int           `json:"trials"`                      // without those of the calibration
+	PerStart      time.Duration `json:"per_start_ns"`                // assumed launch to ready plus stop and release
+	Loading       time.Duration `json:"loading_ns"`                  // all starts
+	Measuring     time.Duration `json:"measuring_ns"`                // warm-up, load and drain of all trials
+	CoolingDown   time.Duration `json:"cooldown_ns"`                 // at_least of every start
+	CooldownLimit time.Duration `json:"cooldown_limit_ns,omitempty"` // at_most of every start, when conditions are waited for
+	Total         time.Duration `json:"total_ns"`                    //
+	GPUHours      float64       `json:"gpu_hours"`                   // GPUs of each start x its share of the time
 	// The confirm stage, at most; not in the figures above.
 	ConfirmStarts int           `json:"confirm_starts,omitempty"`
 	Confirming    time.Duration `json:"confirming_ns,omitempty"`

@@ -127,6 +127,9 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, round(e.PerStart))
 		fmt.Fprintf(w, "  trials\t%d\t%s\n", e.Trials, count(len(p.Cells), "cell"))
 		fmt.Fprintf(w, "  time\t%s\tloading %s, measuring %s, cooling down %s\n", round(e.Total), round(e.Loading), round(e.Measuring), round(e.CoolingDown))
+		if e.CooldownLimit > e.CoolingDown {
+			fmt.Fprintf(w, "  cool-down\tup to %s\twhere the GPUs are not as wanted earlier\n", round(e.CooldownLimit))
+		}
 		if !p.ownsGPUs() {
 			fmt.Fprintf(w, "  GPU-hours\t0\t%s\n", p.Backend)
 		} else {

@@ -82,6 +82,8 @@ func (b *build) recordDoubts(d *doubtList) {
 	if done < planned {
 		d.add(fmt.Sprintf("%d of %d planned trials are missing", planned-done, planned), "")
 	}
+	b.discountedDoubts(d)
+	b.cooldownDoubts(d)
 	failed, skipped := 0, 0
 	for _, t := range b.Trials {
 		switch t.Outcome {
