@@ -218,6 +218,9 @@ func readAIPerfSummary(s *stream) ([]Result, error) {
 	if !math.IsNaN(n) {
 		samples = int(n)
 		r.counts(samples, int(failed), 0)
+		if _, told := a["error_summary"]; !told && math.IsNaN(a.avg("error_request_count")) {
+			r.lack("error_rate", "the number of failures is not in the file")
+		}
 	} else {
 		r.warn("the number of requests is not in the file: its percentiles may rest on few")
 	}

@@ -243,6 +243,9 @@ func (t *table) measures(r *Result, number func(string) float64) {
 		samples = int(n)
 		failed := number("failed")
 		r.counts(samples, whole(failed), 0)
+		if math.IsNaN(failed) {
+			r.lack("error_rate", "the number of failures is not in the table")
+		}
 	}
 	byBase := map[string]stats{}
 	for target, c := range t.columns {

@@ -165,3 +165,53 @@ func TestOneFolderOfManyFilesIsOneRun(t *testing.T) {
 		t.Errorf("%d results of %v, want 42 of 6 configurations; skipped %v", len(results), labels, skipped)
 	}
 }
+
+// The rules of reading GuideLLM, each on a real file.
+func TestRulesOnRealReports(t *testing.T) {
+	dir := filepath.Join(shared(t), "guidellm")
+	one := func(file string) Result {
+		t.Helper()
+		out, _, err := Read(filepath.Join(dir, file), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0]
+	}
+	near := func(what string, got, want, tolerance float64) {
+		t.Helper()
+		if math.Abs(got-want) > tolerance*want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	// Stripped lists: the summary is taken; p50 is missing and the median stands in.
+	// JSON and YAML are the same report.
+	a, b := one("guidellm_benchmarks_stripped.json"), one("guidellm_benchmarks_stripped.yaml")
+	near("median of a report without p50", a.Metrics["e2e_p50"], 0.6424565, 1e-6)
+	near("throughput by count and window, not the mean of rates", a.Metrics["request_throughput"], 46/29.9972014, 1e-6)
+	if a.Recomputed() || len(a.Metrics) != len(b.Metrics) {
+		t.Errorf("JSON has %d metrics, YAML %d", len(a.Metrics), len(b.Metrics))
+	}
+	for name, v := range a.Metrics {
+		near(name+" in YAML", b.Metrics[name], v, 1e-9)
+	}
+	// Complete reports: what is computed from the requests is what the tool says
+	// of the successful ones, in our units: latency in seconds, the rest in
+	// milliseconds; its inter-token latency is our tpot.
+	near("latency", one("rsevilla87_benchmarks.json").Metrics["e2e_sent_mean"], 2.3300955913986363, 1e-3)
+	near("tpot", one("rsevilla87_benchmarks.json").Metrics["tpot_mean"], 0.010423929083, 1e-3)
+	near("latency", one("vllm-playground_benchmarks.json").Metrics["e2e_sent_mean"], 16.43162515163422, 1e-3)
+	near("tpot", one("vllm-playground_benchmarks.json").Metrics["tpot_mean"], 0.12726828714, 1e-3)
+	// A peak of 18157 req/s at 5 req/s stands in that file as the maximum of its rate.
+	near("throughput", one("vllm-playground_benchmarks.json").Metrics["request_throughput"], 10/16.776387691497803, 1e-3)
+	// 589 tokens are counted as samples of the inter-token latency of 19 requests.
+	d4 := one("d4_constant5_complete.json")
+	near("tpot", d4.Metrics["tpot_mean"], 0.0035629543667, 1e-2)
+	absent(t, d4, "tpot_p75", "19 requests, 24 needed")
+	if d4.Clock != ClockIntended || d4.Metrics["ttft_mean"] <= d4.Metrics["ttft_sent_mean"] {
+		t.Errorf("intended sends of a report that has them were not used: %v, %v", d4.Metrics["ttft_mean"], d4.Metrics["ttft_sent_mean"])
+	}
+	// Lists are empty while counts are not.
+	if r := one("llm-d_guidellm_report_v2.json"); r.Recomputed() || r.Metrics["ttft_mean"] <= 0 || r.Format != "D4" {
+		t.Errorf("%+v", r)
+	}
+}
