@@ -82,6 +82,7 @@ func (p prober) once(ctx context.Context) (Identity, error) {
 	case err == nil:
 		id.Owner = p.h.ID()
 	case errors.Is(err, ErrOwnerUnknown):
+		id.Owner = p.proveByLog(ctx)
 	case ctx.Err() != nil:
 		return Identity{}, ctx.Err()
 	case errors.Is(err, ErrServiceAway):

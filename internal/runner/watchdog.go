@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -161,6 +162,7 @@ func (w *watchdog) afterFailures(ctx context.Context) *death {
 		case ctx.Err() != nil:
 			return &death{launcher.ClassWedge, fmt.Sprintf("requests failed and /health did not answer for %s", exitNotice)}
 		}
+		_ = wait.For(ctx, watchEvery/4) // its end is told by the next answer
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -348,7 +349,7 @@ const crashEnv = "SWEEP_TEST_CRASH"
 
 func crash() {
 	s := launcher.Spec{
-		RunID: "crashed-" + strconv.Itoa(os.Getppid()), StartID: "s", Model: model, ModelName: model,
+		RunID: "crashed-" + strconv.Itoa(os.Getppid()), RunDir: "/runs/crashed", StartID: "s", Model: model, ModelName: model,
 		Args: []string{"--mode", "stubborn"}, LogPath: os.Getenv(crashEnv) + ".log",
 		ReadyTimeout: time.Minute, StopTimeout: time.Second,
 	}
@@ -366,6 +367,12 @@ func TestCleanAfterACrash(t *testing.T) {
 		t.Fatalf("the runner was to be killed: %v, %s", err, out)
 	}
 	runID := "crashed-" + strconv.Itoa(os.Getpid())
+	left, err := New(Options{}).Leftovers(t.Context())
+	if err != nil || !slices.ContainsFunc(left, func(l launcher.Leftover) bool {
+		return l.RunID == runID && l.RunDir == "/runs/crashed" && strings.Contains(l.Name, "testserver")
+	}) {
+		t.Errorf("leftovers %+v, %v", left, err)
+	}
 	if other, err := New(Options{}).Clean(t.Context(), runID+"0"); err != nil || len(other) > 0 {
 		t.Errorf("clean of another run removed %q, %v", other, err)
 	}
