@@ -19,6 +19,13 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 		return nil
 	}
 	p := vllmmemory.Predict(c)
+	if length, given := conf.Flags.Get("max-model-len"); (!given || length.Kind == experiment.FlagUnset) && !p.Impossible && !p.Doubtful {
+		// The model's own length applies; whether it is what the file of its
+		// shape says is not certain.
+		c.MaxModelLen = max(1, f.Model.MaxPosition)
+		p = vllmmemory.Predict(c)
+		p.Doubtful, p.Impossible = p.Doubtful || p.Impossible, false
+	}
 	if !p.Impossible && !p.Doubtful {
 		return nil
 	}

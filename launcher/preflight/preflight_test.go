@@ -132,8 +132,9 @@ func TestTogetherAndMemory(t *testing.T) {
 		{small, "dtype=float32", Impossible, "leave nothing"},
 		{small, "gpu-memory-utilization=0.5", Impossible, "leave nothing"},
 		{small, "gpu-memory-utilization=0.5 speculative-config={}", none, ""},
-		{small, "gpu-memory-utilization=0.5 cpu-offload-gb=10", none, ""},
-		{small, "gpu-memory-utilization=0.5 tensor-parallel-size=2", none, ""},
+		{small, "gpu-memory-utilization=0.5 cpu-offload-gb=10", Doubtful, "max-model-len 131072"}, // the model's own
+		{small, "gpu-memory-utilization=0.5 cpu-offload-gb=10 max-model-len=8192", none, ""},
+		{small, "gpu-memory-utilization=0.5 tensor-parallel-size=2 max-model-len=8192", none, ""},
 	} {
 		flags := flagsOf(c.flags)
 		conf := matrix.Configuration{ID: "c", Flags: flags, GPUs: 1}
