@@ -317,6 +317,10 @@ func area(spots []spot, rx, ry float64) float64 {
 	return sum
 }
 
+// leastSpan is how far the ends of a frontier lie apart at least, in logarithms,
+// for it to have a knee: between cells that are nearly the same there is none.
+const leastSpan = 0.05
+
 // knee is the cell of a frontier with the most distance from the straight line
 // between its ends, both axes in logarithms and scaled to the ends' distance
 // (Satopää et al. 2011, "Kneedle"). Less than a tenth of it is no knee.
@@ -336,7 +340,7 @@ func knee(frontier []string, spots []spot) string {
 	}
 	first, last := line[0], line[len(line)-1]
 	dx, dy := last.x-first.x, last.y-first.y
-	if dx <= 0 || dy <= 0 {
+	if dx < leastSpan || dy < leastSpan {
 		return ""
 	}
 	best, most := "", 0.1

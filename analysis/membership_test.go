@@ -51,6 +51,9 @@ func TestKnee(t *testing.T) {
 	if got := knee(ids, spotsAt([2]float64{0, 0}, [2]float64{5, 5}, [2]float64{10, 10})); got != "" {
 		t.Errorf("a straight line has knee %q", got)
 	}
+	if got := knee(ids, spotsAt([2]float64{0, 0}, [2]float64{.01, .02}, [2]float64{.03, .03})); got != "" {
+		t.Errorf("three cells that are nearly the same have knee %q", got)
+	}
 	if got := knee(ids[:2], spotsAt([2]float64{0, 0}, [2]float64{1, 8})); got != "" {
 		t.Errorf("two points have knee %q", got)
 	}
