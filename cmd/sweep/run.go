@@ -271,8 +271,17 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	dir *rundir.Dir, b launcher.Backend, gpus telemetry.GPUs,
 ) error {
 	shown := shortest(dir.Path)
+	before, _ := sys.preflight(ctx, e, p)
 	screen := newScreen(sys, o.progress)
 	defer screen.Close()
+	// Before the first message: its reader may go away at once.
+	ctx, release := sys.interruptible(ctx, func() {
+		screen.Message("stopping: the running server is being shut down (once more ends at once)")
+	}, func() {
+		screen.Message("ending: the running server is removed (once more leaves it; sweep clean removes it later)")
+		removeNow(b, dir.Path)
+	})
+	defer release()
 	began := time.Now()
 	var observer runner.Observer = screen
 	if o.metricsListen != "" {
@@ -296,18 +305,10 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	for _, w := range p.Warnings {
 		screen.Message("warning: " + w)
 	}
-	before, _ := sys.preflight(ctx, e, p)
 	if skipped := before.Summary(p); skipped != "" {
 		screen.Message(skipped)
 	}
 	screen.Message("run directory: " + shown)
-	ctx, release := sys.interruptible(ctx, func() {
-		screen.Message("stopping: the running server is being shut down (once more ends at once)")
-	}, func() {
-		screen.Message("ending: the running server is removed (once more leaves it; sweep clean removes it later)")
-		removeNow(b, dir.Path)
-	})
-	defer release()
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists:  func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
