@@ -2,7 +2,7 @@ package loadgen
 
 import "time"
 
-// outrunShare is the share of the requests due that a server which keeps up
+// outrunShare is the share of the requests offered that a server which keeps up
 // completes in the same time; what it holds at both ends of the window cancels.
 // outrunSlack requests more are the chance of a small window.
 const (
@@ -16,12 +16,14 @@ func (res *Result) outrun() bool {
 	if res.Label != LabelOpen && res.Label != LabelPartly {
 		return false // what answers wait for does not come faster than they do
 	}
-	due, sent := res.dueAndSent()
-	if res.Label == LabelOpen && float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) || res.Client.CPUShare > res.Client.Limits.CPU {
+	if res.Client.CPUShare > res.Client.Limits.CPU {
 		return false // the client was the bottleneck
 	}
-	short := float64(due) - float64(res.WindowCompleted)
-	return float64(res.WindowCompleted) < outrunShare*float64(due) && short >= outrunSlack
+	offered, sent := res.dueAndSent()
+	if res.Label == LabelOpen {
+		offered = sent // what the client sent late is not the server's doing
+	}
+	return float64(res.WindowCompleted) < outrunShare*float64(offered) && offered-int(res.WindowCompleted) >= outrunSlack
 }
 
 // warnSessions looks at the shape of a load of conversations.
