@@ -131,3 +131,24 @@ func TestReload(t *testing.T) {
 		t.Errorf("lost GPU: %v", ret)
 	}
 }
+
+// TestUsersAreCounted: the library stays ready while anybody who has opened it
+// has not shut it down.
+func TestUsersAreCounted(t *testing.T) {
+	so, _ := build(t, script())
+	var users []nvml.Interface
+	for range 2 {
+		lib := nvml.New(nvml.WithLibraryPath(so))
+		if ret := lib.Init(); ret != nvml.SUCCESS {
+			t.Fatal(ret)
+		}
+		users = append(users, lib)
+	}
+	if ret := users[1].Shutdown(); ret != nvml.SUCCESS {
+		t.Fatal(ret)
+	}
+	want(t, "GPUs", 2)(users[0].DeviceGetCount())
+	if ret := users[0].Shutdown(); ret != nvml.SUCCESS {
+		t.Fatal(ret)
+	}
+}

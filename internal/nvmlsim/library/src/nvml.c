@@ -29,6 +29,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct gpu gpus[MAX_GPUS];
 static char driver[80];
 static unsigned int count;
+/* ready counts the calls of nvmlInit that no nvmlShutdown has answered: the
+ * true library keeps such a count too (nvml.h, nvmlInit_v2). */
 static int ready;
 
 static double now(void)
@@ -127,7 +129,8 @@ nvmlReturn_t nvmlInit(void)
 	nvmlReturn_t r;
 	pthread_mutex_lock(&lock);
 	r = load();
-	ready = r == NVML_SUCCESS;
+	if (r == NVML_SUCCESS)
+		ready++;
 	pthread_mutex_unlock(&lock);
 	return r;
 }
@@ -136,8 +139,13 @@ nvmlReturn_t nvmlInitWithFlags(unsigned int flags) { (void)flags; return nvmlIni
 
 nvmlReturn_t nvmlShutdown(void)
 {
-	nvmlReturn_t r = ready ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
-	ready = 0;
+	nvmlReturn_t r = NVML_ERROR_UNINITIALIZED;
+	pthread_mutex_lock(&lock);
+	if (ready > 0) {
+		ready--;
+		r = NVML_SUCCESS;
+	}
+	pthread_mutex_unlock(&lock);
 	return r;
 }
 
