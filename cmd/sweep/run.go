@@ -232,12 +232,13 @@ func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (ru
 	if err != nil {
 		return rundir.Provenance{}, err
 	}
-	host := telemetry.ReadHost()
+	host, clocking := telemetry.ReadHost(), telemetry.ReadFrequency()
 	sum := sha256.Sum256(e.Raw)
 	p := rundir.Provenance{
 		RunID: runID, Began: time.Now(), SweepVersion: programVersion(),
 		Experiment: hex.EncodeToString(sum[:]), ExperimentFile: file,
 		Host: host.Name, OS: host.OS, Kernel: host.Kernel, CPU: host.CPU, Cores: host.Cores, MemoryBytes: host.MemoryBytes,
+		CPUGovernors: clocking.Governors, CPUBoost: clocking.Boost,
 		Backend: map[string]string{"backend": e.Server.Backend()},
 	}
 	switch s := e.Server; {

@@ -172,6 +172,8 @@ type Provenance struct {
 	CPU            string            `json:"cpu,omitempty"`
 	Cores          int               `json:"cores"`
 	MemoryBytes    int64             `json:"memory_bytes,omitempty"`
+	CPUGovernors   []string          `json:"cpu_governors,omitempty"` // scaling governors in use
+	CPUBoost       string            `json:"cpu_boost,omitempty"`     // on, off
 	GPUs           []GPU             `json:"gpus,omitempty"`
 	Driver         string            `json:"driver,omitempty"`
 	Backend        map[string]string `json:"backend,omitempty"` // podman version, image digest, simulated GPU...
