@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"time"
@@ -18,8 +17,8 @@ import (
 // been handled. The error is that of the connection.
 func (c *client) overWire(ctx context.Context, body []byte, s *response) error {
 	shift := c.wire.Base().Sub(c.start)
-	head := fmt.Appendf(make([]byte, 0, len(c.head)+24), "%sContent-Length: %d\r\n\r\n", c.head, len(body))
-	trip, err := c.wire.Do(ctx, net.Buffers{head, body}, overWire{s, shift})
+	request := fmt.Appendf(make([]byte, 0, len(c.head)+24+len(body)), "%sContent-Length: %d\r\n\r\n", c.head, len(body))
+	trip, err := c.wire.Do(ctx, append(request, body...), overWire{s, shift})
 	if trip.Written >= 0 {
 		s.written(shift+trip.Ready, shift+trip.Written)
 	}

@@ -72,8 +72,8 @@ func raw(t *testing.T, h func(net.Conn)) *Client {
 	return client(t, l.Addr().String())
 }
 
-func request(body []byte) net.Buffers {
-	return net.Buffers{fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", len(body)), body}
+func request(body []byte) []byte {
+	return append(fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n", len(body)), body...)
 }
 
 // echo reads first: net/http's server does not do both at once.
@@ -289,11 +289,11 @@ func TestCancel(t *testing.T) {
 				}
 			}()
 			c := client(t, l.Addr().String())
-			why := errors.New("time is up")
-			ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, why)
+			why, request := errors.New("time is up"), request(make([]byte, 32<<20))
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, why)
 			defer cancel()
 			var got tape
-			if _, err := c.Do(ctx, request(make([]byte, 32<<20)), &got); !errors.Is(err, why) {
+			if _, err := c.Do(ctx, request, &got); !errors.Is(err, why) {
 				t.Errorf("%v, want the cause", err)
 			}
 		})

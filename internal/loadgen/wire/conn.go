@@ -64,7 +64,7 @@ func (k *conn) end(err error) {
 
 // exchange sends the request and waits for the end of its response. again
 // reports that nothing was sent because the connection had ended before.
-func (k *conn) exchange(ctx context.Context, request net.Buffers, h Handler, trip *Trip) (again bool, err error) {
+func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Trip) (again bool, err error) {
 	k.mu.Lock()
 	if k.dead != nil {
 		k.mu.Unlock()
@@ -89,39 +89,33 @@ func (k *conn) exchange(ctx context.Context, request net.Buffers, h Handler, tri
 }
 
 // write sends the request, or as much as can be sent before the exchange ends.
-func (k *conn) write(ctx context.Context, request net.Buffers) error {
-	for len(request) > 1 && len(request[len(request)-1]) == 0 {
-		request = request[:len(request)-1]
-	}
-	for i, p := range request {
-		for len(p) > 0 {
-			n, err := k.push(p, i == len(request)-1)
-			if err != nil {
-				return err
-			}
-			if p = p[n:]; len(p) == 0 {
-				break
-			}
-			select {
-			case <-k.writable:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
+func (k *conn) write(ctx context.Context, p []byte) error {
+	for {
+		n, err := k.push(p)
+		if err != nil {
+			return err
+		}
+		if p = p[n:]; len(p) == 0 {
+			return nil
+		}
+		select {
+		case <-k.writable:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
 // push writes what the kernel has room for. The response may follow the last
 // byte before this returns, hence the mutex.
-func (k *conn) push(p []byte, last bool) (int, error) {
+func (k *conn) push(p []byte) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.dead != nil {
 		return 0, k.dead
 	}
 	n, err := k.loop.write(k, p)
-	k.writing = !last || n < len(p)
+	k.writing = n < len(p)
 	return n, err
 }
 
