@@ -152,6 +152,29 @@ func TestInteractionsWhereTheDesignMeasuredThem(t *testing.T) {
 	}
 }
 
+// Interactions and main effects of a latency bow to the noise floor too.
+func TestEffectsBelowTheNoiseFloor(t *testing.T) {
+	r := factorial(-.2, -.05, .3)
+	for i := range r.in.Trials {
+		r.in.Trials[i].Metrics = one("ttft_p50", r.in.Trials[i].Metrics[throughput]/1000) // 0.1 s and so
+	}
+	verdicts := func(floor float64) (interaction, mainEffect Ratio) {
+		r.in.Floor = &rundir.Floor{Points: []rundir.PointFloor{{LoadPoint: "p0", Errors: map[string]float64{"ttft_p50": floor}}}}
+		f := analyse(t, r)
+		return f.Interactions[0].Ratio, f.MainEffects[1].Ratio
+	}
+	// The interaction is 0.027 s of 0.105, the effect of max-num-batched-tokens 10 %.
+	if x, e := verdicts(0.005); x.Verdict != Worse || e.Verdict != Worse {
+		t.Errorf("above the floor: %+v, %+v", x, e)
+	}
+	x, e := verdicts(0.040)
+	for _, got := range []Ratio{x, e} {
+		if got.Verdict != Undecided || !strings.Contains(got.Reason, "noise floor") {
+			t.Errorf("below the floor: %+v", got)
+		}
+	}
+}
+
 // Repeats on a start are averaged, and their spread is told from that of the
 // starts: 3 % between starts and 1 % inside are found within what 200 starts
 // leave to chance. With starts of 180 s and trials of 60 s one trial a start is

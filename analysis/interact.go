@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
@@ -137,7 +138,7 @@ func (a *analyser) interactions() (found []Interaction, missing []NotTested) {
 func (a *analyser) interactionsOf(name string, squares []square, tested map[NotTested]bool) []Interaction {
 	var out []Interaction
 	var ps []float64
-	var places []int
+	var places, cells []int // of out: what was tested; the cell with both changes
 	for _, q := range squares {
 		for _, point := range a.in.Plan.LoadPoints {
 			s := [4]*series{}
@@ -166,7 +167,7 @@ func (a *analyser) interactionsOf(name string, squares []square, tested map[NotT
 			if r.P > 0 {
 				ps, places = append(ps, r.P), append(places, len(out))
 			}
-			out = append(out, got)
+			out, cells = append(out, got), append(cells, a.cellOf(q.both.ID, point.ID))
 		}
 	}
 	for i, q := range benjaminiHochberg(ps) {
@@ -174,6 +175,7 @@ func (a *analyser) interactionsOf(name string, squares []square, tested map[NotT
 	}
 	for i := range out {
 		a.settleInteraction(&out[i])
+		a.respectFloor(&out[i].Ratio, cells[i], name)
 	}
 	return out
 }
@@ -213,12 +215,12 @@ func (a *analyser) pointLabel(id string) string {
 }
 
 func (a *analyser) seriesOf(configuration, point, name string) *series {
-	for i, c := range a.findings.Cells {
-		if c.Configuration == configuration && c.LoadPoint == point {
-			return a.series[seriesKey{i, name}]
-		}
-	}
-	return nil
+	return a.series[seriesKey{a.cellOf(configuration, point), name}]
+}
+
+// cellOf is the place of a cell in the findings, -1 for none.
+func (a *analyser) cellOf(configuration, point string) int {
+	return slices.IndexFunc(a.findings.Cells, func(c Cell) bool { return c.Configuration == configuration && c.LoadPoint == point })
 }
 
 // mainEffects averages the effect of every level against the baseline's over
@@ -243,7 +245,7 @@ func (a *analyser) mainEffects() []MainEffect {
 			}
 		}
 	}
-	a.correctMainEffects(out)
+	a.correctMainEffects(out, plain.ID)
 	return out
 }
 
@@ -351,7 +353,7 @@ func (a *analyser) mainEffectsOf(f *loadSeries, confs []flagSet, base flagSet, t
 
 // correctMainEffects corrects the effects of each metric together and gives the
 // verdicts.
-func (a *analyser) correctMainEffects(out []MainEffect) {
+func (a *analyser) correctMainEffects(out []MainEffect, baseline string) {
 	byMetric := map[string][]int{}
 	for i, e := range out {
 		if e.Ratio.P > 0 {
@@ -368,6 +370,7 @@ func (a *analyser) correctMainEffects(out []MainEffect) {
 			r := &out[i].Ratio
 			r.PAdjusted, r.Q = named[k], exploring[k]
 			a.settleByInterval(r, name)
+			a.respectFloors(r, baseline, out[i].Load, name)
 		}
 	}
 }

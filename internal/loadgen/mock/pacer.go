@@ -3,16 +3,18 @@ package mock
 import (
 	"bufio"
 	"bytes"
-	"container/heap"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 )
@@ -29,28 +31,41 @@ type Pacer struct {
 	quit      chan struct{}
 	arrivals  chan *paced
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	late  []time.Duration // of each chunk, against its due time
+	mu       sync.Mutex
+	conns    map[net.Conn]bool
+	requests []*paced
+
+	late *hdrhistogram.Histogram // of each chunk, against its due time, ns
+}
+
+// Served is what the pacer did with a request, by the wall clock.
+type Served struct {
+	Arrived time.Time // in the kernel
+	First   time.Time // right before its first chunk was written; zero: none was
 }
 
 // paced is a stream under way.
 type paced struct {
-	conn       net.Conn
+	to         *socket
 	start      time.Time // arrival of the request
 	due        time.Time // of the next chunk
+	first      time.Time // the first chunk was written
 	sent, want int
 }
 
 // StartPacer listens on a free port of 127.0.0.1.
 func StartPacer(ttft, itl time.Duration) (*Pacer, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	// Connections inherit the time stamps: what arrives before they are accepted
+	// has one too.
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { timed.Ask(raw); return nil }}
+	l, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start mock server: %w", err)
 	}
 	p := &Pacer{
 		URL: "http://" + l.Addr().String(), ttft: ttft, itl: itl, listener: l,
 		quit: make(chan struct{}), arrivals: make(chan *paced, 1<<14), conns: map[net.Conn]bool{},
+		late: hdrhistogram.New(1, int64(time.Hour), 3),
 	}
 	p.wg.Go(p.accept)
 	p.wg.Go(p.pace)
@@ -69,16 +84,19 @@ func (p *Pacer) Close() {
 	p.wg.Wait()
 }
 
-// Late is the q-quantile of how much after its due time a chunk was written;
-// it is known after Close.
+// Late is the q-quantile of how much after its due time a chunk was written, to
+// three digits; 0 when none was. It is known after Close.
 func (p *Pacer) Late(q float64) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.late) == 0 {
-		return 0
+	return time.Duration(p.late.ValueAtQuantile(100 * q))
+}
+
+// Served lists the requests. It is known after Close.
+func (p *Pacer) Served() []Served {
+	list := make([]Served, 0, len(p.requests))
+	for _, s := range p.requests {
+		list = append(list, Served{Arrived: s.start, First: s.first})
 	}
-	slices.Sort(p.late)
-	return p.late[int(q*float64(len(p.late)-1))]
+	return list
 }
 
 func (p *Pacer) accept() {
@@ -105,6 +123,10 @@ const pacedHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=u
 
 // serve reads the requests of a connection.
 func (p *Pacer) serve(conn *timed.Conn) {
+	to, err := newSocket(conn.Conn)
+	if err != nil {
+		return
+	}
 	in := bufio.NewReaderSize(conn, 4<<10)
 	for {
 		req, err := http.ReadRequest(in)
@@ -123,8 +145,12 @@ func (p *Pacer) serve(conn *timed.Conn) {
 			fmt.Fprintf(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 			continue
 		}
+		s := &paced{to: to, start: start, due: start.Add(p.ttft), want: want}
+		p.mu.Lock()
+		p.requests = append(p.requests, s)
+		p.mu.Unlock()
 		select {
-		case p.arrivals <- &paced{conn: conn, start: start, due: start.Add(p.ttft), want: want}:
+		case p.arrivals <- s:
 		case <-p.quit:
 			return
 		}
@@ -147,12 +173,14 @@ func maxTokens(body []byte) (int, error) {
 // the timers of the Go runtime are exact to a millisecond only.
 func (p *Pacer) pace() {
 	const idle = 500 * time.Microsecond
-	var streams byDue
+	// Streams that wait for their first chunk all wait equally long, and so do
+	// those that wait for a later one: whoever came first is due first.
+	var fresh, running queue
 	for {
 		for taken := true; taken; {
 			select {
 			case s := <-p.arrivals:
-				heap.Push(&streams, s)
+				fresh.push(s)
 			case <-p.quit:
 				return
 			default:
@@ -160,42 +188,50 @@ func (p *Pacer) pace() {
 			}
 		}
 		wait := idle
-		now := time.Now()
-		for len(streams) > 0 {
-			s := streams[0]
-			if wait = min(idle, s.due.Sub(now)); wait > 0 {
+		// Not without end: whoever arrives meanwhile has to be taken up.
+		for range 64 {
+			next := &running
+			if running.empty() || !fresh.empty() && fresh.first().due.Before(running.first().due) {
+				next = &fresh
+			}
+			if next.empty() {
 				break
 			}
-			p.write(&streams, s, now)
-			now = time.Now()
+			now := time.Now()
+			if d := next.first().due.Sub(now); d > 0 {
+				wait = min(idle, d)
+				break
+			}
+			wait = 0
+			if s := next.pop(); p.write(s, now) {
+				running.push(s)
+			}
 		}
-		timed.Sleep(max(wait, time.Microsecond))
+		if wait > 0 {
+			timed.Sleep(wait)
+		}
 	}
 }
 
-// write sends the next chunk of the first stream and puts it in its new place.
-func (p *Pacer) write(streams *byDue, s *paced, now time.Time) {
-	p.late = append(p.late, now.Sub(s.due))
+// write sends the next chunk of a stream and reports whether more are to come.
+func (p *Pacer) write(s *paced, now time.Time) bool {
+	p.late.RecordValue(int64(max(now.Sub(s.due), 0))) // within an hour
 	s.sent++
-	var out []byte
-	switch {
-	case s.sent == 1:
-		out = append(append(make([]byte, 0, 512), pacedHead...), pacedChunk...)
-	default:
-		out = pacedChunk
+	out := pacedChunk
+	if s.sent == 1 {
+		s.first = now
+		out = append([]byte(pacedHead), pacedChunk...)
 	}
 	if s.sent >= s.want {
 		out = append(bytes.Clone(out), chunked(fmt.Sprintf(
 			`data: {"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"mock","choices":[],"usage":{"prompt_tokens":0,"total_tokens":%d,"completion_tokens":%d}}`+"\n\ndata: [DONE]\n\n", s.sent, s.sent))...)
 		out = append(out, "0\r\n\r\n"...)
 	}
-	_, err := s.conn.Write(out)
-	if err != nil || s.sent >= s.want {
-		heap.Pop(streams)
-		return
+	if err := s.to.write(out); err != nil || s.sent >= s.want {
+		return false
 	}
 	s.due = s.start.Add(p.ttft + time.Duration(s.sent)*p.itl)
-	heap.Fix(streams, 0)
+	return true
 }
 
 var pacedChunk = chunked(`data: {"id":"cmpl-00000000000000000000000000000001","object":"text_completion","created":1700000000,"model":"mock","choices":[{"index":0,"text":" token","logprobs":null,"finish_reason":null,"stop_reason":null}],"usage":null}` + "\n\n")
@@ -203,16 +239,21 @@ var pacedChunk = chunked(`data: {"id":"cmpl-00000000000000000000000000000001","o
 // chunked frames one chunk of a chunked body.
 func chunked(s string) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(s), s) }
 
-// byDue is a heap of streams.
-type byDue []*paced
+// queue holds streams in the order in which they are due.
+type queue struct {
+	items []*paced
+	head  int
+}
 
-func (h byDue) Len() int           { return len(h) }
-func (h byDue) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h byDue) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byDue) Push(x any)        { *h = append(*h, x.(*paced)) }
-func (h *byDue) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
+func (q *queue) empty() bool   { return q.head == len(q.items) }
+func (q *queue) first() *paced { return q.items[q.head] }
+func (q *queue) push(s *paced) { q.items = append(q.items, s) }
+
+func (q *queue) pop() *paced {
+	s := q.items[q.head]
+	if q.head++; q.head == 1<<12 { // the front is used again
+		q.items = q.items[:copy(q.items, q.items[q.head:])]
+		q.head = 0
+	}
+	return s
 }

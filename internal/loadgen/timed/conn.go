@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// early is how long before New the first bytes may have come: a server accepts
+// connections late when it is busy.
+const early = time.Second
+
 // Conn is a connection that knows when its bytes moved: when the kernel
 // received what the last Read returned (or, without kernel time stamps, when
 // Read returned), and when the first Write after Arm began. HTTP libraries
@@ -62,7 +66,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		now := time.Now()
 		lag := time.Duration(now.UnixNano() - stamp)
 		// A negative lag means that the wall clock was set back meanwhile.
-		ok := stamp > 0 && lag >= 0 && lag <= now.Sub(c.base)
+		ok := stamp > 0 && lag >= 0 && lag <= now.Sub(c.base)+early
 		if !ok {
 			lag = 0
 		}

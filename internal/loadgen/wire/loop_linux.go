@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 )
@@ -20,17 +21,18 @@ const (
 	readSize = 64 << 10
 	// batch is how many connections are read before others may have the processor.
 	batch = 64
-	// edge is EPOLLET, which package syscall gives a sign.
+	// edge is EPOLLET, to which package syscall gives a sign.
 	edge = 1 << 31
 )
 
-// loop reads all connections of a client in one goroutine, which waits in
-// epoll_wait itself: watching the epoll instance by Go's own poller would take
-// a thread less and four system calls an event more.
+// loop reads all connections of a client in one goroutine. Go's own poller
+// watches its epoll instance, as one file more. To wait in epoll_wait itself
+// would cost more: the runtime would take the processor away from each such
+// wait, and hand it back.
 type loop struct {
 	base   time.Time
-	fd     int // the epoll instance
-	wake   int // written to when the loop is to end
+	file   *os.File        // the epoll instance
+	raw    syscall.RawConn // the same
 	heads  heads
 	buffer []byte
 	stamps timed.Receiver
@@ -47,23 +49,22 @@ func newLoop() (*loop, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	var ends [2]int
-	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
+	if err := syscall.SetNonblock(fd, true); err != nil { // what os.NewFile goes by
 		syscall.Close(fd)
-		return nil, os.NewSyscallError("pipe2", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	l := &loop{
-		base: time.Now(), fd: fd, wake: ends[1],
+		base: time.Now(), file: os.NewFile(uintptr(fd), "epoll"),
 		buffer: make([]byte, readSize), conns: map[uint64]*conn{}, ended: make(chan struct{}),
 	}
-	end := syscall.EpollEvent{Events: syscall.EPOLLIN} // of the number 0, which no connection has
-	if err := syscall.EpollCtl(fd, syscall.EPOLL_CTL_ADD, ends[0], &end); err != nil {
-		syscall.Close(fd)
-		syscall.Close(ends[0])
-		syscall.Close(ends[1])
-		return nil, os.NewSyscallError("epoll_ctl", err)
+	if l.raw, err = l.file.SyscallConn(); err == nil {
+		err = l.file.SetReadDeadline(time.Time{}) // reports whether Go's poller watches it
 	}
-	go l.run(ends[0])
+	if err != nil {
+		l.file.Close()
+		return nil, err
+	}
+	go l.run()
 	return l, nil
 }
 
@@ -77,7 +78,7 @@ func (l *loop) unstamped() error {
 
 // close ends the reading and every exchange, and returns when it has.
 func (l *loop) close() error {
-	err := os.NewSyscallError("close", syscall.Close(l.wake))
+	err := l.file.Close()
 	<-l.ended
 	l.mu.Lock()
 	left := make([]*conn, 0, len(l.conns))
@@ -122,9 +123,12 @@ func (l *loop) add(tcp *net.TCPConn) (*conn, error) {
 		Events: syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | edge,
 		Fd:     int32(k.id), Pad: int32(k.id >> 32),
 	}
-	if err := syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_ADD, k.fd, &event); err != nil {
+	control = l.raw.Control(func(fd uintptr) {
+		err = os.NewSyscallError("epoll_ctl", syscall.EpollCtl(int(fd), syscall.EPOLL_CTL_ADD, k.fd, &event))
+	})
+	if err = errors.Join(control, err); err != nil {
 		k.shut(err)
-		return nil, os.NewSyscallError("epoll_ctl", err)
+		return nil, err
 	}
 	return k, nil
 }
@@ -153,28 +157,34 @@ func (l *loop) write(k *conn, p []byte) (int, error) {
 	}
 }
 
-// run reads what is ready until the other end of the pipe is closed.
-func (l *loop) run(end int) {
+// run reads what is ready until the epoll instance is closed.
+func (l *loop) run() {
 	defer close(l.ended)
-	defer syscall.Close(end)
-	defer syscall.Close(l.fd)
 	events := make([]syscall.EpollEvent, batch)
-	for {
-		n, err := syscall.EpollWait(l.fd, events, -1)
-		if err != nil && err != syscall.EINTR {
-			return // not possible with an instance of our own
-		}
-		for _, e := range events[:max(n, 0)] {
-			id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
-			if id == 0 {
-				return
-			}
-			l.ready(id, e.Events)
+	n := 0
+	poll := func(fd uintptr) bool {
+		n = poll(fd, events)
+		return n > 0
+	}
+	for l.raw.Read(poll) == nil {
+		for _, e := range events[:n] {
+			l.ready(uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32, e.Events)
 		}
 		if n == batch {
 			runtime.Gosched() // there is more, but others have waited
 		}
 	}
+}
+
+// poll asks an epoll instance, without waiting, for connections that are ready.
+func poll(fd uintptr, events []syscall.EpollEvent) int {
+	// It does not block, so the scheduler need not know of the call.
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd,
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
 }
 
 // ready handles what the kernel reports of a connection.

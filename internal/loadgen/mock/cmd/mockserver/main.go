@@ -4,10 +4,13 @@
 package main
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/affinity"
@@ -31,6 +34,10 @@ func serve(ttft, itl time.Duration, cpu int) error {
 			return err
 		}
 	}
+	// One thread writes, another reads requests, even on a single processor: the
+	// kernel is quicker to switch between them than the Go scheduler.
+	runtime.GOMAXPROCS(2)
+	debug.SetGCPercent(1000) // it has little garbage, and every collection makes chunks late
 	s, err := mock.StartPacer(ttft, itl)
 	if err != nil {
 		return err
@@ -38,6 +45,14 @@ func serve(ttft, itl time.Duration, cpu int) error {
 	fmt.Println(s.URL)
 	io.Copy(io.Discard, os.Stdin)
 	s.Close()
-	fmt.Println(s.Late(0.5).Microseconds(), s.Late(0.99).Microseconds())
-	return nil
+	out := bufio.NewWriter(os.Stdout)
+	fmt.Fprintln(out, s.Late(0.5).Microseconds(), s.Late(0.99).Microseconds())
+	for _, r := range s.Served() {
+		first := int64(-1)
+		if !r.First.IsZero() {
+			first = r.First.UnixNano()
+		}
+		fmt.Fprintln(out, r.Arrived.UnixNano(), first)
+	}
+	return out.Flush()
 }
