@@ -56,7 +56,7 @@ type paced struct {
 // StartPacer listens on a free port of 127.0.0.1.
 func StartPacer(ttft, itl time.Duration) (*Pacer, error) {
 	// Connections inherit the time stamps: what arrives before they are accepted
-	// has one too.
+	// has one too. Where there are none, the time of the read must do.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { timed.Ask(raw); return nil }}
 	l, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
