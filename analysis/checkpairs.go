@@ -1,0 +1,138 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// runChecks looks at configurations against each other.
+func (a *analyser) runChecks() []Check {
+	out := a.confounded()
+	return append(out, a.identical()...)
+}
+
+// confounded names configurations that differ from every other one in two
+// flags or more: whatever they do, it cannot be said which flag did it.
+func (a *analyser) confounded() []Check {
+	var out []Check
+	confs := a.measured()
+	for i, x := range confs {
+		var nearest flagSet
+		var least []setFlag
+		for j, y := range confs {
+			if d := y.changed(x, 9); i != j && len(d) > 0 && (least == nil || len(d) < len(least)) {
+				nearest, least = y, d
+			}
+			if len(least) == 1 {
+				break
+			}
+		}
+		if len(least) < 2 {
+			continue
+		}
+		var words []string
+		for _, f := range least {
+			words = append(words, f.flag.String())
+		}
+		out = append(out, Check{
+			Check: CheckConfounded, Severity: Note, Configuration: x.ID,
+			Text: fmt.Sprintf("%s changes %s at once against %s, the nearest configuration: which of them does what cannot be told",
+				x.Label, strings.Join(words, " and "), nearest.Label),
+		})
+	}
+	return out
+}
+
+// movesCache are flags whose change must change the size of the KV cache.
+func movesCache(name string) bool {
+	return slices.Contains([]string{"gpu-memory-utilization", "tensor-parallel-size", "kv-cache-dtype", "kv-cache-memory-bytes"}, name)
+}
+
+// identical names pairs of configurations whose figures are the same to the
+// last digit: the flag had no effect because it was not applied, or one result
+// was copied. And pairs that must differ in their KV cache and do not.
+func (a *analyser) identical() []Check {
+	var out []Check
+	prints := map[string]string{} // figures of a trial → configuration
+	said := map[string]bool{}
+	for i := range a.findings.Cells {
+		for _, t := range a.trials[i] {
+			p := fingerprint(t)
+			if p == "" {
+				continue
+			}
+			p = a.findings.Cells[i].LoadPoint + p
+			other, ok := prints[p]
+			prints[p] = t.Configuration
+			if ok && other != t.Configuration && !said[other+t.Configuration] {
+				said[other+t.Configuration] = true
+				out = append(out, Check{
+					Check: CheckIdentical, Severity: Suspect, Trial: t.ID, Cell: t.Cell, Configuration: t.Configuration,
+					Text: fmt.Sprintf("%s and %s gave the same figures to the last digit: the flag was not applied, or a result was copied", a.label(other), a.label(t.Configuration)),
+				})
+			}
+		}
+	}
+	return append(out, a.identicalCaches()...)
+}
+
+// identicalCaches compares the KV cache sizes that the servers' logs told.
+func (a *analyser) identicalCaches() []Check {
+	tokens := map[string]int64{}
+	for _, s := range a.in.Starts {
+		if s.Logged != nil && s.Logged.KVCacheTokens > 0 {
+			tokens[s.Configuration] = s.Logged.KVCacheTokens
+		}
+	}
+	var out []Check
+	if len(tokens) < 2 {
+		return nil
+	}
+	confs := a.measured()
+	for i, x := range confs {
+		for _, y := range confs[:i] {
+			if tokens[x.ID] == 0 || tokens[x.ID] != tokens[y.ID] {
+				continue
+			}
+			if d := y.changed(x, 2); len(d) == 1 && movesCache(d[0].name) {
+				out = append(out, Check{
+					Check: CheckIdentical, Severity: Suspect, Configuration: x.ID, Evidence: map[string]float64{"kv_cache_tokens": float64(tokens[x.ID])},
+					Text: fmt.Sprintf("%s and %s have the same KV cache of %d tokens: %s seems not to be in effect", y.Label, x.Label, tokens[x.ID], d[0].name),
+				})
+			}
+		}
+	}
+	return out
+}
+
+func (a *analyser) label(id string) string {
+	if c, ok := a.in.Plan.Configuration(id); ok {
+		return c.Label
+	}
+	return id
+}
+
+// fingerprint is a trial's measured figures as text, or "" where they are too
+// few to be the same by more than chance.
+func fingerprint(t rundir.Trial) string {
+	var names []string
+	for m, v := range t.Metrics {
+		if p, err := metric.Parse(m); err == nil && v > 0 && p.Unit == metric.Seconds {
+			names = append(names, m)
+		}
+	}
+	if len(names) < 3 {
+		return ""
+	}
+	slices.Sort(names)
+	text := ""
+	for _, m := range names {
+		text += " " + m + "=" + strconv.FormatFloat(t.Metrics[m], 'g', -1, 64)
+	}
+	return text
+}
