@@ -168,6 +168,9 @@ func (a *analyser) addTrials() error {
 			continue
 		}
 		c := &a.findings.Cells[i]
+		if t.Repeats != "" {
+			c.Repeats++
+		}
 		switch t.Outcome {
 		case rundir.OutcomeOK:
 			if a.impossible(t) {

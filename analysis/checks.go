@@ -169,7 +169,7 @@ func (c *trialCheck) inFlight() {
 		// An open loop under overload completes less than it sends, and then the
 		// law does not hold inside the window: see saturated.
 		c.add(CheckInFlight, Suspect, map[string]float64{"in_flight": f.MeanInFlight, "throughput_times_latency": l},
-			"%.4g requests were in flight on average, throughput × latency says %.4g: the window is not steady", f.MeanInFlight, l)
+			"%.3g requests were in flight on average, throughput × latency says %.3g: the window is not steady", f.MeanInFlight, l)
 	case c.closed() && c.point.Kind == experiment.Concurrency && l < (1-littleTolerance)*c.point.Value:
 		c.add(CheckConcurrency, Suspect, map[string]float64{"declared": c.point.Value, "throughput_times_latency": l},
 			"concurrency %g was declared, throughput × latency says that %.4g were in flight", c.point.Value, l)
@@ -209,7 +209,7 @@ func (c *trialCheck) queue() {
 	case limited && l > 1.05*limit:
 		c.add(CheckQueue, Note, evidence, "%.4g requests in flight on %g places (max-num-seqs): about %.4g wait, and the time to first token is mostly that wait", l, limit, l-limit)
 	case watched && waiting >= 1:
-		c.add(CheckQueue, Note, evidence, "%.4g requests waited at the server on average: the time to first token is partly that wait", waiting)
+		c.add(CheckQueue, Note, evidence, "requests waiting at the server: %.3g on average; the time to first token is partly that wait", waiting)
 	}
 }
 

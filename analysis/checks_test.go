@@ -52,7 +52,7 @@ func TestChecksOfATrial(t *testing.T) {
 		{what: "more than max-num-seqs", point: open, flags: seqs, change: func(*rundir.Trial) {},
 			want: "server-queue note", text: "4 requests in flight on 2 places (max-num-seqs): about 2 wait"},
 		{what: "a queue that the server counted", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.WaitingMean = new(7.5) },
-			want: "server-queue note", text: "7.5 requests waited"},
+			want: "server-queue note", text: "requests waiting at the server: 7.5 on average"},
 		{what: "the server's tpot is another", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server.Latency["itl"] = rundir.ServerLatency{Count: 24000, Mean: .016}
 		}, want: "client-server suspect", text: "server: 16 ms (2 times as much)"},

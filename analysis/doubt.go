@@ -27,7 +27,11 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	out = append(out, a.constraintDoubts(c, rec.Constraints)...)
 	out = append(out, a.baselineDoubts(rec, c)...)
 	if c.Invalid > 0 {
-		out = append(out, fmt.Sprintf("%s of this cell did not count", plural(c.Invalid, "trial")))
+		text := plural(c.Invalid, "trial") + " of this cell did not count"
+		if c.Trials == c.Planned() {
+			text += "; all were measured again"
+		}
+		out = append(out, text)
 	}
 	if a.highestPoint(c, u) {
 		out = append(out, "this is the highest load point tested: more load may give more")

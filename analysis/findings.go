@@ -77,8 +77,9 @@ type Cell struct {
 	Load          string              `json:"load"`
 	Baseline      bool                `json:"baseline,omitempty"`
 	GPUs          int                 `json:"gpus"`
-	Trials        int                 `json:"trials"`  // that count
-	Invalid       int                 `json:"invalid"` // measured but not counted
+	Trials        int                 `json:"trials"`            // that count
+	Invalid       int                 `json:"invalid"`           // measured but not counted
+	Repeats       int                 `json:"repeats,omitempty"` // records that measure a planned trial again because it did not count
 	Failed        int                 `json:"failed"`
 	Skipped       int                 `json:"skipped,omitempty"`   // not measured, for a known reason
 	Missing       int                 `json:"missing"`             // planned and not run (yet)
@@ -88,6 +89,11 @@ type Cell struct {
 	MeetsSLO      *bool               `json:"meets_slo,omitempty"` // point estimates against the experiment's slo; nil: cannot tell or none
 	SLOFailures   []string            `json:"slo_failures,omitempty"`
 	Warnings      []string            `json:"warnings,omitempty"`
+}
+
+// Planned is how many trials the plan has of the cell, measured or not.
+func (c Cell) Planned() int {
+	return c.Trials + c.Invalid + c.Failed + c.Skipped + c.Missing - c.Repeats
 }
 
 // Estimate is a value over trials with its doubt, in the metric's base unit.

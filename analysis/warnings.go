@@ -44,10 +44,10 @@ func (a *analyser) warn(drifts []drift) {
 // missing, do not count, failed or stand alone.
 func (f *Findings) CountWarnings() []string {
 	var w []string
-	var counting, invalid, failed, skipped, missing, single, measured int
+	var counting, invalid, repeats, failed, skipped, missing, single, measured int
 	for _, c := range f.Cells {
 		counting, invalid, failed, missing = counting+c.Trials, invalid+c.Invalid, failed+c.Failed, missing+c.Missing
-		skipped += c.Skipped
+		skipped, repeats = skipped+c.Skipped, repeats+c.Repeats
 		if c.Trials > 0 {
 			measured++
 		}
@@ -62,7 +62,11 @@ func (f *Findings) CountWarnings() []string {
 		w = append(w, fmt.Sprintf("the run is not finished: %s missing", plural(missing, "planned trial")))
 	}
 	if invalid > 0 {
-		w = append(w, fmt.Sprintf("%s measured and not counted", plural(invalid, "invalid trial")))
+		text := plural(invalid, "invalid trial") + " measured and not counted"
+		if repeats > 0 {
+			text += "; " + plural(repeats, "repetition") + " made for them"
+		}
+		w = append(w, text)
 	}
 	if failed > 0 {
 		w = append(w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))

@@ -59,7 +59,7 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	case whole == n:
 		f.Title = fmt.Sprintf("All %s started and lived through their loads", plural(n, "configuration"))
 	default:
-		f.Title = fmt.Sprintf("%d of %s have all their trials", whole, plural(n, "configuration"))
+		f.Title = fmt.Sprintf("%d of %s %s all planned trials", whole, plural(n, "configuration"), map[bool]string{true: "has", false: "have"}[whole == 1])
 	}
 	f.Subtitle = "Rows: configurations; columns: load points. Numbers: trials that count of those planned."
 	left := 0
@@ -141,13 +141,13 @@ func failureOf(in Input, c matrix.Configuration) (analysis.Failure, bool) {
 }
 
 func stateOf(c analysis.Cell, failure analysis.Failure, failed bool) feasibility {
-	planned := c.Trials + c.Invalid + c.Failed + c.Missing + c.Skipped
+	planned := c.Planned()
 	q := feasibility{state: cellCounts}
 	if c.Trials < planned || planned == 0 {
 		q.text = fmt.Sprintf("%d/%d", c.Trials, planned)
 	}
 	switch {
-	case planned > 0 && c.Trials == planned:
+	case planned > 0 && c.Trials >= planned:
 	case c.Trials > 0:
 		q.state = cellPartly
 	case c.Failed > 0 && failed && failure.AfterReady:

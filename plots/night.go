@@ -191,7 +191,7 @@ func (d *nightPlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time
 
 // title counts; a timeline claims nothing about configurations.
 func (d nightPlot) title(in Input) string {
-	failed, counted, other, skipped := 0, 0, 0, 0
+	failed, counted, invalid, other, skipped := 0, 0, 0, 0, 0
 	for _, s := range in.Starts {
 		if s.Outcome == rundir.StartFailed {
 			failed++
@@ -205,6 +205,8 @@ func (d nightPlot) title(in Input) string {
 		case rundir.OutcomeOK:
 			counted++
 		case rundir.OutcomeSkipped: // with the start, or because the load was too much already
+		case rundir.OutcomeInvalid:
+			invalid++
 		default:
 			other++
 		}
@@ -217,8 +219,11 @@ func (d nightPlot) title(in Input) string {
 	if skipped > 0 {
 		bad = append(bad, plural(skipped, "start")+" skipped")
 	}
+	if invalid > 0 {
+		bad = append(bad, plural(invalid, "trial")+" invalid")
+	}
 	if other > 0 {
-		bad = append(bad, plural(other, "trial")+" failed or invalid")
+		bad = append(bad, plural(other, "trial")+" failed")
 	}
 	if len(bad) > 0 {
 		out += "; " + strings.Join(bad, ", ")

@@ -145,3 +145,16 @@ func TestWrapKeepsUnitsTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestFeasibilityCountsPlannedTrials: a trial that was invalid and measured
+// again does not make its cell incomplete.
+func TestFeasibilityCountsPlannedTrials(t *testing.T) {
+	again := analysis.Cell{Trials: 3, Invalid: 1, Repeats: 1}
+	lost := analysis.Cell{Trials: 2, Invalid: 2, Repeats: 1}
+	if q := stateOf(again, analysis.Failure{}, false); q.state != cellCounts || q.text != "" {
+		t.Errorf("measured again: %+v", q)
+	}
+	if q := stateOf(lost, analysis.Failure{}, false); q.state != cellPartly || q.text != "2/3" {
+		t.Errorf("measured again in vain: %+v", q)
+	}
+}

@@ -414,7 +414,7 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 // verdict chooses the exit code of a finished run.
 func (sys *System) verdict(res *results, r runner.Result) error {
 	if r.Failed+r.Invalid > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d trials failed, %d do not count\n", r.Failed, r.Planned, r.Invalid)
+		fmt.Fprintf(sys.Stderr, "%d of %d planned trials failed, %d have no measurement that counts\n", r.Failed, r.Planned, r.Invalid)
 	}
 	if r.Skipped > 0 {
 		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped\n", r.Skipped, r.Planned)

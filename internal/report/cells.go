@@ -178,13 +178,13 @@ func newEntry(c analysis.Cell, name string) entry {
 	return out
 }
 
-// trialsText is "3", "2 of 3" or "2 of 3 (1 invalid)".
+// trialsText is "3", or "2 of 3" where one planned does not count.
 func trialsText(c analysis.Cell) string {
-	total := c.Trials + c.Invalid + c.Failed + c.Skipped + c.Missing
-	if total == c.Trials {
+	planned := c.Planned()
+	if planned == c.Trials {
 		return fmt.Sprint(c.Trials)
 	}
-	return fmt.Sprintf("%d of %d", c.Trials, total)
+	return fmt.Sprintf("%d of %d", c.Trials, planned)
 }
 
 // onHeadline reports whether a cell is on the first frontier of its load.
@@ -213,7 +213,11 @@ func (b *build) tags(c analysis.Cell) []tag {
 		add("bad", "misses SLO", title)
 	}
 	if c.Invalid > 0 {
-		add("warn", fmt.Sprintf("%d invalid", c.Invalid), "measured but not counted")
+		title := "measured but not counted"
+		if c.Repeats > 0 {
+			title += "; measured again: " + fmt.Sprint(c.Repeats)
+		}
+		add("warn", fmt.Sprintf("%d invalid", c.Invalid), title)
 	}
 	if c.Failed > 0 && len(c.Estimates) > 0 {
 		add("bad", fmt.Sprintf("%d failed", c.Failed), "the server did not start or died")

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,14 +16,18 @@ import (
 // trials were measured again, and show results with and without them.
 func (b *build) discountedDoubts(d *doubtList) {
 	causes, invalid, again := map[string]int{}, 0, 0
+	left, counts := map[string]bool{}, map[string]bool{} // by planned trial
 	for _, t := range b.Trials {
 		if t.Repeats != "" {
 			again++
 		}
+		planned := cmp.Or(t.Repeats, t.ID)
 		if t.Outcome != rundir.OutcomeInvalid {
+			counts[planned] = true
 			continue
 		}
 		invalid++
+		left[planned] = true
 		for _, c := range t.Causes {
 			causes[strings.ReplaceAll(c, "_", " ")]++
 		}
@@ -31,22 +37,51 @@ func (b *build) discountedDoubts(d *doubtList) {
 		for _, c := range slices.Sorted(maps.Keys(causes)) {
 			parts = append(parts, fmt.Sprintf("%s %d", c, causes[c]))
 		}
-		text := fmt.Sprintf("%s left out by the gates: %s", count(invalid, "trial"), strings.Join(parts, ", "))
+		text := fmt.Sprintf("%s left out by the gates: %s", count(invalid, "measurement"), strings.Join(parts, ", "))
 		if again > 0 {
-			text += fmt.Sprintf("; %d measured again at the end of the block", again)
+			maps.DeleteFunc(left, func(id string, _ bool) bool { return counts[id] })
+			text += fmt.Sprintf("; %s followed, and %s left without one that counts", count(again, "repetition"), wasCount(len(left), "planned trial"))
 		}
 		d.add(text, "")
 	}
+	b.discountedChanges(d)
+}
+
+// discountedChanges say what counting the trials that do not count would
+// change: each metric that would move beyond the margin, and the most that any
+// other would.
+func (b *build) discountedChanges(d *doubtList) {
+	within, most, where := 0, 0.0, ""
 	for _, x := range b.Findings.Discounted {
 		c := b.cells[x.Cell]
 		with := metric.Format(x.Metric, x.With)
-		name := strings.ReplaceAll(x.Metric, "_", " ")
+		name, cell := strings.ReplaceAll(x.Metric, "_", " "), c.Label+" at "+c.PointLabel
 		if x.Without == nil {
-			d.add(fmt.Sprintf("%s is %s with the trials that do not count, and no other trial counts", name, with), c.Label+" at "+c.PointLabel)
+			d.add(fmt.Sprintf("%s is %s with the trials that do not count, and no other trial counts", name, with), cell)
 			continue
 		}
-		d.add(fmt.Sprintf("%s is %s without and %s with the trials that do not count", name, metric.Format(x.Metric, *x.Without), with), c.Label+" at "+c.PointLabel)
+		change := math.Abs(x.With / *x.Without - 1)
+		if change > b.Findings.Margin {
+			d.add(fmt.Sprintf("%s is %s without and %s with the trials that do not count", name, metric.Format(x.Metric, *x.Without), with), cell)
+			continue
+		}
+		if within++; change >= most {
+			most, where = change, name+" of "+cell
+		}
 	}
+	if within > 0 {
+		d.add(fmt.Sprintf("with the trials that do not count, %s would move by at most %s", count(within, "other estimate"), metric.FormatUnit(metric.Fraction, roundTenth(most))), where)
+	}
+}
+
+func wasCount(n int, noun string) string {
+	switch n {
+	case 0:
+		return "no " + noun + " was"
+	case 1:
+		return "1 " + noun + " was"
+	}
+	return count(n, noun) + " were"
 }
 
 // cooldownDoubts say what the cool-downs cost and how many were not reached.

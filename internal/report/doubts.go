@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,13 +113,10 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if b.Plan.Order == experiment.Sequential && len(b.Plan.Warnings) == 0 {
 		d.add("order sequential: trials of a configuration ran one after another, so drift over the night can look like a difference", "")
 	}
-	one, two, slo := 0, 0, 0
+	one, slo := 0, 0
 	for _, c := range b.Findings.Cells {
-		switch {
-		case c.Trials == 1:
+		if c.Trials == 1 {
 			one++
-		case c.Trials == 2 && hasRange(c):
-			two++
 		}
 		if c.MeetsSLO == nil && len(c.Estimates) > 0 {
 			slo++
@@ -127,9 +125,7 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if one > 0 {
 		d.add(count(one, "cell")+" with a single trial (n=1): a value without an interval, no verdict", "")
 	}
-	if two > 0 {
-		d.add(count(two, "cell")+" with two trials: the interval is their range, not a confidence interval", "")
-	}
+	b.rangeDoubt(d)
 	if slo > 0 && len(b.Plan.SLO) > 0 {
 		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
 	}
@@ -162,14 +158,26 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// hasRange reports whether an interval of the cell is the range of its trials.
-func hasRange(c analysis.Cell) bool {
-	for _, e := range c.Estimates {
-		if e.Method == analysis.MethodRange {
-			return true
+// rangeDoubt names the estimates whose interval is the range of two trials: a
+// cell may have them beside others that borrow the spread of all cells.
+func (b *build) rangeDoubt(d *doubtList) {
+	cells, metrics := map[string]bool{}, map[string]bool{}
+	for _, c := range b.Findings.Cells {
+		for name, e := range c.Estimates {
+			if e.Method == analysis.MethodRange && e.HasInterval() {
+				cells[c.ID], metrics[name] = true, true
+			}
 		}
 	}
-	return false
+	if len(cells) == 0 {
+		return
+	}
+	names := slices.Sorted(maps.Keys(metrics))
+	if n := len(names); n > 4 {
+		names = append(names[:3:3], fmt.Sprintf("and %d more metrics", n-3))
+	}
+	d.add(fmt.Sprintf("%s with two trials of %s, where no spread can be borrowed from other cells: they show their range, which is not a confidence interval",
+		count(len(cells), "cell"), strings.Join(names, ", ")), "")
 }
 
 func (b *build) startDoubts(d *doubtList) {
