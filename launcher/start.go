@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
@@ -35,6 +36,9 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 			return nil, ctx.Err()
 		}
 		return nil, launchFailure(err, spec)
+	}
+	if _, err := os.Stat(spec.LogPath); errors.Is(err, os.ErrNotExist) {
+		spec.LogPath = "" // a backend that keeps no log: nothing is waited for in it
 	}
 	s := &Server{Handle: h, spec: spec}
 	w := watch{log: serverlog.NewTail(spec.LogPath), logs: spec.LogPath != "", begun: begun, observe: observe,

@@ -26,6 +26,7 @@ func choose(p *matrix.Plan) func(context.Context) ([]matrix.Finalist, error) {
 }
 
 func TestFinalistsAreMeasuredOnFreshStartsWithNewSeeds(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, confirmed)
 	b.finalists = choose(b.plan)
 	// Interrupted in the confirm stage: what is confirmed must not change when

@@ -32,15 +32,17 @@ server:
   simulated: {}
 benchmark: {tool: guidellm, command: [DIR/guidellm]}
 loads:
-  guided: {prompt_tokens: 32, output_tokens: 8, arrivals: {poisson: 40}, requests: 40}
+  guided: {prompt_tokens: 32, output_tokens: 8, arrivals: {poisson: 80}, requests: 40}
   benched: {prompt_tokens: 32, output_tokens: 8, arrivals: {concurrency: 4}, requests: 40, benchmark: {tool: vllm, command: [DIR/vllm]}}
   ours: {prompt_tokens: 32, output_tokens: 8, arrivals: {concurrency: 4}, requests: 40, benchmark: native}
 trials: {repeat: 2, warmup: 100ms}
+gates: {requeue: 0}
 `
 
 // One experiment, three tools: each trial is made by the tool of its load and
 // says so, and the records are otherwise like any other's.
 func TestOtherToolsMakeTheLoad(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, strings.ReplaceAll(foreignLoads, "DIR", fakeTools(t)))
 	res, err := b.run(t.Context())
 	if err != nil || res.Failed > 0 {

@@ -46,11 +46,13 @@ loads:
     arrivals: {concurrency: 4}
     duration: 700ms
 trials: {repeat: 1, warmup: 100ms}
+gates: {requeue: 0}
 confirm: false
 `
 
 // Every kind of load that the file can name reaches the server as it says.
 func TestLoadsOfTheFileReachTheServer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	trace, dataset := filepath.Join(dir, "trace.jsonl"), filepath.Join(dir, "prompts.json")
 	var rows strings.Builder
@@ -135,7 +137,7 @@ server:
   ready_timeout: 30s
   stop_timeout: 5s
 loads:
-  chat: {prompt_tokens: 64, output_tokens: 32, arrivals: {constant: [2, 150, 200, 250]}, duration: 1s, timeout: 3s, stop_when_saturated: true}
+  chat: {prompt_tokens: 64, output_tokens: 32, arrivals: {constant: [2, 300, 400, 500]}, duration: 600ms, timeout: 10s, stop_when_saturated: true}
 trials: {repeat: 2, warmup: 200ms, seed: 7}
 confirm: false
 `)
@@ -150,10 +152,10 @@ confirm: false
 		cell, _ := b.plan.Cell(tr.Cell)
 		point, _ := b.plan.LoadPoint(cell.LoadPoint)
 		skipped := tr.Outcome == rundir.OutcomeSkipped
-		if skipped != (point.Value > 150) || tr.Saturated != (point.Value == 150) {
+		if skipped != (point.Value > 300) || tr.Saturated != (point.Value == 300) {
 			t.Errorf("%s: %s, saturated %v: %q", point.Label, tr.Outcome, tr.Saturated, tr.Warnings)
 		}
-		if skipped && !strings.Contains(tr.Reasons[0], "chat constant 150/s saturated the server already") {
+		if skipped && !strings.Contains(tr.Reasons[0], "chat constant 300/s saturated the server already") {
 			t.Errorf("reasons %q", tr.Reasons)
 		}
 	}
@@ -199,6 +201,7 @@ loads:
     arrivals: {constant: 20}
     duration: 300ms
 trials: {repeat: 1, warmup: 100ms}
+gates: {requeue: 0}
 `, s.URL)
 	b := newBench(t, yaml)
 	d, err := rundir.Open(b.dir)
@@ -301,6 +304,7 @@ server: {endpoint: {url: %s, tls: {ca: %s}}, ready_timeout: 10s}
 loads:
   chat: {prompt_tokens: 8, output_tokens: 1, arrivals: {concurrency: 2}, requests: 20}
 trials: {repeat: 1, warmup: 100ms}
+gates: {requeue: 0}
 `, s.URL, ca))
 	d, err := rundir.Open(b.dir)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 func (b *bench) withGPU(simArgs ...string) {
 	b.t.Helper()
 	state := filepath.Join(b.t.TempDir(), "gpus")
-	b.command = append(append(b.command, "--sim-gpu-state", state), simArgs...)
+	b.command = append(append(b.command, "--sim-gpu-state", state, "--sim-speedup", "1"), simArgs...) // telemetry knows real seconds alone
 	b.gpus = telemetry.OpenSimulated(state, []telemetry.Device{{Name: "simulated H100"}})
 }
 

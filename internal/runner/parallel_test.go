@@ -12,6 +12,7 @@ import (
 // its own; a block ends before the next begins; a start that needs all GPUs
 // runs alone.
 func TestStartsSideBySide(t *testing.T) {
+	t.Parallel()
 	yaml := strings.Replace(small, "simulated: {}", "simulated: {gpus: 2}\n  parallel: per-gpu", 1)
 	yaml = strings.Replace(yaml, "max-num-seqs: [64, 8]", "max-num-seqs: [64, 8, 16]\n    tensor-parallel-size: [1, 2]", 1)
 	b := newBench(t, strings.Replace(yaml, "[2, 4]", "2", 1), "--sim-gpus", "2")
@@ -62,6 +63,7 @@ func overlap(a, b rundir.Start) bool {
 
 // On a host with one GPU nothing runs side by side, whatever is allowed.
 func TestOneGPUIsNotShared(t *testing.T) {
+	t.Parallel()
 	yaml := strings.Replace(oneTrial(), "simulated: {}", "simulated: {gpus: 1}\n  parallel: per-gpu", 1)
 	b := newBench(t, yaml)
 	if res, err := b.run(t.Context()); err != nil || res.Failed > 0 {

@@ -89,6 +89,7 @@ func skipped(r *rundir.Run) map[string]rundir.Start {
 }
 
 func TestPruning(t *testing.T) {
+	t.Parallel()
 	b := starvingBench(t, starving)
 	res, err := b.run(t.Context())
 	if err != nil {
@@ -121,6 +122,7 @@ func TestPruning(t *testing.T) {
 }
 
 func TestPruningCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
 	b := starvingBench(t, strings.Replace(starving, "matrix:\n", "matrix:\n  prune: false\n", 1))
 	res, err := b.run(t.Context())
 	if err != nil || res.Skipped != 0 || res.Failed != 4 || len(skipped(b.read())) != 0 {
@@ -129,6 +131,7 @@ func TestPruningCanBeSwitchedOff(t *testing.T) {
 }
 
 func TestImpossibleConfigurationsAreSkippedWithTheReason(t *testing.T) {
+	t.Parallel()
 	b := starvingBench(t, starving)
 	b.impossible = map[string]launcher.Diagnosis{}
 	for _, c := range b.plan.Configurations {

@@ -25,8 +25,9 @@ func oneTrial() string {
 // A wedged server stays healthy; it is told by its silence, long before the
 // requests time out.
 func TestAWedgedServer(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, oneTrial(), "--sim-fault", "wedge=12")
-	b.e.Server.StallTimeout = 1500 * time.Millisecond
+	b.e.Server.StallTimeout = 700 * time.Millisecond
 	res, err := b.run(t.Context())
 	if err != nil || res.Failed != 1 {
 		t.Fatalf("result %+v, %v; want the one trial failed", res, err)
@@ -51,6 +52,7 @@ func TestAWedgedServer(t *testing.T) {
 // A server that died once is no verdict: the trial is measured again on
 // another launch, and says so.
 func TestATrialUnderWhichAServerDiedOnceIsMeasuredAgain(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, oneTrial())
 	marker := filepath.Join(t.TempDir(), "died")
 	// The first server gets a fault, the second none.
@@ -72,6 +74,7 @@ func TestATrialUnderWhichAServerDiedOnceIsMeasuredAgain(t *testing.T) {
 // What passes is tried again; each try is in the record and the journal and
 // keeps its log.
 func TestALaunchIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, oneTrial())
 	marker := filepath.Join(t.TempDir(), "tried")
 	b.command = []string{"sh", "-c", `if [ -e ` + marker + ` ]; then exec "$0" "$@"; else : > ` + marker +
@@ -125,6 +128,7 @@ func setHolder(t *testing.T, path string, pid int, memory uint64, held ...nvmlsi
 // Memory that another process took meanwhile: the next start is not measured
 // beside it, but put off and, when it stays, failed with the holder's name.
 func TestGPUMemoryThatDoesNotComeBack(t *testing.T) {
+	t.Parallel()
 	yaml := strings.Replace(oneTrial(), "repeat: 1", "repeat: 2", 1)
 	b := newBench(t, yaml)
 	state := filepath.Join(t.TempDir(), "gpus")
@@ -159,6 +163,7 @@ func TestGPUMemoryThatDoesNotComeBack(t *testing.T) {
 
 // Memory that is released late is waited for.
 func TestGPUMemoryThatComesBackLate(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, strings.Replace(oneTrial(), "repeat: 1", "repeat: 2", 1))
 	state := filepath.Join(t.TempDir(), "gpus")
 	setHolder(t, state, 0, 1<<30)

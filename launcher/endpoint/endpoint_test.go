@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,13 +17,16 @@ func TestEndpoint(t *testing.T) {
 	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/v1/models":
+			if r.URL.RawQuery != "" {
+				t.Errorf("asked for %s: there is no log in which that could be found", r.URL)
+			}
 			fmt.Fprint(w, `{"data":[{"id":"lora"},{"id":"m","max_model_len":2048}]}`)
 		case "/version":
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
 	defer running.Close()
-	s := launcher.Spec{Model: "m", ModelName: "m", ReadyTimeout: 30 * time.Second, StopTimeout: time.Second}
+	s := launcher.Spec{Model: "m", ModelName: "m", ReadyTimeout: 30 * time.Second, StopTimeout: time.Second, LogPath: filepath.Join(t.TempDir(), "server.log")}
 	srv, err := launcher.Start(t.Context(), New(running.URL+"/v1/"), s, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +52,8 @@ func TestEndpoint(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	nobody := httptest.NewServer(nil)
 	nobody.Close()
-	s := launcher.Spec{ModelName: "m", ReadyTimeout: 300 * time.Millisecond}
+	// There is no log, so its silence says nothing.
+	s := launcher.Spec{ModelName: "m", ReadyTimeout: 500 * time.Millisecond, LogPath: filepath.Join(t.TempDir(), "server.log"), SilenceTimeout: 100 * time.Millisecond}
 	_, err := launcher.Start(t.Context(), New(nobody.URL), s, nil)
 	var f *launcher.Failure
 	if !errors.As(err, &f) || f.Diagnosis.Class != launcher.ClassTimeout || !strings.Contains(f.Err.Error(), "refused") {
