@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -77,7 +78,18 @@ func diagnoseDeath(spec Spec, exit Exit) Diagnosis {
 	return d
 }
 
+// diagnoseIdentity explains why what answers is not to be measured. A port
+// that somebody took between its choice and its use is another one at the next
+// try.
 func diagnoseIdentity(err error, base string) Diagnosis {
+	var other *otherServer
+	if errors.As(err, &other) && other.taken {
+		return Diagnosis{
+			Class:  ClassPort,
+			Cause:  fmt.Sprintf("what answers at %s is not the server that was started: %s", base, err),
+			Remedy: "another program took the port: try again, or end that program",
+		}
+	}
 	return Diagnosis{
 		Class:  ClassIdentity,
 		Cause:  fmt.Sprintf("what answers at %s is not the server that is to be measured: %s", base, err),

@@ -14,8 +14,8 @@ const (
 	ClassConfig       Class = "configuration" // heads against tensor parallel, max length, scheduler limits...
 	ClassGPUs         Class = "gpus"          // more GPUs wanted than there are
 	ClassModel        Class = "model"         // unknown, gated or unreachable model
-	ClassPort         Class = "port"          // address in use
-	ClassIdentity     Class = "identity"      // another server answers on the port, or another model
+	ClassPort         Class = "port"          // address in use, or another server answers on it
+	ClassIdentity     Class = "identity"      // another model answers, or the key is refused
 	ClassTimeout      Class = "timeout"       // not ready in time
 	ClassImage        Class = "image"         // image missing or not pullable
 	ClassBackend      Class = "backend"       // podman service down, executable missing

@@ -56,7 +56,10 @@ func probe(ctx context.Context, h Handle, spec Spec) probeResult {
 }
 
 // otherServer says that what answers is not the server that was launched.
-type otherServer struct{ why string }
+type otherServer struct {
+	why   string
+	taken bool // the port is not of the server that was launched
+}
 
 func (o *otherServer) Error() string { return o.why }
 
@@ -88,7 +91,7 @@ func (p prober) once(ctx context.Context) (Identity, error) {
 	case errors.Is(err, ErrServiceAway):
 		return Identity{}, err // asked again: it says nothing about the server
 	default:
-		return Identity{}, &otherServer{err.Error()}
+		return Identity{}, &otherServer{err.Error(), true}
 	}
 	if err := p.model(ctx, &id); err != nil {
 		return Identity{}, err
@@ -107,7 +110,7 @@ func (p prober) model(ctx context.Context, id *Identity) error {
 	body, err := p.get(ctx, "/v1/models", p.spec.APIKey)
 	var status *statusError
 	if errors.As(err, &status) && (status.code == http.StatusUnauthorized || status.code == http.StatusForbidden) {
-		return &otherServer{fmt.Sprintf("the server refuses the API key (%s answered %d)", "/v1/models", status.code)}
+		return &otherServer{why: fmt.Sprintf("the server refuses the API key (%s answered %d)", "/v1/models", status.code)}
 	}
 	if err != nil {
 		return err
@@ -135,9 +138,9 @@ func (p prober) model(ctx context.Context, id *Identity) error {
 			id.Model, id.MaxModelLen = list.Data[0].ID, list.Data[0].MaxModelLen
 			return nil
 		}
-		return &otherServer{fmt.Sprintf("no model is named (server.model), and the server offers %q: name one of them", served)}
+		return &otherServer{why: fmt.Sprintf("no model is named (server.model), and the server offers %q: name one of them", served)}
 	}
-	return &otherServer{fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served)}
+	return &otherServer{why: fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served)}
 }
 
 type statusError struct {

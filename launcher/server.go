@@ -68,7 +68,7 @@ func (s *Server) Stop(ctx context.Context) (Release, error) {
 		r.LeftOn = true
 		return r, nil
 	}
-	r.Gone = err == nil
+	r.Gone = err == nil || errors.Is(err, serverlog.ErrIncomplete) // which is found when all else is done
 	begun = time.Now()
 	host, port, addrErr := address(s.Handle.BaseURL())
 	if addrErr == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/vllm-sweep/sweep/internal/hostlock"
 	"github.com/vllm-sweep/sweep/internal/rundir"
@@ -29,7 +30,7 @@ const exitTable = `Exit codes:
   3    finished, but some trials failed or do not count
   4    the experiment file is invalid, or was edited under a run to resume
   5    no configuration meets the constraints of a use case
-  6    the environment is not fit (podman, executable, variable missing)
+  6    the environment is not fit (podman, executable, variable missing; disk full)
   11   the run directory, or the GPUs, are in use by another run
   130  interrupted; the run can be resumed`
 
@@ -71,7 +72,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, runner.ErrChanged):
 		return exitInvalid
-	case errors.Is(err, runner.ErrEnvironment):
+	case errors.Is(err, runner.ErrEnvironment), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS):
 		return exitEnvironment
 	default:
 		return exitFailed

@@ -2,8 +2,10 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -51,5 +53,31 @@ func TestWriteReplaces(t *testing.T) {
 	want, _ := os.Stat(plain)
 	if got, _ := os.Stat(path); got.Mode() != want.Mode() {
 		t.Errorf("mode %v, want %v", got.Mode(), want.Mode())
+	}
+}
+
+func TestStaleFilesAreRemoved(t *testing.T) {
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	sub := filepath.Join(dir, "sub")
+	if err := os.Mkdir(sub, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stale := fmt.Sprintf(".a.json.%d.1f.tmp", dead.Process.Pid)
+	kept := []string{"a.json", fmt.Sprintf(".a.json.%d.1f.tmp", os.Getppid()), ".mine.tmp", fmt.Sprintf("b.%d.1f.tmp", dead.Process.Pid)}
+	for _, name := range append([]string{stale}, kept...) {
+		if err := os.WriteFile(filepath.Join(sub, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := RemoveStale(dir); n != 1 || err != nil {
+		t.Errorf("%d removed, %v; want 1", n, err)
+	}
+	left, err := os.ReadDir(sub)
+	if err != nil || len(left) != len(kept) {
+		t.Errorf("left %v, %v; want %v", left, err, kept)
 	}
 }

@@ -89,12 +89,20 @@ func Create(root, name string, now time.Time) (*Dir, error) {
 	return hold(path)
 }
 
-// Open locks an existing run directory to continue it.
+// Open locks an existing run directory to continue it, and removes the half
+// files of writers that were killed.
 func Open(path string) (*Dir, error) {
 	if _, err := os.Stat(filepath.Join(path, planFile)); err != nil {
 		return nil, fmt.Errorf("%s: %w: it has no %s", path, ErrNotRun, planFile)
 	}
-	return hold(path)
+	d, err := hold(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := atomicfile.RemoveStale(d.Path); err != nil {
+		return nil, errors.Join(fmt.Errorf("remove what a killed run left: %w", err), d.Close())
+	}
+	return d, nil
 }
 
 func hold(path string) (*Dir, error) {

@@ -110,7 +110,7 @@ func (r *run) took(t rundir.Trial) {
 	r.done[id] = t
 	delete(r.again, id)
 	if t.Outcome == rundir.OutcomeInvalid {
-		r.kept[id]++
+		r.kept[id] = max(r.kept[id]+1, attempt(t.ID))
 	}
 }
 

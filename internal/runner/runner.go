@@ -91,6 +91,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 			fmt.Errorf("%w: %w", ErrInterrupted, err),
 			r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunInterrupted}))
 	default:
+		err = storage(r.dir.Path, err)
 		err = errors.Join(err, r.dir.Journal.Append(rundir.Event{Event: rundir.EventRunInterrupted, Detail: err.Error()}))
 	}
 	return r.result(), err
@@ -193,7 +194,7 @@ func (r *run) recover() error {
 		*r.order = max(*r.order, t.Order)
 	}
 	for _, s := range past.Starts {
-		r.attempts[planned(s.ID)]++
+		r.attempts[planned(s.ID)] = max(r.attempts[planned(s.ID)], attempt(s.ID))
 		r.refer(s)
 		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && r.certain(s.Configuration, s.Diagnosis.Class) {
 			r.giveUp(s.Configuration, verdict{start: s.ID, diagnosis: *s.Diagnosis})

@@ -87,6 +87,12 @@ func (k keeping) Launch(ctx context.Context, s launcher.Spec) (launcher.Handle, 
 
 func newBench(t *testing.T, yaml string, simArgs ...string) *bench {
 	t.Helper()
+	return newBenchIn(t, t.TempDir(), yaml, simArgs...)
+}
+
+// newBenchIn keeps the run directory in a folder.
+func newBenchIn(t *testing.T, root, yaml string, simArgs ...string) *bench {
+	t.Helper()
 	e, ds := experiment.Parse("test.yaml", []byte(yaml))
 	if ds.HasErrors() {
 		var b strings.Builder
@@ -97,7 +103,7 @@ func newBench(t *testing.T, yaml string, simArgs ...string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := rundir.Create(t.TempDir(), e.Name, time.Now())
+	d, err := rundir.Create(root, e.Name, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,6 +105,17 @@ func planned(id string) string {
 	return id
 }
 
+// attempt is the number of the attempt in an ID. Records are numbered on from
+// the largest, not from how many there are: one may have been damaged.
+func attempt(id string) int {
+	_, number, again := strings.Cut(id, ".")
+	if !again {
+		return 1
+	}
+	n, _ := strconv.Atoi(number) // an ID that is not ours counts for nothing
+	return n
+}
+
 // up launches the server. A failure of the configuration comes back as a
 // Failure; an error ends the run.
 func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configuration) (*launcher.Server, *launcher.Failure, error) {
@@ -283,7 +294,11 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 	setRelease(rec, release)
 	r.clock.start(rec.Ready + release.StopTook + release.PortTook)
 	if stopErr != nil {
-		rec.Warnings = append(rec.Warnings, "release not proved: "+release.Problem)
+		problem := release.Problem
+		if !rec.Released {
+			problem = "release not proved: " + problem
+		}
+		rec.Warnings = append(rec.Warnings, problem)
 		r.message("warning: %s: %v", rec.ID, stopErr)
 	}
 	r.cooling = rec

@@ -241,7 +241,7 @@ func TestForeignServerIsRefused(t *testing.T) {
 	}
 	h.(*handle).port = l.Addr().(*net.TCPAddr).Port // as if it had taken the port that was chosen
 	_, err = launcher.Start(t.Context(), launched{backend(t), h}, s, nil)
-	f := failure(t, err, launcher.ClassIdentity)
+	f := failure(t, err, launcher.ClassPort)
 	if self := strconv.Itoa(os.Getpid()); !strings.Contains(f.Diagnosis.Cause, self) {
 		t.Errorf("cause %q does not name the owner, process %s", f.Diagnosis.Cause, self)
 	}

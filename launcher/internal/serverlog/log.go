@@ -20,11 +20,16 @@ import (
 // some hundred kilobytes; more than this is a server in a loop.
 const DefaultLimit = 64 << 20
 
+// ErrIncomplete is wrapped by what Close returns when output could not be kept.
+var ErrIncomplete = errors.New("the server's log is incomplete")
+
 // Log is the log file of one server. It is safe for concurrent writers.
 type Log struct {
 	mu       sync.Mutex
 	redactor *redactor
 	sink     *cappedFile
+	lost     int   // bytes of writes that failed
+	why      error // of the first
 	closed   bool
 }
 
@@ -46,18 +51,26 @@ func Create(path string, secrets []string, limit int64) (*Log, error) {
 }
 
 // Write appends output of the server. After Close it discards, because a
-// server that is being killed may still write.
+// server that is being killed may still write. It never fails: when the disk is
+// full, somebody must go on reading what the server prints, or the server
+// stands still. Close tells what was lost.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return len(p), nil
 	}
-	return l.redactor.Write(p)
+	if _, err := l.redactor.Write(p); err != nil {
+		l.lost += len(p)
+		if l.why == nil {
+			l.why = err
+		}
+	}
+	return len(p), nil
 }
 
 // Close writes what is held back, joins the last segment to the file and
-// closes it. It may be called twice.
+// closes it. Its error wraps ErrIncomplete. It may be called twice.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,7 +78,18 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
-	return errors.Join(l.redactor.flush(), l.sink.close())
+	why := l.why
+	if err := errors.Join(l.redactor.flush(), l.sink.close()); why == nil {
+		why = err
+	}
+	switch {
+	case why == nil:
+		return nil
+	case l.lost > 0:
+		return fmt.Errorf("%w: %d bytes were lost: %w", ErrIncomplete, l.lost, why)
+	default:
+		return fmt.Errorf("%w: %w", ErrIncomplete, why)
+	}
 }
 
 // cappedFile writes head bytes to file and the rest to segments.

@@ -2,10 +2,12 @@ package serverlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -122,4 +124,26 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// A full disk must not stop the reader of the server's output: the server would
+// stand still when the pipe is full.
+func TestAFullDisk(t *testing.T) {
+	const full = "/dev/full" // every write fails for want of space
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("NOT TESTED: ", err)
+	}
+	log, err := Create(full, []string{"secret"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if n, err := log.Write([]byte("0123456789\n")); n != 11 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+	err = log.Close()
+	if !errors.Is(err, ErrIncomplete) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "33 bytes were lost") {
+		t.Errorf("close: %v", err)
+	}
 }

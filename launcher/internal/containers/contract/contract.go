@@ -271,7 +271,7 @@ func (s Suite) foreignServer(t *testing.T) {
 	go foreign.Serve(l)
 	defer foreign.Close()
 	_, err = launcher.Start(t.Context(), launched{b, h}, spec, nil)
-	if f := Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, strconv.Itoa(os.Getpid())) {
+	if f := Failure(t, err, launcher.ClassPort); !strings.Contains(f.Diagnosis.Cause, strconv.Itoa(os.Getpid())) {
 		t.Errorf("cause %q does not name the owner", f.Diagnosis.Cause)
 	}
 	Gone(t, b, spec.RunID)
