@@ -113,6 +113,11 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 			return withCode(exitUsage, fmt.Errorf("--%s %s: must be more than 0", name, cmd.Flag(name).Value))
 		}
 	}
+	for _, name := range []string{"turns", "prefixes"} {
+		if v, err := strconv.Atoi(cmd.Flag(name).Value.String()); cmd.Flags().Changed(name) && (err != nil || v < 1) {
+			return withCode(exitUsage, fmt.Errorf("--%s %s: must be more than 0", name, cmd.Flag(name).Value))
+		}
+	}
 	for name, needs := range map[string]string{
 		"burstiness": "gamma", "trace-format": "trace", "speed": "trace", "dataset-format": "dataset", "no-salt": "dataset",
 		"think-time": "turns", "follow-up-tokens": "turns", "tls-key": "tls-cert",

@@ -103,7 +103,7 @@ func (r *Request) tokensIn(from, to time.Duration, mean float64) float64 {
 		n++
 	}
 	for _, g := range r.Gaps {
-		at += time.Duration(g) * time.Microsecond
+		at = min(at+time.Duration(g)*time.Microsecond, r.Last) // gaps are cut to microseconds
 		if at >= from && at <= to {
 			n++
 		}

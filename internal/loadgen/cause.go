@@ -29,6 +29,10 @@ func cause(err error) string {
 		alert     tls.AlertError
 	)
 	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "this process may open no more files: raise the limit (ulimit -n)"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no port left for a connection: widen net.ipv4.ip_local_port_range"
 	case errors.As(err, &name):
 		return fmt.Sprintf("the name %s cannot be resolved", name.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):

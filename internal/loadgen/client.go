@@ -36,6 +36,8 @@ const (
 type client struct {
 	url       *url.URL
 	root      string // path before /v1
+	peer      string // address of the server that reach found
+	idle      int    // connections kept for reuse
 	header    http.Header
 	head      []byte          // of every request, but for the length
 	wire      *wire.Client    // plain HTTP on Linux; nil: transport
@@ -49,6 +51,11 @@ type client struct {
 
 	readLags  lags // arrival in the kernel to the read, of reads inside the window
 	writeLags lags // connection ready to the first byte written, of requests inside the window
+	handovers lags // end of an answer to the slot's next request being taken up, of closed loops inside the window
+
+	unable atomic.Int64 // requests that this machine had no connection for
+	gaps   atomic.Int64 // between chunks, inside the window
+	merged atomic.Int64 // of them, 0 because the client read late
 
 	mu       sync.Mutex
 	noStamps string // why time stamps are taken in user space
@@ -70,25 +77,22 @@ func newClient(c *Config) (*client, error) {
 		header:  headers(c),
 		timeout: c.timeout(),
 		exact:   c.IgnoreEOS,
+		idle:    c.connections(),
 		head:    requestHead(u.Host, u.RequestURI(), headers(c)),
 		buffers: sync.Pool{New: func() any { b := make([]byte, scratch); return &b }},
 	}
-	plain := u.Scheme == "http"
-	if !plain {
+	if u.Scheme != "http" {
 		l.unstamped(errors.New("they are inside TLS records"))
 	}
-	l.transport = newTransport(c.connections(), plain, l.unstamped)
+	l.transport = l.newTransport()
 	l.transport.TLSClientConfig = c.TLS
-	if plain {
-		err = l.openWire(c.connections())
-	}
-	return l, err
+	return l, nil
 }
 
 // openWire makes the client of plain HTTP, where the system has what it needs.
-func (c *client) openWire(idle int) (err error) {
+func (c *client) openWire() (err error) {
 	c.wire, err = wire.New(wire.Options{
-		Address: c.address(), DialTimeout: dialTimeout, IdleTimeout: idleTimeout, MaxIdle: idle,
+		Address: c.peer, DialTimeout: dialTimeout, IdleTimeout: idleTimeout, MaxIdle: c.idle,
 	})
 	if errors.Is(err, wire.ErrUnsupported) {
 		return nil
@@ -127,34 +131,32 @@ func headers(c *Config) http.Header {
 }
 
 // newTransport speaks HTTP/1.1, one request a connection at a time, without
-// compression or proxy, and keeps up to idle connections for reuse. stamps asks
-// for kernel time stamps; unstamped is told why a connection has none.
-func newTransport(idle int, stamps bool, unstamped func(error)) *http.Transport {
+// compression or proxy.
+func (c *client) newTransport() *http.Transport {
 	return &http.Transport{
-		DialContext:         dial(stamps, unstamped),
+		DialContext:         c.dial,
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
 		DisableCompression:  true,
 		MaxIdleConns:        0,
-		MaxIdleConnsPerHost: idle,
+		MaxIdleConnsPerHost: c.idle,
 		IdleConnTimeout:     idleTimeout,
 		TLSHandshakeTimeout: dialTimeout,
 		ReadBufferSize:      readBuffer,
 	}
 }
 
-func dial(stamps bool, unstamped func(error)) func(context.Context, string, string) (net.Conn, error) {
+// dial connects to the server that reach found, with kernel time stamps but for TLS.
+func (c *client) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: dialTimeout}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		c, why := timed.New(conn, stamps)
-		if why != nil {
-			unstamped(why)
-		}
-		return c, nil
+	conn, err := dialer.DialContext(ctx, network, c.peer)
+	if err != nil {
+		return nil, err
 	}
+	timedConn, why := timed.New(conn, c.url.Scheme == "http")
+	if why != nil {
+		c.unstamped(why)
+	}
+	return timedConn, nil
 }
 
 func (c *client) now() time.Duration { return time.Since(c.start) }
@@ -173,9 +175,15 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		err = c.overHTTP(reqCtx, j.body, &s)
 	}
 	rec.End = c.now()
+	if err == nil && s.ended > 0 { // the delay of this goroutine is no time of the server
+		rec.End = max(s.ended, rec.Last, rec.Sent)
+	}
 	switch {
 	case rec.Status == 0:
 		class, text := interruption(ctx, reqCtx, ClassConnect), cause(err)
+		if class == ClassConnect && ownFault(err) {
+			c.unable.Add(1)
+		}
 		if class == ClassTimeout {
 			text = fmt.Sprintf("no answer within %s", c.timeout)
 		}
@@ -187,6 +195,17 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		rec.fail(s.refused, s.what)
 	default:
 		s.judge(err, interruption(ctx, reqCtx, ClassTruncated), c.exact)
+	}
+}
+
+// gap counts a gap between chunks that was read inside the window.
+func (c *client) gap(merged bool) {
+	if !c.readLags.on.Load() {
+		return
+	}
+	c.gaps.Add(1)
+	if merged {
+		c.merged.Add(1)
 	}
 }
 

@@ -20,9 +20,10 @@ type closedLoop struct {
 	supply [PhaseTail + 1]feed
 
 	mu     sync.Mutex
-	ended  int  // requests of the warm-up that have ended
-	issued int  // requests of the window
-	over   bool // the window takes no more requests
+	ended  int           // requests of the warm-up that have ended
+	issued int           // requests of the window
+	over   bool          // the window takes no more requests
+	latest time.Duration // end of a request of the window
 }
 
 // startClosed starts the slots of a closed loop or burst.
@@ -89,6 +90,7 @@ func (l *closedLoop) watch(ctx context.Context) {
 // serve is one slot: as soon as its request has ended it sends the next.
 func (l *closedLoop) serve(ctx context.Context) {
 	backoff := backoffFirst
+	freed := time.Duration(-1) // the answer before this request ended
 	for {
 		phase, more := l.next()
 		if !more {
@@ -99,11 +101,15 @@ func (l *closedLoop) serve(ctx context.Context) {
 			return // the run was stopped
 		}
 		rec := l.record(j)
+		if freed >= 0 {
+			l.client.handovers.add(rec.Ready-freed, false)
+		}
 		l.issue(ctx, j, rec)
+		freed = -1
 		rec.Ready, rec.Scheduled = rec.Sent, rec.Sent
 		l.done(phase, rec)
 		if rec.Class == ClassOK {
-			backoff = backoffFirst
+			backoff, freed = backoffFirst, rec.End
 			continue
 		}
 		if !sleepUntil(ctx, l.client.now, l.client.now()+backoff) {
@@ -157,8 +163,9 @@ func (l *closedLoop) done(phase Phase, rec *Request) {
 		l.ended++
 	case PhaseWindow:
 		l.window.ended()
+		l.latest = max(l.latest, rec.End)
 		if l.cfg.burst() && l.issued == l.cfg.Requests {
-			l.finishBurst(rec.End)
+			l.finishBurst(l.latest)
 		}
 	}
 }

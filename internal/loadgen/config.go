@@ -43,6 +43,8 @@ func (c *Config) Validate() error {
 
 	if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		bad("base URL %q: want http://host:port or https://host:port", c.BaseURL)
+	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		bad("base URL http://%s: leave out user, password, query and fragment; a header can carry credentials", u.Host)
 	} else if strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/v1") {
 		bad("base URL %q: leave out /v1", c.BaseURL)
 	}

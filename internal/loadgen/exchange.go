@@ -20,7 +20,10 @@ func (c *client) overWire(ctx context.Context, body []byte, s *response) error {
 	request := fmt.Appendf(make([]byte, 0, len(c.head)+24+len(body)), "%sContent-Length: %d\r\n\r\n", c.head, len(body))
 	trip, err := c.wire.Do(ctx, append(request, body...), overWire{s, shift})
 	if trip.Written >= 0 {
-		s.written(shift+trip.Ready, shift+trip.Written)
+		s.written(shift+trip.Ready, shift+trip.Written, shift+max(trip.Handed, trip.Written))
+	}
+	if trip.Ended >= 0 {
+		s.ended = shift + trip.Ended
 	}
 	return err
 }
@@ -34,8 +37,9 @@ type overWire struct {
 func (o overWire) Head(h wire.Head) { o.response.head(h.Status, h.Text, h.Header) }
 
 func (o overWire) Body(p []byte, at wire.Arrival) error {
-	o.client.readLags.add(at.Returned-at.Received, at.Stamped)
-	return o.response.feed(p, o.shift+at.Received)
+	lag := at.Returned - at.Received
+	o.client.readLags.add(lag, at.Stamped)
+	return o.response.feed(p, o.shift+at.Received, lag)
 }
 
 // requestHead is the part of a request's header that is the same for all.
@@ -73,7 +77,7 @@ func (c *client) overHTTP(ctx context.Context, body []byte, s *response) error {
 	resp, err := c.transport.RoundTrip(req)
 	if conn != nil {
 		if at, ok := conn.Written(); ok {
-			s.written(ready, shift+at)
+			s.written(ready, shift+at, shift+at)
 		}
 	}
 	if err != nil {
@@ -86,19 +90,24 @@ func (c *client) overHTTP(ctx context.Context, body []byte, s *response) error {
 	var last time.Duration // when the last read that was counted returned
 	for {
 		n, err := resp.Body.Read(*buf)
-		at := c.now()
+		at, lag := c.now(), time.Duration(0)
 		if conn != nil && n > 0 {
 			received, returned, stamped := conn.Arrival()
 			if returned != last {
 				last = returned
 				c.readLags.add(returned-received, stamped)
 			}
-			at = shift + received
+			at, lag = shift+received, returned-received
 		}
-		if fault := s.feed((*buf)[:n], at); fault != nil {
+		if fault := s.feed((*buf)[:n], at, lag); fault != nil {
 			return fault
 		}
 		if err == io.EOF {
+			s.ended = at
+			if conn != nil {
+				received, _, _ := conn.Arrival()
+				s.ended = shift + received
+			}
 			return nil
 		}
 		if err != nil {

@@ -3,13 +3,13 @@ package loadgen
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
@@ -30,6 +30,11 @@ const (
 	ReadLagFloor = time.Millisecond
 	ReadLagShare = 0.05
 	StampedShare = 0.99
+	// lateRead is the read lag above which chunks that share a read were brought
+	// together by the client, not by the server.
+	lateRead = time.Millisecond
+	// LateAfter is how long after its time a request counts as a late arrival.
+	LateAfter = 5 * time.Millisecond
 )
 
 // Limits beyond which a doubt is worth a warning.
@@ -39,10 +44,9 @@ const (
 	halfAlpha      = 0.01 // and significant at this level
 	batches        = 20   // of the window, for the comparison of halves
 	coalescedLimit = 0.2
-	promptLimit    = 0.02                 // prompt tokens counted by the server against asked
-	turnovers      = 4                    // requests per slot under which a closed loop's window is rough
-	bundleLimit    = 1.05                 // tokens a chunk above which gaps between chunks are not gaps between tokens
-	waitLimit      = 5 * time.Millisecond // for a slot of a cap, above which a request counts as having waited
+	promptLimit    = 0.02 // prompt tokens counted by the server against asked
+	turnovers      = 4    // requests per slot under which a closed loop's window is rough
+	bundleLimit    = 1.05 // tokens a chunk above which gaps between chunks are not gaps between tokens
 )
 
 // evidence computes what the generator can say of itself.
@@ -55,6 +59,7 @@ func (r *run) evidence(res *Result) Client {
 	}
 	if r.cfg.scheduled() {
 		c.DispatchLagP50, c.DispatchLagP99 = res.dispatchLag()
+		c.Late = res.late()
 	}
 	if window > 0 {
 		sent := 0
@@ -65,10 +70,17 @@ func (r *run) evidence(res *Result) Client {
 		}
 		c.OfferedRate = float64(sent) / window.Seconds()
 		if r.window.spent.known {
-			c.CPUShare = r.window.spent.cpu.Seconds() / (window.Seconds() * float64(runtime.GOMAXPROCS(0)))
+			c.CPUs = processors()
+			c.CPUShare = r.window.spent.cpu.Seconds() / (window.Seconds() * c.CPUs)
 		}
 	}
-	c.WriteLagP99 = r.client.writeLags.quantile(0.99)
+	c.WriteLagP99, c.WriteLagStat = r.client.writeLags.quantile(0.99), "p99"
+	if c.WriteLag = c.WriteLagP99; !r.cfg.scheduled() { // of few requests the p99 is the worst, which no metric shows
+		c.WriteLagStat = res.highest()
+		p, _ := metric.Quantile(c.WriteLagStat)
+		c.WriteLag = r.client.writeLags.quantile(p)
+	}
+	c.Unconnected = int(r.client.unable.Load())
 	c.StampSource = StampUser
 	if c.Stamped = r.client.readLags.share(); c.Stamped > 0 {
 		c.ReadLagP50, c.ReadLagP99 = r.client.readLags.quantile(0.5), r.client.readLags.quantile(0.99)
@@ -80,6 +92,10 @@ func (r *run) evidence(res *Result) Client {
 	c.SchedLagP99 = upper(r.window.spent.sched, 0.99)
 	c.MeanInFlight, c.PeakInFlight = res.inFlight(res.WindowStart, res.WindowEnd)
 	c.Coalesced = res.coalesced()
+	if gaps := r.client.gaps.Load(); gaps > 0 {
+		c.Merged = float64(r.client.merged.Load()) / float64(gaps)
+	}
+	c.HandoverLag = r.client.handovers.mean()
 	return c
 }
 
@@ -98,6 +114,17 @@ func (res *Result) dispatchLag() (p50, p99 time.Duration) {
 	}
 	slices.Sort(lags)
 	return time.Duration(quantile.Type7(lags, 0.5)), time.Duration(quantile.Type7(lags, 0.99))
+}
+
+// late counts the late arrivals; see Client.Late.
+func (res *Result) late() int {
+	n := 0
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Phase == PhaseWindow && q.Sent-q.Scheduled > LateAfter {
+			n++
+		}
+	}
+	return n
 }
 
 func (res *Result) coalesced() float64 {
@@ -120,16 +147,27 @@ func (res *Result) coalesced() float64 {
 func (r *run) judge(res *Result) {
 	invalid := func(format string, args ...any) { res.Invalid = append(res.Invalid, fmt.Sprintf(format, args...)) }
 	c, limits := res.Client, r.cfg.limits()
-	if r.cfg.scheduled() {
-		limit := limits.LagFloor
-		if median, ok := res.median((*Request).ttft); ok {
-			limit = max(limit, time.Duration(limits.LagShare*float64(median)))
+	limit := limits.LagFloor
+	if median, ok := res.median((*Request).ttft); ok {
+		limit = max(limit, time.Duration(limits.LagShare*float64(median)))
+	}
+	if c.WriteLag > limit {
+		invalid("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, round(c.WriteLag), round(limit))
+	}
+	if took, ok := res.meanTime(); ok {
+		if limit := max(limits.HandoverFloor, time.Duration(limits.LagShare*float64(took))); c.HandoverLag > limit {
+			invalid("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", round(c.HandoverLag), round(limit))
 		}
+	}
+	if c.Unconnected > 0 {
+		invalid("the client had no connection for %d requests: %s", c.Unconnected, res.firstError(ClassConnect))
+	}
+	if c.Merged > limits.Merged {
+		invalid("the client read late: %.1f %% of the gaps between chunks were lost in reads over %s late, limit %.0f %%", 100*c.Merged, lateRead, 100*limits.Merged)
+	}
+	if r.cfg.scheduled() {
 		if c.DispatchLagP99 > limit {
 			invalid("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
-		}
-		if c.WriteLagP99 > limit {
-			invalid("the client sent late: write lag p99 %s, limit %s", round(c.WriteLagP99), round(limit))
 		}
 		if due, sent := res.dueAndSent(); r.cfg.Arrivals.MaxConcurrency == 0 &&
 			float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) {
@@ -173,6 +211,45 @@ func (res *Result) median(of func(*Request) (time.Duration, bool)) (time.Duratio
 	}
 	slices.Sort(x)
 	return time.Duration(quantile.Type7(x, 0.5)), true
+}
+
+// highest is the highest percentile, up to p99, that the window has enough
+// requests for.
+func (res *Result) highest() string {
+	n, best := res.windowRequests(), "p50"
+	for _, st := range metric.Stats() {
+		if p, ok := metric.Quantile(st); ok && p <= 0.99 && n >= quantile.Floor(p) {
+			best = st
+		}
+	}
+	return best
+}
+
+// firstError is the error of the first request of a class.
+func (res *Result) firstError(c Class) string {
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Class == c {
+			return q.Error
+		}
+	}
+	return ""
+}
+
+// meanTime is the mean time from the send to the end of the window's
+// successful requests.
+func (res *Result) meanTime() (time.Duration, bool) {
+	var sum time.Duration
+	n := 0
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Phase == PhaseWindow && q.Class == ClassOK {
+			sum += q.End - q.Sent
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	return sum / time.Duration(n), true
 }
 
 // dueAndSent counts the requests due inside the window and those of them that
@@ -237,7 +314,7 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 			case q.Phase != PhaseWindow:
 			case q.Class == ClassDropped:
 				dropped++
-			case q.Sent-q.Ready > waitLimit:
+			case q.Sent-q.Ready > LateAfter:
 				waited++
 				longest = max(longest, q.Sent-q.Ready)
 			}

@@ -18,6 +18,7 @@ type lags struct {
 	counts  [40 * lagSteps]atomic.Uint32
 	stamped atomic.Uint64 // of the times added, those that rest on a kernel stamp
 	all     atomic.Uint64
+	sum     atomic.Int64 // nanoseconds
 }
 
 // add counts a time.
@@ -26,6 +27,7 @@ func (l *lags) add(d time.Duration, stamped bool) {
 		return
 	}
 	l.all.Add(1)
+	l.sum.Add(int64(d))
 	if stamped {
 		l.stamped.Add(1)
 	}
@@ -51,6 +53,14 @@ func (l *lags) quantile(p float64) time.Duration {
 		if sum += uint64(l.counts[i].Load()); sum >= need && sum > 0 {
 			return time.Duration(uint64(i%lagSteps+lagSteps+1) << (i / lagSteps))
 		}
+	}
+	return 0
+}
+
+// mean is the mean of the times, 0 when nothing was counted.
+func (l *lags) mean() time.Duration {
+	if n := l.all.Load(); n > 0 {
+		return time.Duration(l.sum.Load() / int64(n))
 	}
 	return 0
 }

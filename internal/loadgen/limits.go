@@ -10,20 +10,27 @@ type Limits struct {
 	LagFloor time.Duration
 	LagShare float64
 	CPU      float64 // share of the processors that the process may use, 0..1
+	// HandoverFloor bounds the mean hand-over lag of a closed loop: LagShare of the
+	// mean time of a request, but at least the floor.
+	HandoverFloor time.Duration
+	Merged        float64 // share of the gaps between chunks that the client's late reads made, 0..1
 	// Shared: the limits are those of a machine that the server shares.
 	Shared bool
 }
 
 // Strict are the limits for a client that has its processors to itself: with
 // them the client's part of a median time to first token is at most 1 %.
-func Strict() Limits { return Limits{LagFloor: time.Millisecond, LagShare: 0.01, CPU: 0.7} }
+// and of a throughput too. A floor of 250 µs is what a slot takes on two idle cores, doubled.
+func Strict() Limits {
+	return Limits{LagFloor: time.Millisecond, LagShare: 0.01, CPU: 0.7, HandoverFloor: 250 * time.Microsecond, Merged: 0.01}
+}
 
 // Shared are the limits for a client on the processors of the server, where
 // timers are late because the server runs: 5 ms is what two shared cores were
 // seen to overshoot without the generator being at fault. A simulated server
 // is such a case; the numbers then describe a simulation anyway.
 func Shared() Limits {
-	return Limits{LagFloor: 5 * time.Millisecond, LagShare: 0.05, CPU: 0.9, Shared: true}
+	return Limits{LagFloor: 5 * time.Millisecond, LagShare: 0.05, CPU: 0.9, HandoverFloor: 5 * time.Millisecond, Merged: 0.2, Shared: true}
 }
 
 func (c *Config) limits() Limits {

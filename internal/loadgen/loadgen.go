@@ -211,8 +211,10 @@ func (r *Request) E2ESent() time.Duration { return r.Last - r.Sent }
 
 // TPOT is (last token - first token) / (output tokens - 1), as vLLM defines it
 // (vllm/benchmarks/serve.py), and false for outputs of fewer than two tokens.
+// False too when all tokens came at once, which vLLM counts as 0: how fast they
+// were made does not show then.
 func (r *Request) TPOT() (time.Duration, bool) {
-	if r.OutputTokens < 2 {
+	if r.OutputTokens < 2 || r.Last <= r.First {
 		return 0, false
 	}
 	return (r.Last - r.First) / time.Duration(r.OutputTokens-1), true
@@ -276,7 +278,20 @@ type Result struct {
 type Client struct {
 	DispatchLagP50 time.Duration // actual minus intended send, requests due inside the window (open loop)
 	DispatchLagP99 time.Duration
-	WriteLagP99    time.Duration // connection ready to first byte written, requests written inside the window
+	WriteLagP99    time.Duration // connection ready to the kernel having the first byte, requests written inside the window
+	// WriteLag is the quantile of it that is held against the limit: p99, and in
+	// closed loops the highest that there are requests enough for.
+	WriteLag     time.Duration
+	WriteLagStat string
+	Unconnected  int // requests that this machine had no connection for: no port, file or memory
+	// HandoverLag is the mean time from the end of an answer to the moment that
+	// its slot took up the next request (closed loops, inside the window). The
+	// slot is idle meanwhile: throughput is too low by its share of a request's time.
+	HandoverLag time.Duration
+	// Late counts the requests due inside the window that were sent more than
+	// LateAfter after they were due, for whatever reason: the client, a new
+	// connection, or the wait for a slot of a cap.
+	Late int
 	// ReadLag is the delay between the arrival of bytes in the kernel and their
 	// read, over reads inside the window. With kernel time stamps latencies are
 	// free of it; without, it is not known and 0, and SchedLagP99 stands for it.
@@ -286,13 +301,15 @@ type Client struct {
 	StampSource  string        // StampKernel or StampUser
 	OfferedRate  float64       // req/s sent inside the window
 	AskedRate    float64       // req/s asked for (open loop), else 0
-	CPUShare     float64       // CPU seconds of this process / (window x GOMAXPROCS)
+	CPUShare     float64       // CPU seconds of this process / (window x CPUs)
+	CPUs         float64       // processors that the process may use: GOMAXPROCS, or the quota of its control group
 	GCPauseMax   time.Duration // longest stop-the-world pause inside the run
 	SchedLagP99  time.Duration // goroutine scheduling latency p99 (runtime/metrics)
 	MeanInFlight float64       // time-weighted mean requests in flight inside the window
 	PeakInFlight int
 	Limits       Limits  // that the run was judged by
 	Coalesced    float64 // share of token chunks that came with the same read as the one before, 0..1
+	Merged       float64 // share of the gaps that are 0 because the client read late, 0..1
 }
 
 // Sources of the time stamps of chunks.

@@ -60,6 +60,7 @@ func (r *run) dispatch(ctx context.Context, wg *sync.WaitGroup, supply feed) {
 		}
 		rec := r.record(j)
 		wg.Go(func() {
+			rec.Ready = r.client.now() // what this goroutine waited for a processor is lag too
 			if slots == nil {
 				r.issue(ctx, j, rec)
 			} else {

@@ -114,6 +114,8 @@ func TestValidate(t *testing.T) {
 	}
 	for want, spoil := range map[string]func(*Config){
 		"base URL":              func(c *Config) { c.BaseURL = "localhost:8000" },
+		"leave out user":        func(c *Config) { c.BaseURL = "http://me:secret@localhost:8000" },
+		"query and fragment":    func(c *Config) { c.BaseURL = "http://localhost:8000?x=1" },
 		"leave out /v1":         func(c *Config) { c.BaseURL += "/v1/" },
 		"model is empty":        func(c *Config) { c.Model = "" },
 		"API":                   func(c *Config) { c.API = "embeddings" },

@@ -36,15 +36,17 @@ type response struct {
 	failed  bool  // an error event was seen
 	badness error // first payload that could not be read
 
+	ended time.Duration // the last byte of the response came; 0: it did not
+
 	keep *answerText // where the text goes; nil: it is not kept
 }
 
 // written corrects the time of the send to the first byte written: before lie
 // the making of a connection and the transport's own goroutine. ready is when
-// the connection was there.
-func (s *response) written(ready, at time.Duration) {
+// the connection was there, handed when the kernel had taken the byte.
+func (s *response) written(ready, at, handed time.Duration) {
 	s.rec.Sent = at
-	s.client.writeLags.add(at-ready, false)
+	s.client.writeLags.add(handed-ready, false)
 }
 
 // head takes the beginning of the response, and decides whether it is a stream.
@@ -62,9 +64,9 @@ func (s *response) head(status int, text string, header http.Header) {
 	}
 }
 
-// feed takes bytes of the body that arrived at the given offset. All events of
-// one read share its time.
-func (s *response) feed(p []byte, at time.Duration) error {
+// feed takes bytes of the body that arrived at the given offset and were read
+// so much later. All events of one read share its time.
+func (s *response) feed(p []byte, at, lag time.Duration) error {
 	if s.refused != "" {
 		if !s.unreadable {
 			s.body = append(s.body, p[:min(len(p), said-len(s.body))]...)
@@ -77,7 +79,7 @@ func (s *response) feed(p []byte, at time.Duration) error {
 	at = max(at, s.rec.Last)
 	s.split.Feed(p)
 	for s.split.Next() {
-		s.event(at)
+		s.event(at, lag)
 	}
 	if s.rec.Last == at {
 		s.client.lastToken.Store(int64(at))
@@ -85,8 +87,9 @@ func (s *response) feed(p []byte, at time.Duration) error {
 	return s.split.Err()
 }
 
-// event handles one event that arrived at the given offset.
-func (s *response) event(at time.Duration) {
+// event handles one event that arrived at the given offset and was read so
+// much later.
+func (s *response) event(at, lag time.Duration) {
 	chunk, err := sse.Parse(s.split.Data())
 	rec := s.rec
 	switch {
@@ -101,6 +104,9 @@ func (s *response) event(at time.Duration) {
 		}
 		return
 	}
+	if chunk.Abort && !s.failed {
+		s.failed, rec.Error = true, "the server gave the answer up (finish_reason abort or error)"
+	}
 	if chunk.Token {
 		if s.keep != nil {
 			s.keep.add(s.split.Data())
@@ -109,6 +115,7 @@ func (s *response) event(at time.Duration) {
 			rec.First = at
 			rec.Gaps = make([]uint32, 0, max(0, min(rec.OutputAsked-1, 1<<16)))
 		} else {
+			s.client.gap(at == rec.Last && lag > lateRead)
 			rec.Gaps = append(rec.Gaps, uint32(at.Microseconds()-rec.Last.Microseconds()))
 		}
 		rec.Chunks++
@@ -128,8 +135,8 @@ const tolerance = 0.10
 // response; cut is the class of a response that broke off.
 func (s *response) judge(readErr error, cut Class, exact bool) {
 	rec := s.rec
-	if !s.usage {
-		rec.OutputTokens = rec.Chunks
+	if rec.OutputTokens == 0 { // no usage, or one that does not count what was sent
+		s.usage, rec.PromptTokens, rec.OutputTokens = false, 0, rec.Chunks
 	}
 	off := rec.OutputTokens - rec.OutputAsked
 	switch {

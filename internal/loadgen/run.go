@@ -61,13 +61,18 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 			c.close()
 		}
 	}()
+	if err := cfg.checkRoom(openFiles(), localPorts()); err != nil {
+		return nil, err
+	}
 	if err := c.reach(ctx); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg, client: c}
+	r := &run{cfg: cfg, client: c, notes: c.others(ctx)}
 	var words wordPlan
 	if cfg.API == Chat && len(cfg.Dataset) == 0 {
-		words, r.notes = calibrateWords(ctx, c, cfg)
+		var notes []string
+		words, notes = calibrateWords(ctx, c, cfg)
+		r.notes = append(r.notes, notes...)
 	}
 	if cfg.Output.Kind == "" && len(cfg.Dataset) > 0 {
 		notes, err := fillOutputs(ctx, c, cfg)
@@ -79,18 +84,36 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 	if r.bodies, err = newBodies(cfg, words); err != nil {
 		return nil, err
 	}
-	r.window = newWindow(c.now, &c.readLags.on, &c.writeLags.on)
+	r.window = newWindow(c.now, &c.readLags.on, &c.writeLags.on, &c.handovers.on)
 	return r, nil
 }
 
-// reach proves that something listens, before any schedule starts.
+// reach proves that something listens, before any schedule starts, and settles
+// on its address: a name is looked up once, so that no latency holds the lookup
+// and all requests go to one server.
 func (c *client) reach(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", c.address())
 	if err != nil {
 		return &ReachError{URL: c.url.Scheme + "://" + c.url.Host, Cause: cause(err), err: err}
 	}
-	return conn.Close()
+	c.peer = conn.RemoteAddr().String()
+	if err := conn.Close(); err != nil {
+		return err
+	}
+	if c.url.Scheme == "http" {
+		return c.openWire()
+	}
+	return nil
+}
+
+// others warns of a name that stands for several machines.
+func (c *client) others(ctx context.Context) []string {
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", c.url.Hostname())
+	if err != nil || len(found) < 2 {
+		return nil // an address, a name of one machine, or of IPv6 alone
+	}
+	return []string{fmt.Sprintf("%s is %d addresses: all requests went to %s", c.url.Hostname(), len(found), c.peer)}
 }
 
 // ReachError says that no connection to the server could be made.

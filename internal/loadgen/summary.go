@@ -165,7 +165,7 @@ func (s *Summary) noSample(base string) string {
 	case base == "itl":
 		return "every answer came in one chunk"
 	default:
-		return "no answer had two tokens"
+		return "no answer had two tokens that came one after the other"
 	}
 }
 
@@ -221,8 +221,9 @@ func (s *Summary) goodput(r *Result, o SummaryOptions) {
 	s.Metrics["goodput"] = float64(good) / s.Window.Seconds()
 }
 
-// meets says whether the request is within all limits. Like vLLM, a request
-// without a time per output token counts as 0 there. An unknown base is met by
+// meets says whether the request is within all limits. Like vLLM, a request of
+// one token counts as 0 where the limit is on the time per output token; one
+// whose tokens came all at once does not show that it is within it. An unknown base is met by
 // no request.
 func (r *Request) meets(limits map[string]float64) bool {
 	for base, limit := range limits {
@@ -237,7 +238,10 @@ func (r *Request) meets(limits map[string]float64) bool {
 		case "e2e_sent":
 			d = r.E2ESent()
 		case "tpot":
-			d, _ = r.TPOT()
+			var known bool
+			if d, known = r.TPOT(); !known && r.OutputTokens > 1 {
+				return false
+			}
 		default:
 			return false
 		}

@@ -97,7 +97,7 @@ func TestSummaryIsComplete(t *testing.T) {
 	if s.Metrics["error_rate"] != 1 || s.Metrics["output_throughput"] != 0 || s.Absent["ttft_mean"] != "none of 200 requests succeeded" {
 		t.Errorf("%v %v", s.Metrics, s.Absent["ttft_mean"])
 	}
-	if s := Summarize(oneToken, SummaryOptions{}); s.Absent["tpot_mean"] != "no answer had two tokens" || s.Absent["itl_p50"] != "every answer came in one chunk" {
+	if s := Summarize(oneToken, SummaryOptions{}); s.Absent["tpot_mean"] != "no answer had two tokens that came one after the other" || s.Absent["itl_p50"] != "every answer came in one chunk" {
 		t.Errorf("%v", s.Absent)
 	}
 }
@@ -124,7 +124,7 @@ total throughput    2,049 tok/s
    ITL   10 ms    10 ms    10 ms    10 ms    10 ms    -
    E2E  130 ms   130 ms   180 ms   210 ms   220 ms    -
 
-client: sent 20 of 20 req/s asked, dispatch lag p50 0s p99 0s, in flight mean 0 peak 0
+client: sent 20 of 20 req/s asked, dispatch lag p50 0s p99 0s, 0 late, 0 not sent, in flight mean 0 peak 0
 client: CPU 0 %, longest GC pause 0s, scheduling latency p99 0s, 0 % of chunks shared a read
 INVALID: the client sent late
 warning: 200 successful requests are too few for percentiles p97 (219), p99 (662), p99.9 (6636)
@@ -191,15 +191,18 @@ func TestInvalid(t *testing.T) {
 		spoil  func(*Result)
 		want   string
 	}{
-		"sound":        {strict, func(*Result) {}, ""},
-		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1ms, limit 1.005ms"},
-		"in time":      {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
-		"written late": {strict, func(r *Result) { r.Client.WriteLagP99 = 2 * ms }, "write lag p99 2ms, limit 1.005ms"},
-		"late, shared": {Shared(), func(r *Result) { r.Client.DispatchLagP99 = 6 * ms }, "dispatch lag p99 6ms, limit 5.025ms"},
-		"unsent":       {strict, func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
-		"one off":      {strict, func(r *Result) { late(r, 2) }, ""},
-		"cpu":          {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75 % of its CPUs, limit 70 %"},
-		"cpu, shared":  {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
+		"sound":         {strict, func(*Result) {}, ""},
+		"late":          {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1ms, limit 1.005ms"},
+		"in time":       {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
+		"written late":  {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "write lag p99 2ms, limit 1.005ms"},
+		"late, shared":  {Shared(), func(r *Result) { r.Client.DispatchLagP99 = 6 * ms }, "dispatch lag p99 6ms, limit 5.025ms"},
+		"unsent":        {strict, func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
+		"one off":       {strict, func(r *Result) { late(r, 2) }, ""},
+		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "3ms from the end of an answer to the next request"},
+		"slots, shared": {Shared(), func(r *Result) { r.Client.HandoverLag = 3 * ms }, ""},
+		"read late":     {strict, func(r *Result) { r.Client.Merged = 0.02 }, "2.0 % of the gaps between chunks were lost in reads over 1ms late, limit 1 %"},
+		"cpu":           {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75 % of its CPUs, limit 70 %"},
+		"cpu, shared":   {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
 	} {
 		r := handmade()
 		c.spoil(r)

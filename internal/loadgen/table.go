@@ -117,10 +117,10 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("\nclient: ")
 	if c.AskedRate > 0 {
-		fmt.Fprintf(&b, "sent %.4g of %.4g req/s asked, dispatch lag p50 %s p99 %s, ",
-			c.OfferedRate, c.AskedRate, round(c.DispatchLagP50), round(c.DispatchLagP99))
+		fmt.Fprintf(&b, "sent %.4g of %.4g req/s asked, dispatch lag p50 %s p99 %s, %d late, %d not sent, ",
+			c.OfferedRate, c.AskedRate, round(c.DispatchLagP50), round(c.DispatchLagP99), c.Late, s.Requests[ClassDropped])
 	} else {
-		fmt.Fprintf(&b, "sent %.4g req/s, ", c.OfferedRate)
+		fmt.Fprintf(&b, "sent %.4g req/s, hand-over lag %s, ", c.OfferedRate, round(c.HandoverLag))
 	}
 	fmt.Fprintf(&b, "in flight mean %.3g peak %d\n", c.MeanInFlight, c.PeakInFlight)
 	fmt.Fprintf(&b, "client: CPU %.0f %%, longest GC pause %s, scheduling latency p99 %s, %.0f %% of chunks shared a read\n",

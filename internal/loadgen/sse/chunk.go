@@ -15,6 +15,7 @@ type Chunk struct {
 	Done   bool // the [DONE] mark
 	Token  bool // at least one choice carries text, reasoning text or a tool call
 	Finish bool // a finish_reason was given
+	Abort  bool // the finish_reason says that the server gave the answer up
 
 	HasUsage         bool
 	PromptTokens     int // usage.prompt_tokens
@@ -87,6 +88,7 @@ func decode(data []byte) (c Chunk, raw []byte, ok bool) {
 	for _, choice := range choices {
 		if f := choice["finish_reason"]; f != nil && !isNull(f) {
 			c.Finish = true
+			c.Abort = c.Abort || gaveUp(bytes.TrimSpace(f))
 		}
 		if hasText(choice["text"]) {
 			c.Token = true
@@ -107,6 +109,10 @@ func decode(data []byte) (c Chunk, raw []byte, ok bool) {
 	}
 	return c, raw, true
 }
+
+// gaveUp reports a finish_reason of an answer that did not end by itself: vLLM
+// (v1/engine, FinishReason) and SGLang say abort, vLLM also error.
+func gaveUp(reason []byte) bool { return string(reason) == `"abort"` || string(reason) == `"error"` }
 
 func isNull(raw []byte) bool { return string(bytes.TrimSpace(raw)) == "null" }
 

@@ -16,6 +16,8 @@ func TestParse(t *testing.T) {
 		`{"choices":[{"text":"","finish_reason":null}]}`:                                                        {},
 		`{"choices":[{"text":null}]}`:                                                                           {},
 		`{"choices":[{"text":"","finish_reason":"length"}]}`:                                                    {Finish: true},
+		`{"choices":[{"text":"","finish_reason":"abort"}]}`:                                                     {Finish: true, Abort: true},
+		`{"choices":[{"delta":{}, "finish_reason" : "error" }]}`:                                                {Finish: true, Abort: true},
 		`{"choices":[{"text":"a","finish_reason":"stop"}]}`:                                                     {Token: true, Finish: true},
 		`{"choices":[{"finish_reason":null,"text":"\""}]}`:                                                      {Token: true},
 		`{"choices":[{"text":"\\"},{"text":""}]}`:                                                               {Token: true},
@@ -96,7 +98,7 @@ func TestFastAgreesWithJSON(t *testing.T) {
 	var value func(depth int) *rapid.Generator[any]
 	value = func(depth int) *rapid.Generator[any] {
 		leaf := rapid.OneOf(
-			rapid.Just[any](nil), rapid.Just[any](""), rapid.Just[any]("error"), rapid.Just[any](true),
+			rapid.Just[any](nil), rapid.Just[any](""), rapid.Just[any]("error"), rapid.Just[any]("abort"), rapid.Just[any](true),
 			rapid.Map(rapid.StringN(0, 4, -1), func(s string) any { return s }),
 			rapid.Map(rapid.IntRange(-2, 1000), func(n int) any { return n }))
 		if depth == 0 {

@@ -19,7 +19,7 @@ func walk(data []byte) (c Chunk, raw []byte, ok bool) {
 		key := w.key()
 		switch string(key) {
 		case "choices":
-			c.Token, c.Finish = false, false
+			c.Token, c.Finish, c.Abort = false, false, false
 			w.choices(&c)
 		case "usage":
 			c.HasUsage, c.PromptTokens, c.CompletionTokens = false, 0, 0
@@ -50,7 +50,7 @@ func (w *walker) choices(c *Chunk) {
 		return
 	}
 	for first := true; w.element(&first); {
-		var text, content, finish bool
+		var text, content, finish, abort bool
 		for first := true; w.member(&first); {
 			switch string(w.key()) {
 			case "text":
@@ -58,13 +58,15 @@ func (w *walker) choices(c *Chunk) {
 			case "delta":
 				content = w.delta()
 			case "finish_reason":
-				finish = string(w.value()) != "null"
+				reason := w.value()
+				finish, abort = string(reason) != "null", gaveUp(reason)
 			default:
 				w.value()
 			}
 		}
 		c.Token = c.Token || text || content
 		c.Finish = c.Finish || finish
+		c.Abort = c.Abort || abort
 	}
 }
 

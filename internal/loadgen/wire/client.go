@@ -86,6 +86,8 @@ func (c *Client) Close() error {
 type Trip struct {
 	Ready   time.Duration // the connection was there
 	Written time.Duration // the first byte went to the kernel; -1: none did
+	Handed  time.Duration // the kernel had taken it; -1: it did not
+	Ended   time.Duration // the kernel received the end of the response; -1: there was none
 }
 
 // Do sends a request, header lines and body, and returns when its response has been handled to the end. An error before
@@ -98,9 +100,9 @@ func (c *Client) Do(ctx context.Context, request []byte, h Handler) (Trip, error
 	for {
 		k, err := c.take(ctx)
 		if err != nil {
-			return Trip{Written: -1}, err
+			return Trip{Written: -1, Handed: -1, Ended: -1}, err
 		}
-		trip := Trip{Ready: c.loop.now(), Written: -1}
+		trip := Trip{Ready: c.loop.now(), Written: -1, Handed: -1, Ended: -1}
 		again, err := k.exchange(ctx, request, h, &trip)
 		if err == nil && k.usable() {
 			c.keep(k)

@@ -137,7 +137,8 @@ func TestArrival(t *testing.T) {
 		close(release)
 		<-time.After(busy) // the reader is busy while the bytes come
 	}}
-	if _, err := c.Do(t.Context(), request(nil), late); err != nil {
+	trip, err := c.Do(t.Context(), request(nil), late)
+	if err != nil {
 		t.Fatal(err)
 	}
 	written := (<-sent).Sub(c.Base())
@@ -148,6 +149,11 @@ func TestArrival(t *testing.T) {
 		t.Errorf("received %s, read %s: want a lag of about %s", at.Received, at.Returned, busy)
 	case at.Received > written+5*time.Millisecond:
 		t.Errorf("received %s, written before %s", at.Received, written)
+	case trip.Ended < at.Received || trip.Ended > written+busy/2:
+		t.Errorf("the end received %s, the last bytes %s and written before %s", trip.Ended, at.Received, written)
+	}
+	if trip.Written < trip.Ready || trip.Handed < trip.Written {
+		t.Errorf("%+v", trip)
 	}
 }
 

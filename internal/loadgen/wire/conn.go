@@ -27,7 +27,8 @@ type conn struct {
 	handler Handler
 	parse   response
 	writing bool
-	heard   bool // a byte of the response has come
+	heard   bool          // a byte of the response has come
+	ended   time.Duration // the last byte of the response came
 }
 
 // usable reports whether another request may be sent.
@@ -70,13 +71,12 @@ func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Tr
 		k.mu.Unlock()
 		return true, k.dead
 	}
-	k.handler, k.parse, k.heard, k.writing = h, response{partly: k.parse.partly[:0]}, false, true
+	k.handler, k.parse, k.heard, k.writing, k.ended = h, response{partly: k.parse.partly[:0]}, false, true, -1
 	k.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { k.shut(context.Cause(ctx)) })
-	defer stop()
 
 	trip.Written = k.loop.now()
-	failed := k.write(ctx, request)
+	failed := k.write(ctx, request, trip)
 	select {
 	case err = <-k.done:
 	case <-grace(failed):
@@ -85,13 +85,22 @@ func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Tr
 		k.shut(failed)
 		err = <-k.done
 	}
+	if !stop() {
+		k.shut(context.Cause(ctx)) // the function above may still be on its way: nobody else may have the connection
+	}
+	if err == nil {
+		trip.Ended = k.ended
+	}
 	return false, err
 }
 
 // write sends the request, or as much as can be sent before the exchange ends.
-func (k *conn) write(ctx context.Context, p []byte) error {
+func (k *conn) write(ctx context.Context, p []byte, trip *Trip) error {
 	for {
 		n, err := k.push(p)
+		if n > 0 && trip.Handed < 0 {
+			trip.Handed = k.loop.now()
+		}
 		if err != nil {
 			return err
 		}
@@ -144,6 +153,9 @@ func (k *conn) take(p []byte, at Arrival) {
 	}
 	k.heard = true
 	rest, done, err := k.parse.feed(p, at, k.handler, k.loop)
+	if done {
+		k.ended = at.Received
+	}
 	switch {
 	case err != nil:
 		k.close(err)
@@ -159,6 +171,7 @@ func (k *conn) take(p []byte, at Arrival) {
 func (k *conn) finish(err error) {
 	if k.handler != nil && err == io.EOF {
 		if k.heard && k.parse.untilEOF() {
+			k.ended = k.loop.now()
 			k.end(nil)
 		} else {
 			err = io.ErrUnexpectedEOF
