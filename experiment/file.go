@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // maxFileSize bounds the experiment file, in bytes.
@@ -25,7 +27,7 @@ func LoadFile(path string) (*Experiment, Diagnostics) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fault(fmt.Sprintf("read the experiment file: %v", err))
+		return fault("read the experiment file: " + wording.Plain(err.Error()))
 	case info.IsDir():
 		return fault("read the experiment file: it is a directory")
 	case info.Size() > maxFileSize:
@@ -33,7 +35,7 @@ func LoadFile(path string) (*Experiment, Diagnostics) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fault(fmt.Sprintf("read the experiment file: %v", err))
+		return fault("read the experiment file: " + wording.Plain(err.Error()))
 	}
 	return Parse(path, data)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
 
@@ -65,7 +66,7 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 func launchFailure(err error, spec Spec) *Failure {
 	var f *Failure
 	if !errors.As(err, &f) {
-		f = &Failure{Diagnosis: Diagnosis{Class: ClassBackend, Cause: err.Error()}, Err: err}
+		f = &Failure{Diagnosis: Diagnosis{Class: ClassBackend, Cause: wording.Plain(err.Error())}, Err: err}
 	}
 	f.Diagnosis.Cause = serverlog.Redact(f.Diagnosis.Cause, spec.AllSecrets())
 	return f

@@ -151,7 +151,7 @@ func (sys *System) adoptFloor(dir *rundir.Dir, runs, host string) error {
 		return nil
 	}
 	if floor.Host != host {
-		fmt.Fprintf(sys.Stderr, "warning: %s was measured on %s and is not used on %s; 'sweep calibrate' measures it here\n", from, floor.Host, host)
+		sys.say("warning: %s was measured on %s and is not used on %s; 'sweep calibrate' measures it here", from, floor.Host, host)
 		return nil
 	}
 	return dir.WriteFloor(floor)

@@ -68,13 +68,14 @@ func (sys *System) clean(ctx context.Context, dirs []string, o cleanOptions) err
 		if err != nil {
 			return err
 		}
-		if _, err := os.Stat(abs); err != nil {
-			return withCode(exitUsage, err, runHint)
+		// A run killed at its very beginning has no plan yet.
+		if _, err := os.Stat(filepath.Join(abs, "journal.jsonl")); err != nil {
+			return withCode(exitUsage, fmt.Errorf("%s: %w", d, rundir.ErrNotRun), runHint)
 		}
 		wanted = append(wanted, abs)
 	}
 	var problems []error
-	found := 0
+	found, code := 0, exitFailed
 	for _, b := range []struct {
 		cleaner
 		asked bool // for by the user: an absent one is an error
@@ -86,14 +87,17 @@ func (sys *System) clean(ctx context.Context, dirs []string, o cleanOptions) err
 		n, err := sys.cleanOne(ctx, b, wanted, o)
 		found += n
 		if err != nil && (b.asked || !errors.Is(err, launcher.ErrServiceAway)) {
-			problems = append(problems, fmt.Errorf("%s: %w", b.Name(), err))
+			problems = append(problems, err)
+			if errors.Is(err, launcher.ErrServiceAway) {
+				code = exitEnvironment
+			}
 		}
 	}
 	if found == 0 && len(problems) == 0 {
 		fmt.Fprintln(sys.Stdout, "nothing is left of any run")
 	}
 	if err := errors.Join(problems...); err != nil {
-		return withCode(exitFailed, err)
+		return withCode(code, err)
 	}
 	return nil
 }

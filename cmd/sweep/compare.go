@@ -53,6 +53,9 @@ func (sys *System) compare(pathA, pathB string, o compareOptions) error {
 	if !slices.Contains([]string{"text", "json", "benchfmt"}, o.format) {
 		return withCode(exitUsage, fmt.Errorf("unknown format %q: want text, json or benchfmt", o.format))
 	}
+	if o.margin < 0 || o.margin >= 1 {
+		return withCode(exitUsage, fmt.Errorf("--margin %g: want a share from 0 to below 1, such as 0.03", o.margin))
+	}
 	if o.failOn != "worse" && o.failOn != "none" {
 		return withCode(exitUsage, fmt.Errorf("unknown --fail-on %q: want worse or none", o.failOn))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -143,11 +142,11 @@ func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOpt
 		if c.Status == doctor.Failure {
 			label, failed = "error", true
 		}
-		fmt.Fprintf(sys.Stderr, "%s: %s\n", label, text)
+		sys.say("%s: %s", label, text)
 		doubts = append(doubts, text)
 	}
 	if failed || o.strict && len(doubts) > 0 {
-		return nil, withCode(exitEnvironment, errUnfit, "'"+sys.again("sweep doctor "+shellWord(e.File))+"' shows the whole examination.")
+		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+shellWord(e.File)+"' shows the whole examination.")
 	}
 	return doubts, nil
 }

@@ -39,6 +39,6 @@ func (sys *System) tellEnd(e *experiment.Experiment, runID, path string, began t
 	}
 	// Not the run's context: that may be what ended it.
 	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Send(context.Background(), e.Notify, m); err != nil {
-		fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
+		sys.say("warning: %v", err)
 	}
 }

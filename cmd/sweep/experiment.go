@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ type loaded struct {
 // anything starts. With strict, doubts are errors.
 func (sys *System) load(ctx context.Context, path, format string, strict bool) (*loaded, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && format == "text" {
-		return nil, withCode(exitInvalid, fmt.Errorf("there is no file %s", path), fmt.Sprintf("'%s init %s' writes one to start from.", sys.invoked(), path))
+		return nil, withCode(exitInvalid, fmt.Errorf("there is no file %s", path), fmt.Sprintf("'sweep init %s' writes one to start from.", shellWord(path)))
 	}
 	e, ds := experiment.LoadFile(path)
 	l := &loaded{Experiment: e}
@@ -43,9 +44,11 @@ func (sys *System) load(ctx context.Context, path, format string, strict bool) (
 		}
 	}
 	if len(ds) > 0 || format != "text" {
-		if err := ds.Write(sys.Stderr, format, sys.Colour); err != nil {
+		var text strings.Builder
+		if err := ds.Write(&text, format, sys.Colour); err != nil {
 			return nil, err
 		}
+		fmt.Fprint(sys.Stderr, sys.called(text.String()))
 	}
 	if ds.HasErrors() {
 		return nil, quiet(exitInvalid)
@@ -80,8 +83,7 @@ func newValidate(sys *System) *cobra.Command {
 			}
 			if format == "text" {
 				p := l.plan
-				fmt.Fprintf(sys.Stdout, "%s is valid: %d configurations x %d load points, %d starts, %d trials\n",
-					args[0], len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials)
+				fmt.Fprintf(sys.Stdout, "%s is valid: %s\n", args[0], extent(p))
 				if skipped := l.before.Summary(p); skipped != "" {
 					fmt.Fprintln(sys.Stdout, skipped)
 				}
@@ -92,6 +94,12 @@ func newValidate(sys *System) *cobra.Command {
 	cmd.Flags().StringVar(&format, "format", "text", "how faults are printed: text, json or github-actions")
 	strictFlag(cmd, &strict)
 	return cmd
+}
+
+// extent is the size of a plan in a few words.
+func extent(p *matrix.Plan) string {
+	return fmt.Sprintf("%s x %s, %s, %s", counted(len(p.Configurations), "configuration"), counted(len(p.LoadPoints), "load point"),
+		counted(p.Estimate.Starts, "start"), counted(p.Estimate.Trials, "trial"))
 }
 
 func newPlan(sys *System) *cobra.Command {
@@ -151,7 +159,12 @@ func newInit(sys *System) *cobra.Command {
 		Short: "Write a commented experiment file to start from",
 		Example: `  sweep init
   sweep init my-service.yaml`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exactly("FILE")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "experiment.yaml"
 			if len(args) == 1 {
@@ -175,6 +188,9 @@ func writeStarter(sys *System, path string, force bool) error {
 	if errors.Is(err, fs.ErrExist) {
 		return withCode(exitUsage, fmt.Errorf("%s exists already", path), "Give another name, or --force to overwrite it.")
 	}
+	if _, absent := os.Stat(filepath.Dir(path)); err != nil && errors.Is(absent, fs.ErrNotExist) {
+		return withCode(exitUsage, fmt.Errorf("there is no directory %s", filepath.Dir(path)))
+	}
 	if err != nil {
 		return err
 	}
@@ -183,7 +199,7 @@ func writeStarter(sys *System, path string, force bool) error {
 		return err
 	}
 	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  %s\n  %s\n",
-		path, path, sys.again("sweep plan "+path), sys.again("sweep run "+path))
+		path, path, sys.called("sweep plan "+shellWord(path)), sys.called("sweep run "+shellWord(path)))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -47,6 +48,9 @@ func (sys *System) export(path, as, out string) error {
 		return withCode(exitUsage, fmt.Errorf("--as is missing: one of %s", strings.Join(exporter.Formats(), ", ")))
 	case !slices.Contains(exporter.Formats(), as):
 		return withCode(exitUsage, fmt.Errorf("--as %s: want one of %s", as, strings.Join(exporter.Formats(), ", ")))
+	}
+	if info, err := os.Stat(out); out != "" && err == nil && info.IsDir() {
+		return withCode(exitUsage, fmt.Errorf("--out %s is a directory: name a file in it", out))
 	}
 	run, err := rundir.Read(path)
 	if errors.Is(err, rundir.ErrNotRun) {

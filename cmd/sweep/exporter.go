@@ -26,12 +26,21 @@ type metricsExporter struct {
 	status runner.Status
 }
 
-// export begins to serve at an address such as 127.0.0.1:9188.
-func export(address, name string, next runner.Observer) (*metricsExporter, string, error) {
+// listenFor opens the address that a flag names, such as 127.0.0.1:9188.
+func listenFor(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, "", fmt.Errorf("--metrics-listen: %w", err)
+	var wrong *net.AddrError
+	switch {
+	case errors.As(err, &wrong):
+		return nil, withCode(exitUsage, fmt.Errorf("%s: %w", flag, err))
+	case err != nil:
+		return nil, withCode(exitEnvironment, fmt.Errorf("%s: %w", flag, err))
 	}
+	return listener, nil
+}
+
+// export begins to serve. It closes the listener.
+func export(listener net.Listener, name string, next runner.Observer) (*metricsExporter, string, error) {
 	e := &metricsExporter{Observer: next, done: make(chan struct{})}
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(runCollector{e, name}); err != nil {

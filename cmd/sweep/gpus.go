@@ -33,7 +33,7 @@ func (sys *System) openGPUs(ctx context.Context, e *experiment.Experiment) (tele
 	}
 	g, err := telemetry.OpenGPUs(ctx)
 	if err != nil {
-		fmt.Fprintf(sys.Stderr, "warning: %v; GPUs are not watched and not waited for\n", err)
+		sys.say("warning: %v; GPUs are not watched and not waited for", err)
 		return nil, nil
 	}
 	return g, nil

@@ -47,7 +47,7 @@ is unknown, unless it is declared by a flag here. Files may be packed with gzip.
   sweep import table.csv --map ttft_p50=latency:ms --map concurrency=users --map flag:max-num-seqs=seqs`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return withCode(exitUsage, errors.New("sweep import takes at least one FILE or DIR"), "Run 'sweep import --help' for usage.")
+				return misused(cmd, errors.New("import takes at least one FILE or DIR"))
 			}
 			return nil
 		},

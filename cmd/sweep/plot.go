@@ -49,8 +49,6 @@ metric, load, point or label, and = != < <= > >= or ~ (contains).`,
 	f.StringVar(&o.theme, "theme", "light", "light or dark")
 	f.StringVar(&o.out, "out", "", "`directory` to write to (default DIR/report/figures)")
 	f.BoolVar(&o.list, "list", false, "list the figures, and why others cannot be drawn; write nothing")
-	cmd.MarkFlagsRequiredTogether("x", "y")
-	cmd.MarkFlagsMutuallyExclusive("x", "figure")
 	complete := func(name string, values func() []string) {
 		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values(), cobra.ShellCompDirectiveNoFileComp
@@ -65,15 +63,15 @@ metric, load, point or label, and = != < <= > >= or ~ (contains).`,
 }
 
 func runPlot(sys *System, dir string, o plotOptions) error {
+	th, err := o.check()
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
 	r, err := readResults(dir)
 	if err != nil {
 		return err
 	}
 	in := r.plotInput()
-	th, err := o.check()
-	if err != nil {
-		return withCode(exitUsage, err)
-	}
 	if o.where != "" {
 		conditions, err := plots.ParseWhere(o.where, r.run.Plan)
 		if err != nil {
@@ -108,13 +106,22 @@ func runPlot(sys *System, dir string, o plotOptions) error {
 		fmt.Fprintln(sys.Stdout, filepath.Join(o.out, n))
 	}
 	if len(names) == 0 {
-		return errors.New("there is no figure to draw; 'sweep plot --list DIR' says why")
+		if o.where != "" {
+			return fmt.Errorf("there is no figure to draw: no cell meets --where %q, or too few do", o.where)
+		}
+		return fmt.Errorf("there is no figure to draw; 'sweep plot --list %s' says why", shellWord(dir))
 	}
 	return nil
 }
 
 // check tests the values of the flags that need no run.
 func (o plotOptions) check() (plots.Theme, error) {
+	switch {
+	case (o.x == "") != (o.y == ""):
+		return plots.Theme{}, errors.New("--x and --y go together: give both")
+	case o.x != "" && len(o.figures) > 0:
+		return plots.Theme{}, errors.New("--x and --y draw a figure of their own: leave out --figure")
+	}
 	for _, f := range o.formats {
 		if !slices.Contains(plots.Formats(), f) {
 			return plots.Theme{}, fmt.Errorf("unknown format %q: want one of %s", f, strings.Join(plots.Formats(), ", "))

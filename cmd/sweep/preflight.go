@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -47,6 +46,6 @@ func simulatedGPU(name string) (preflight.GPU, bool) {
 // note prints what could not be examined.
 func (sys *System) notes(notes []string) {
 	for _, n := range notes {
-		fmt.Fprintf(sys.Stderr, "note: %s\n", n)
+		sys.say("note: %s", n)
 	}
 }

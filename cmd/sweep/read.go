@@ -35,7 +35,7 @@ func newAnalyze(sys *System) *cobra.Command {
 				return err
 			}
 			for _, w := range r.run.Warnings {
-				fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
+				sys.say("warning: %s", w)
 			}
 			if asJSON {
 				return writeJSON(sys, r.findings)

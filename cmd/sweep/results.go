@@ -55,6 +55,9 @@ func analysisInput(run *rundir.Run) analysis.Input {
 // gpuName is the device of the server, empty where there are several kinds.
 func gpuName(p rundir.Provenance) string {
 	if p.Simulated {
+		if s := p.Backend["simulated_speedup"]; s != "" && s != "1" {
+			return "" // no limit of the GPU holds for times that run faster
+		}
 		return p.Backend["simulated_gpu"]
 	}
 	name := ""

@@ -20,10 +20,10 @@ func Main(sys *System) int {
 		return coded.code
 	}
 	if err != nil {
-		fmt.Fprintf(sys.Stderr, "sweep: %v\n", err)
+		sys.say("sweep: %v", err)
 		if coded != nil {
 			for _, h := range coded.hints {
-				fmt.Fprintln(sys.Stderr, h)
+				sys.say("%s", h)
 			}
 		}
 	}
@@ -48,24 +48,13 @@ noise from effect, and recommends a configuration per use case.`,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			msg := fmt.Sprintf("unknown command %q", args[0])
-			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
-				msg += fmt.Sprintf("; did you mean %q?", s[0])
-			}
-			return withCode(exitUsage, errors.New(msg), "Run 'sweep --help' for the commands.")
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Args = known(root)
 	root.SetVersionTemplate("sweep {{.Version}}\n")
 	root.SetOut(sys.Stdout)
 	root.SetErr(sys.Stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return withCode(exitUsage, err, fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "write", Title: "Write an experiment:"},
 		&cobra.Group{ID: "run", Title: "Measure:"},
@@ -82,6 +71,16 @@ noise from effect, and recommends a configuration per use case.`,
 	add("read", newStatus(sys), newAnalyze(sys), newCompare(sys), newPlot(sys), newReport(sys), newExport(sys), newServe(sys))
 	add("run", newClean(sys))
 	root.AddCommand(newMock(sys), newVersion(sys))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = known(root)
+		case "completion":
+			c.Args, c.RunE = known(c), func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 	return root
 }
 
@@ -91,7 +90,6 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return withCode(exitUsage, fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), cmp.Or(strings.Join(names, " "), "none"), len(args)),
-			fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
+		return misused(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), cmp.Or(strings.Join(names, " "), "no arguments"), counted(len(args), "argument")))
 	}
 }

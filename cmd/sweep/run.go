@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,8 @@ type runOptions struct {
 	out           string
 	progress      string // kind of progress
 	metricsListen string // address of the run's metrics; empty: none
-	strict        bool   // refuse what is doubtful
+	metrics       net.Listener
+	strict        bool // refuse what is doubtful
 }
 
 func newRun(sys *System) *cobra.Command {
@@ -73,6 +75,14 @@ resumed. The second ends at once. A closed terminal does not end the run.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{progressAuto, progressPlain, progressJSON}, o.progress) {
 				return withCode(exitUsage, fmt.Errorf("--progress %q: want auto, plain or json", o.progress))
+			}
+			if o.metricsListen != "" { // before anything is made
+				listener, err := listenFor("--metrics-listen", o.metricsListen)
+				if err != nil {
+					return err
+				}
+				defer listener.Close()
+				o.metrics = listener
 			}
 			if o.resume != "" {
 				return sys.resume(cmd.Context(), o)
@@ -193,7 +203,7 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []string) error {
 	changed := false
 	for _, w := range warnings {
-		fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
+		sys.say("warning: %s", w)
 		if !slices.Contains(p.Warnings, w) {
 			p.Warnings, changed = append(p.Warnings, w), true
 		}
@@ -216,7 +226,7 @@ func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (
 	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
 		return nil, nil, err
 	}
-	b := runner.NewBackend(e.Server, sys.Self, func(line string) { fmt.Fprintln(sys.Stderr, line) })
+	b := runner.NewBackend(e.Server, sys.Self, func(line string) { sys.say("%s", line) })
 	if err := b.Check(ctx); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)
 	}
@@ -279,23 +289,22 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	ctx, release := sys.interruptible(ctx, func() {
 		screen.Message("stopping: the running server is being shut down (once more ends at once)")
 	}, func() {
-		screen.Message("ending: the running server is removed (once more leaves it; sweep clean removes it later)")
+		screen.Message("ending: the running server is removed (once more leaves it; 'sweep clean' removes it later). To continue: " + resumeCommand(shown))
 		removeNow(b, dir.Path)
 	})
 	defer release()
 	began := time.Now()
 	var observer runner.Observer = screen
-	if o.metricsListen != "" {
-		x, at, err := export(o.metricsListen, e.Name, screen)
+	if o.metrics != nil {
+		x, at, err := export(o.metrics, e.Name, screen)
 		if err != nil {
-			return withCode(exitEnvironment, err)
+			return err
 		}
 		defer x.Close()
 		observer = x
 		screen.Message("metrics of the run: " + at)
 	}
-	screen.Message(fmt.Sprintf("%s: %d configurations x %d load points, %d starts, %d trials, about %s",
-		p.Name, len(p.Configurations), len(p.LoadPoints), p.Estimate.Starts, p.Estimate.Trials, words(p.Estimate.Total)))
+	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), words(p.Estimate.Total)))
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
 		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d fresh starts each: at most %d starts, %s more",
 			c.Starts, p.Estimate.ConfirmStarts, words(p.Estimate.Confirming)))
@@ -394,14 +403,19 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 	}
 	if runErr != nil {
 		if err != nil {
-			fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
+			sys.say("warning: %v", err)
 		}
-		fmt.Fprintf(sys.Stderr, "%d of %d trials are finished. To continue:\n  %s\n",
-			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, sys.again(resumeCommand(shown)))
+		sys.say("%d of %d trials are finished. To continue:\n  %s",
+			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, resumeCommand(shown))
 		if errors.Is(runErr, runner.ErrInterrupted) {
 			return quiet(exitInterrupted)
 		}
-		return withCode(exitCode(runErr), runErr)
+		var hints []string
+		var failure *launcher.Failure
+		if errors.As(runErr, &failure) && failure.Diagnosis.Remedy != "" {
+			hints = append(hints, "remedy: "+failure.Diagnosis.Remedy)
+		}
+		return withCode(exitCode(runErr), runErr, hints...)
 	}
 	if err := res.findings.WriteText(sys.Stdout); err != nil {
 		return err
@@ -419,7 +433,11 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 	if r.Skipped > 0 {
 		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped\n", r.Skipped, r.Planned)
 	}
-	if r.OK == 0 {
+	impossible := untrue(res.findings)
+	if impossible > 0 {
+		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see Consistency\n", counted(impossible, "trial"))
+	}
+	if r.OK <= impossible {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint
 	}
 	for _, rec := range res.findings.Recommendations {
@@ -427,10 +445,21 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 			return quiet(exitSLO)
 		}
 	}
-	if r.Failed+r.Invalid > 0 {
+	if r.Failed+r.Invalid+impossible > 0 {
 		return quiet(exitSomeFailed)
 	}
 	return nil
+}
+
+// untrue counts the trials that the checks of consistency refuse.
+func untrue(f *analysis.Findings) int {
+	refused := map[string]bool{}
+	for _, c := range f.Checks {
+		if c.Severity == analysis.Impossible {
+			refused[c.Trial] = true
+		}
+	}
+	return len(refused)
 }
 
 // shortest is the path relative to the working directory where that is shorter.

@@ -25,11 +25,12 @@ const (
 // screen shows a run on stderr: messages above, and on a terminal the present
 // state in a few lines below, redrawn in place. It is the runner's Observer.
 type screen struct {
-	out   io.Writer
-	live  bool
-	json  bool
-	width func() int
-	now   func() time.Time
+	out     io.Writer
+	plainly func(text string) string // errors in plain words, commands as the program was called; nil: as it is
+	live    bool
+	json    bool
+	width   func() int
+	now     func() time.Time
 
 	mu     sync.Mutex
 	status runner.Status
@@ -44,12 +45,8 @@ type screen struct {
 }
 
 func newScreen(sys *System, kind string) *screen {
-	s := &screen{out: sys.Stderr, live: sys.ErrTTY && kind == progressAuto, json: kind == progressJSON, width: sys.Width, now: time.Now,
+	s := &screen{out: sys.Stderr, plainly: sys.plainly, live: sys.ErrTTY && kind == progressAuto, json: kind == progressJSON, width: sys.Width, now: time.Now,
 		stop: make(chan struct{}), done: make(chan struct{})}
-	if !s.live {
-		close(s.done)
-		return s
-	}
 	go s.loop()
 	return s
 }
@@ -64,7 +61,11 @@ func (s *screen) loop() {
 			return
 		case <-tick.C:
 			s.mu.Lock()
-			s.draw()
+			if s.live {
+				s.draw()
+			} else {
+				s.tell() // hours can pass without an event
+			}
 			s.mu.Unlock()
 		}
 	}
@@ -73,9 +74,7 @@ func (s *screen) loop() {
 // Close removes the lines of state for good. Messages are printed still. A
 // second call does nothing.
 func (s *screen) Close() {
-	if s.live {
-		s.once.Do(func() { close(s.stop) })
-	}
+	s.once.Do(func() { close(s.stop) })
 	<-s.done
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,6 +86,9 @@ func (s *screen) Close() {
 func (s *screen) Message(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.plainly != nil {
+		text = s.plainly(text)
+	}
 	if s.json {
 		s.line(jsonMessage{s.now(), "message", text})
 		return

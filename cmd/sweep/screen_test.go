@@ -112,7 +112,11 @@ func TestProgressAsJSON(t *testing.T) {
 }
 
 func TestMetricsOfARun(t *testing.T) {
-	x, at, err := export("127.0.0.1:0", "acme", &screen{out: io.Discard, now: time.Now})
+	listener, err := listenFor("--metrics-listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, at, err := export(listener, "acme", &screen{out: io.Discard, now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +142,10 @@ func TestMetricsOfARun(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
-	if _, _, err := export("127.0.0.1:99999", "acme", nil); err == nil {
-		t.Error("a port that cannot be was taken")
+	if _, err := listenFor("--port", "127.0.0.1:99999"); exitCode(err) != exitUsage {
+		t.Errorf("a port that cannot be: %v", err)
+	}
+	if _, err := listenFor("--port", listener.Addr().String()); exitCode(err) != exitEnvironment {
+		t.Errorf("a port in use: %v", err)
 	}
 }

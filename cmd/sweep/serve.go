@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -34,7 +34,7 @@ interface only and changes nothing.`,
 			if len(args) > 0 {
 				return nil
 			}
-			return withCode(exitUsage, fmt.Errorf("%s takes DIR..., got no argument", cmd.CommandPath()), fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
+			return misused(cmd, errors.New("serve takes DIR..., got no arguments"))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := sys.interruptible(cmd.Context(), func() {})
@@ -49,20 +49,25 @@ interface only and changes nothing.`,
 
 // serve answers until the context ends, which is no error.
 func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) error {
+	for _, d := range s.Dirs {
+		if info, err := os.Stat(d); err == nil && !info.IsDir() {
+			return withCode(exitUsage, fmt.Errorf("%s is a file, not a directory of runs", d))
+		}
+	}
 	runs, err := s.Runs()
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	listener, err := listenFor("--port", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return err
 	}
 	address := "http://" + listener.Addr().String() + "/"
 	fmt.Fprintf(sys.Stdout, "%s\n", address)
-	fmt.Fprintf(sys.Stderr, "%d runs; Ctrl-C ends it\n", len(runs))
+	fmt.Fprintf(sys.Stderr, "%s; Ctrl-C ends it\n", counted(len(runs), "run"))
 	if open {
 		if err := openBrowser(address); err != nil {
-			fmt.Fprintf(sys.Stderr, "warning: %v\n", err)
+			sys.say("warning: %v", err)
 		}
 	}
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}

@@ -19,7 +19,7 @@ func newSim(sys *System) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			return withCode(exitUsage, fmt.Errorf("unknown command %q; did you mean \"sweep vllm-sim serve\"?", args[0]))
+			return withCode(exitUsage, fmt.Errorf("unknown command %q; did you mean 'sweep vllm-sim serve'?", args[0]))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -41,6 +41,7 @@ func newStatus(sys *System) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.Resume = sys.called(s.Resume)
 			if asJSON {
 				return writeJSON(sys, s)
 			}
@@ -107,7 +108,7 @@ func (s *runStatus) write(sys *System) error {
 		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
 	}
 	if s.Resume != "" {
-		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", sys.again(s.Resume))
+		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", s.Resume)
 	}
 	return nil
 }

@@ -1,15 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
 	"golang.org/x/term"
+
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // System is the one door to the operating system: arguments, environment,
@@ -43,7 +46,7 @@ func system() *System {
 	errTTY := capable && term.IsTerminal(int(os.Stderr.Fd()))
 	_, noColour := os.LookupEnv("NO_COLOR")
 	return &System{
-		Name: called(os.Args[0]), Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, Self: self,
+		Name: otherName(os.Args[0]), Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, Self: self,
 		OutTTY: capable && term.IsTerminal(int(os.Stdout.Fd())),
 		ErrTTY: errTTY,
 		Colour: errTTY && !noColour,
@@ -103,21 +106,31 @@ func (sys *System) interruptible(ctx context.Context, note func(), last ...func(
 	}
 }
 
-// called is how the program was called, when by a path.
-func called(arg string) string {
-	if strings.ContainsRune(arg, os.PathSeparator) {
-		return arg
+// otherName is how the program was called, when not as sweep.
+func otherName(arg string) string {
+	if arg == "sweep" {
+		return ""
 	}
-	return ""
+	return arg
 }
 
-// invoked is the program's name for commands that people may copy.
-func (sys *System) invoked() string { return cmp.Or(sys.Name, "sweep") }
+// commands finds the commands of this program in a text.
+var commands = regexp.MustCompile("(^|[\\s'\"`(])sweep (--help|analyze|bench|calibrate|clean|compare|completion|doctor|export|help|import|init|plan|plot|" +
+	"report|run|schema|serve|status|validate|version|vllm-sim)\\b")
 
-// again is a command of this program as it was called.
-func (sys *System) again(command string) string {
-	if rest, ok := strings.CutPrefix(command, "sweep "); ok {
-		return shellWord(sys.invoked()) + " " + rest
+// called is text with the commands of this program in it as it was called, so
+// that they can be copied.
+func (sys *System) called(text string) string {
+	if sys.Name == "" {
+		return text
 	}
-	return command
+	return commands.ReplaceAllString(text, "${1}"+strings.ReplaceAll(shellWord(sys.Name), "$", "$$")+" ${2}")
 }
+
+// say prints a line for people on stderr: errors in plain words, commands as
+// this program was called.
+func (sys *System) say(format string, args ...any) {
+	fmt.Fprintln(sys.Stderr, sys.plainly(fmt.Sprintf(format, args...)))
+}
+
+func (sys *System) plainly(text string) string { return sys.called(wording.Plain(text)) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // Status of a check.
@@ -62,6 +63,9 @@ func Examine(ctx context.Context, o Options) []Check {
 	out = append(out, o.cache(ctx), ports())
 	if o.Experiment != nil {
 		out = append(out, o.needs(ctx, out)...)
+	}
+	for i := range out {
+		out[i].Text = wording.Plain(out[i].Text)
 	}
 	return out
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/wait"
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // Message is what is told at the end of a run.
@@ -82,7 +83,7 @@ func (s Sender) Send(ctx context.Context, to []experiment.Notify, m Message) err
 			continue
 		}
 		if err := s.persist(ctx, n, body); err != nil {
-			errs = append(errs, fmt.Errorf("notify %s: %w", who(n), err))
+			errs = append(errs, fmt.Errorf("notify %s: %s", who(n), wording.Plain(err.Error())))
 		}
 	}
 	return errors.Join(errs...)

@@ -67,7 +67,7 @@ func (d *Dir) RunID() string {
 func Create(root, name string, now time.Time) (*Dir, error) {
 	parent := filepath.Join(root, name)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return nil, fmt.Errorf("create run directory: %w", err)
+		return nil, fmt.Errorf("create a run directory in %s: %w", parent, err)
 	}
 	stamp := now.Format("20060102-150405")
 	path := filepath.Join(parent, stamp)

@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	moby "github.com/moby/moby/client"
 
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 )
 
@@ -94,7 +95,7 @@ func cutOff(err error) bool {
 // reason leaves out the client's own question whether the daemon runs.
 func reason(err error) string {
 	text, _, _ := strings.Cut(err.Error(), ". Is the docker daemon running?")
-	return text
+	return wording.Plain(text)
 }
 
 func (e *engine) mend(err error) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/containers/podman/v5/pkg/bindings"
 	"github.com/containers/podman/v5/pkg/errorhandling"
 
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 )
 
@@ -123,7 +124,7 @@ func (c *client) unreachable(err error) error {
 		mend += ", or podman system service --time=0 " + uri
 	}
 	return &containers.ServiceError{
-		Sentence: fmt.Sprintf("the podman service at %s does not answer (%v); start it: %s", uri, err, mend), Err: err,
+		Sentence: fmt.Sprintf("the podman service at %s does not answer (%s); start it: %s", uri, wording.Plain(err.Error()), mend), Err: err,
 	}
 }
 

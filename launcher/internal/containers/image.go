@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -65,7 +66,7 @@ func (b *Backend) imageFailure(err error) *launcher.Failure {
 	return &launcher.Failure{
 		Diagnosis: launcher.Diagnosis{
 			Class:  launcher.ClassImage,
-			Cause:  fmt.Sprintf("image %s: %s", reference, err),
+			Cause:  fmt.Sprintf("image %s: %s", reference, wording.Plain(err.Error())),
 			Remedy: "check the image's name and that this machine reaches its registry; " + b.name + " pull " + reference + " shows it",
 		},
 		Err: err,

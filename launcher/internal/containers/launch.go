@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 	"github.com/vllm-sweep/sweep/launcher/internal/sockets"
@@ -120,6 +121,7 @@ func (b *Backend) launchFailure(err error) *launcher.Failure {
 		return &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassBackend, Cause: away.Sentence}, Err: err}
 	}
 	d := launcher.Classify(err.Error(), launcher.ClassBackend)
+	d.Cause = wording.Plain(d.Cause)
 	if d.Remedy == "" {
 		d.Remedy = "check the " + b.name + " section of the experiment and the service: " + b.name + " info"
 	}
