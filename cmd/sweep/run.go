@@ -399,7 +399,7 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		err = fmt.Errorf("export the results of %s: %w", shown, err)
 	}
 	if runErr == nil && err != nil {
-		return err // the records are whole: 'sweep report' does it again
+		return withCode(exitCode(err), err, fmt.Sprintf("The records are whole: 'sweep report %s' writes the report again.", shellWord(shown)))
 	}
 	if runErr != nil {
 		if err != nil {

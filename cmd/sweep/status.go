@@ -84,7 +84,9 @@ func statusOf(path string) (*runStatus, error) {
 		s.State = "finished"
 	default:
 		s.State = "interrupted"
-		s.Resume = resumeCommand(path)
+		if !run.JournalDamaged {
+			s.Resume = resumeCommand(path)
+		}
 	}
 	return s, nil
 }

@@ -25,6 +25,8 @@ type Run struct {
 	// Experiment is the file as it was read when the run began.
 	Experiment []byte
 	Warnings   []string // records passed over, a torn journal
+	// JournalDamaged tells that the run cannot be continued.
+	JournalDamaged bool
 }
 
 // ExperimentPath is where the run keeps its experiment file.
@@ -47,6 +49,9 @@ func Read(path string) (*Run, error) {
 		}
 		return nil, err
 	}
+	if r.Plan.Name == "" {
+		return nil, fmt.Errorf("%s: it holds no plan: the run is damaged; begin a new one", filepath.Join(path, planFile))
+	}
 	confirmation, err := readConfirmation(path)
 	if err != nil {
 		return nil, err
@@ -56,13 +61,13 @@ func Read(path string) (*Run, error) {
 		return nil, err
 	}
 	if err := readJSON(filepath.Join(path, provenanceFile), &r.Provenance); err != nil {
-		return nil, err
+		return nil, incomplete(path, err)
 	}
 	if v := r.Provenance.Format; v > FormatVersion {
 		return nil, fmt.Errorf("%s: written by a newer sweep (format %d, this program reads up to %d)", path, v, FormatVersion)
 	}
 	if r.Experiment, err = os.ReadFile(r.ExperimentPath()); err != nil {
-		return nil, err
+		return nil, incomplete(path, err)
 	}
 	var torn bool
 	r.Events, torn, err = ReadJournal(filepath.Join(path, journalFile))
@@ -71,7 +76,10 @@ func Read(path string) (*Run, error) {
 	case errors.As(err, &damaged):
 		// The records stand for themselves; only continuing needs the journal,
 		// and Open refuses.
+		r.JournalDamaged = true
 		r.Warnings = append(r.Warnings, err.Error()+"; the trial records do not depend on it, but the run cannot be continued")
+	case errors.Is(err, os.ErrNotExist):
+		r.Warnings = append(r.Warnings, "there is no "+journalFile+": when what happened is not known; the trial records do not depend on it")
 	case err != nil:
 		return nil, err
 	case torn:
@@ -88,6 +96,14 @@ func Read(path string) (*Run, error) {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
 	})
 	return r, nil
+}
+
+// incomplete says of a file without which a run cannot be read that it is gone.
+func incomplete(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is no whole run directory: %w; bring it back from where the run was copied, or begin a new run", path, err)
+	}
+	return err
 }
 
 // records reads file of every folder under kind. A folder without the file is

@@ -66,6 +66,40 @@ func TestLockNamesItsOwner(t *testing.T) {
 	}
 }
 
+// What is damaged or gone is named with its file.
+func TestARunThatIsNotWhole(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, want string }{
+		"half a plan":     {planFile, `{"name": "x"`, "plan.json is damaged"},
+		"an empty plan":   {planFile, `{}`, "plan.json: it holds no plan"},
+		"no provenance":   {provenanceFile, "", "is no whole run directory"},
+		"no experiment":   {experimentFile, "", "is no whole run directory"},
+		"half provenance": {provenanceFile, `{`, "provenance.json is damaged"},
+	} {
+		d := newRun(t)
+		d.Close()
+		path := filepath.Join(d.Path, c.file)
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if c.text != "" {
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Read(d.Path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	d := newRun(t)
+	d.Close()
+	if err := os.Remove(filepath.Join(d.Path, journalFile)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Read(d.Path); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "there is no journal.jsonl") {
+		t.Errorf("no journal: %v", err)
+	}
+}
+
 func TestOneDamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	d := newRun(t)
 	for _, id := range []string{"t001", "t002", "t004", "t005"} {

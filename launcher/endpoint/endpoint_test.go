@@ -67,4 +67,12 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%q is accepted", url)
 		}
 	}
+	server := httptest.NewServer(nil)
+	if err := New(server.URL).Check(t.Context()); err != nil {
+		t.Errorf("a server that runs: %v", err)
+	}
+	server.Close()
+	if err := New(server.URL).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+		t.Errorf("a server that has ended: %v", err)
+	}
 }
