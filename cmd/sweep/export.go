@@ -14,7 +14,6 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/exporter"
-	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 func newExport(sys *System) *cobra.Command {
@@ -52,10 +51,7 @@ func (sys *System) export(path, as, out string) error {
 	if info, err := os.Stat(out); out != "" && err == nil && info.IsDir() {
 		return withCode(exitUsage, fmt.Errorf("--out %s is a directory: name a file in it", out))
 	}
-	run, err := rundir.Read(path)
-	if errors.Is(err, rundir.ErrNotRun) {
-		return withCode(exitUsage, err, runHint)
-	}
+	run, err := readRun(path)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,9 @@ func readRun(path string) (*rundir.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	if run.Plan.Name == "" {
+		return nil, fmt.Errorf("%s holds no plan: the run is damaged; begin a new one", filepath.Join(path, "plan.json"))
+	}
 	if run.Plan.Model == "" { // an endpoint's, known once it answered
 		for _, st := range run.Starts {
 			if st.Identity != nil {

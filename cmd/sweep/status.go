@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -53,10 +52,7 @@ func newStatus(sys *System) *cobra.Command {
 }
 
 func statusOf(path string) (*runStatus, error) {
-	run, err := rundir.Read(path)
-	if errors.Is(err, rundir.ErrNotRun) {
-		return nil, withCode(exitUsage, err, runHint)
-	}
+	run, err := readRun(path)
 	if err != nil {
 		return nil, err
 	}

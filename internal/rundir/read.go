@@ -49,9 +49,6 @@ func Read(path string) (*Run, error) {
 		}
 		return nil, err
 	}
-	if r.Plan.Name == "" {
-		return nil, fmt.Errorf("%s: it holds no plan: the run is damaged; begin a new one", filepath.Join(path, planFile))
-	}
 	confirmation, err := readConfirmation(path)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,6 @@ func TestLockNamesItsOwner(t *testing.T) {
 func TestARunThatIsNotWhole(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"half a plan":     {planFile, `{"name": "x"`, "plan.json is damaged"},
-		"an empty plan":   {planFile, `{}`, "plan.json: it holds no plan"},
 		"no provenance":   {provenanceFile, "", "is no whole run directory"},
 		"no experiment":   {experimentFile, "", "is no whole run directory"},
 		"half provenance": {provenanceFile, `{`, "provenance.json is damaged"},
