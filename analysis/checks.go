@@ -102,7 +102,7 @@ func (c *trialCheck) get(names ...string) ([]float64, bool) {
 	out := make([]float64, len(names))
 	for i, n := range names {
 		v, ok := c.t.Metrics[n]
-		if !ok || !finite(v) || v <= 0 || v > largest {
+		if !ok || v == 0 || !possible(n, v) {
 			return nil, false
 		}
 		out[i] = v

@@ -94,11 +94,18 @@ func (a *analyser) confirm(in Input) error {
 		case len(b.only[u.Name]) == 0:
 		case !out.Finished():
 			rec.Doubts = append(rec.Doubts, fmt.Sprintf("the confirm stage is not finished: %d of %d trials", out.Recorded, out.Planned))
+		case !out.measured(b.only[u.Name]):
+			rec.Doubts = append(rec.Doubts, "the confirm stage ran and none of its trials counts for this use case: these are the numbers that it was chosen by")
 		default:
 			*rec = a.confirmed(*rec, b.recommendOne(u, drifts), out)
 		}
 	}
 	return nil
+}
+
+// measured reports whether any trial of some finalists counts.
+func (c *Confirm) measured(finalists map[string]bool) bool {
+	return slices.ContainsFunc(c.Cells, func(x Cell) bool { return finalists[x.ID] && x.Trials > 0 })
 }
 
 // stageStarts is how often the stage starts each configuration.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -146,5 +147,21 @@ func TestTheConfirmStageBorrowsOnlyTheVariance(t *testing.T) {
 	}
 	if q := analyse(t, r).Confirm.Cells[1].Ratios[throughput]; q.HasInterval() {
 		t.Errorf("a verdict by the blocks' variance although trials vary otherwise: %+v", q)
+	}
+}
+
+// A stage of which nothing counts neither confirms nor refutes: the answer of
+// the blocks stays, with that doubt.
+func TestAConfirmStageWithoutCountingTrialsRefutesNothing(t *testing.T) {
+	r := twoChanges(1.2, .95, .9)
+	r.stage(analyse(t, r).Finalists, map[string]float64{"c0": 100, "c1": 112, "c2": 95}, 5)
+	for i := range r.in.Trials {
+		if strings.HasPrefix(r.in.Trials[i].ID, "k") {
+			r.in.Trials[i].Outcome = rundir.OutcomeInvalid
+		}
+	}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Refused != "" || rec.Confirmed || rec.Cell != cellID(1, 0) || !contains(rec.Doubts, "none of its trials counts") {
+		t.Errorf("%+v", rec)
 	}
 }

@@ -229,9 +229,12 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 		cell := a.findings.Cells[c.cell]
 		r := Rival{Cell: cell.ID, Label: cell.Label, PointLabel: cell.PointLabel, Ratio: math.Exp(d.d)}
 		lead := math.Abs(math.Expm1(-d.d)) // what the rival would have to be better by
-		if ahead := (d.d > 0) == u.Maximize; ahead && d.d != 0 {
+		switch ahead := (d.d > 0) == u.Maximize; {
+		case lead < 0.0005:
+			r.Text = a.at(c) + " is equal by the point estimate"
+		case ahead:
 			r.Text = fmt.Sprintf("%s is %s by the point estimate", a.at(c), percent(r.Ratio-1))
-		} else {
+		default:
 			r.Text = fmt.Sprintf("%s (%s) would have to be %s better than measured", a.at(c), percent(r.Ratio-1), share(lead))
 		}
 		if d.se > 0 {

@@ -21,6 +21,12 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	if n := len(s.reps); n < 3 {
 		out = append(out, fmt.Sprintf("rests on %s", plural(n, "trial")))
 	}
+	if e := c.Estimates[u.Objective]; len(s.reps) > 1 && !e.HasInterval() {
+		out = append(out, "its trials do not differ at all, so nothing is known of their scatter: no interval and no test")
+	}
+	if len(best) == 1 && a.onlyMeasured(c) {
+		out = append(out, "no other configuration has a trial that counts at this load: it is the only candidate, not the best of several")
+	}
 	if s.withinStart {
 		out = append(out, withinStartDoubt)
 	}
@@ -106,6 +112,17 @@ func (a *analyser) baselineDoubts(rec Recommendation, c Cell) []string {
 		out = append(out, "the difference from the baseline is undecided: "+rec.Ratio.Reason)
 	}
 	return out
+}
+
+// onlyMeasured reports whether all counting trials of a cell's load are of its
+// configuration, in the blocks; the confirm stage measures few on purpose.
+func (a *analyser) onlyMeasured(c Cell) bool {
+	for _, o := range a.findings.Cells {
+		if o.Load == c.Load && o.Configuration != c.Configuration && o.Trials > 0 {
+			return false
+		}
+	}
+	return a.only == nil
 }
 
 // highestPoint reports whether a throughput was maximised into the end of the

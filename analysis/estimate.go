@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -122,7 +123,7 @@ func (a *analyser) addSeries(f *family, cell int) {
 	why := ""
 	for _, t := range a.trials[cell] {
 		v, ok := t.Metrics[f.metric]
-		if !ok || math.IsNaN(v) || math.Abs(v) > largest {
+		if !ok || !possible(f.metric, v) {
 			if why == "" {
 				why = absence(t, f.metric)
 			}
@@ -188,9 +189,19 @@ func absence(t rundir.Trial, name string) string {
 		return why
 	}
 	if _, ok := t.Metrics[name]; ok {
-		return "the recorded value is not a finite number"
+		return "the recorded value is none that can be measured"
 	}
 	return "not in the trial's record"
+}
+
+// possible says whether a metric can have the value: finite, and not negative.
+// Nothing is answered in no time either, so that a latency of 0 up to the first
+// token or to the last is a fault of the record.
+func possible(name string, v float64) bool {
+	if math.IsNaN(v) || v < 0 || v > largest || v > 0 && v < 1/largest {
+		return false
+	}
+	return v > 0 || !strings.HasPrefix(name, "ttft_") && !strings.HasPrefix(name, "e2e_")
 }
 
 // model fits the family and decides which of its cells share a variance.

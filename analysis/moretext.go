@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -42,9 +43,9 @@ func (f *Findings) writeStanding(b *strings.Builder, fr Frontier) {
 		wrap(b, "  knee: ", name(fr.Knee)+": beyond it throughput costs the most latency")
 	}
 	if h := fr.Hypervolume; h != nil {
-		text := fmt.Sprintf("%.3g above the baseline's %.3g", h.Above, h.Baseline)
-		if h.Hi > h.Lo {
-			text += fmt.Sprintf(" [%.3g, %.3g]", h.Lo, h.Hi)
+		text := fmt.Sprintf("%s above the baseline's %s", areaText(h.Above), areaText(h.Baseline))
+		if h.Hi > h.Lo && areaText(h.Hi) != "0" {
+			text += fmt.Sprintf(" [%s, %s]", areaText(h.Lo), areaText(h.Hi))
 		}
 		wrap(b, "  hypervolume: ", text+" (logarithms of both axes)")
 	}
@@ -159,4 +160,13 @@ func (f *Findings) pointLabel(id string) string {
 		}
 	}
 	return id
+}
+
+// areaText prints a hypervolume; below a ten-thousandth, a hundredth of a per
+// cent on both axes, it is none.
+func areaText(v float64) string {
+	if math.Abs(v) < 1e-4 {
+		return "0"
+	}
+	return fmt.Sprintf("%.3g", v)
 }

@@ -94,6 +94,10 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 			why = noEstimate(c, u.Objective)
 			continue
 		}
+		if u.Maximize && e.Center <= 0 {
+			why = u.Objective + " is 0"
+			continue
+		}
 		cand := candidate{cell: i, value: e.Center}
 		for _, k := range constraintsOf(u, a.in.SLO) {
 			got, reason := check(c, k)

@@ -180,7 +180,7 @@ func plural(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// percent renders a relative change with its sign: "+12 %", "-0.4 %".
+// percent renders a relative change with its sign: "+12 %", "-0.4 %", "±0 %".
 func percent(x float64) string {
 	p := 100 * x
 	digits := 0
@@ -188,14 +188,17 @@ func percent(x float64) string {
 		digits = 1
 	}
 	s := strconv.FormatFloat(p, 'f', digits, 64)
-	if p >= 0 {
-		s = "+" + strings.TrimPrefix(s, "-")
+	switch {
+	case math.Abs(p) < 0.05:
+		return "±0 %"
+	case p > 0:
+		s = "+" + s
 	}
 	return s + " %"
 }
 
 // share is percent without sign.
-func share(x float64) string { return strings.TrimLeft(percent(math.Abs(x)), "+") }
+func share(x float64) string { return strings.TrimLeft(percent(math.Abs(x)), "+±") }
 
 func formatP(p float64) string {
 	if p < 0.001 {

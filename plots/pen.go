@@ -52,7 +52,7 @@ func (p *pen) width(text string, s textStyle) vg.Length {
 
 // text writes with its baseline at at.
 func (p *pen) text(at vg.Point, text string, s textStyle, align float64) {
-	if text == "" {
+	if text == "" || !onPage(at) {
 		return
 	}
 	f := p.face(s)
@@ -148,7 +148,21 @@ func (p *pen) line(s lineStyle, pts ...vg.Point) {
 	p.stroke(s, polyline(pts))
 }
 
+// fits says whether a path has a place on any page: one beyond the largest,
+// or not a number, would keep a rasteriser busy for ever.
+func fits(path vg.Path) bool {
+	return !slices.ContainsFunc(path, func(c vg.PathComp) bool { return !onPage(c.Pos) })
+}
+
+func onPage(at vg.Point) bool {
+	const largest = 1e5 // points, 35 m
+	return math.Abs(float64(at.X)) <= largest && math.Abs(float64(at.Y)) <= largest
+}
+
 func (p *pen) stroke(s lineStyle, path vg.Path) {
+	if !fits(path) {
+		return
+	}
 	p.canvas.SetColor(s.color)
 	p.canvas.SetLineWidth(s.width)
 	p.canvas.SetLineDash(s.dash, 0)
@@ -157,6 +171,9 @@ func (p *pen) stroke(s lineStyle, path vg.Path) {
 }
 
 func (p *pen) fill(c color.NRGBA, path vg.Path) {
+	if !fits(path) {
+		return
+	}
 	p.canvas.SetColor(c)
 	p.canvas.Fill(path)
 }

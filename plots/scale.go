@@ -90,6 +90,9 @@ func logTicks(lo, hi float64, want int) []float64 {
 
 func mantissaTicks(lo, hi float64, mantissas []float64) []float64 {
 	var out []float64
+	if !(lo > 0) || !(hi < math.MaxFloat64) { // no end to count to
+		return nil
+	}
 	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
 		for _, m := range mantissas {
 			if v := tidy(m * math.Pow(10, e)); v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {

@@ -2,7 +2,6 @@ package plots
 
 import (
 	"image/color"
-	"math"
 	"slices"
 
 	"github.com/vllm-sweep/sweep/analysis"
@@ -72,8 +71,9 @@ func seriesOf(in Input, load, x, y string, frontier []string) []series {
 	return out
 }
 
-// drawable says whether a value has a place on a logarithmic axis.
-func drawable(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
+// drawable says whether a value has a place on a logarithmic axis. Beyond the
+// bounds nothing is a measurement, and ratios would leave the numbers.
+func drawable(v float64) bool { return v > 1e-100 && v < 1e100 }
 
 // panelOf is the one parameter in which a configuration differs from the
 // baseline.
