@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,7 @@ type metricsExporter struct {
 
 	mu     sync.Mutex
 	status runner.Status
+	lanes  lanes
 }
 
 // listenFor opens the address that a flag names, such as 127.0.0.1:9188.
@@ -70,6 +73,7 @@ func (e *metricsExporter) Close() {
 func (e *metricsExporter) Status(s runner.Status) {
 	e.mu.Lock()
 	e.status = s
+	e.lanes.take(s)
 	e.mu.Unlock()
 	e.Observer.Status(s)
 }
@@ -85,7 +89,7 @@ func (c runCollector) Describe(chan<- *prometheus.Desc) {}
 
 func (c runCollector) Collect(out chan<- prometheus.Metric) {
 	c.e.mu.Lock()
-	st := c.e.status
+	st, working := c.e.status, slices.Collect(maps.Values(c.e.lanes))
 	c.e.mu.Unlock()
 	send := func(name, help string, v float64, labels prometheus.Labels) {
 		l := prometheus.Labels{"experiment": c.name}
@@ -97,14 +101,36 @@ func (c runCollector) Collect(out chan<- prometheus.Metric) {
 	send("trials_planned", "Trials of the plan.", float64(st.Total), nil)
 	send("trials_done", "Trials of the plan with a record.", float64(st.Done), nil)
 	send("block", "Block under way.", float64(st.Block), nil)
+	if st.Left > 0 {
+		send("left_seconds", "Estimated time to the end of the run.", max(st.Left-time.Since(st.At), 0).Seconds(), nil)
+	}
+	if len(working) == 0 {
+		working = []runner.Status{st}
+	}
+	for _, st := range working {
+		c.work(st, send)
+	}
+}
+
+// work renders what one lane does, labelled with its GPUs where there are
+// several.
+func (c runCollector) work(st runner.Status, sendWith func(name, help string, v float64, labels prometheus.Labels)) {
 	if st.Stage == "" {
 		return
+	}
+	send := func(name, help string, v float64, labels prometheus.Labels) {
+		if st.GPUs != "" {
+			if labels == nil {
+				labels = prometheus.Labels{}
+			}
+			labels["gpus"] = st.GPUs
+		}
+		sendWith(name, help, v, labels)
 	}
 	send("stage", "What the run does now: 1 for the present stage.", 1, prometheus.Labels{
 		"stage": st.Stage, "configuration": st.Configuration, "load_point": st.Point,
 	})
 	send("stage_seconds", "Time in the present stage.", time.Since(st.StageBegan).Seconds(), nil)
-	send("left_seconds", "Estimated time to the end of the run.", max(st.Left-time.Since(st.At), 0).Seconds(), nil)
 	if st.Stage == runner.StageMeasuring {
 		send("load_in_flight", "Requests in flight.", float64(st.Load.InFlight), nil)
 		send("load_completed", "Requests completed in this trial.", float64(st.Load.Completed), nil)

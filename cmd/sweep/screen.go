@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type screen struct {
 
 	mu     sync.Mutex
 	status runner.Status
+	lanes  lanes
 	told   time.Time // when the state was last told, off a terminal
 	best   []string  // the answers so far, a line each
 	drawn  int       // lines of state that stand on the terminal
@@ -105,6 +107,7 @@ func (s *screen) Status(status runner.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = status
+	s.lanes.take(status)
 	s.tell()
 }
 
@@ -129,7 +132,7 @@ func (s *screen) draw() {
 	if s.status.Total == 0 || s.closed {
 		return
 	}
-	lines := stateLines(s.status, s.best, s.now(), s.width()-1)
+	lines := s.stateLines(s.now(), s.width()-1)
 	s.erase()
 	fmt.Fprintf(s.out, "\r%s", strings.Join(lines, "\n"))
 	s.drawn = len(lines)
@@ -155,12 +158,12 @@ func progressLine(st runner.Status, now time.Time, width int) string {
 	if st.Block > 0 {
 		parts = append(parts, fmt.Sprintf("block %d/%d", st.Block, st.Blocks))
 	}
-	for _, s := range []string{st.Configuration, st.Point, stageText(st, now)} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	return cut(strings.Join(parts, " | "), width)
+	return cut(strings.Join(append(parts, workParts(st, now)...), " | "), width)
+}
+
+// workParts is what is done now: cell and stage.
+func workParts(st runner.Status, now time.Time) []string {
+	return slices.DeleteFunc([]string{st.Configuration, st.Point, stageText(st, now)}, func(s string) bool { return s == "" })
 }
 
 func stageText(st runner.Status, now time.Time) string {

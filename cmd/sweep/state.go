@@ -11,13 +11,17 @@ import (
 )
 
 // stateLines is the present state for a terminal: the progress line, what the
-// load does now, and the answers so far.
-func stateLines(st runner.Status, best []string, now time.Time, width int) []string {
+// load does now, or a line a lane, and the answers so far.
+func (s *screen) stateLines(now time.Time, width int) []string {
+	st, working := s.overall()
 	lines := []string{progressLine(st, now, width)}
 	if text := liveText(st); text != "" {
 		lines = append(lines, cut("  "+text, width))
 	}
-	for _, b := range best {
+	for _, lane := range working {
+		lines = append(lines, cut("  "+laneText(lane, now), width))
+	}
+	for _, b := range s.best {
 		lines = append(lines, cut("  best so far: "+b, width))
 	}
 	return lines
@@ -82,7 +86,8 @@ type jsonMessage struct {
 
 type jsonState struct {
 	Time          time.Time `json:"time"`
-	Event         string    `json:"event"` // state
+	Event         string    `json:"event"`          // state
+	GPUs          string    `json:"gpus,omitempty"` // of the lane, where starts run side by side
 	Done          int       `json:"done"`
 	Total         int       `json:"total"`
 	Block         int       `json:"block,omitempty"`
@@ -128,21 +133,29 @@ func (s *screen) tell() {
 		return
 	}
 	s.told = now
+	st, working := s.overall()
 	if s.json {
-		s.line(s.state(now))
+		for _, lane := range working {
+			s.line(s.state(lane, now))
+		}
+		if len(working) == 0 {
+			s.line(s.state(st, now))
+		}
 		return
 	}
-	text := progressLine(s.status, now, 1<<10)
-	if live := liveText(s.status); live != "" {
+	text := progressLine(st, now, 1<<10)
+	if live := liveText(st); live != "" {
 		text += " | " + live
+	}
+	for _, lane := range working {
+		text += " | " + laneText(lane, now)
 	}
 	fmt.Fprintf(s.out, "%s %s\n", now.Format("15:04:05"), text)
 }
 
-func (s *screen) state(now time.Time) jsonState {
-	st := s.status
+func (s *screen) state(st runner.Status, now time.Time) jsonState {
 	j := jsonState{
-		Time: now, Event: "state", Done: st.Done, Total: st.Total, Block: st.Block, Blocks: st.Blocks,
+		Time: now, Event: "state", GPUs: st.GPUs, Done: st.Done, Total: st.Total, Block: st.Block, Blocks: st.Blocks,
 		Configuration: st.Configuration, Point: st.Point, Stage: st.Stage, Phase: st.Phase, Waiting: st.Waiting,
 		Left: max(st.Left-now.Sub(st.At), 0).Seconds(), Temperature: st.Live.Temperature, Power: st.Live.Power, Best: s.best,
 	}

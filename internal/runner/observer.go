@@ -37,6 +37,9 @@ type Status struct {
 	Waiting       string        // for what, while cooling down
 	Left          time.Duration // estimated time to the end of the run, as of At
 	At            time.Time     // when this was the present state
+	// GPUs of the lane whose state this is, "0" or "0,1", where starts run side
+	// by side; a lane without a Stage has ended. Empty: there is one lane.
+	GPUs string
 }
 
 // LoadStatus is a glimpse of the load in progress.

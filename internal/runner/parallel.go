@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func (r *run) lane(gpus []int) *run {
 	if r.GPUs != nil {
 		l.GPUs = someGPUs{r.GPUs, gpus}
 	}
-	l.night, l.level, l.suspect, l.status = nil, nil, "", Status{}
+	l.night, l.level, l.suspect, l.status = nil, nil, "", Status{GPUs: strings.Join(l.ownGPUs(), ",")}
 	l.cooling = nil
 	for _, g := range gpus {
 		if c := r.coolers[g]; c != nil && (l.cooling == nil || c.Began.After(l.cooling.Began)) {
@@ -164,6 +165,7 @@ func (r *run) inLane(ctx context.Context, gpus []int, s matrix.Start) (err error
 	lane := r.lane(gpus)
 	defer func() {
 		err = errors.Join(err, lane.storeNight())
+		lane.stage("")
 		r.blocking(func() { lane.monitor.Close() })
 		for _, g := range gpus {
 			r.coolers[g] = lane.cooling
