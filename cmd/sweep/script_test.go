@@ -1,9 +1,11 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,7 +24,17 @@ func TestMain(m *testing.M) {
 // withPodman stops the podman service of the tests when they end.
 type withPodman struct{ m *testing.M }
 
-func (w withPodman) Run() int { return podmantest.Main(w.m) }
+func (w withPodman) Run() int {
+	// Runs and containers are mostly waited for: more of them at once than there
+	// are processors, unless the command line says how many.
+	flag.Parse()
+	if n := runtime.GOMAXPROCS(0); flag.Lookup("test.parallel").Value.String() == strconv.Itoa(n) {
+		if err := flag.Set("test.parallel", strconv.Itoa(2*n)); err != nil {
+			panic(err)
+		}
+	}
+	return podmantest.Main(w.m)
+}
 
 // TestScripts runs the command scripts in testdata/script. `go test -run
 // TestScripts -update` rewrites their golden output.

@@ -117,6 +117,7 @@ func TestADeathIsDiagnosedWithinTwoSeconds(t *testing.T) {
 
 // The podman service is restarted under a run: nothing is lost.
 func TestTheServiceIsRestartedDuringARun(t *testing.T) {
+	t.Parallel()
 	c := newContained(t, "3s")
 	var own podmantest.Podman
 	socket := own.Address(t)
@@ -146,6 +147,7 @@ func TestTheServiceIsRestartedDuringARun(t *testing.T) {
 // What a killed run left is listed and removed; what a living run has is left
 // alone, and nobody else may work in its directory.
 func TestCleanRemovesWhatDeadRunsLeft(t *testing.T) {
+	t.Parallel()
 	c := newContained(t, "20s")
 	c.small()
 	run := c.begun(1)
@@ -179,6 +181,7 @@ func TestCleanRemovesWhatDeadRunsLeft(t *testing.T) {
 // The second interrupt does not wait for the server to end by itself, but does
 // not leave it either.
 func TestASecondInterruptRemovesTheContainer(t *testing.T) {
+	t.Parallel()
 	c := newContained(t, "20s")
 	c.small()
 	c.edit("stop_timeout: 5s", "stop_timeout: 60s")
@@ -197,6 +200,7 @@ func TestASecondInterruptRemovesTheContainer(t *testing.T) {
 // One run per GPU: another one is refused before anything is written, and the
 // message names who holds the lock and how to break it.
 func TestGPUsInUse(t *testing.T) {
+	t.Parallel()
 	c := newContained(t, "1s")
 	c.small()
 	c.edit("    pull: never\n", "    pull: never\n    gpus: 0\n")
@@ -222,6 +226,7 @@ func TestGPUsInUse(t *testing.T) {
 // that a run writes or prints. (What podman says when it refuses a start is
 // tested with the backend.)
 func TestSecretsAppearNowhere(t *testing.T) {
+	t.Parallel()
 	const fileToken, key = "hf_plantedInAFile98765", "sk-plantedKey55555"
 	c := newContained(t, "1s")
 	c.small()
