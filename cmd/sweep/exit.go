@@ -30,7 +30,8 @@ const exitTable = `Exit codes:
   3    finished, but some trials failed or do not count
   4    the experiment file is invalid, or was edited under a run to resume
   5    no configuration meets the constraints of a use case
-  6    the environment is not fit (podman, executable, variable missing; disk full)
+  6    the environment is not fit (container service, endpoint, executable or
+       variable missing; address in use; disk full)
   11   the run directory, or the GPUs, are in use by another run
   130  interrupted; the run can be resumed`
 
