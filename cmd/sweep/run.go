@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -417,7 +418,8 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		}
 		return withCode(exitCode(runErr), runErr, hints...)
 	}
-	if err := res.findings.WriteText(sys.Stdout); err != nil {
+	// A reader that went away (head, a pager) changes nothing about the run.
+	if err := res.findings.WriteText(sys.Stdout); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return err
 	}
 	fmt.Fprintf(sys.Stdout, "\nReport:   %s\nFigures:  %s\n",

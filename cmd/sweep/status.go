@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,8 +59,8 @@ func statusOf(path string) (*runStatus, error) {
 	}
 	s := &runStatus{Path: path, Name: run.Plan.Name, Began: run.Provenance.Began, Warnings: run.Warnings}
 	s.Planned = len(run.Plan.MeasuredTrials())
-	for _, t := range run.Trials {
-		switch t.Outcome {
+	for _, outcome := range outcomes(run.Trials) {
+		switch outcome {
 		case rundir.OutcomeOK:
 			s.OK++
 		case rundir.OutcomeInvalid:
@@ -85,6 +86,19 @@ func statusOf(path string) (*runStatus, error) {
 		}
 	}
 	return s, nil
+}
+
+// outcomes are those of the planned trials. A trial that was measured again
+// counts once, with the last of its records.
+func outcomes(trials []rundir.Trial) map[string]string {
+	out, began := map[string]string{}, map[string]time.Time{}
+	for _, t := range trials {
+		id, _, _ := strings.Cut(t.ID, ".")
+		if last, seen := began[id]; !seen || t.Began.After(last) {
+			out[id], began[id] = t.Outcome, t.Began
+		}
+	}
+	return out
 }
 
 func (s *runStatus) finished() int { return s.OK + s.Invalid + s.Failed + s.Skipped }

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// A trial that was measured again is one trial, and its last record counts.
+func TestRepeatedTrialsCountOnce(t *testing.T) {
+	at := time.Date(2026, 1, 2, 22, 0, 0, 0, time.UTC)
+	got := outcomes([]rundir.Trial{
+		{ID: "t001-x1", Began: at, Outcome: rundir.OutcomeInvalid},
+		{ID: "t001-x1.2", Repeats: "t001-x1", Began: at.Add(time.Minute), Outcome: rundir.OutcomeOK},
+		{ID: "t002-x1", Began: at, Outcome: rundir.OutcomeFailed},
+	})
+	if diff := cmp.Diff(map[string]string{"t001-x1": rundir.OutcomeOK, "t002-x1": rundir.OutcomeFailed}, got); diff != "" {
+		t.Error(diff)
+	}
+}
