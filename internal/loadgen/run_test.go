@@ -326,6 +326,7 @@ func TestCalibrate(t *testing.T) {
 	s := start(t, mock.Options{TTFT: 20 * time.Millisecond, Capacity: 5})
 	c := config(s, Arrivals{Kind: Throughput, Concurrency: 10})
 	c.Warmup, c.Duration, c.Output.Mean = 100*time.Millisecond, time.Second, 1
+	c.Limits = Shared() // the server is in this process
 	sync, saturated, err := Calibrate(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

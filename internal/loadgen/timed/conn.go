@@ -24,6 +24,7 @@ type Conn struct {
 	net.Conn
 	base   time.Time
 	kernel *stamper // nil: time stamps are taken in user space
+	clock  Clock
 
 	received atomic.Int64 // when the newest bytes arrived, ns since base
 	returned atomic.Int64 // when Read returned them
@@ -64,10 +65,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	n, stamp, err := c.kernel.read(p)
 	if n > 0 {
 		now := time.Now()
-		lag := time.Duration(now.UnixNano() - stamp)
-		// A negative lag means that the wall clock was set back meanwhile.
-		ok := stamp > 0 && lag >= 0 && lag <= now.Sub(c.base)+early
-		if !ok {
+		lag, ok := c.clock.Lag(now, stamp)
+		if ok = ok && lag <= now.Sub(c.base)+early; !ok {
 			lag = 0
 		}
 		c.book(now, lag, ok)
@@ -75,9 +74,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// book notes a read that returned now what had arrived lag ago. The kernel
-// stamps by the wall clock; as only the distance to now is taken from it, a
-// clock that is adjusted during the run does no harm.
+// book notes a read that returned now what had arrived lag ago.
 func (c *Conn) book(now time.Time, lag time.Duration, stamped bool) {
 	at := int64(now.Sub(c.base))
 	c.returned.Store(at)

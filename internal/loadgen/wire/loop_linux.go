@@ -36,6 +36,7 @@ type loop struct {
 	heads  heads
 	buffer []byte
 	stamps timed.Receiver
+	clock  timed.Clock
 	ended  chan struct{}
 
 	mu    sync.Mutex
@@ -226,16 +227,12 @@ func (l *loop) read(k *conn, ending bool) {
 	}
 }
 
-// arrival turns a time stamp of the kernel, which is by the wall clock, into
-// an offset. Only its distance to now is used, so that a clock that is adjusted
-// during the run does no harm.
+// arrival turns a time stamp of the kernel into an offset.
 func (l *loop) arrival(stamp int64) Arrival {
 	now := time.Now()
 	at := Arrival{Returned: now.Sub(l.base)}
 	at.Received = at.Returned
-	lag := time.Duration(now.UnixNano() - stamp)
-	// A negative lag means that the wall clock was set back meanwhile.
-	if stamp > 0 && lag >= 0 && lag <= at.Returned {
+	if lag, ok := l.clock.Lag(now, stamp); ok && lag <= at.Returned {
 		at.Received, at.Stamped = at.Returned-lag, true
 	}
 	return at
