@@ -22,6 +22,9 @@ func (r *run) result() *Result {
 	for _, rec := range r.records {
 		res.Requests = append(res.Requests, *rec)
 	}
+	if r.lengths.text != "" && res.windowRequests() > r.lengths.exact {
+		res.Warnings = append(res.Warnings, r.lengths.text)
+	}
 	res.account()
 	res.redact(append([]string{r.cfg.APIKey}, r.cfg.Secrets...))
 	res.Client = r.evidence(res)

@@ -92,6 +92,9 @@ type Config struct {
 	// prompts of random tokens. A sample without a token count asks for Output;
 	// where Output is not given, for the tokens of the answer that it holds.
 	Dataset []workload.Sample
+	// Counts remembers the tokens of the dataset's answers for further runs; nil:
+	// the server counts them in each.
+	Counts *AnswerCounts
 	// DatasetSalt puts a short mark before each prompt of the dataset, the same
 	// for all of one pass and another in every trial, so that a prefix cache that
 	// knows the dataset does not answer it. Heads that prompts share stay shared.

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,33 +11,99 @@ import (
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
-// Answers of a dataset set the lengths, by the server's own count of tokens.
+// Answers of a dataset set the lengths: each by the server's own count, asked
+// for once a process, or by their bytes where it cannot count.
 func TestDatasetAnswers(t *testing.T) {
+	words := func(n, letters int) string { return strings.Repeat(strings.Repeat("a", letters)+" ", n) }
+	samples := []workload.Sample{
+		{Prompt: "p0", Answer: words(20, 1)}, {Prompt: "p1", Answer: words(20, 9)}, // 40 and 200 bytes
+		{Prompt: "p2", Output: 7}, {Prompt: "p3", Answer: words(100, 3)},
+	}
+	exact := map[string]int{"p0": 20, "p1": 20, "p2": 15, "p3": 60}
 	for _, api := range []API{Completions, Chat} {
-		for bytes, note := range map[int]string{2: "approximate (2 bytes a token, counted over 3 of them)", 0: "(4 bytes a token assumed): POST /tokenize: 404"} {
-			s := start(t, mock.Options{CharsPerToken: bytes, NoTokenize: bytes == 0})
+		counts := new(AnswerCounts)
+		for _, step := range []struct {
+			name   string
+			mute   bool // the server cannot count
+			counts *AnswerCounts
+			note   string
+			want   map[string]int
+		}{
+			{"assumed", true, nil, "approximate (4 bytes a token assumed): POST /tokenize: 404", map[string]int{"p0": 15, "p1": 50, "p2": 15, "p3": 60}},
+			{"counted", false, counts, "", exact},
+			{"remembered", true, counts, "", exact},
+		} {
+			s := start(t, mock.Options{NoTokenize: step.mute})
 			c := config(s, Arrivals{Kind: Concurrency, Concurrency: 1})
 			c.API, c.Prompt, c.Output, c.Requests = api, Lengths{}, Lengths{}, 4
-			c.Dataset = []workload.Sample{
-				{Prompt: "p0", Answer: strings.Repeat("a", 40)}, {Prompt: "p1", Answer: strings.Repeat("b", 80)},
-				{Prompt: "p2", Output: 7}, {Prompt: "p3", Answer: strings.Repeat("c", 400)},
-			}
+			c.Dataset, c.Counts = samples, step.counts
 			c.MinOutput, c.MaxOutput = 15, 60
 			r := mustRun(t, c)
-			if !strings.Contains(strings.Join(r.Warnings, "\n"), note) {
-				t.Errorf("warnings %q, want %q", r.Warnings, note)
+			if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, step.note) || step.note == "" && strings.Contains(got, "approximate") {
+				t.Errorf("%s, %s: warnings %q, want %q", api, step.name, got, step.note)
 			}
-			per := max(bytes, 2*(2-bytes)) // 2 and 4
-			for _, q := range s.Seen() {
-				want := map[string]int{"p0": max(15, 40/per), "p1": 80 / per, "p2": 15, "p3": 60}[q.Text]
-				if q.MaxTokens < want-1 || q.MaxTokens > want {
-					t.Errorf("%s: %s asked for %d tokens, want %d", api, q.Text, q.MaxTokens, want)
+			seen := s.Seen()
+			for _, q := range seen {
+				if q.MaxTokens != step.want[q.Text] {
+					t.Errorf("%s, %s: %s asked for %d tokens, want %d", api, step.name, q.Text, q.MaxTokens, step.want[q.Text])
 				}
 			}
-			if c.Dataset[0].Output != 0 {
+			if len(seen) != 4 {
+				t.Errorf("%s, %s: %d requests, want 4", api, step.name, len(seen))
+			}
+			if samples[0].Output != 0 {
 				t.Error("the caller's dataset was changed")
 			}
 		}
+	}
+}
+
+// Only so many answers are counted, those that the window takes first; a
+// window that takes more says so.
+func TestAnswersCounted(t *testing.T) {
+	cfg := Config{Seed: 1, Dataset: make([]workload.Sample, answersCounted+100)}
+	for i := range cfg.Dataset {
+		cfg.Dataset[i].Answer = "a"
+	}
+	cfg.Dataset[7].Output = 3 // has a length
+	bare := func(s *workload.Sample) bool { return s.Output == 0 }
+	for requests, want := range map[int]int{0: answersCounted, 50: 50, answersCounted + 50: answersCounted} {
+		cfg.Requests = requests
+		first, exact := answersOfWindow(&cfg, bare)
+		if len(first) > want || len(first) < want-1 || exact < want || exact > want+1 {
+			t.Errorf("%d requests: %d to count, exact up to %d; want %d", requests, len(first), exact, want)
+		}
+		b, err := newBodies(&cfg, wordPlan{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, at := 0, 0; at < len(first); i++ {
+			s := b.sample(PhaseWindow, i)
+			if s == &cfg.Dataset[7] {
+				continue
+			}
+			if s != &cfg.Dataset[first[at]] {
+				t.Fatalf("request %d of the window is not the answer counted as number %d", i, at)
+			}
+			at++
+		}
+	}
+	s := start(t, mock.Options{})
+	c := config(s, Arrivals{Kind: Throughput, Concurrency: 1})
+	c.Requests = 3
+	r, err := prepare(t.Context(), &c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.client.close()
+	r.lengths = lengthNote{2, "approximate after 2"}
+	r.drive(t.Context())
+	if res := r.result(); !slices.Contains(res.Warnings, "approximate after 2") {
+		t.Errorf("%q", res.Warnings)
+	}
+	r.lengths.exact = 3
+	if res := r.result(); slices.Contains(res.Warnings, "approximate after 2") {
+		t.Errorf("%q", res.Warnings)
 	}
 }
 

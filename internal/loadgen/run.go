@@ -13,11 +13,12 @@ import (
 
 // run is one load run under way.
 type run struct {
-	cfg    *Config
-	client *client
-	bodies *bodies
-	window *window
-	notes  []string // warnings of the preparation
+	cfg     *Config
+	client  *client
+	bodies  *bodies
+	window  *window
+	notes   []string // warnings of the preparation
+	lengths lengthNote
 
 	mu      sync.Mutex
 	records []*Request
@@ -75,11 +76,9 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 		r.notes = append(r.notes, notes...)
 	}
 	if cfg.Output.Kind == "" && len(cfg.Dataset) > 0 {
-		notes, err := fillOutputs(ctx, c, cfg)
-		if err != nil {
+		if r.lengths, err = fillOutputs(ctx, c, cfg); err != nil {
 			return nil, err
 		}
-		r.notes = append(r.notes, notes...)
 	}
 	if r.bodies, err = newBodies(cfg, words); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 type material struct {
 	traces   map[string][]workload.Arrival // by path
 	datasets map[string][]workload.Sample
+	counts   *loadgen.AnswerCounts        // tokens of their answers
 	headers  map[string]map[string]string // by load: name → value
 	secrets  []string
 	tls      *tls.Config // of an https endpoint; nil: the system's trust
@@ -23,7 +24,7 @@ type material struct {
 // gather reads it once. A file that changed since the experiment was checked
 // would give the same IDs to other work, so it is refused.
 func gather(loads []experiment.Load, lookup func(string) (string, bool)) (material, error) {
-	m := material{traces: map[string][]workload.Arrival{}, datasets: map[string][]workload.Sample{}, headers: map[string]map[string]string{}}
+	m := material{traces: map[string][]workload.Arrival{}, datasets: map[string][]workload.Sample{}, counts: new(loadgen.AnswerCounts), headers: map[string]map[string]string{}}
 	for _, l := range loads {
 		if t := l.Arrivals.Trace; t != nil && m.traces[t.File] == nil {
 			rows, digest, err := workload.ReadTrace(t.File, t.Format)
@@ -108,7 +109,7 @@ func (r *run) furnish(cfg *loadgen.Config, l experiment.Load) error {
 		cfg.Trace = r.material.traces[t.File]
 	}
 	if s := l.Dataset; s != nil {
-		cfg.Dataset, cfg.DatasetSalt = r.material.datasets[s.File], s.Salt
+		cfg.Dataset, cfg.DatasetSalt, cfg.Counts = r.material.datasets[s.File], s.Salt, r.material.counts
 	}
 	if s := l.Sessions; s != nil {
 		t := s.Think
