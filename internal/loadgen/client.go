@@ -54,8 +54,7 @@ type client struct {
 	handovers lags // end of an answer to the slot's next request being taken up, of closed loops inside the window
 
 	unable atomic.Int64 // requests that this machine had no connection for
-	gaps   atomic.Int64 // between chunks, inside the window
-	merged atomic.Int64 // of them, 0 because the client read late
+	gaps   gaps         // between chunks, inside the window
 
 	mu       sync.Mutex
 	noStamps string // why time stamps are taken in user space
@@ -195,17 +194,6 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 		rec.fail(s.refused, s.what)
 	default:
 		s.judge(err, interruption(ctx, reqCtx, ClassTruncated), c.exact)
-	}
-}
-
-// gap counts a gap between chunks that was read inside the window.
-func (c *client) gap(merged bool) {
-	if !c.readLags.on.Load() {
-		return
-	}
-	c.gaps.Add(1)
-	if merged {
-		c.merged.Add(1)
 	}
 }
 

@@ -86,7 +86,7 @@ func (t *talks) users(ctx context.Context, wg *sync.WaitGroup) func() {
 				if !sleepUntil(ctx, t.client.now, first) {
 					return
 				}
-				backoff := backoffFirst
+				backoff, freed := backoffFirst, time.Duration(-1)
 				for k := u; ctx.Err() == nil; k += n {
 					if !t.goOn() {
 						return
@@ -97,10 +97,14 @@ func (t *talks) users(ctx context.Context, wg *sync.WaitGroup) func() {
 						t.window.add(1)
 					}
 					s := t.bodies.open(&job{phase: PhaseWindow, index: k, prompt: j.prompt})
+					if freed >= 0 {
+						t.client.handovers.add(j.at-freed, false)
+					}
 					if t.converse(ctx, s, j, k+1) {
-						backoff = backoffFirst
+						backoff, freed = backoffFirst, s.ended
 						continue
 					}
+					freed = -1
 					if !sleepUntil(ctx, t.client.now, t.client.now()+backoff) {
 						return
 					}
@@ -163,6 +167,7 @@ func (t *talks) converse(ctx context.Context, s *session, j *job, id int) bool {
 		}
 		booked := j.phase == PhaseWindow
 		ok := rec.Class == ClassOK
+		s.ended = rec.End
 		var next *job
 		if ok && s.more() {
 			at := rec.End + t.cfg.Sessions.Think.draw(s.think)

@@ -30,9 +30,9 @@ const (
 	ReadLagFloor = time.Millisecond
 	ReadLagShare = 0.05
 	StampedShare = 0.99
-	// lateRead is the read lag above which chunks that share a read were brought
-	// together by the client, not by the server.
-	lateRead = time.Millisecond
+	// idleMost times LagShare of a request's time is the longest hand-over that
+	// the floor excuses: answers may be shorter than any hand-over.
+	idleMost = 5
 	// LateAfter is how long after its time a request counts as a late arrival.
 	LateAfter = 5 * time.Millisecond
 )
@@ -91,10 +91,7 @@ func (r *run) evidence(res *Result) Client {
 	c.GCPauseMax = upper(r.window.spent.pauses, 1)
 	c.SchedLagP99 = upper(r.window.spent.sched, 0.99)
 	c.MeanInFlight, c.PeakInFlight = res.inFlight(res.WindowStart, res.WindowEnd)
-	c.Coalesced = res.coalesced()
-	if gaps := r.client.gaps.Load(); gaps > 0 {
-		c.Merged = float64(r.client.merged.Load()) / float64(gaps)
-	}
+	c.Coalesced, c.Merged = res.coalesced(), r.client.gaps.merged()
 	c.HandoverLag = r.client.handovers.mean()
 	return c
 }
@@ -155,7 +152,8 @@ func (r *run) judge(res *Result) {
 		invalid("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, round(c.WriteLag), round(limit))
 	}
 	if took, ok := res.meanTime(); ok {
-		if limit := max(limits.HandoverFloor, time.Duration(limits.LagShare*float64(took))); c.HandoverLag > limit {
+		share := limits.LagShare * float64(took)
+		if limit := time.Duration(max(share, min(float64(limits.HandoverFloor), idleMost*share))); c.HandoverLag > limit {
 			invalid("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", round(c.HandoverLag), round(limit))
 		}
 	}
@@ -326,6 +324,12 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 	case LabelClosed:
 		if n := res.windowRequests(); n < turnovers*r.cfg.slots() {
 			warn("%d requests over %d slots: throughput of a closed loop needs at least %d a slot", n, r.cfg.slots(), turnovers)
+		}
+	}
+	if c := r.cfg; a.Kind == Trace && c.Requests+int(c.Duration) > 0 {
+		rows, window := len(c.Trace)-c.traceWarm(), res.WindowEnd-res.WindowStart
+		if n := res.windowRequests(); n == rows && (c.Requests == 0 || n < c.Requests) && (c.Duration == 0 || window < c.Duration) {
+			warn("the trace ended before the load: %d requests in %s are what it has after the warm-up", n, round(window))
 		}
 	}
 	if r.cfg.Warmup == 0 && res.Label != LabelBurst {

@@ -11,7 +11,8 @@ type Limits struct {
 	LagShare float64
 	CPU      float64 // share of the processors that the process may use, 0..1
 	// HandoverFloor bounds the mean hand-over lag of a closed loop: LagShare of the
-	// mean time of a request, but at least the floor.
+	// mean time of a request, or the floor if that is more, but no more than
+	// idleMost times that share.
 	HandoverFloor time.Duration
 	Merged        float64 // share of the gaps between chunks that the client's late reads made, 0..1
 	// Shared: the limits are those of a machine that the server shares.

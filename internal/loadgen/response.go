@@ -115,7 +115,7 @@ func (s *response) event(at, lag time.Duration) {
 			rec.First = at
 			rec.Gaps = make([]uint32, 0, max(0, min(rec.OutputAsked-1, 1<<16)))
 		} else {
-			s.client.gap(at == rec.Last && lag > lateRead)
+			s.client.gaps.add(at == rec.Last, lag)
 			rec.Gaps = append(rec.Gaps, uint32(at.Microseconds()-rec.Last.Microseconds()))
 		}
 		rec.Chunks++

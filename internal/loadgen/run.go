@@ -83,7 +83,7 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 	if r.bodies, err = newBodies(cfg, words); err != nil {
 		return nil, err
 	}
-	r.window = newWindow(c.now, &c.readLags.on, &c.writeLags.on, &c.handovers.on)
+	r.window = newWindow(c.now, &c.readLags.on, &c.writeLags.on, &c.handovers.on, &c.gaps.on)
 	return r, nil
 }
 

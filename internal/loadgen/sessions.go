@@ -128,9 +128,10 @@ type session struct {
 	turns   int
 	turn    int // under way, from 0
 	think   *rand.Rand
-	history []byte // messages so far, each with a comma behind it
-	user    []byte // message of the turn under way; nil in the first
-	first   int    // tokens of the first prompt
+	history []byte        // messages so far, each with a comma behind it
+	user    []byte        // message of the turn under way; nil in the first
+	first   int           // tokens of the first prompt
+	ended   time.Duration // the answer before
 }
 
 // open begins a session with the job of its first turn.

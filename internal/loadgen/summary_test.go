@@ -200,9 +200,15 @@ func TestInvalid(t *testing.T) {
 		"one off":       {strict, func(r *Result) { late(r, 2) }, ""},
 		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "3ms from the end of an answer to the next request"},
 		"slots, shared": {Shared(), func(r *Result) { r.Client.HandoverLag = 3 * ms }, ""},
-		"read late":     {strict, func(r *Result) { r.Client.Merged = 0.02 }, "2.0 % of the gaps between chunks were lost in reads over 1ms late, limit 1 %"},
-		"cpu":           {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75 % of its CPUs, limit 70 %"},
-		"cpu, shared":   {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
+		"slots idle, short answers": {strict, func(r *Result) {
+			r.Client.HandoverLag = 200 * time.Microsecond
+			for i := range r.Requests {
+				r.Requests[i].End = r.Requests[i].Sent + ms
+			}
+		}, "200µs from the end of an answer to the next request (mean), limit 50µs"},
+		"read late":   {strict, func(r *Result) { r.Client.Merged = 0.02 }, "2.0 % of the gaps between chunks were lost in reads over 1ms late, limit 1 %"},
+		"cpu":         {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75 % of its CPUs, limit 70 %"},
+		"cpu, shared": {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
 	} {
 		r := handmade()
 		c.spoil(r)

@@ -133,4 +133,18 @@ func TestTraceRuns(t *testing.T) {
 	if !slices.Equal(asked, want) || r.Label != LabelOpen || r.Client.AskedRate <= 0 {
 		t.Errorf("%q, label %s, client %+v", asked, r.Label, r.Client)
 	}
+	ended := func(r *Result) bool {
+		return slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "the trace ended before the load") })
+	}
+	if ended(r) {
+		t.Errorf("nobody asked for more than the trace: %q", r.Warnings)
+	}
+	c.Requests = 3
+	if r := mustRun(t, c); ended(r) {
+		t.Errorf("three were asked for: %q", r.Warnings)
+	}
+	c.Requests = 4 // one more than there are
+	if r := mustRun(t, c); !ended(r) {
+		t.Errorf("warnings %q", r.Warnings)
+	}
 }
