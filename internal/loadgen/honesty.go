@@ -30,7 +30,7 @@ const (
 	ReadLagFloor = time.Millisecond
 	ReadLagShare = 0.05
 	StampedShare = 0.99
-	// idleMost times LagShare of a request's time is the longest hand-over that
+	// idleMost times HandoverShare of a request's time is the longest hand-over that
 	// the floor excuses: answers may be shorter than any hand-over.
 	idleMost = 5
 	// LateAfter is how long after its time a request counts as a late arrival.
@@ -152,7 +152,7 @@ func (r *run) judge(res *Result) {
 		invalid("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, round(c.WriteLag), round(limit))
 	}
 	if took, ok := res.meanTime(); ok {
-		share := limits.LagShare * float64(took)
+		share := limits.HandoverShare * float64(took)
 		if limit := time.Duration(max(share, min(float64(limits.HandoverFloor), idleMost*share))); c.HandoverLag > limit {
 			invalid("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", round(c.HandoverLag), round(limit))
 		}

@@ -10,10 +10,11 @@ type Limits struct {
 	LagFloor time.Duration
 	LagShare float64
 	CPU      float64 // share of the processors that the process may use, 0..1
-	// HandoverFloor bounds the mean hand-over lag of a closed loop: LagShare of the
-	// mean time of a request, or the floor if that is more, but no more than
-	// idleMost times that share.
+	// HandoverFloor and HandoverShare bound the mean hand-over lag of a closed
+	// loop: a share of the mean time of a request, or the floor if that is more, but
+	// no more than idleMost times that share.
 	HandoverFloor time.Duration
+	HandoverShare float64
 	Merged        float64 // share of the gaps between chunks that the client's late reads made, 0..1
 	// Shared: the limits are those of a machine that the server shares.
 	Shared bool
@@ -23,7 +24,7 @@ type Limits struct {
 // them the client's part of a median time to first token is at most 1 %.
 // and of a throughput too. A floor of 250 µs is what a slot takes on two idle cores, doubled.
 func Strict() Limits {
-	return Limits{LagFloor: time.Millisecond, LagShare: 0.01, CPU: 0.7, HandoverFloor: 250 * time.Microsecond, Merged: 0.01}
+	return Limits{LagFloor: time.Millisecond, LagShare: 0.01, CPU: 0.7, HandoverFloor: 250 * time.Microsecond, HandoverShare: 0.01, Merged: 0.01}
 }
 
 // Shared are the limits for a client on the processors of the server, where
@@ -31,7 +32,10 @@ func Strict() Limits {
 // seen to overshoot without the generator being at fault. A simulated server
 // is such a case; the numbers then describe a simulation anyway.
 func Shared() Limits {
-	return Limits{LagFloor: 5 * time.Millisecond, LagShare: 0.05, CPU: 0.9, HandoverFloor: 5 * time.Millisecond, Merged: 0.2, Shared: true}
+	return Limits{
+		LagFloor: 5 * time.Millisecond, LagShare: 0.05, CPU: 0.9,
+		HandoverFloor: 5 * time.Millisecond, HandoverShare: 0.1, Merged: 0.2, Shared: true,
+	}
 }
 
 func (c *Config) limits() Limits {
