@@ -3,6 +3,8 @@ package plots
 import (
 	"fmt"
 
+	"gonum.org/v1/plot/vg"
+
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
 )
@@ -54,7 +56,7 @@ func chosenFigure(in Input, name, load, x, y string) (Figure, string) {
 	f.Subtitle = d.subtitle(in, points)
 	f.Caption = caption(in, load, points, d.notes(in))
 	f.frame = newFrame(f, figureWidth, figureHeight, 0)
-	f.body = d.draw
+	f.body = func(p *pen, area vg.Rectangle) { d.draw(p, area) }
 	f.records = cellRecords(in, points, x, y, notable)
 	return f, ""
 }

@@ -65,5 +65,10 @@ func (f frame) draw(p *pen) vg.Rectangle {
 		p.text(vg.Point{X: marginX, Y: y - sizeCaption*0.85}, line, captionStyle(p.theme), alignLeft)
 		y -= sizeCaption * textLeading
 	}
+	return f.area()
+}
+
+// area is what the words leave for the drawing.
+func (f frame) area() vg.Rectangle {
 	return vg.Rectangle{Min: vg.Point{X: marginX, Y: f.foot()}, Max: vg.Point{X: f.width - marginX, Y: f.height - f.head()}}
 }

@@ -20,6 +20,7 @@ type frontierPlot struct {
 	hasSLO bool
 	xs, ys scale // ranges only
 	radius vg.Length
+	key    []keyEntry // empty where all labels found room
 }
 
 // frontierFigure makes the figure, or returns the reason why there is none.
@@ -38,7 +39,12 @@ func frontierFigure(in Input, name string, fr analysis.Frontier) (Figure, string
 	f.Subtitle = d.subtitle(in, points)
 	f.Caption = caption(in, fr.Load, points, d.notes(in))
 	f.frame = newFrame(f, figureWidth, figureHeight, 0)
-	f.body = d.draw
+	area := f.frame.area()
+	if d = d.keyed(area); len(d.key) > 0 {
+		f.Subtitle += " Letters: the frontier from left to right, see the key."
+		f.frame = newFrame(f, figureWidth, 0, area.Max.Y-area.Min.Y+d.keyHeight(area.Max.X-area.Min.X))
+	}
+	f.body = func(p *pen, area vg.Rectangle) { d.draw(p, area) }
 	f.records = withMembership(cellRecords(in, points, fr.X, fr.Y, fr.Cells), fr)
 	return f, ""
 }
@@ -145,8 +151,11 @@ func (d frontierPlot) notes(in Input) []string {
 	return out
 }
 
-// draw lays the figure out and draws all layers.
-func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
+// draw lays the figure out, draws all layers, and returns the labels that found
+// room.
+func (d frontierPlot) draw(p *pen, area vg.Rectangle) []placed {
+	d.drawKey(p, area)
+	area.Min.Y += d.keyHeight(area.Max.X - area.Min.X)
 	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.front.X), yUnit: unitOf(d.front.Y), yTicks: d.ys.ticks(6), xTicks: d.xs.ticks(9)}
 	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, capital(axisTitle(d.front.Y, a.yUnit, a.yTicks, logRemark(a.y))), axisStyle(p.theme), alignLeft)
 	a.area = area
@@ -179,7 +188,7 @@ func (d frontierPlot) draw(p *pen, area vg.Rectangle) {
 	d.steps(p, a, pl)
 	drawBars(p, a, d.all, pl)
 	d.marks(p, a, pl)
-	d.labels(p, a, pl)
+	return d.labels(p, a, pl)
 }
 
 // endRoom is free room at the right of the data for labels at line ends.

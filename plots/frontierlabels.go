@@ -1,6 +1,9 @@
 package plots
 
 import (
+	"slices"
+	"strings"
+
 	"gonum.org/v1/plot/vg"
 )
 
@@ -28,14 +31,14 @@ func (d frontierPlot) betterArrow(p *pen, a axes, pl *placer) {
 }
 
 // labels places, by importance: recommended cells, line ends, load numbers.
-func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
+func (d frontierPlot) labels(p *pen, a axes, pl *placer) []placed {
 	var out []label
 	for _, k := range d.picks {
 		for _, q := range allPoints(d.all) {
 			if q.cell.ID != k.cell {
 				continue
 			}
-			l := label{lines: k.lines, anchor: a.place(q), clear: d.radius + 6, must: true}
+			l := label{lines: k.lines, anchor: a.place(q), clear: d.radius + 6, must: true, says: sayPick + k.cell}
 			for i := range k.lines {
 				l.styles = append(l.styles, textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink})
 				if i == len(k.lines)-1 {
@@ -45,13 +48,18 @@ func (d frontierPlot) labels(p *pen, a axes, pl *placer) {
 			out = append(out, l)
 		}
 	}
+	out = append(out, d.keyLabels(p, a)...)
 	out = append(out, kneeLabel(p, a, d.front.Knee, allPoints(d.all), d.radius)...)
 	out = append(out, endLabels(p, a, d.all, d.radius, series.name)...)
-	out = append(out, numberLabels(p, a, d.all, d.radius)...)
-	for _, l := range pl.placeAll(p, out) {
+	out = append(out, slices.DeleteFunc(numberLabels(p, a, d.all, d.radius), func(l label) bool {
+		return d.lettered(strings.TrimPrefix(l.says, sayNumber))
+	})...)
+	all := pl.placeAll(p, out)
+	for _, l := range all {
 		d.plate(p, a, grow(l.box, 1))
 		l.draw(p)
 	}
+	return all
 }
 
 // plate lays the ground's colour under a label: that of the dominated region

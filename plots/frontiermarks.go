@@ -112,6 +112,9 @@ func picksOf(in Input, load string, points []point) []pick {
 // pickDetail is the objective reached, with the verdict against the baseline.
 func pickDetail(r analysis.Recommendation) string {
 	out := shortTitle(r.Objective)
+	if r.Confirmed { // the point stands where the blocks had it
+		out = "on fresh starts: " + out
+	}
 	if r.Estimate != nil {
 		out += " " + metric.Format(r.Objective, r.Estimate.Center)
 	}

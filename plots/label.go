@@ -17,7 +17,17 @@ type label struct {
 	near bool
 	// must labels may go farther than others and lead over other marks.
 	must bool
+	// says is what the label is for: one of the say prefixes and an ID.
+	says string
 }
+
+// What labels are for.
+const (
+	sayPick   = "pick " // a recommended cell
+	sayName   = "name " // a configuration
+	sayNumber = "load " // the load of a cell
+	sayLetter = "key "  // a cell in the key
+)
 
 // placed is a label with its place.
 type placed struct {

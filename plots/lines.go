@@ -182,7 +182,7 @@ func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series)
 		l := label{
 			lines:  []string{name(s)},
 			styles: []textStyle{{size: sizeLabel, bold: true, color: p.theme.text(s.color(p.theme))}},
-			anchor: a.place(s.points[len(s.points)-1]), clear: radius + 1, must: s.pick,
+			anchor: a.place(s.points[len(s.points)-1]), clear: radius + 1, must: s.pick, says: sayName + s.config.ID,
 		}
 		if s.pick || s.family == familyBaseline {
 			first = append(first, l)
@@ -205,7 +205,7 @@ func numberLabels(p *pen, a axes, all []series, radius vg.Length) []label {
 			out = append(out, label{
 				lines:  []string{pointNumber(q.load)},
 				styles: []textStyle{{size: sizeNumber, color: p.theme.text(s.color(p.theme))}},
-				anchor: a.place(q), clear: radius, near: true,
+				anchor: a.place(q), clear: radius, near: true, says: sayNumber + q.cell.ID,
 			})
 		}
 	}

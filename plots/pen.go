@@ -12,7 +12,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// pen draws on a gonum/plot canvas. Without a canvas it only measures text.
+// pen draws on a gonum/plot canvas. Without a canvas it only measures text, and
+// drawing leaves no trace.
 type pen struct {
 	canvas vg.Canvas
 	theme  Theme
@@ -52,7 +53,7 @@ func (p *pen) width(text string, s textStyle) vg.Length {
 
 // text writes with its baseline at at.
 func (p *pen) text(at vg.Point, text string, s textStyle, align float64) {
-	if text == "" || !onPage(at) {
+	if text == "" || p.canvas == nil || !onPage(at) {
 		return
 	}
 	f := p.face(s)
@@ -160,7 +161,7 @@ func onPage(at vg.Point) bool {
 }
 
 func (p *pen) stroke(s lineStyle, path vg.Path) {
-	if !fits(path) {
+	if p.canvas == nil || !fits(path) {
 		return
 	}
 	p.canvas.SetColor(s.color)
@@ -171,7 +172,7 @@ func (p *pen) stroke(s lineStyle, path vg.Path) {
 }
 
 func (p *pen) fill(c color.NRGBA, path vg.Path) {
-	if !fits(path) {
+	if p.canvas == nil || !fits(path) {
 		return
 	}
 	p.canvas.SetColor(c)
