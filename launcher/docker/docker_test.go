@@ -19,6 +19,7 @@ import (
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
 )
 
@@ -68,9 +69,9 @@ func TestContractWithDockerd(t *testing.T) {
 // Without NVIDIA's toolkit dockerd refuses to start the container.
 func TestGPUsWithoutToolkit(t *testing.T) {
 	b := backend(t, Options{Socket: daemon.Address(t), Image: daemon.Image(t, server.Path(t)), Network: "host", GPUs: "all"}, nil)
-	s := contract.Spec(t, "serve")
-	_, err := contract.Start(t, b, s)
-	f := contract.Failure(t, err, launcher.ClassGPUs)
+	s := launchertest.Spec(t, "serve")
+	_, err := launchertest.Start(t, b, s)
+	f := launchertest.Failure(t, err, launcher.ClassGPUs)
 	if !strings.Contains(f.Diagnosis.Remedy, "nvidia-ctk") {
 		t.Errorf("remedy %q", f.Diagnosis.Remedy)
 	}

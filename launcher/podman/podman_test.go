@@ -20,6 +20,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
 )
 
@@ -58,9 +59,9 @@ func TestContract(t *testing.T) { contract.Suite{New: backend}.Run(t) }
 
 func TestMissingGPU(t *testing.T) {
 	b := backend(t, func(o *Options) { o.GPUs = "no-such-gpu" })
-	s := contract.Spec(t, "serve")
-	_, err := contract.Start(t, b, s)
-	contract.Failure(t, err, launcher.ClassGPUs)
+	s := launchertest.Spec(t, "serve")
+	_, err := launchertest.Start(t, b, s)
+	launchertest.Failure(t, err, launcher.ClassGPUs)
 	contract.Gone(t, b, s.RunID)
 }
 
@@ -73,7 +74,7 @@ const (
 
 func crash() {
 	s := launcher.Spec{
-		RunID: "crashed-" + strconv.Itoa(os.Getppid()), StartID: "s", Model: contract.Model, ModelName: contract.Model,
+		RunID: "crashed-" + strconv.Itoa(os.Getppid()), StartID: "s", Model: launchertest.Model, ModelName: launchertest.Model,
 		LogPath:      filepath.Join(os.TempDir(), "crashed-"+strconv.Itoa(os.Getppid())+".log"),
 		ReadyTimeout: time.Minute, StopTimeout: time.Second,
 	}
@@ -144,7 +145,7 @@ func TestServiceLost(t *testing.T) {
 	b := backend(t, nil)
 	var other podmantest.Podman
 	lost := closed(t, New(Options{Socket: other.Address(t), Image: b.Options.Image, Pull: PullNever, ServiceWait: time.Second}))
-	s := contract.Spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	srv, err := launcher.Start(t.Context(), lost, s, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -169,8 +170,8 @@ func TestServiceRestarted(t *testing.T) {
 	var other podmantest.Podman
 	b := closed(t, New(Options{Socket: other.Address(t), Image: image, Pull: PullNever}))
 	defer other.Stop()
-	s := contract.Spec(t, "serve")
-	srv, err := contract.Start(t, b, s)
+	s := launchertest.Spec(t, "serve")
+	srv, err := launchertest.Start(t, b, s)
 	if err != nil {
 		t.Fatal(err)
 	}

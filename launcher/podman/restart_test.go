@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/podmantest"
-	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 )
 
 // BenchmarkRestart is one start, proved ready and identified, with its stop,
@@ -22,9 +22,9 @@ func BenchmarkRestart(b *testing.B) {
 	backend := New(Options{Socket: podmantest.Service(b), Image: podmantest.Image(b, server.Path(b)), Pull: PullNever})
 	defer backend.Close()
 	for i := 0; b.Loop(); i++ {
-		s := contract.Spec(b, "serve")
+		s := launchertest.Spec(b, "serve")
 		s.StartID = "bench-" + strconv.Itoa(i)
-		srv, err := contract.Start(b, backend, s)
+		srv, err := launchertest.Start(b, backend, s)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func BenchmarkBareRestart(b *testing.B) {
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for b.Loop() {
-		id := podman("run", "-d", "--publish", "127.0.0.1::8000", image, "--mode", "serve", "--model", contract.Model, "--host", "0.0.0.0")
+		id := podman("run", "-d", "--publish", "127.0.0.1::8000", image, "--mode", "serve", "--model", launchertest.Model, "--host", "0.0.0.0")
 		port := podman("port", id, "8000/tcp")
 		for {
 			resp, err := client.Get("http://" + port + "/health")

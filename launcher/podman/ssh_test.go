@@ -13,6 +13,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 )
 
 // sshd is a real one on the loopback interface, for this user, with keys of
@@ -124,8 +125,8 @@ func TestThroughSSH(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o.Image, o.Pull = image, PullNever
 			b := closed(t, New(o))
-			s := contract.Spec(t, "serve")
-			srv, err := contract.Start(t, b, s)
+			s := launchertest.Spec(t, "serve")
+			srv, err := launchertest.Start(t, b, s)
 			if err != nil {
 				t.Fatal(err)
 			}

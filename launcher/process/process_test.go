@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +19,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 	"github.com/vllm-sweep/sweep/launcher/internal/procs"
 	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
-	"github.com/vllm-sweep/sweep/launcher/vllm"
 )
 
 var server build.Server
@@ -38,16 +37,6 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
-}
-
-const model = "test/model"
-
-func spec(t *testing.T, mode string) launcher.Spec {
-	return launcher.Spec{
-		RunID: "run-" + strconv.Itoa(os.Getpid()), StartID: t.Name(), Model: model, ModelName: model,
-		Args: []string{"--mode", mode}, LogPath: filepath.Join(t.TempDir(), "server.log"),
-		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second, Engine: vllm.Engine(),
-	}
 }
 
 func backend(t *testing.T) *Backend {
@@ -70,34 +59,18 @@ func gone(t *testing.T, s launcher.Spec) {
 
 func start(t *testing.T, s launcher.Spec) (*launcher.Server, error) {
 	t.Helper()
-	srv, err := launcher.Start(t.Context(), backend(t), s, nil)
-	if srv != nil {
-		t.Cleanup(func() { srv.Stop(context.Background()) })
-	}
-	return srv, err
-}
-
-func failure(t *testing.T, err error, want launcher.Class) *launcher.Failure {
-	t.Helper()
-	var f *launcher.Failure
-	if !errors.As(err, &f) {
-		t.Fatalf("got %v, want a failure", err)
-	}
-	if f.Diagnosis.Class != want {
-		t.Fatalf("got class %q (%s), want %q", f.Diagnosis.Class, f.Diagnosis.Cause, want)
-	}
-	return f
+	return launchertest.Start(t, backend(t), s)
 }
 
 func TestStartAndStop(t *testing.T) {
-	s := spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	var phases []string
 	srv, err := launcher.Start(t.Context(), backend(t), s, func(p launcher.Phase) { phases = append(phases, p.Name) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := srv.Identity
-	if id.Model != model || id.MaxModelLen != 4096 || id.Version != "0.0.1-test" || id.Owner != srv.Handle.ID() {
+	if id.Model != launchertest.Model || id.MaxModelLen != 4096 || id.Version != "0.0.1-test" || id.Owner != srv.Handle.ID() {
 		t.Errorf("identity %+v", id)
 	}
 	if got := strings.Join(phases, " "); got != "launched loading graphs serving ready" {
@@ -130,11 +103,11 @@ func TestEndsAtOnce(t *testing.T) {
 		"killed":   {launcher.ClassHostMemory, "137", 137},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			s := spec(t, mode)
+			s := launchertest.Spec(t, mode)
 			begun := time.Now()
 			_, err := start(t, s)
 			took := time.Since(begun)
-			f := failure(t, err, want.class)
+			f := launchertest.Failure(t, err, want.class)
 			if !strings.Contains(f.Diagnosis.Cause+f.Diagnosis.Remedy, want.text) {
 				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause, f.Diagnosis.Remedy, want.text)
 			}
@@ -153,10 +126,10 @@ func TestEndsAtOnce(t *testing.T) {
 }
 
 func TestHangTimesOut(t *testing.T) {
-	s := spec(t, "hang")
+	s := launchertest.Spec(t, "hang")
 	s.ReadyTimeout = time.Second
 	_, err := start(t, s)
-	f := failure(t, err, launcher.ClassTimeout)
+	f := launchertest.Failure(t, err, launcher.ClassTimeout)
 	if !strings.Contains(f.Diagnosis.Cause, launcher.PhaseLoading) {
 		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause)
 	}
@@ -164,7 +137,7 @@ func TestHangTimesOut(t *testing.T) {
 }
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
-	s := spec(t, "hang")
+	s := launchertest.Spec(t, "hang")
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := launcher.Start(ctx, backend(t), s, func(p launcher.Phase) {
 		if p.Name == launcher.PhaseLoading {
@@ -180,7 +153,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 func TestKillsWhatIgnoresTerm(t *testing.T) {
 	for _, mode := range []string{"stubborn", "family"} {
 		t.Run(mode, func(t *testing.T) {
-			s := spec(t, mode)
+			s := launchertest.Spec(t, mode)
 			s.StopTimeout = 200 * time.Millisecond
 			srv, err := start(t, s)
 			if err != nil {
@@ -195,7 +168,7 @@ func TestKillsWhatIgnoresTerm(t *testing.T) {
 }
 
 func TestDeathUnderLoad(t *testing.T) {
-	s := spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	srv, err := start(t, s)
 	if err != nil {
 		t.Fatal(err)
@@ -219,12 +192,12 @@ func TestDeathUnderLoad(t *testing.T) {
 	gone(t, s)
 }
 
-// A server of somebody else that is healthy and offers the right model must
+// A server of somebody else that is healthy and offers the right launchertest.Model must
 // not be taken for ours.
 func TestForeignServerIsRefused(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"data":[{"id":%q}]}`, model)
+		fmt.Fprintf(w, `{"data":[{"id":%q}]}`, launchertest.Model)
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -234,14 +207,14 @@ func TestForeignServerIsRefused(t *testing.T) {
 	go foreign.Serve(l)
 	defer foreign.Close()
 
-	s := spec(t, "hang")
+	s := launchertest.Spec(t, "hang")
 	h, err := backend(t).Launch(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.(*handle).port = l.Addr().(*net.TCPAddr).Port // as if it had taken the port that was chosen
-	_, err = launcher.Start(t.Context(), launched{backend(t), h}, s, nil)
-	f := failure(t, err, launcher.ClassPort)
+	_, err = launcher.Start(t.Context(), launchertest.Launched{Backend: backend(t), Handle: h}, s, nil)
+	f := launchertest.Failure(t, err, launcher.ClassPort)
 	if self := strconv.Itoa(os.Getpid()); !strings.Contains(f.Diagnosis.Cause, self) {
 		t.Errorf("cause %q does not name the owner, process %s", f.Diagnosis.Cause, self)
 	}
@@ -251,29 +224,21 @@ func TestForeignServerIsRefused(t *testing.T) {
 	gone(t, s)
 }
 
-// launched is a backend whose server has been launched already.
-type launched struct {
-	launcher.Backend
-	h launcher.Handle
-}
-
-func (l launched) Launch(context.Context, launcher.Spec) (launcher.Handle, error) { return l.h, nil }
-
 func TestOtherModelIsRefused(t *testing.T) {
-	s := spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	s.Args = append(s.Args, "--served-model-name", "other")
 	_, err := start(t, s)
-	if f := failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, `"other"`) {
+	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, `"other"`) {
 		t.Errorf("cause %q", f.Diagnosis.Cause)
 	}
 	gone(t, s)
 }
 
 func TestAPIKey(t *testing.T) {
-	s := spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	s.Args = append(s.Args, "--api-key", "k-123456")
 	_, err := start(t, s)
-	if f := failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, "API key") {
+	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, "API key") {
 		t.Errorf("cause %q", f.Diagnosis.Cause)
 	}
 	s.APIKey = "k-123456"
@@ -287,7 +252,7 @@ func TestAPIKey(t *testing.T) {
 }
 
 func TestSecretsStayOutOfTheLog(t *testing.T) {
-	s := spec(t, "chatter")
+	s := launchertest.Spec(t, "chatter")
 	s.Env = map[string]string{"HF_TOKEN": "hf_verysecretvalue"}
 	s.Secrets = []string{"hf_verysecretvalue"}
 	srv, err := start(t, s)
@@ -311,8 +276,8 @@ func TestMissingExecutable(t *testing.T) {
 	if err := b.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "server.process.command") {
 		t.Errorf("check: %v", err)
 	}
-	_, err := launcher.Start(t.Context(), b, spec(t, "serve"), nil)
-	failure(t, err, launcher.ClassBackend)
+	_, err := launcher.Start(t.Context(), b, launchertest.Spec(t, "serve"), nil)
+	launchertest.Failure(t, err, launcher.ClassBackend)
 }
 
 func TestArguments(t *testing.T) {
@@ -349,7 +314,7 @@ const crashEnv = "SWEEP_TEST_CRASH"
 
 func crash() {
 	s := launcher.Spec{
-		RunID: "crashed-" + strconv.Itoa(os.Getppid()), RunDir: "/runs/crashed", StartID: "s", Model: model, ModelName: model,
+		RunID: "crashed-" + strconv.Itoa(os.Getppid()), RunDir: "/runs/crashed", StartID: "s", Model: launchertest.Model, ModelName: launchertest.Model,
 		Args: []string{"--mode", "stubborn"}, LogPath: os.Getenv(crashEnv) + ".log",
 		ReadyTimeout: time.Minute, StopTimeout: time.Second,
 	}

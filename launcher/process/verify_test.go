@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 )
 
 // A server that hangs is given up when its log has been silent for long
 // enough, however much of the ready time-out is left.
 func TestSilentStart(t *testing.T) {
-	s := spec(t, "hang")
+	s := launchertest.Spec(t, "hang")
 	s.ReadyTimeout, s.SilenceTimeout = time.Hour, 300*time.Millisecond
 	_, err := start(t, s)
-	f := failure(t, err, launcher.ClassSilent)
+	f := launchertest.Failure(t, err, launcher.ClassSilent)
 	if !strings.Contains(f.Diagnosis.Cause, "last while loading weights") {
 		t.Errorf("cause %q", f.Diagnosis.Cause)
 	}
@@ -23,10 +24,10 @@ func TestSilentStart(t *testing.T) {
 
 // A server that runs with another length than was asked for is not measured.
 func TestAFlagThatWasNotApplied(t *testing.T) {
-	s := spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	s.Asked = map[string]string{"max-model-len": "99"}
 	_, err := start(t, s)
-	f := failure(t, err, launcher.ClassNotApplied)
+	f := launchertest.Failure(t, err, launcher.ClassNotApplied)
 	if !strings.Contains(f.Diagnosis.Cause, "max-model-len 99 was asked for and 4096 is in effect") || f.Effective == nil {
 		t.Errorf("cause %q, effective %+v", f.Diagnosis.Cause, f.Effective)
 	}
@@ -34,7 +35,7 @@ func TestAFlagThatWasNotApplied(t *testing.T) {
 }
 
 func TestAFlagThatWasApplied(t *testing.T) {
-	s := spec(t, "serve")
+	s := launchertest.Spec(t, "serve")
 	s.Asked = map[string]string{"max-model-len": "4096", "watermark": "0.1"}
 	srv, err := start(t, s)
 	if err != nil {

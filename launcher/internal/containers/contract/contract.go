@@ -18,11 +18,8 @@ import (
 
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
-	"github.com/vllm-sweep/sweep/launcher/vllm"
+	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 )
-
-// Model is what the test server serves.
-const Model = "test/model"
 
 // Suite runs the contract. New returns a backend for the test server's image,
 // whose options may be changed.
@@ -30,39 +27,6 @@ type Suite struct {
 	New func(t *testing.T, change func(*containers.Options)) *containers.Backend
 	// HostNetworkOnly is for services that publish no ports here.
 	HostNetworkOnly bool
-}
-
-// Spec is a start of the test server in the mode.
-func Spec(t testing.TB, mode string) launcher.Spec {
-	return launcher.Spec{
-		RunID: "run-" + strconv.Itoa(os.Getpid()), StartID: strings.NewReplacer("/", "-", "=", "-").Replace(t.Name()),
-		Model: Model, ModelName: Model,
-		Args: []string{"--mode", mode}, LogPath: filepath.Join(t.TempDir(), "server.log"),
-		ReadyTimeout: 60 * time.Second, StopTimeout: 20 * time.Second, Engine: vllm.Engine(),
-	}
-}
-
-// Start starts a server, which is stopped when the test ends.
-func Start(t testing.TB, b launcher.Backend, s launcher.Spec) (*launcher.Server, error) {
-	t.Helper()
-	srv, err := launcher.Start(t.Context(), b, s, nil)
-	if srv != nil {
-		t.Cleanup(func() { srv.Stop(context.Background()) })
-	}
-	return srv, err
-}
-
-// Failure asserts the class of a failed start.
-func Failure(t *testing.T, err error, want launcher.Class) *launcher.Failure {
-	t.Helper()
-	var f *launcher.Failure
-	if !errors.As(err, &f) {
-		t.Fatalf("got %v, want a failure", err)
-	}
-	if f.Diagnosis.Class != want {
-		t.Fatalf("got class %q (%s), want %q", f.Diagnosis.Class, f.Diagnosis.Cause, want)
-	}
-	return f
 }
 
 // Gone fails the test when a container of the run is left.
@@ -112,14 +76,14 @@ func (s Suite) startAndStop(t *testing.T) {
 			if err := b.Check(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			spec := Spec(t, "serve")
+			spec := launchertest.Spec(t, "serve")
 			spec.Env = map[string]string{"A": "b"}
-			srv, err := Start(t, b, spec)
+			srv, err := launchertest.Start(t, b, spec)
 			if err != nil {
 				t.Fatal(err)
 			}
 			id := srv.Identity
-			if id.Model != Model || id.Version != "0.0.1-test" || !strings.HasPrefix(id.Owner, "container ") {
+			if id.Model != launchertest.Model || id.Version != "0.0.1-test" || !strings.HasPrefix(id.Owner, "container ") {
 				t.Errorf("identity %+v", id)
 			}
 			if srv.Logged.KVCacheTokens != 176240 {
@@ -162,11 +126,11 @@ func (s Suite) endsAtOnce(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			b := s.New(t, nil)
-			spec := Spec(t, mode)
+			spec := launchertest.Spec(t, mode)
 			begun := time.Now()
-			_, err := Start(t, b, spec)
+			_, err := launchertest.Start(t, b, spec)
 			took := time.Since(begun)
-			f := Failure(t, err, want.class)
+			f := launchertest.Failure(t, err, want.class)
 			if !strings.Contains(f.Diagnosis.Cause+f.Diagnosis.Remedy, want.text) {
 				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause, f.Diagnosis.Remedy, want.text)
 			}
@@ -187,10 +151,10 @@ func (s Suite) endsAtOnce(t *testing.T) {
 
 func (s Suite) hangs(t *testing.T) {
 	b := s.New(t, nil)
-	spec := Spec(t, "hang")
+	spec := launchertest.Spec(t, "hang")
 	spec.ReadyTimeout, spec.StopTimeout = 2*time.Second, time.Second
-	_, err := Start(t, b, spec)
-	f := Failure(t, err, launcher.ClassTimeout)
+	_, err := launchertest.Start(t, b, spec)
+	f := launchertest.Failure(t, err, launcher.ClassTimeout)
 	if !strings.Contains(f.Diagnosis.Cause, launcher.PhaseLoading) {
 		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause)
 	}
@@ -199,7 +163,7 @@ func (s Suite) hangs(t *testing.T) {
 
 func (s Suite) cancelled(t *testing.T) {
 	b := s.New(t, nil)
-	spec := Spec(t, "hang")
+	spec := launchertest.Spec(t, "hang")
 	spec.StopTimeout = time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := launcher.Start(ctx, b, spec, func(launcher.Phase) { cancel() })
@@ -211,9 +175,9 @@ func (s Suite) cancelled(t *testing.T) {
 
 func (s Suite) ignoresTerm(t *testing.T) {
 	b := s.New(t, nil)
-	spec := Spec(t, "stubborn")
+	spec := launchertest.Spec(t, "stubborn")
 	spec.StopTimeout = time.Second
-	srv, err := Start(t, b, spec)
+	srv, err := launchertest.Start(t, b, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,8 +189,8 @@ func (s Suite) ignoresTerm(t *testing.T) {
 
 func (s Suite) diesUnderLoad(t *testing.T) {
 	b := s.New(t, nil)
-	spec := Spec(t, "serve")
-	srv, err := Start(t, b, spec)
+	spec := launchertest.Spec(t, "serve")
+	srv, err := launchertest.Start(t, b, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +215,7 @@ func (s Suite) diesUnderLoad(t *testing.T) {
 // server's own attempt.
 func (s Suite) foreignServer(t *testing.T) {
 	b := s.New(t, func(o *containers.Options) { o.Network = "host" })
-	spec := Spec(t, "hang") // it never listens
+	spec := launchertest.Spec(t, "hang") // it never listens
 	spec.StopTimeout = time.Second
 	h, err := b.Launch(t.Context(), spec)
 	if err != nil {
@@ -266,24 +230,16 @@ func (s Suite) foreignServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	foreign := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"data":[{"id":%q}]}`, Model)
+		fmt.Fprintf(w, `{"data":[{"id":%q}]}`, launchertest.Model)
 	})}
 	go foreign.Serve(l)
 	defer foreign.Close()
-	_, err = launcher.Start(t.Context(), launched{b, h}, spec, nil)
-	if f := Failure(t, err, launcher.ClassPort); !strings.Contains(f.Diagnosis.Cause, strconv.Itoa(os.Getpid())) {
+	_, err = launcher.Start(t.Context(), launchertest.Launched{Backend: b, Handle: h}, spec, nil)
+	if f := launchertest.Failure(t, err, launcher.ClassPort); !strings.Contains(f.Diagnosis.Cause, strconv.Itoa(os.Getpid())) {
 		t.Errorf("cause %q does not name the owner", f.Diagnosis.Cause)
 	}
 	Gone(t, b, spec.RunID)
 }
-
-// launched is a backend whose server has been launched already.
-type launched struct {
-	launcher.Backend
-	h launcher.Handle
-}
-
-func (l launched) Launch(context.Context, launcher.Spec) (launcher.Handle, error) { return l.h, nil }
 
 func (s Suite) missingImage(t *testing.T) {
 	const image = "localhost/sweep-test/no-such-image:latest"
@@ -295,8 +251,8 @@ func (s Suite) missingImage(t *testing.T) {
 		t.Errorf("check: %v", err)
 	}
 	for _, pull := range []string{containers.PullNever, containers.PullMissing} {
-		_, err := Start(t, absent(pull), Spec(t, "serve"))
-		if f := Failure(t, err, launcher.ClassImage); !strings.Contains(f.Diagnosis.Cause, image) {
+		_, err := launchertest.Start(t, absent(pull), launchertest.Spec(t, "serve"))
+		if f := launchertest.Failure(t, err, launcher.ClassImage); !strings.Contains(f.Diagnosis.Cause, image) {
 			t.Errorf("cause %q", f.Diagnosis.Cause)
 		}
 	}
@@ -304,10 +260,10 @@ func (s Suite) missingImage(t *testing.T) {
 
 func (s Suite) secrets(t *testing.T) {
 	b := s.New(t, nil)
-	spec := Spec(t, "chatter")
+	spec := launchertest.Spec(t, "chatter")
 	spec.Env = map[string]string{"HF_TOKEN": "hf_verysecretvalue"}
 	spec.Secrets = []string{"hf_verysecretvalue"}
-	srv, err := Start(t, b, spec)
+	srv, err := launchertest.Start(t, b, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,10 +276,10 @@ func (s Suite) secrets(t *testing.T) {
 		t.Errorf("log %s\ncommand %s", log, shown)
 	}
 	// What the service says about a start that it refuses may hold it too.
-	spec = Spec(t, "serve")
+	spec = launchertest.Spec(t, "serve")
 	spec.Env, spec.Secrets = map[string]string{"HF_TOKEN": "hf_verysecretvalue"}, []string{"hf_verysecretvalue"}
 	refused := s.New(t, func(o *containers.Options) { o.User = "hf_verysecretvalue" })
-	if _, err := Start(t, refused, spec); err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, err.(*launcher.Failure).Diagnosis), "verysecret") {
+	if _, err := launchertest.Start(t, refused, spec); err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, err.(*launcher.Failure).Diagnosis), "verysecret") {
 		t.Errorf("error %v", err)
 	}
 	Gone(t, b, spec.RunID)
@@ -337,8 +293,8 @@ func (s Suite) missingFolder(t *testing.T) {
 	if err := b.Check(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("check: %v", err)
 	}
-	_, err := Start(t, b, Spec(t, "serve"))
-	Failure(t, err, launcher.ClassConfig)
+	_, err := launchertest.Start(t, b, launchertest.Spec(t, "serve"))
+	launchertest.Failure(t, err, launcher.ClassConfig)
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the folder was made")
 	}
@@ -347,8 +303,8 @@ func (s Suite) missingFolder(t *testing.T) {
 // Limits and shared memory arrive in the container.
 func (s Suite) limits(t *testing.T) {
 	b := s.New(t, func(o *containers.Options) { o.Memory, o.CPUs, o.CPUSet, o.ShmSize = 512<<20, 0.5, "0", 128<<20 })
-	spec := Spec(t, "limits")
-	srv, err := Start(t, b, spec)
+	spec := launchertest.Spec(t, "limits")
+	srv, err := launchertest.Start(t, b, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,9 +323,9 @@ func (s Suite) limits(t *testing.T) {
 // listed.
 func (s Suite) leftovers(t *testing.T) {
 	b := s.New(t, nil)
-	spec := Spec(t, "serve")
+	spec := launchertest.Spec(t, "serve")
 	spec.RunID, spec.RunDir = "left-"+strconv.Itoa(os.Getpid()), "/runs/left"
-	if _, err := Start(t, b, spec); err != nil {
+	if _, err := launchertest.Start(t, b, spec); err != nil {
 		t.Fatal(err)
 	}
 	left, err := b.Leftovers(t.Context())
