@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -166,40 +167,69 @@ func (r *run) waitingForRates() []waiting {
 	return out
 }
 
+// calibrations is how often the rates of a load are looked for: the client may
+// have been held up by something that has passed.
+const calibrations = 3
+
 // calibrate finds the rates of all sweep loads on a running baseline. They are
-// found once, so that every configuration is measured at the same rates.
+// found once, so that every configuration is measured at the same rates. A
+// load whose rates cannot be found fails alone; the others go on.
 func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Start) error {
 	r.stage(StageMeasuring)
+	var lost error
 	for _, l := range r.unresolved() {
-		cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Sweep, Value: 1}, r.Experiment.Trials.Seed, s)
-		if err != nil {
-			return err
-		}
-		loadCtx, dog := r.guard(ctx, s)
-		shown := cfg.Progress
-		cfg.Progress = func(p loadgen.Progress) {
-			dog.progress(p)
-			shown(p)
-		}
-		var sync, saturated float64
-		var dead *death
-		r.blocking(func() {
-			sync, saturated, err = loadgen.Calibrate(loadCtx, cfg)
-			if dead = dog.stop(loadCtx); dead != nil {
-				dog.exit(ctx, dead)
+		for try := 1; ; try++ {
+			rates, err := r.findRates(ctx, l, s, try)
+			if err == nil {
+				r.rates[l.Name] = rates
+				r.message("load %s: %s synchronous, %s saturated on the baseline", l.Name,
+					metric.FormatUnit(metric.Requests, rates.Synchronous), metric.FormatUnit(metric.Requests, rates.Saturated))
+				break
 			}
-		})
-		if dead != nil {
-			return dead
+			if ctx.Err() != nil || errors.Is(err, errServerDied) {
+				return err
+			}
+			r.message("warning: find the rates of load %s on %s, try %d of %d: %v", l.Name, rec.ID, try, calibrations, err)
+			if try == calibrations {
+				lost = err
+				break
+			}
 		}
-		if err != nil {
-			return fmt.Errorf("find the rates of load %s on %s: %w", l.Name, rec.ID, err)
-		}
-		r.rates[l.Name] = rundir.Rates{Synchronous: sync, Saturated: saturated}
-		r.message("load %s: %s synchronous, %s saturated on the baseline", l.Name,
-			metric.FormatUnit(metric.Requests, sync), metric.FormatUnit(metric.Requests, saturated))
 	}
-	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventLoadsResolved, Start: rec.ID, Rates: r.rates})
+	err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventLoadsResolved, Start: rec.ID, Rates: r.rates})
+	if err != nil || lost == nil {
+		return err
+	}
+	return r.failUnresolved(ctx, rec.ID, launcher.Diagnosis{Class: launcher.ClassUnclassified, Cause: lost.Error()})
+}
+
+// findRates looks for the rates of one load. Each try has prompts of its own.
+func (r *run) findRates(ctx context.Context, l experiment.Load, s *launcher.Server, try int) (rundir.Rates, error) {
+	cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Sweep, Value: 1}, r.Experiment.Trials.Seed, s)
+	if err != nil {
+		return rundir.Rates{}, err
+	}
+	if try > 1 {
+		cfg.Salt += fmt.Sprintf(" try %d", try)
+	}
+	loadCtx, dog := r.guard(ctx, s)
+	shown := cfg.Progress
+	cfg.Progress = func(p loadgen.Progress) {
+		dog.progress(p)
+		shown(p)
+	}
+	var rates rundir.Rates
+	var dead *death
+	r.blocking(func() {
+		rates.Synchronous, rates.Saturated, err = loadgen.Calibrate(loadCtx, cfg)
+		if dead = dog.stop(loadCtx); dead != nil {
+			dog.exit(ctx, dead)
+		}
+	})
+	if dead != nil {
+		return rundir.Rates{}, dead
+	}
+	return rates, err
 }
 
 // failUnresolved records the trials that wait for rates which cannot be found,
