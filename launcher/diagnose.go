@@ -46,7 +46,7 @@ func Diagnose(spec Spec, exit Exit) Diagnosis {
 	default:
 		d.Class = ClassExited
 		d.Cause = withDetail(fmt.Sprintf("ended with exit code %d before it was ready", exit.Code), exit.Detail)
-		d.Remedy = "read the server's log"
+		d.Remedy = "read the server's log: server.log in the start's folder of the run directory"
 	}
 	return d
 }
@@ -73,7 +73,7 @@ func diagnoseDeath(spec Spec, exit Exit) Diagnosis {
 	}
 	d.Class, d.Cause = ClassEngineDead, cause
 	if d.Remedy == "" {
-		d.Remedy = "read the server's log"
+		d.Remedy = "read the server's log: server.log in the start's folder of the run directory"
 	}
 	return d
 }

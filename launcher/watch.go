@@ -40,7 +40,7 @@ func (s *Server) Diagnose(class Class, what string) Diagnosis {
 	}
 	d.Cause = what
 	if d.Remedy == "" {
-		d.Remedy = "read the server's log"
+		d.Remedy = "read the server's log: server.log in the start's folder of the run directory"
 	}
 	if c.hint != "" {
 		d.Remedy = c.hint

@@ -192,6 +192,26 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// Where runs go must be a directory, also where it is made first.
+func TestNoPlaceForRuns(t *testing.T) {
+	o := host(t, map[string]string{"file": "x"})
+	o.Dir = filepath.Join(o.Dir, "file", "runs")
+	if c := get(t, Examine(t.Context(), o), "disk (runs)"); c.Status != Failure || !strings.Contains(c.Text, "is a file") || c.Remedy == "" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What the network says is put into words.
+func TestNoErrorTextOfGo(t *testing.T) {
+	o := host(t, nil)
+	o.Service = func(context.Context, string) (string, string, error) {
+		return "", "", errors.New("the docker service does not answer (dial unix /x.sock: connect: no such file or directory)")
+	}
+	if c := get(t, Examine(t.Context(), o), "docker"); c.Text != "the docker service does not answer (there is no socket /x.sock)" {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestWhatAnExperimentNeeds(t *testing.T) {
 	for name, c := range map[string]struct {
 		server string

@@ -141,6 +141,13 @@ func (o Options) disks() []Check {
 		case free < d.wanted:
 			c.Status, c.Remedy = Warning, "little room for "+d.what
 		}
+		if d.name == "disk (runs)" {
+			if info, err := os.Stat(path); err == nil && !info.IsDir() {
+				c = Check{Name: d.name, Status: Failure, Text: path + " is a file, not a directory", Remedy: "name another directory: --out DIR"}
+			} else if !writable(path) {
+				c = Check{Name: d.name, Status: Failure, Text: "this user may not write in " + path, Remedy: "name another directory: --out DIR, or change its permissions"}
+			}
+		}
 		if d.name == "disk (models)" && c.Status == Failure && !o.mayUseGPU() {
 			c.Status = Warning // nothing is fetched
 		}

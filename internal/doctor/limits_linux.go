@@ -39,3 +39,10 @@ func ephemeralPorts() (n int, known bool) {
 }
 
 func cores() int { return runtime.NumCPU() }
+
+// writable reports whether this user may make files in a directory: its
+// permissions and its file system allow it.
+func writable(path string) bool {
+	const write = 2 // W_OK
+	return syscall.Access(path, write) == nil
+}

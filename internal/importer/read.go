@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -163,7 +164,7 @@ func sniff(src source) (kind shape, why string, err error) {
 		return shapeNone, "a configuration of inference-perf: read beside the results", nil
 	}
 	line, _, more := bytes.Cut(text, []byte("\n"))
-	if more && bytes.Count(line, []byte{byte(delimiter(string(line)))}) >= 2 && !bytes.Contains(line, []byte(": ")) {
+	if more && utf8.Valid(line) && bytes.Count(line, []byte{byte(delimiter(string(line)))}) >= 2 && !bytes.Contains(line, []byte(": ")) {
 		return shapeCSV, "", nil
 	}
 	return shapeNone, "none of the known formats", nil

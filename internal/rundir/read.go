@@ -45,7 +45,7 @@ func Read(path string) (*Run, error) {
 	r := &Run{Path: path, Plan: &matrix.Plan{}}
 	if err := readJSON(filepath.Join(path, planFile), r.Plan); err != nil {
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			return nil, fmt.Errorf("%s: %w: it has no %s", path, ErrNotRun, planFile)
+			return nil, notRun(path)
 		}
 		return nil, err
 	}

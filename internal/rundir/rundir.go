@@ -93,7 +93,7 @@ func Create(root, name string, now time.Time) (*Dir, error) {
 // files of writers that were killed.
 func Open(path string) (*Dir, error) {
 	if _, err := os.Stat(filepath.Join(path, planFile)); err != nil {
-		return nil, fmt.Errorf("%s: %w: it has no %s", path, ErrNotRun, planFile)
+		return nil, notRun(path)
 	}
 	d, err := hold(path)
 	if err != nil {
@@ -103,6 +103,18 @@ func Open(path string) (*Dir, error) {
 		return nil, errors.Join(fmt.Errorf("remove what a killed run left: %w", err), d.Close())
 	}
 	return d, nil
+}
+
+// notRun says why a path is no run directory.
+func notRun(path string) error {
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%s: %w: there is nothing of that name", path, ErrNotRun)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s: %w: it is a file", path, ErrNotRun)
+	default:
+		return fmt.Errorf("%s: %w: it has no %s", path, ErrNotRun, planFile)
+	}
 }
 
 func hold(path string) (*Dir, error) {

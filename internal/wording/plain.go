@@ -61,11 +61,9 @@ var rules = sync.OnceValue(func() []rule {
 		{`(?:fork/exec|exec:?) ` + path + `: no such file or directory`, "there is no program $1"},
 		{`(?:fork/exec|exec:?) ` + path + `: permission denied`, "$1 may not be executed"},
 		{`fork/exec ` + path + `: exec format error`, "$1 is no program of this machine"},
-		// A temporary file stands for the file that it was to become.
-		{`open (?:([^\s:]*)/)\.[^\s:/]+\.tmp: no such file or directory`, "there is no directory $1"},
-		{`(open|write|sync|close) ((?:[^\s:]*/)?)\.([^\s:/]+?)\.\d+\.[0-9a-f]{16}\.tmp: `, "$1 $2$3: "},
+		{`\b(?:write|create) ` + path + `: no such file or directory`, "$1 cannot be written: its directory does not exist"},
 		{`mkdir ` + path + `: no such file or directory`, "the directory $1 cannot be made"},
-		{`(?:mkdir|open|stat|lstat|create) ` + path + `: not a directory`, "$1: a part of this path is a file, not a directory"},
+		{`(?:mkdir|open|stat|lstat|create|write) ` + path + `: not a directory`, "$1: a part of this path is a file, not a directory"},
 		{`mkdir ` + path + `: file exists`, "$1 is a file, not a directory"},
 		{`(?:read|open) ` + path + `: is a directory`, "$1 is a directory"},
 		{`(?:open|stat|lstat|readlink) ` + path + `: no such file or directory`, "there is no $1"},

@@ -47,7 +47,7 @@ func TestPlainOfRealErrors(t *testing.T) {
 		"below a file":     {func() error { _, err := os.Open(file + "/x"); return err }, file + "/x: a part of this path is a file, not a directory"},
 		"mkdir below":      {func() error { return os.MkdirAll(file+"/x", 0o755) }, file + ": a part of this path is a file, not a directory"},
 		"a directory":      {func() error { _, err := os.ReadFile(dir); return err }, dir + " is a directory"},
-		"directory absent": {func() error { return atomicfile.WriteBytes(dir+"/none/x.csv", nil) }, "write " + dir + "/none/x.csv: there is no directory " + dir + "/none"},
+		"directory absent": {func() error { return atomicfile.WriteBytes(dir+"/none/x.csv", nil) }, dir + "/none/x.csv cannot be written: its directory does not exist"},
 		"port taken": {func() error { _, err := net.Listen("tcp", taken.Addr().String()); return err },
 			taken.Addr().String() + " is in use by another program: choose another port, or end that program"},
 		"no port":      {func() error { _, err := net.Listen("tcp", "127.0.0.1:99999"); return err }, "99999 is no port: want 0 to 65535"},
@@ -99,11 +99,10 @@ func TestPlainOfTexts(t *testing.T) {
 		`pinging container registry localhost: Get "https://localhost/v2/": dial tcp 127.0.0.1:443: connect: connection refused`:                                                                              "pinging container registry localhost: connection refused: nothing listens at 127.0.0.1:443",
 		`(failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory)`: "(there is no socket /var/run/docker.sock)",
 		`dial tcp: lookup hub.example on 10.0.0.2:53: read udp 10.0.0.1:4->10.0.0.2:53: i/o timeout`:                                                                                                          "the name hub.example cannot be resolved: no name server answers",
-		`dial tcp [2001:db8::1]:443: i/o timeout`:                                         "[2001:db8::1]:443 does not answer",
-		`write /data/runs/a/trial.json: no space left on device`:                          "the disk of /data/runs/a/trial.json is full: make room there",
-		`write /data/runs/a/.trial.json.77.0123456789abcdef.tmp: no space left on device`: "the disk of /data/runs/a/trial.json is full: make room there",
-		`open /root/x: permission denied`:                                                 "this user may not use /root/x: see its permissions",
-		`the server answers 503: no such model`:                                           "the server answers 503: no such model",
+		`dial tcp [2001:db8::1]:443: i/o timeout`:                "[2001:db8::1]:443 does not answer",
+		`write /data/runs/a/trial.json: no space left on device`: "the disk of /data/runs/a/trial.json is full: make room there",
+		`open /root/x: permission denied`:                        "this user may not use /root/x: see its permissions",
+		`the server answers 503: no such model`:                  "the server answers 503: no such model",
 	} {
 		if got := Plain(text); got != want {
 			t.Errorf("%s\n made %q\n want %q", text, got, want)
