@@ -53,6 +53,7 @@ type client struct {
 	writeLags lags // connection ready to the first byte written, of requests inside the window
 	handovers lags // end of an answer to the slot's next request being taken up, of closed loops inside the window
 
+	slow   atomic.Int64 // connections that took longer than slowConnect to make
 	unable atomic.Int64 // requests that this machine had no connection for
 	gaps   gaps         // between chunks, inside the window
 

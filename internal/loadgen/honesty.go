@@ -280,6 +280,9 @@ func (r *run) warn(res *Result) {
 	} else if res.Client.StampSource == StampUser && r.client.readLags.all.Load() > 0 {
 		warn("only %.1f %% of the reads have a kernel time stamp; the rest contain the client's own read lag", 100*res.Client.Stamped)
 	}
+	if n := r.client.slow.Load(); n > 0 {
+		warn("%d connections took over %s to make: the server's queue of new connections was full, or packets were lost; latencies from the schedule contain that", n, round(slowConnect))
+	}
 	res.warnCounts(warn, r.cfg)
 	if res.Label == LabelBurst || !r.cfg.Arrivals.steady() {
 		return // no steady state to check

@@ -183,7 +183,7 @@ type Request struct {
 	Sent      time.Duration // first byte written (TLS, or never written: handed to the HTTP transport)
 	First     time.Duration // first chunk with a token
 	Last      time.Duration // last chunk with a token
-	End       time.Duration // last byte, or failure
+	End       time.Duration // arrival of the last byte, or failure
 	// Gaps are the gaps between consecutive token chunks after the first, in
 	// microseconds; len(Gaps) = Chunks-1. They are differences of time stamps
 	// cut to microseconds, so that their sums are exact. Chunks that came with

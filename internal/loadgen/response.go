@@ -41,10 +41,18 @@ type response struct {
 	keep *answerText // where the text goes; nil: it is not kept
 }
 
+// slowConnect is about when Linux sends the first packet of a connection again
+// (RFC 6298: after a second): the server's queue of connections was full, or
+// the packet was lost.
+const slowConnect = 900 * time.Millisecond
+
 // written corrects the time of the send to the first byte written: before lie
 // the making of a connection and the transport's own goroutine. ready is when
 // the connection was there, handed when the kernel had taken the byte.
 func (s *response) written(ready, at, handed time.Duration) {
+	if ready-s.rec.Sent > slowConnect {
+		s.client.slow.Add(1)
+	}
 	s.rec.Sent = at
 	s.client.writeLags.add(handed-ready, false)
 }

@@ -106,8 +106,13 @@ func (c *client) reach(ctx context.Context) error {
 	return nil
 }
 
+// lookupTimeout bounds the question whether a name stands for several machines.
+const lookupTimeout = 2 * time.Second
+
 // others warns of a name that stands for several machines.
 func (c *client) others(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", c.url.Hostname())
 	if err != nil || len(found) < 2 {
 		return nil // an address, a name of one machine, or of IPv6 alone

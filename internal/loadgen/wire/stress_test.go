@@ -51,12 +51,11 @@ func TestManyShortConnections(t *testing.T) {
 	const workers, each = 64, 60
 	before := descriptors(t)
 	t.Run("load", func(t *testing.T) { shortConnections(t, workers, each) })
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		after := descriptors(t)
-		if after <= before {
-			return
-		}
-		if time.Now().After(deadline) {
+	// Other tests' servers may still be closing theirs.
+	for after, deadline := descriptors(t), time.After(5*time.Second); after > before; after = descriptors(t) {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
 			t.Fatalf("%d descriptors before, %d after", before, after)
 		}
 	}
