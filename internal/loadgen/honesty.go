@@ -80,7 +80,7 @@ func (r *run) evidence(res *Result) Client {
 		p, _ := metric.Quantile(c.WriteLagStat)
 		c.WriteLag = r.client.writeLags.quantile(p)
 	}
-	c.Unconnected = int(r.client.unable.Load())
+	c.Unconnected, c.SlowConnections = int(r.client.unable.Load()), int(r.client.slow.Load())
 	c.StampSource = StampUser
 	if c.Stamped = r.client.readLags.share(); c.Stamped > 0 {
 		c.ReadLagP50, c.ReadLagP99 = r.client.readLags.quantile(0.5), r.client.readLags.quantile(0.99)
@@ -280,7 +280,7 @@ func (r *run) warn(res *Result) {
 	} else if res.Client.StampSource == StampUser && r.client.readLags.all.Load() > 0 {
 		warn("only %.1f %% of the reads have a kernel time stamp; the rest contain the client's own read lag", 100*res.Client.Stamped)
 	}
-	if n := r.client.slow.Load(); n > 0 {
+	if n := res.Client.SlowConnections; n > 0 {
 		warn("%d connections took over %s to make: the server's queue of new connections was full, or packets were lost; latencies from the schedule contain that", n, round(slowConnect))
 	}
 	res.warnCounts(warn, r.cfg)

@@ -284,9 +284,10 @@ type Client struct {
 	WriteLagP99    time.Duration // connection ready to the kernel having the first byte, requests written inside the window
 	// WriteLag is the quantile of it that is held against the limit: p99, and in
 	// closed loops the highest that there are requests enough for.
-	WriteLag     time.Duration
-	WriteLagStat string
-	Unconnected  int // requests that this machine had no connection for: no port, file or memory
+	WriteLag        time.Duration
+	WriteLagStat    string
+	Unconnected     int // requests that this machine had no connection for: no port, file or memory
+	SlowConnections int // connections that took about a second or more to make
 	// HandoverLag is the mean time from the end of an answer to the moment that
 	// its slot took up the next request (closed loops, inside the window). The
 	// slot is idle meanwhile: throughput is too low by its share of a request's time.
