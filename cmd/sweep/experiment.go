@@ -87,6 +87,9 @@ func newValidate(sys *System) *cobra.Command {
 				if skipped := l.before.Summary(p); skipped != "" {
 					fmt.Fprintln(sys.Stdout, skipped)
 				}
+				for _, w := range p.Warnings {
+					sys.say("warning: %s", w)
+				}
 			}
 			return nil
 		},

@@ -38,6 +38,7 @@ type runOptions struct {
 	progress      string // kind of progress
 	metricsListen string // address of the run's metrics; empty: none
 	metrics       net.Listener
+	past          string // what a resumed run has done already
 	strict        bool // refuse what is doubtful
 }
 
@@ -197,7 +198,27 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 	if err := sys.note(dir, past.Provenance, warnings); err != nil {
 		return err
 	}
+	o.past = progressSoFar(past, o.retry)
 	return sys.carryOut(ctx, o, e, past.Plan, dir, b, gpus)
+}
+
+// progressSoFar says what a run to resume has done already.
+func progressSoFar(run *rundir.Run, retry bool) string {
+	planned, finished, failed := len(run.Plan.MeasuredTrials()), 0, 0
+	for _, outcome := range outcomes(run.Trials) {
+		finished++
+		if outcome == rundir.OutcomeFailed {
+			failed++
+		}
+	}
+	text := fmt.Sprintf("resumed: %d of %d trials finished", finished, planned)
+	switch {
+	case failed > 0 && retry:
+		text += fmt.Sprintf(", %d of them failed and are measured again", failed)
+	case failed > 0:
+		text += fmt.Sprintf(", %d of them failed: --retry-failed measures those again", failed)
+	}
+	return text
 }
 
 // note prints warnings about a run and stores those with it that are new.
@@ -306,6 +327,9 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message("metrics of the run: " + at)
 	}
 	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), words(p.Estimate.Total)))
+	if o.past != "" {
+		screen.Message(o.past)
+	}
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
 		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d fresh starts each: at most %d starts, %s more",
 			c.Starts, p.Estimate.ConfirmStarts, words(p.Estimate.Confirming)))
