@@ -39,7 +39,7 @@ type runOptions struct {
 	metricsListen string // address of the run's metrics; empty: none
 	metrics       net.Listener
 	past          string // what a resumed run has done already
-	strict        bool // refuse what is doubtful
+	strict        bool   // refuse what is doubtful
 }
 
 func newRun(sys *System) *cobra.Command {
