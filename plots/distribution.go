@@ -49,6 +49,9 @@ func distributionFigure(in Input, name, load string) (Figure, string) {
 	}
 	f.Title = d.title(in)
 	f.Subtitle = "Thick: the requests of all counted trials together; thin: single trials. Right: the latency that this share of requests kept below, as far as the requests of the trials together support it (MLPerf’s minimum sample)."
+	if len(pointsOf(in.Plan, load)) > 1 {
+		f.Subtitle = "All at " + pointName(d.point) + ". " + f.Subtitle
+	}
 	points := make([]point, 0, len(d.cells))
 	for _, c := range d.cells {
 		points = append(points, c.series.points[0])

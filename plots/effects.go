@@ -356,7 +356,11 @@ func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, trials 
 	at := vg.Point{X: s.clamped(q.Center), Y: y}
 	size := change(q.Center)
 	if inFactors(s) { // as the axis says it
-		size = "×" + number(rounding(q.Center, 2))
+		digits := 2
+		if q.Center > 0.9 && q.Center < 1.1 {
+			digits = 3 // "×1" would claim no change
+		}
+		size = "×" + number(rounding(q.Center, digits))
 	}
 	words := size + " " + q.Verdict
 	if q.HasInterval() {

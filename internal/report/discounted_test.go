@@ -77,3 +77,16 @@ func TestRangeDoubt(t *testing.T) {
 		}
 	}
 }
+
+// TestJoinedDoubts: figures of one place are not given for another.
+func TestJoinedDoubts(t *testing.T) {
+	var d doubtList
+	d.add("tpot is 11.7 ms without and 11.1 ms with", "a")
+	d.add("tpot is 9 ms without and 8 ms with", "b")
+	d.add("the same everywhere", "a")
+	d.add("the same everywhere", "b")
+	want := []string{"tpot is 11.7 ms without and 11.1 ms with a; the like for b", "the same everywhere a, b"}
+	if got := doubtTexts(d); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

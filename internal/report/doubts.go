@@ -200,13 +200,14 @@ type doubtList struct {
 	keys   []string
 	texts  map[string]string
 	places map[string][]string
+	varied map[string]bool // the figures are the first place's only
 }
 
 var digits = regexp.MustCompile(`[0-9]+([.,][0-9]+)*`)
 
 func (l *doubtList) add(text, where string) {
 	if l.texts == nil {
-		l.texts, l.places = map[string]string{}, map[string][]string{}
+		l.texts, l.places, l.varied = map[string]string{}, map[string][]string{}, map[string]bool{}
 	}
 	key := digits.ReplaceAllString(text, "0")
 	if where == "" {
@@ -216,6 +217,7 @@ func (l *doubtList) add(text, where string) {
 		l.keys = append(l.keys, key)
 		l.texts[key] = text
 	}
+	l.varied[key] = l.varied[key] || l.texts[key] != text
 	if where != "" && !slices.Contains(l.places[key], where) {
 		l.places[key] = append(l.places[key], where)
 	}
@@ -226,7 +228,10 @@ func (l *doubtList) list() []doubt {
 	for _, key := range l.keys {
 		places := l.places[key]
 		where := strings.Join(places, ", ")
-		if len(places) > 3 {
+		switch {
+		case len(places) > 1 && len(places) <= 3 && l.varied[key]:
+			where = places[0] + "; the like for " + strings.Join(places[1:], ", ")
+		case len(places) > 3:
 			where = fmt.Sprintf("%s, and the like in %d other places", strings.Join(places[:2], ", "), len(places)-2)
 		}
 		out = append(out, doubt{l.texts[key], where})
