@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -183,22 +184,13 @@ func newInit(sys *System) *cobra.Command {
 func writeStarter(sys *System, path string, force bool) error {
 	name := filepath.Base(path)
 	name = name[:len(name)-len(filepath.Ext(name))]
-	flag := os.O_CREATE | os.O_WRONLY | os.O_EXCL
-	if force {
-		flag = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
-	}
-	f, err := os.OpenFile(path, flag, 0o644)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Lstat(path); err == nil && !force {
 		return withCode(exitUsage, fmt.Errorf("%s exists already", path), "Give another name, or --force to overwrite it.")
 	}
-	if _, absent := os.Stat(filepath.Dir(path)); err != nil && errors.Is(absent, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
 		return withCode(exitUsage, fmt.Errorf("there is no directory %s", filepath.Dir(path)))
 	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(experiment.Starter(name))
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := atomicfile.WriteBytes(path, experiment.Starter(name)); err != nil {
 		return err
 	}
 	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  %s\n  %s\n",

@@ -136,7 +136,7 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 	}
 	prov.Warnings = append(prov.Warnings, doubts...)
 	if err := dir.Init(e.Raw, p, prov); err != nil {
-		return err
+		return errors.Join(err, dir.Discard())
 	}
 	if err := sys.adoptFloor(dir, filepath.Join(o.out, e.Name), prov.Host); err != nil {
 		return err

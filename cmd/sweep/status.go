@@ -115,7 +115,11 @@ func (s *runStatus) write(sys *System) error {
 	if !s.Began.IsZero() {
 		began = s.Began.Format(time.DateTime)
 	}
-	fmt.Fprintf(sys.Stdout, "\nbegan %s, last event %s: %s\n", began, s.LastEvent.Local().Format(time.DateTime), s.Event)
+	last := "no event yet"
+	if s.Event != "" {
+		last = fmt.Sprintf("last event %s: %s", s.LastEvent.Local().Format(time.DateTime), s.Event)
+	}
+	fmt.Fprintf(sys.Stdout, "\nbegan %s, %s\n", began, last)
 	for _, w := range s.Warnings {
 		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
 	}

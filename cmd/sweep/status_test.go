@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,5 +21,17 @@ func TestRepeatedTrialsCountOnce(t *testing.T) {
 	})
 	if diff := cmp.Diff(map[string]string{"t001-x1": rundir.OutcomeOK, "t002-x1": rundir.OutcomeFailed}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A run that ended before its first event has none to tell.
+func TestStatusWithoutEvents(t *testing.T) {
+	var out bytes.Buffer
+	s := &runStatus{Name: "x", State: "interrupted", Planned: 2}
+	if err := s.write(&System{Stdout: &out}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "no event yet") || strings.Contains(out.String(), "0001") {
+		t.Error(out.String())
 	}
 }

@@ -83,11 +83,19 @@ func Create(root, name string, now time.Time) (*Dir, error) {
 	}
 	for _, sub := range []string{startsDir, trialsDir, reportDir} {
 		if err := os.Mkdir(filepath.Join(path, sub), 0o755); err != nil {
-			return nil, fmt.Errorf("create run directory: %w", err)
+			return nil, errors.Join(fmt.Errorf("create run directory: %w", err), os.RemoveAll(path))
 		}
 	}
-	return hold(path)
+	d, err := hold(path)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(path))
+	}
+	return d, nil
 }
+
+// Discard removes a run directory that Create made and that holds nothing yet:
+// half of one helps nobody.
+func (d *Dir) Discard() error { return os.RemoveAll(d.Path) }
 
 // Open locks an existing run directory to continue it, and removes the half
 // files of writers that were killed.

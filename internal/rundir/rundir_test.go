@@ -129,6 +129,16 @@ func TestOneDamagedRecordDoesNotHideTheOthers(t *testing.T) {
 	}
 }
 
+func TestDiscard(t *testing.T) {
+	d := newRun(t)
+	if err := errors.Join(d.Discard(), d.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(d.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was discarded is still there: %v", err)
+	}
+}
+
 func TestNotARun(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Read(dir); !errors.Is(err, ErrNotRun) {
