@@ -11,12 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/testprogram"
 )
 
 // Two parameters, one at a time, under two loads, twice: three configurations
@@ -61,32 +61,18 @@ type contained struct {
 	workdir string
 }
 
-// programs are this program, which is the test binary as for the scripts, and
-// beside it the simulated server for the images, built once. testscript
-// removes both.
-var programs = sync.OnceValues(func() ([2]string, error) {
-	sweep, err := exec.LookPath("sweep")
-	if err != nil {
-		return [2]string{}, err
-	}
-	out := filepath.Join(filepath.Dir(sweep), "vllm-sim")
-	cmd := exec.Command("go", "build", "-o", out, "../../internal/vllmsim/cmd/vllm-sim")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return [2]string{}, fmt.Errorf("build the simulated server: %w\n%s", err, text)
-	}
-	return [2]string{sweep, out}, nil
-})
+// simulator is the simulated server for the images.
+var simulator = testprogram.Program{Package: "internal/vllmsim/cmd/vllm-sim"}
 
 func newContained(t *testing.T, window string) *contained {
 	t.Helper()
 	socket := podmantest.Service(t)
-	built, err := programs()
+	sweep, err := exec.LookPath("sweep") // the test binary, as for the scripts
 	if err != nil {
 		t.Fatal(err)
 	}
-	image := podmantest.Image(t, built[1], "--sim-seed", "1", "--sim-speedup", "2")
-	c := &contained{t: t, socket: socket, sweep: built[0], workdir: t.TempDir()}
+	image := podmantest.Image(t, simulator.Path(t), "--sim-seed", "1", "--sim-speedup", "2")
+	c := &contained{t: t, socket: socket, sweep: sweep, workdir: t.TempDir()}
 	yaml := fmt.Sprintf(podmanExperiment, image, socket, window)
 	if err := os.WriteFile(filepath.Join(c.workdir, "e.yaml"), []byte(yaml), 0o644); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(withPodman{m}, map[string]func(){"sweep": main})
 }
 
-// withPodman stops the podman service of the tests when they end.
+// withPodman stops the podman service of the tests, and removes what was built,
+// when they end.
 type withPodman struct{ m *testing.M }
 
 func (w withPodman) Run() int {
@@ -33,6 +34,7 @@ func (w withPodman) Run() int {
 			panic(err)
 		}
 	}
+	defer simulator.Remove()
 	return podmantest.Main(w.m)
 }
 

@@ -2,7 +2,6 @@ package bencher
 
 import (
 	"bytes"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +19,9 @@ func TestClientsAreSetBesideEachOther(t *testing.T) {
 	base.Arrivals, base.Requests, base.Warmup = loadgen.Arrivals{Kind: loadgen.Constant, Rate: 100}, 50, 50*time.Millisecond
 	base.Salt, base.Limits = "agree", loadgen.Limits{}
 	tools := []experiment.Benchmark{
-		{Tool: "guidellm", Command: []string{filepath.Join(fakes, "guidellm")}},
-		{Tool: "vllm", Command: []string{filepath.Join(fakes, "vllm")}},
-		{Tool: "vllm", Command: []string{filepath.Join(fakes, "not-there")}},
+		{Tool: "guidellm", Command: []string{fake(t, "guidellm")}},
+		{Tool: "vllm", Command: []string{fake(t, "vllm")}},
+		{Tool: "vllm", Command: []string{fake(t, "not-there")}},
 	}
 	a, err := Agree(t.Context(), AgreeOptions{Load: base, Tools: tools[:2], Rounds: 2, Dir: t.TempDir()})
 	if err != nil || len(a.Failed) > 0 {

@@ -21,29 +21,22 @@ import (
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/testprogram"
 )
 
-// fakes is the folder of the stand-ins for guidellm and vllm; see faketool.
-var fakes string
+// tools are the stand-ins for guidellm and vllm; see faketool.
+var tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm"}}
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "sweep-bencher-")
-	if err != nil {
-		panic(err)
-	}
-	fakes = dir
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "guidellm"), "./faketool")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // also for an image made of nothing else
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the fake tools: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	if err := os.Symlink("guidellm", filepath.Join(dir, "vllm")); err != nil {
-		panic(err)
-	}
 	code := podmantest.Main(m)
-	os.RemoveAll(dir)
+	tools.Remove()
 	os.Exit(code)
+}
+
+// fake is the stand-in of that name.
+func fake(t *testing.T, name string) string {
+	t.Helper()
+	return filepath.Join(filepath.Dir(tools.Path(t)), name)
 }
 
 // server is an endpoint with known times.
@@ -61,7 +54,7 @@ func server(t *testing.T, o mock.Options) *mock.Server {
 func job(t *testing.T, tool, url string, environ ...string) Job {
 	t.Helper()
 	return Job{
-		Tool: experiment.Benchmark{Tool: tool, Command: []string{filepath.Join(fakes, map[string]string{"guidellm": "guidellm", "vllm": "vllm"}[tool])}},
+		Tool: experiment.Benchmark{Tool: tool, Command: []string{fake(t, tool)}},
 		Load: loadgen.Config{
 			BaseURL: url, Model: "m", API: loadgen.Completions,
 			Arrivals: loadgen.Arrivals{Kind: loadgen.Concurrency, Concurrency: 4},
@@ -271,7 +264,7 @@ func TestWhatCannotBeTranslatedIsRefused(t *testing.T) {
 // whose time is over is gone.
 func TestToolsRunInContainers(t *testing.T) {
 	address := podmantest.Service(t)
-	image := podmantest.Image(t, filepath.Join(fakes, "guidellm"))
+	image := podmantest.Image(t, fake(t, "guidellm"))
 	s := server(t, mock.Options{})
 	for _, tool := range []string{"guidellm", "vllm"} {
 		j := job(t, tool, s.URL)

@@ -2,27 +2,12 @@ package runner
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
-
-// fakeTools builds the stand-ins for guidellm and vllm, see internal/bencher/faketool.
-func fakeTools(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "guidellm"), "../bencher/faketool")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the fake tools: %v\n%s", err, out)
-	}
-	if err := os.Symlink("guidellm", filepath.Join(dir, "vllm")); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 const foreignLoads = `
 version: 1
@@ -43,7 +28,7 @@ gates: {requeue: 0}
 // says so, and the records are otherwise like any other's.
 func TestOtherToolsMakeTheLoad(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, strings.ReplaceAll(foreignLoads, "DIR", fakeTools(t)))
+	b := newBench(t, strings.ReplaceAll(foreignLoads, "DIR", filepath.Dir(tools.Path(t))))
 	res, err := b.run(t.Context())
 	if err != nil || res.Failed > 0 {
 		t.Fatalf("%v, %+v\n%s", err, res, strings.Join(b.watch.messages, "\n"))
@@ -85,7 +70,7 @@ func TestOtherToolsMakeTheLoad(t *testing.T) {
 // A tool that fails leaves a failed trial with its last words, and the run goes on.
 func TestAToolThatFailsIsARecord(t *testing.T) {
 	t.Setenv("FAKE_MODE", "crash")
-	b := newBench(t, strings.Replace(strings.ReplaceAll(foreignLoads, "DIR", fakeTools(t)), "repeat: 2", "repeat: 1", 1))
+	b := newBench(t, strings.Replace(strings.ReplaceAll(foreignLoads, "DIR", filepath.Dir(tools.Path(t))), "repeat: 2", "repeat: 1", 1))
 	res, err := b.run(t.Context())
 	if err != nil || res.Failed != 2 || res.OK+res.Invalid != 1 {
 		t.Fatalf("%v, %+v\n%s", err, res, strings.Join(b.watch.messages, "\n"))

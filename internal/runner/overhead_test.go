@@ -22,7 +22,7 @@ func BenchmarkTTFTBesideTelemetry(b *testing.B) {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	state := filepath.Join(b.TempDir(), "gpus")
-	server := exec.CommandContext(b.Context(), sim, "serve", "Qwen/Qwen2.5-0.5B-Instruct", "--port", fmt.Sprint(port), "--sim-seed", "1", "--sim-gpu-state", state)
+	server := exec.CommandContext(b.Context(), sim.Path(b), "serve", "Qwen/Qwen2.5-0.5B-Instruct", "--port", fmt.Sprint(port), "--sim-seed", "1", "--sim-gpu-state", state)
 	if err := server.Start(); err != nil {
 		b.Fatal(err)
 	}

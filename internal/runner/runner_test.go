@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,27 +20,22 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/process"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// sim is the path of the simulated server, built once.
-var sim string
+// Built on first use.
+var (
+	sim   = testprogram.Program{Package: "internal/vllmsim/cmd/vllm-sim"}
+	tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm"}} // stand-ins
+)
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "sweep-runner-test-")
-	if err != nil {
-		panic(err)
-	}
-	sim = filepath.Join(dir, "vllm-sim")
-	build := exec.Command("go", "build", "-o", sim, "../vllmsim/cmd/vllm-sim")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the simulated server: %v\n%s", err, out)
-		os.Exit(1)
-	}
 	code := m.Run()
-	os.RemoveAll(dir)
+	sim.Remove()
+	tools.Remove()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -114,7 +108,7 @@ func newBenchIn(t *testing.T, root, yaml string, simArgs ...string) *bench {
 		t.Fatal(err)
 	}
 	return &bench{t: t, e: e, plan: p, dir: d.Path, watch: &watcher{t: t},
-		command: append([]string{sim, "serve", "--sim-seed", "1", "--sim-speedup", "4"}, simArgs...)}
+		command: append([]string{sim.Path(t), "serve", "--sim-seed", "1", "--sim-speedup", "4"}, simArgs...)}
 }
 
 // run carries the plan out, or on.

@@ -57,7 +57,7 @@ func TestATrialUnderWhichAServerDiedOnceIsMeasuredAgain(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "died")
 	// The first server gets a fault, the second none.
 	b.command = []string{"sh", "-c", `if [ -e ` + marker + ` ]; then exec "$0" "$@"; else : > ` + marker + `; exec "$0" "$@" --sim-fault crash-after=12; fi`,
-		sim, "serve", "--sim-seed", "1"}
+		sim.Path(t), "serve", "--sim-seed", "1"}
 	res, err := b.run(t.Context())
 	if err != nil || res.OK+res.Invalid != 1 {
 		t.Fatalf("result %+v, %v\n%s", res, err, strings.Join(b.watch.messages, "\n"))
@@ -78,7 +78,7 @@ func TestALaunchIsTriedAgain(t *testing.T) {
 	b := newBench(t, oneTrial())
 	marker := filepath.Join(t.TempDir(), "tried")
 	b.command = []string{"sh", "-c", `if [ -e ` + marker + ` ]; then exec "$0" "$@"; else : > ` + marker +
-		`; echo '(APIServer pid=1) OSError: [Errno 98] Address already in use'; exit 1; fi`, sim, "serve", "--sim-seed", "1"}
+		`; echo '(APIServer pid=1) OSError: [Errno 98] Address already in use'; exit 1; fi`, sim.Path(t), "serve", "--sim-seed", "1"}
 	b.retryWaits = func(launcher.Class) []time.Duration { return []time.Duration{10 * time.Millisecond} }
 	if res, err := b.run(t.Context()); err != nil || res.OK+res.Invalid != 1 {
 		t.Fatalf("result %+v, %v", res, err)

@@ -16,15 +16,15 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/dockertest"
 	"github.com/vllm-sweep/sweep/internal/podmantest"
+	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
-	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
 )
 
 var (
-	server build.Server
+	server = testprogram.Program{Package: "launcher/internal/testserver"}
 	daemon dockertest.Daemon
 )
 

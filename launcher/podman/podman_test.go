@@ -18,13 +18,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vllm-sweep/sweep/internal/podmantest"
+	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
-	"github.com/vllm-sweep/sweep/launcher/internal/testserver/build"
 )
 
-var server build.Server
+var server = testprogram.Program{Package: "launcher/internal/testserver"}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(crashImage) != "" {
