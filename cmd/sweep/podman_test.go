@@ -132,8 +132,8 @@ func (c *contained) containers(runID string) []string {
 	return names
 }
 
+// It runs alone: the figures need trials that count, which a busy client has not.
 func TestAnExperimentInContainers(t *testing.T) {
-	t.Parallel()
 	c := newContained(t, "1s")
 	out, err := c.command("run", "e.yaml").CombinedOutput()
 	if code := exitStatus(err); code != exitDone && code != exitSomeFailed {
@@ -158,11 +158,20 @@ func TestAnExperimentInContainers(t *testing.T) {
 			t.Errorf("trial %s: %s %v", tr.ID, tr.Outcome, tr.Reasons)
 		}
 	}
-	for _, f := range []string{
+	files := []string{
 		"experiment.yaml", "plan.json", "provenance.json", "journal.jsonl", "report/index.html", "report/summary.md",
-		"report/results.csv", "report/results.json", "report/figures/frontier-chat.png", "report/figures/frontier-chat.svg",
-		"report/figures/effects-chat.png", "report/figures/dots-steady.svg",
-	} {
+		"report/results.csv", "report/results.json",
+	}
+	if counting(run, "chat") > 0 {
+		files = append(files, "report/figures/frontier-chat.png", "report/figures/frontier-chat.svg")
+	}
+	if counting(run, "chat") == 6 {
+		files = append(files, "report/figures/effects-chat.png")
+	}
+	if counting(run, "steady") == 6 {
+		files = append(files, "report/figures/dots-steady.svg")
+	}
+	for _, f := range files {
 		if fi, err := os.Stat(filepath.Join(run.Path, f)); err != nil || fi.Size() == 0 {
 			t.Errorf("%s: %v", f, err)
 		}
@@ -174,6 +183,19 @@ func TestAnExperimentInContainers(t *testing.T) {
 		t.Errorf("provenance names no image: %v", run.Provenance.Backend)
 	}
 	noSecret(t, run.Path)
+}
+
+// counting is the number of trials of a load that count. Without them there is
+// nothing to draw, and other tests that run on this machine take them away.
+func counting(r *rundir.Run, load string) int {
+	n := 0
+	for _, tr := range r.Trials {
+		cell, _ := r.Plan.Cell(tr.Cell)
+		if p, _ := r.Plan.LoadPoint(cell.LoadPoint); p.Load == load && tr.Outcome == rundir.OutcomeOK {
+			n++
+		}
+	}
+	return n
 }
 
 func exitStatus(err error) int {
