@@ -40,8 +40,9 @@ func (a *analyser) warn(drifts []drift) {
 	}
 }
 
-// CountWarnings are those of the findings' warnings that count trials which are
-// missing, do not count, failed or stand alone.
+// CountWarnings are those of the findings' warnings that count trials, of the
+// blocks and of the confirm stage, which are missing, do not count or failed, and
+// cells of the blocks with one trial alone.
 func (f *Findings) CountWarnings() []string {
 	var w []string
 	var counting, invalid, repeats, failed, skipped, missing, single, measured int
@@ -53,6 +54,11 @@ func (f *Findings) CountWarnings() []string {
 		}
 		if c.Trials == 1 {
 			single++
+		}
+	}
+	if f.Confirm != nil {
+		for _, c := range f.Confirm.Cells {
+			invalid, repeats, failed, missing, skipped = invalid+c.Invalid, repeats+c.Repeats, failed+c.Failed, missing+c.Missing, skipped+c.Skipped
 		}
 	}
 	if counting == 0 {
