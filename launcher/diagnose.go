@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
 
@@ -100,7 +101,7 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 func diagnoseTimeout(spec Spec, phases []Phase, last error) Diagnosis {
 	c := readCauses(spec)
 	d := c.diagnosis()
-	d.Evidence = append(d.Evidence, "last answer: "+last.Error())
+	d.Evidence = append(d.Evidence, "last answer: "+wording.Plain(last.Error()))
 	phase := PhaseLaunched
 	var since time.Duration
 	if n := len(phases); n > 0 {

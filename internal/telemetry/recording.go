@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // Sources of readings.
@@ -90,7 +92,7 @@ func (r *Recording) failed(source string, err error) {
 	defer r.mu.Unlock()
 	c := r.counts[source]
 	c.Failures++
-	c.LastError = err.Error()
+	c.LastError = wording.Plain(err.Error())
 	r.counts[source] = c
 }
 
