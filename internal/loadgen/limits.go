@@ -21,8 +21,9 @@ type Limits struct {
 }
 
 // Strict are the limits for a client that has its processors to itself: with
-// them the client's part of a median time to first token is at most 1 %.
-// and of a throughput too. A floor of 250 µs is what a slot takes on two idle cores, doubled.
+// them the client's part of a median time to first token, and of a closed
+// loop's throughput, is at most 1 %, or the floors if those are more. 250 µs is
+// twice what a slot takes on two idle cores.
 func Strict() Limits {
 	return Limits{LagFloor: time.Millisecond, LagShare: 0.01, CPU: 0.7, HandoverFloor: 250 * time.Microsecond, HandoverShare: 0.01, Merged: 0.01}
 }
