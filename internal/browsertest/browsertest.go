@@ -43,7 +43,7 @@ func Open(t *testing.T, url string, width, height int) *Tab {
 		t.Skip("NOT TESTED: no chromium in the path, the page was not loaded in a browser")
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(exe), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(exe), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile(t)),
 		chromedp.WindowSize(width, height), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
@@ -60,6 +60,27 @@ func Open(t *testing.T, url string, width, height int) *Tab {
 	chromedp.ListenTarget(ctx, b.event)
 	b.Run(runtime.Enable(), network.Enable(), log.Enable(), emulation.SetFocusEmulationEnabled(true), emulation.SetDeviceMetricsOverride(int64(width), int64(height), 1, false), chromedp.Navigate(url))
 	return b
+}
+
+// profile makes a folder for a browser, and removes it after the test. The
+// browser's helper processes may outlive it and write there a moment longer, so
+// t.TempDir would fail tests by chance.
+func profile(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "browsertest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := os.RemoveAll(dir)
+		for tries := 0; err != nil && tries < 100; tries++ {
+			time.Sleep(50 * time.Millisecond)
+			err = os.RemoveAll(dir)
+		}
+		if err != nil {
+			t.Logf("left behind: %v", err)
+		}
+	})
+	return dir
 }
 
 func (b *Tab) event(ev any) {
