@@ -12,16 +12,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/bencher"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
@@ -376,116 +372,6 @@ func removeNow(b launcher.Backend, dir string) {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
 	_, _ = b.Clean(ctx, past.Provenance.RunID)
-}
-
-// exportAndShow exports the results so far and shows the answers so far.
-func exportAndShow(path string, s *screen) error {
-	r, err := readResults(path)
-	if err != nil {
-		return err
-	}
-	var best []string
-	for _, rec := range r.findings.Recommendations {
-		if rec.Refused == "" {
-			best = append(best, rec.UseCase+": "+briefly(rec))
-		}
-	}
-	s.Best(best)
-	return r.export(false)
-}
-
-// briefly is a recommendation in a few words.
-func briefly(rec analysis.Recommendation) string {
-	if rec.Refused != "" {
-		return "no answer: " + rec.Refused
-	}
-	text := rec.Label + " at " + rec.PointLabel
-	if rec.Estimate != nil {
-		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(rec.Objective, "_", " "), metric.Format(rec.Objective, rec.Estimate.Center))
-	}
-	return text
-}
-
-func exportRun(path string, figures bool) error {
-	r, err := readResults(path)
-	if err != nil {
-		return err
-	}
-	return r.export(figures)
-}
-
-// conclude exports the final report, prints the answer and chooses the exit code.
-func (sys *System) conclude(shown, path string, result runner.Result, runErr error) error {
-	res, err := readResults(path)
-	if err == nil {
-		err = res.export(true)
-	}
-	if err != nil {
-		err = fmt.Errorf("export the results of %s: %w", shown, err)
-	}
-	if runErr == nil && err != nil {
-		return withCode(exitCode(err), err, fmt.Sprintf("The records are whole: 'sweep report %s' writes the report again.", shellWord(shown)))
-	}
-	if runErr != nil {
-		if err != nil {
-			sys.say("warning: %v", err)
-		}
-		sys.say("%d of %d trials are finished. To continue:\n  %s",
-			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, resumeCommand(shown))
-		if errors.Is(runErr, runner.ErrInterrupted) {
-			return quiet(exitInterrupted)
-		}
-		var hints []string
-		var failure *launcher.Failure
-		if errors.As(runErr, &failure) && failure.Diagnosis.Remedy != "" {
-			hints = append(hints, "remedy: "+failure.Diagnosis.Remedy)
-		}
-		return withCode(exitCode(runErr), runErr, hints...)
-	}
-	// A reader that went away (head, a pager) changes nothing about the run.
-	if err := res.findings.WriteText(sys.Stdout); err != nil && !errors.Is(err, syscall.EPIPE) {
-		return err
-	}
-	fmt.Fprintf(sys.Stdout, "\nReport:   %s\nFigures:  %s\n",
-		filepath.Join(shown, "report", "index.html"), filepath.Join(shown, "report", "figures"))
-	return sys.verdict(res, result)
-}
-
-// verdict chooses the exit code of a finished run.
-func (sys *System) verdict(res *results, r runner.Result) error {
-	if r.Failed+r.Invalid > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d planned trials failed, %d have no measurement that counts\n", r.Failed, r.Planned, r.Invalid)
-	}
-	if r.Skipped > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped\n", r.Skipped, r.Planned)
-	}
-	impossible := untrue(res.findings)
-	if impossible > 0 {
-		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see Consistency\n", counted(impossible, "trial"))
-	}
-	if r.OK <= impossible {
-		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint
-	}
-	for _, rec := range res.findings.Recommendations {
-		if rec.Refused != "" {
-			return quiet(exitSLO)
-		}
-	}
-	if r.Failed+r.Invalid+impossible > 0 {
-		return quiet(exitSomeFailed)
-	}
-	return nil
-}
-
-// untrue counts the trials that the checks of consistency refuse.
-func untrue(f *analysis.Findings) int {
-	refused := map[string]bool{}
-	for _, c := range f.Checks {
-		if c.Severity == analysis.Impossible {
-			refused[c.Trial] = true
-		}
-	}
-	return len(refused)
 }
 
 // shortest is the path relative to the working directory where that is shorter.
