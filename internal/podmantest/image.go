@@ -35,7 +35,9 @@ func Image(t testing.TB, executable string, args ...string) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("localhost/sweep-test:%d-%d", os.Getpid(), time.Now().UnixNano())
-	query := url.Values{"reference": {name}, "changes": {"ENTRYPOINT " + string(entry), "WORKDIR /tmp"}}
+	// The label makes the image's ID its own: two of the same content that are
+	// made in the same moment would be one, and go when the first is removed.
+	query := url.Values{"reference": {name}, "changes": {"ENTRYPOINT " + string(entry), "WORKDIR /tmp", "LABEL test=" + name}}
 	if err := call(client, http.MethodPost, "/images/import?"+query.Encode(), layer); err != nil {
 		t.Fatalf("import image: %v", err)
 	}

@@ -68,6 +68,9 @@ func (r *run) cooldownRule(block int) telemetry.CooldownRule {
 // staleSample is the age at which a sample says nothing of the present.
 const staleSample = 5 * time.Second
 
+// firstLook is how often the first reading is asked for.
+const firstLook = 10 * time.Millisecond
+
 // look returns what the monitor saw last.
 func (r *run) look(context.Context) ([]telemetry.Sample, error) {
 	samples, at, err := r.monitor.LatestGPUs()
@@ -88,6 +91,7 @@ func (r *run) noteConditions(rec *rundir.Start, res *telemetry.CooldownResult) {
 	if res != nil {
 		c.Reached, c.Missing, c.Factor = &res.Reached, res.Detail, r.easing
 	}
+	r.awaitGPUs()
 	if samples, err := r.look(context.Background()); err == nil && r.GPUs != nil {
 		for _, s := range samples {
 			g := rundir.GPUState{Device: s.Index}
@@ -103,6 +107,22 @@ func (r *run) noteConditions(rec *rundir.Start, res *telemetry.CooldownResult) {
 		rec.Before = c
 	}
 	r.refer(*rec)
+}
+
+// awaitGPUs waits for the monitor's first reading of the GPUs, which a busy
+// machine may delay beyond the first start: without it the block has no
+// reference.
+func (r *run) awaitGPUs() {
+	if r.GPUs == nil {
+		return
+	}
+	r.blocking(func() {
+		for end := time.Now().Add(staleSample); time.Now().Before(end); time.Sleep(firstLook) {
+			if _, at, err := r.monitor.LatestGPUs(); err != nil || !at.IsZero() {
+				return
+			}
+		}
+	})
 }
 
 // states maps quantities to the fields of a state.
