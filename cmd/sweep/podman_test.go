@@ -71,7 +71,7 @@ func newContained(t *testing.T, window string) *contained {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image := podmantest.Image(t, simulator.Path(t), "--sim-seed", "1", "--sim-speedup", "2")
+	image := podmantest.Image(t, simulator.Path(t), "--sim-seed", "1")
 	c := &contained{t: t, socket: socket, sweep: sweep, workdir: t.TempDir()}
 	yaml := fmt.Sprintf(podmanExperiment, image, socket, window)
 	if err := os.WriteFile(filepath.Join(c.workdir, "e.yaml"), []byte(yaml), 0o644); err != nil {
