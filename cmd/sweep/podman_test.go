@@ -136,7 +136,7 @@ func (c *contained) containers(runID string) []string {
 func TestAnExperimentInContainers(t *testing.T) {
 	c := newContained(t, "1s")
 	out, err := c.command("run", "e.yaml").CombinedOutput()
-	if code := exitStatus(err); code != exitDone && code != exitSomeFailed {
+	if code := exitStatus(err); code != exitDone && code != exitSomeFailed && code != exitSLO {
 		t.Fatalf("sweep run: %v\n%s", err, out)
 	}
 	run := c.read()
@@ -248,7 +248,7 @@ func TestAKilledRunnerCostsOneTrial(t *testing.T) {
 		t.Fatalf("containers after the kill: %v, want the orphan", orphans)
 	}
 	out, err := c.command("run", "--resume", half.Path).CombinedOutput()
-	if code := exitStatus(err); code != exitDone && code != exitSomeFailed {
+	if code := exitStatus(err); code != exitDone && code != exitSomeFailed && code != exitSLO {
 		t.Fatalf("resume: %v\n%s", err, out)
 	}
 	whole := c.read()
