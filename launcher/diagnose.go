@@ -232,25 +232,27 @@ func (c *causes) diagnosis() Diagnosis {
 	if len(d.Evidence) == 0 {
 		d.Evidence = c.last
 	}
+	// Rules read the whole text: what they know may lie behind what is shown.
+	var text string
 	for _, l := range []LogLine{c.worker, c.other, c.usage} {
 		if l.Text != "" {
-			d.Cause = clip(l.Text)
+			text = l.Text
 			break
 		}
 	}
-	if d.Cause == "" && c.known.Text == "" {
+	if text == "" && c.known.Text == "" {
 		return d
 	}
-	r := c.engine.rule(d.Cause)
+	r := c.engine.rule(text)
 	if r == nil && c.known.Text != "" {
-		d.Cause = clip(c.known.Text)
-		r = c.engine.rule(c.known.Text)
+		text = c.known.Text
+		r = c.engine.rule(text)
 	}
 	if r != nil {
 		d.Class = r.Class
-		d.Remedy = r.fill(d.Cause, c.values())
+		d.Remedy = r.fill(text, c.values())
 	}
-	d.Cause = wholeSentences(d.Cause)
+	d.Cause = wholeSentences(clip(text))
 	if !slices.Contains(d.Evidence, d.Cause) {
 		d.Evidence = append([]string{d.Cause}, d.Evidence...)
 	}
@@ -294,7 +296,8 @@ func keepLast(lines []string, line string) []string {
 
 func clip(line string) string {
 	if len(line) > maxEvidenceLine {
-		return line[:maxEvidenceLine] + "..."
+		// Not in the middle of a character.
+		return strings.ToValidUTF8(line[:maxEvidenceLine], "") + "..."
 	}
 	return line
 }

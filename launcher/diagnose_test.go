@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // Every remedy names only groups that its pattern has.
@@ -40,6 +41,38 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 	if d.Cause != "KeyError: 'first'" || d.Evidence[0] != d.Cause {
 		t.Errorf("cause %q, evidence begins with %q", d.Cause, d.Evidence[0])
+	}
+}
+
+// What a rule knows may lie behind the part of a line that is shown, in any kind
+// of line that can be the cause; and a group may hold all of it.
+func TestKnownPhraseBehindWhatIsShown(t *testing.T) {
+	long := strings.Repeat("x", maxEvidenceLine) + "\u00e4 "
+	engine := &Engine{
+		Rules: []Rule{On(ClassEngineDead, `the sky is (?P<color>\w+)`, "paint it another color than ${color}")},
+		Hints: []Rule{On(ClassTimeout, `looks (?P<how>\w+)`, "it looks ${how}")},
+	}
+	for line, want := range map[string]string{
+		"RuntimeError: " + long + "No CUDA GPUs are available":       "the server sees no GPU",
+		"ERROR " + long + "CUDA out of memory":                       "lower gpu-memory-utilization",
+		"RuntimeError: " + long + "the sky is blue":                  "another color than blue",
+		"vllm serve: error: " + long + "address already in use":      "another program took the port",
+		"vllm: error: unrecognized arguments: " + long:               "does not know xxx",
+		"KeyError: 'first'\nERROR: " + long + "the sky is blue":      "another color than blue",
+		"1 validation error for X\n  Value error, " + long + "Errno": "",
+	} {
+		d := Diagnose(Spec{LogPath: logFile(t, line), Engine: engine}, Exit{Code: 1})
+		if !strings.Contains(d.Remedy, want) || len(d.Cause) > maxEvidenceLine+3 || len(d.Remedy) > 2*maxEvidenceLine || !utf8.ValidString(d.Cause) {
+			t.Errorf("%.60q...: %d bytes of cause, remedy %q, want %q", line, len(d.Cause), d.Remedy, want)
+		}
+	}
+	if d := Classify(long+"no space left on device", ClassBackend); d.Class != ClassDisk {
+		t.Errorf("class %q", d.Class)
+	}
+	// A rule that is asked about another text than the one that it knows has
+	// nothing to add, and says its remedy all the same.
+	if got := engine.Rules[0].fill("something else", nil); got != "paint it another color than " {
+		t.Errorf("remedy %q", got)
 	}
 }
 

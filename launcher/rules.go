@@ -72,11 +72,12 @@ func (r *Rule) fill(text string, known map[string]string) string {
 	if values == nil {
 		values = map[string]string{}
 	}
-	p := r.match(text)
-	groups := p.FindStringSubmatch(text)
-	for i, name := range p.SubexpNames() {
-		if name != "" {
-			values[name] = groups[i]
+	if p := r.match(text); p != nil {
+		groups := p.FindStringSubmatch(text)
+		for i, name := range p.SubexpNames() {
+			if name != "" {
+				values[name] = clip(groups[i])
+			}
 		}
 	}
 	if r.more != nil {
