@@ -45,7 +45,7 @@ type Spec struct {
 	// SilenceTimeout ends a start that has logged nothing for so long; 0:
 	// never.
 	SilenceTimeout time.Duration
-	StopTimeout    time.Duration // TERM to KILL
+	StopTimeout    time.Duration // TERM to KILL, of a server that was ready
 }
 
 // Backend starts servers in one world.
@@ -78,11 +78,12 @@ type Handle interface {
 	// error says what owns it instead, or is ErrOwnerUnknown where the backend
 	// cannot tell.
 	Owns(ctx context.Context) error
-	// Stop asks the server to end, escalates after spec.StopTimeout, and waits
-	// until its container or process group is gone and its log is complete.
-	// It may be called twice. The error says what is left, or is ErrNotOurs
-	// when the server was somebody else's and was left alone.
-	Stop(ctx context.Context) error
+	// Stop asks the server to end, kills it and all of its processes after
+	// grace, at once where that is 0, and waits until its container or process
+	// group is gone and its log is complete. It may be called twice. The error
+	// says what is left, or is ErrNotOurs when the server was somebody else's
+	// and was left alone.
+	Stop(ctx context.Context, grace time.Duration) error
 	// Facts are backend facts for the launch record: image digest, container ID, pid, port...
 	Facts() map[string]string
 }

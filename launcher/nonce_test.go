@@ -15,14 +15,14 @@ import (
 // remote is a server on another machine, a fake: its port cannot be looked at.
 type remote struct{ url string }
 
-func (r remote) BaseURL() string          { return r.url }
-func (remote) ID() string                 { return "container abc" }
-func (remote) Command() []string          { return nil }
-func (remote) Exited() <-chan struct{}    { return nil }
-func (remote) Exit() Exit                 { return Exit{} }
-func (remote) Owns(context.Context) error { return ErrOwnerUnknown }
-func (remote) Stop(context.Context) error { return nil }
-func (remote) Facts() map[string]string   { return nil }
+func (r remote) BaseURL() string                         { return r.url }
+func (remote) ID() string                                { return "container abc" }
+func (remote) Command() []string                         { return nil }
+func (remote) Exited() <-chan struct{}                   { return nil }
+func (remote) Exit() Exit                                { return Exit{} }
+func (remote) Owns(context.Context) error                { return ErrOwnerUnknown }
+func (remote) Stop(context.Context, time.Duration) error { return nil }
+func (remote) Facts() map[string]string                  { return nil }
 
 // A server on another machine proves itself by the questions in its log.
 func TestNonce(t *testing.T) {

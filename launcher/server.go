@@ -57,12 +57,15 @@ func (s *Server) Died() *Diagnosis {
 // works also when ctx is cancelled, within the stop time-out and some slack.
 // The error says what is left; the Release is valid with it. It may be called
 // twice.
-func (s *Server) Stop(ctx context.Context) (Release, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.spec.StopTimeout+stopSlack)
+func (s *Server) Stop(ctx context.Context) (Release, error) { return s.stop(ctx, s.spec.StopTimeout) }
+
+// stop is Stop with another time between the request to end and the kill.
+func (s *Server) stop(ctx context.Context, grace time.Duration) (Release, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace+stopSlack)
 	defer cancel()
 	var r Release
 	begun := time.Now()
-	err := s.Handle.Stop(ctx)
+	err := s.Handle.Stop(ctx, grace)
 	r.StopTook = time.Since(begun)
 	if errors.Is(err, ErrNotOurs) {
 		r.LeftOn = true

@@ -55,7 +55,13 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 		s.ReadyAfter = w.phases[len(w.phases)-1].At
 		return s, nil
 	}
-	release, stopErr := s.Stop(ctx)
+	// A server that is not ready has nothing to lose, and vLLM does not end on
+	// TERM before it is.
+	var grace time.Duration
+	if len(failure.differs) > 0 {
+		grace = spec.StopTimeout
+	}
+	release, stopErr := s.stop(ctx, grace)
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), stopErr)
 	}

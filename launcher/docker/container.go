@@ -59,7 +59,7 @@ func (e *engine) Inspect(ctx context.Context, id string) (containers.State, erro
 
 // Stop asks the container to end and kills it after the time-out.
 func (e *engine) Stop(ctx context.Context, id string, timeout time.Duration) error {
-	seconds := max(1, int(timeout.Round(time.Second).Seconds()))
+	seconds := containers.Seconds(timeout)
 	_, err := e.client.ContainerStop(ctx, id, moby.ContainerStopOptions{Timeout: &seconds})
 	if errdefs.IsNotFound(err) || errdefs.IsNotModified(err) {
 		return nil

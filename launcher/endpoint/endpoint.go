@@ -78,11 +78,11 @@ func (*Backend) Clean(context.Context, string) ([]string, error) { return nil, n
 
 type handle struct{ url string }
 
-func (h handle) BaseURL() string          { return h.url }
-func (h handle) ID() string               { return h.url }
-func (handle) Command() []string          { return nil }
-func (handle) Exited() <-chan struct{}    { return nil } // never ready to receive from
-func (handle) Exit() launcher.Exit        { return launcher.Exit{} }
-func (handle) Owns(context.Context) error { return launcher.ErrOwnerUnknown }
-func (handle) Stop(context.Context) error { return launcher.ErrNotOurs }
-func (h handle) Facts() map[string]string { return map[string]string{"url": h.url} }
+func (h handle) BaseURL() string                         { return h.url }
+func (h handle) ID() string                              { return h.url }
+func (handle) Command() []string                         { return nil }
+func (handle) Exited() <-chan struct{}                   { return nil } // never ready to receive from
+func (handle) Exit() launcher.Exit                       { return launcher.Exit{} }
+func (handle) Owns(context.Context) error                { return launcher.ErrOwnerUnknown }
+func (handle) Stop(context.Context, time.Duration) error { return launcher.ErrNotOurs }
+func (h handle) Facts() map[string]string                { return map[string]string{"url": h.url} }

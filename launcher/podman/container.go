@@ -84,7 +84,7 @@ func (c *client) Inspect(ctx context.Context, id string) (containers.State, erro
 
 // Stop asks the container to end and kills it after the time-out.
 func (c *client) Stop(ctx context.Context, id string, timeout time.Duration) error {
-	seconds := max(1, int(timeout.Round(time.Second).Seconds()))
+	seconds := containers.Seconds(timeout)
 	query := url.Values{"timeout": {strconv.Itoa(seconds)}}
 	err := c.call(ctx, http.MethodPost, "/containers/"+id+"/stop", query, nil, nil)
 	if s := status(err); s == http.StatusNotModified || s == http.StatusNotFound {

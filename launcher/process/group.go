@@ -17,7 +17,10 @@ const (
 	// killTimeout is how long killed processes may take to vanish; one that
 	// holds GPU memory takes a second or two.
 	killTimeout = 15 * time.Second
-	groupPoll   = 25 * time.Millisecond
+	// leaderless is how long processes are left to themselves that outlive
+	// their main process.
+	leaderless = 2 * time.Second
+	groupPoll  = 25 * time.Millisecond
 )
 
 // alive lists the processes of this start: its group, what descends from its
@@ -27,16 +30,14 @@ func (h *handle) alive() ([]procs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if all == nil { // not Linux: the group answers signals or it does not
+	if all == nil { // not Linux: the group answers signals or it does not, as one
 		if syscall.Kill(-h.pid, 0) == nil {
-			return []procs.Process{{PID: h.pid, Group: h.pid}}, nil
+			return []procs.Process{{PID: -h.pid, Group: h.pid}}, nil
 		}
 		return nil, nil
 	}
 	family := map[int]bool{}
-	select {
-	case <-h.exited: // its number may already be another's
-	default:
+	if !h.dead() { // else its number may already be another's
 		family = procs.Children(all, h.pid)
 	}
 	return slices.DeleteFunc(all, func(p procs.Process) bool {
@@ -44,32 +45,41 @@ func (h *handle) alive() ([]procs.Process, error) {
 	}), nil
 }
 
+// dead reports whether the main process has ended.
+func (h *handle) dead() bool {
+	select {
+	case <-h.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 func (h *handle) marked(pid int) bool {
 	return procs.Marked(pid, procs.StartMarker, h.marks[procs.StartMarker]) &&
 		procs.Marked(pid, procs.RunMarker, h.marks[procs.RunMarker])
 }
 
-// end sends the signal to the processes of this start and waits until they
-// are gone, at most as long as given.
-func (h *handle) end(ctx context.Context, signal syscall.Signal, atMost time.Duration) (gone bool, err error) {
-	deadline := time.After(atMost)
+// ask sends TERM to the processes of this start and waits until they are gone,
+// at most for grace, and not much longer than the main process lives.
+func (h *handle) ask(ctx context.Context, grace time.Duration) error {
 	alive, err := h.alive()
 	if err != nil {
-		return false, err
+		return err
 	}
-	h.signal(alive, signal)
-	for {
+	h.signal(alive, syscall.SIGTERM)
+	exited := h.exited
+	for deadline := time.After(grace); ; {
 		if alive, err = h.alive(); err != nil || len(alive) == 0 {
-			return err == nil, err
-		}
-		if signal == syscall.SIGKILL {
-			h.signal(alive, signal) // children that were born meanwhile
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return false, fmt.Errorf("wait for the server's processes to end: %w", ctx.Err())
+			return fmt.Errorf("wait for the server's processes to end: %w", ctx.Err())
 		case <-deadline:
-			return false, nil
+			return nil
+		case <-exited:
+			exited, deadline = nil, time.After(min(grace, leaderless))
 		case <-time.After(groupPoll):
 		}
 	}
@@ -89,17 +99,40 @@ func (h *handle) signal(alive []procs.Process, signal syscall.Signal) {
 	}
 }
 
-// remains says which processes outlived KILL.
-func (h *handle) remains() error {
-	alive, err := h.alive()
-	if err != nil || len(alive) == 0 {
-		return err
+// kill ends the processes of this start and those that are born meanwhile. The
+// error names what outlived it.
+func (h *handle) kill(ctx context.Context) error {
+	left, err := killAll(ctx, h.alive)
+	if err != nil {
+		return fmt.Errorf("wait for the server's processes to end: %w", err)
+	}
+	if len(left) == 0 {
+		<-h.exited
+		return nil
 	}
 	var names []string
-	for _, p := range alive {
+	for _, p := range left {
 		names = append(names, fmt.Sprintf("%d (%s)", p.PID, p.Name))
 	}
 	return errors.New("processes left after kill: " + strings.Join(names, ", "))
+}
+
+// killAll kills what alive lists until it lists nothing, and returns what
+// outlived it for too long.
+func killAll(ctx context.Context, alive func() ([]procs.Process, error)) ([]procs.Process, error) {
+	var killer procs.Killer
+	for deadline := time.Now().Add(killTimeout); ; {
+		left, err := alive()
+		if err != nil || len(left) == 0 || time.Now().After(deadline) {
+			return left, err
+		}
+		killer.Kill(left)
+		select {
+		case <-ctx.Done():
+			return left, ctx.Err()
+		case <-time.After(groupPoll):
+		}
+	}
 }
 
 // Clean ends the processes that an earlier process of the run left behind. It
@@ -107,28 +140,19 @@ func (h *handle) remains() error {
 // elsewhere it finds none.
 func (b *Backend) Clean(ctx context.Context, runID string) ([]string, error) {
 	var removed []string
-	deadline := time.Now().Add(killTimeout)
-	for {
+	left, err := killAll(ctx, func() ([]procs.Process, error) {
 		left, err := orphans(runID)
-		if err != nil || len(left) == 0 {
-			return removed, err
-		}
 		for _, p := range left {
-			name := fmt.Sprintf("process %d (%s)", p.PID, p.Name)
-			if !slices.Contains(removed, name) {
+			if name := fmt.Sprintf("process %d (%s)", p.PID, p.Name); !slices.Contains(removed, name) {
 				removed = append(removed, name)
 			}
-			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
-		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("remove what run %s left behind: still there after kill: %s", runID, strings.Join(removed, ", "))
-		}
-		select {
-		case <-ctx.Done():
-			return removed, ctx.Err()
-		case <-time.After(groupPoll):
-		}
+		return left, err
+	})
+	if err == nil && len(left) > 0 {
+		return nil, fmt.Errorf("remove what run %s left behind: still there after kill: %s", runID, strings.Join(removed, ", "))
 	}
+	return removed, err
 }
 
 // orphans are the processes that carry the run's marker, and the rest of

@@ -24,12 +24,11 @@ const lastWords = 300 * time.Millisecond
 
 // handle is one server process with its group.
 type handle struct {
-	port        int
-	stopTimeout time.Duration
-	shown       []string // command line, redacted
-	marks       map[string]string
-	log         *serverlog.Log
-	cmd         *exec.Cmd
+	port  int
+	shown []string // command line, redacted
+	marks map[string]string
+	log   *serverlog.Log
+	cmd   *exec.Cmd
 
 	pid    int
 	output *os.File      // our end of the pipe from the server
@@ -131,23 +130,22 @@ func (h *handle) Owns(context.Context) error {
 	return err
 }
 
-// Stop sends TERM to the group, KILL after the stop time-out, and waits until
-// every process of the start is gone.
-func (h *handle) Stop(ctx context.Context) error {
+// Stop sends TERM to the group, kills after grace, and waits until every
+// process of the start is gone. Once the main process has ended, nobody leads
+// the others to their end: they are killed soon after.
+func (h *handle) Stop(ctx context.Context, grace time.Duration) error {
 	h.stopping.Lock()
 	defer h.stopping.Unlock()
 	if h.released {
 		return nil
 	}
-	gone, err := h.end(ctx, syscall.SIGTERM, h.stopTimeout)
-	if !gone && err == nil {
-		gone, err = h.end(ctx, syscall.SIGKILL, killTimeout)
+	if grace > 0 && !h.dead() {
+		if err := h.ask(ctx, grace); err != nil {
+			return err
+		}
 	}
-	if err != nil {
+	if err := h.kill(ctx); err != nil {
 		return err
-	}
-	if !gone {
-		return h.remains()
 	}
 	<-h.exited
 	h.output.Close()

@@ -116,7 +116,7 @@ func (b *Backend) Launch(ctx context.Context, spec launcher.Spec) (launcher.Hand
 		return nil, err
 	}
 	h := &handle{
-		port: port, stopTimeout: spec.StopTimeout, log: log, cmd: cmd,
+		port: port, log: log, cmd: cmd,
 		marks:  map[string]string{procs.RunMarker: spec.RunID, procs.StartMarker: spec.StartID},
 		exited: make(chan struct{}), copied: make(chan struct{}),
 	}

@@ -35,8 +35,8 @@ type Engine interface {
 	Create(ctx context.Context, s Spec) (id string, err error)
 	Start(ctx context.Context, id string) error
 	Inspect(ctx context.Context, id string) (State, error)
-	// Stop asks the container to end and has it killed after the time-out. One
-	// that has ended, or is gone, is no fault.
+	// Stop asks the container to end and has it killed after the time-out, at
+	// once where that is 0. One that has ended, or is gone, is no fault.
 	Stop(ctx context.Context, id string, timeout time.Duration) error
 	// Remove kills the container, given by ID or name, if it still runs, and
 	// removes it with its anonymous volumes. One that is gone is no fault.
@@ -121,4 +121,13 @@ func AddPort(ports map[int]int, inside, outside string) {
 	if tcp && err1 == nil && err2 == nil && to != 0 {
 		ports[from] = to
 	}
+}
+
+// Seconds is a time-out in the whole seconds that services take. A short one is
+// not nothing, which means to kill at once.
+func Seconds(d time.Duration) int {
+	if d <= 0 {
+		return 0
+	}
+	return max(1, int(d.Round(time.Second).Seconds()))
 }

@@ -22,7 +22,6 @@ type handle struct {
 	port        int  // where the server is reached
 	inside      int  // port in the container, if published
 	published   bool // otherwise on the host's network
-	stopTimeout time.Duration
 	serviceWait time.Duration
 	shown       []string
 	facts       map[string]string
@@ -84,15 +83,16 @@ func (h *handle) Owns(ctx context.Context) error {
 	return err
 }
 
-// Stop stops the container, takes the rest of its log, and removes it. A
-// service that is away is waited for.
-func (h *handle) Stop(ctx context.Context) error {
+// Stop stops the container, takes the rest of its log, and removes it. With the
+// container's first process all others of it end, in whatever session they are.
+// A service that is away is waited for.
+func (h *handle) Stop(ctx context.Context, grace time.Duration) error {
 	h.stopping.Lock()
 	defer h.stopping.Unlock()
 	if h.released {
 		return nil
 	}
-	stopErr := h.persist(ctx, func() error { return h.engine.Stop(ctx, h.id, h.stopTimeout) })
+	stopErr := h.persist(ctx, func() error { return h.engine.Stop(ctx, h.id, grace) })
 	if stopErr == nil {
 		h.stopped()
 		select {

@@ -130,7 +130,7 @@ func (b *Backend) launchFailure(err error) *launcher.Failure {
 
 func (b *Backend) handle(e Engine, start launcher.Spec, image Image, s Spec, started State, log *serverlog.Log) (*handle, error) {
 	h := &handle{
-		engine: e, id: started.ID, stopTimeout: start.StopTimeout, serviceWait: b.Options.ServiceWait, log: log,
+		engine: e, id: started.ID, serviceWait: b.Options.ServiceWait, log: log,
 		shown: redacted(s.commandLine(b.name), start), published: !s.HostNetwork, inside: s.Port, port: s.HostPort,
 		exited: make(chan struct{}),
 	}

@@ -82,3 +82,11 @@ func Marked(pid int, variable, value string) bool {
 	}
 	return false
 }
+
+// keeper reports whether the process is a resource tracker of Python's
+// multiprocessing (Lib/multiprocessing/resource_tracker.py): its command line
+// says so.
+func keeper(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && bytes.Contains(line, []byte("resource_tracker"))
+}

@@ -6,18 +6,24 @@
 //	usage        end at once as argparse does, exit code 2
 //	kv-cache     end as an engine whose cache is too small, exit code 1
 //	killed       end by SIGKILL while loading
-//	hang         never listen
+//	hang         never listen, and do not end on SIGTERM, as vLLM before it is ready
 //	stubborn     serve, and ignore SIGTERM
 //	family       serve, with a child in the group and one in a session of its own, both ignoring SIGTERM
+//	vllm         serve with processes as vLLM's: engine and worker, which live on when this one is killed, and
+//	             Python's resource tracker, which removes the file --segment when all others are gone. On SIGTERM
+//	             the engine ends, and this process when the last stream is closed
+//	vllm-hang    the same processes, never ready
 //	chatter      print the value of HF_TOKEN in pieces, then serve
 //	limits       print the cores it may use and the size of /dev/shm, then serve
 //
-// POST /say?text=... logs the text.
+// POST /say?text=... logs the text. POST /v1/completions streams until the
+// client leaves; the stream is silent once SIGTERM came.
 // POST /die ends it the way vLLM ends after the death of its engine: exit
 // code 0.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -65,7 +71,17 @@ func run(args map[string]string, out io.Writer) int {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "hang":
 		fmt.Fprintf(out, "(EngineCore pid=7) INFO 08-17 12:00:01 [gpu_model_runner.py:5420] Starting to load model %s...\n", args["model"])
+		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)
+	case "vllm", "vllm-hang":
+		startEngine(args["segment"])
+		if mode == "vllm-hang" {
+			fmt.Fprintln(out, "waiting for the engine")
+			signal.Ignore(syscall.SIGTERM)
+			time.Sleep(time.Hour)
+		}
+	case engineMode, workerMode, trackerMode:
+		return engineProcess(mode, args["segment"])
 	case "child":
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)
@@ -134,11 +150,20 @@ func serve(args map[string]string, out io.Writer, stubborn bool) int {
 		ended <- 0
 	})
 	mux.HandleFunc("POST /say", func(_ http.ResponseWriter, r *http.Request) { fmt.Fprintln(out, r.FormValue("text")) })
-	go http.Serve(l, mux)
+	terminated := make(chan struct{})
+	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) { stream(w, r, terminated) })
+	server := &http.Server{Handler: mux}
+	go server.Serve(l)
 	if !stubborn {
 		term := make(chan os.Signal, 1)
 		signal.Notify(term, syscall.SIGTERM)
-		go func() { <-term; ended <- 0 }()
+		go func() {
+			<-term
+			close(terminated)
+			endEngine()
+			server.Shutdown(context.Background()) // as long as streams are open
+			ended <- 0
+		}()
 	}
 	return <-ended
 }

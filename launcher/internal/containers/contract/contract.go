@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,12 +14,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
+	"github.com/vllm-sweep/sweep/launcher/internal/procs"
 )
 
 // Suite runs the contract. New returns a backend for the test server's image,
@@ -60,6 +63,8 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("hangs", s.hangs)
 	t.Run("cancelled", s.cancelled)
 	t.Run("ignores TERM", s.ignoresTerm)
+	t.Run("open stream", s.openStream)
+	t.Run("main process killed", s.mainProcessKilled)
 	t.Run("dies under load", s.diesUnderLoad)
 	t.Run("foreign server", s.foreignServer)
 	t.Run("missing image", s.missingImage)
@@ -164,13 +169,102 @@ func (s Suite) hangs(t *testing.T) {
 func (s Suite) cancelled(t *testing.T) {
 	b := s.New(t, nil)
 	spec := launchertest.Spec(t, "hang")
-	spec.StopTimeout = time.Second
+	spec.StopTimeout = time.Hour // it is not ready, and is not waited for
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := launcher.Start(ctx, b, spec, func(launcher.Phase) { cancel() })
+	var begun time.Time
+	_, err := launcher.Start(ctx, b, spec, func(p launcher.Phase) {
+		if p.Name == launcher.PhaseLoading {
+			begun = time.Now()
+			cancel()
+		}
+	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+	if took := time.Since(begun); took > atOnce {
+		t.Errorf("stopped after %s", took)
+	}
 	Gone(t, b, spec.RunID)
+}
+
+// atOnce is more than a container service takes to kill and to remove.
+const atOnce = 20 * time.Second
+
+// family starts a server with processes as vLLM's. ended fails the test when
+// one of them, or the container, is left.
+func (s Suite) family(t *testing.T, stopTimeout time.Duration) (b *containers.Backend, srv *launcher.Server, ended func()) {
+	t.Helper()
+	const mark = "SWEEP_TEST_FAMILY"
+	b = s.New(t, nil)
+	spec := launchertest.Spec(t, "vllm")
+	spec.Args = append(spec.Args, "--segment", "/dev/shm/psm_test")
+	spec.Env, spec.StopTimeout = map[string]string{mark: spec.RunID + spec.StartID}, stopTimeout
+	srv, err := launchertest.Start(t, b, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := func() (names []string) {
+		all, err := procs.All()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range all {
+			if procs.Marked(p.PID, mark, spec.Env[mark]) {
+				names = append(names, p.Name)
+			}
+		}
+		return names
+	}
+	if got := left(); len(got) < 3 { // the worker may be about to start
+		t.Fatalf("processes %q: this test sees too few", got)
+	}
+	return b, srv, func() {
+		t.Helper()
+		if got := left(); len(got) > 0 {
+			t.Errorf("processes %q are left", got)
+		}
+		Gone(t, b, spec.RunID)
+	}
+}
+
+// A server that waits for the client of an open stream is killed with all of
+// its processes when its time is up.
+func (s Suite) openStream(t *testing.T) {
+	_, srv, ended := s.family(t, time.Second)
+	answer, err := http.Post(srv.BaseURL()+"/v1/completions", "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer answer.Body.Close()
+	if _, err := io.ReadFull(answer.Body, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := srv.Stop(t.Context()); err != nil || !r.Gone || !r.PortFree || r.StopTook > atOnce {
+		t.Errorf("release %+v, %v", r, err)
+	}
+	ended()
+}
+
+// The engine of an API server that was killed ends with it.
+func (s Suite) mainProcessKilled(t *testing.T) {
+	b, srv, ended := s.family(t, time.Hour)
+	e, err := b.Engine(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := e.Inspect(t.Context(), srv.Handle.Facts()["container_id"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(state.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-srv.Exited()
+	if r, err := srv.Stop(t.Context()); err != nil || !r.Gone || !r.PortFree || r.StopTook > atOnce {
+		t.Errorf("release %+v, %v", r, err)
+	}
+	ended()
 }
 
 func (s Suite) ignoresTerm(t *testing.T) {
