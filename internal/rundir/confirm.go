@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -18,7 +17,7 @@ const EventConfirmPlanned = "confirm_planned"
 // WriteConfirmation stores the confirm stage. It is written once: what a
 // resumed run confirms is what it began to confirm.
 func (d *Dir) WriteConfirmation(c *matrix.Confirmation) error {
-	return atomicfile.WriteJSON(filepath.Join(d.Path, confirmFile), c)
+	return writeRecord(filepath.Join(d.Path, confirmFile), c)
 }
 
 // readConfirmation returns nil where the stage was not planned (yet).

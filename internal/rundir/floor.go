@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/vllm-sweep/sweep/internal/atomicfile"
 )
 
 // FloorFile is the name of a noise floor, in a run directory and beside the
@@ -76,7 +74,7 @@ func ReadFloor(path string) (*Floor, error) {
 // WriteFloor stores a noise floor in a file.
 func WriteFloor(path string, f *Floor) error {
 	f.Format = FormatVersion
-	return atomicfile.WriteJSON(path, f)
+	return writeRecord(path, f)
 }
 
 // WriteFloor stores the noise floor that holds for the run.

@@ -74,7 +74,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 const crcSuffixLen = len(`,"crc":"89abcdef"}`)
 
 func encodeEvent(e Event) ([]byte, error) {
-	b, err := json.Marshal(e)
+	b, err := marshalFinite(e)
 	if err != nil {
 		return nil, err
 	}

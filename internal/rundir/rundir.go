@@ -196,13 +196,13 @@ func (d *Dir) Init(experiment []byte, plan *matrix.Plan, p Provenance) error {
 		return err
 	}
 	// The plan last: a directory with a plan is a run.
-	return atomicfile.WriteJSON(filepath.Join(d.Path, planFile), plan)
+	return writeRecord(filepath.Join(d.Path, planFile), plan)
 }
 
 // WriteProvenance replaces provenance.json.
 func (d *Dir) WriteProvenance(p Provenance) error {
 	p.Format = FormatVersion
-	return atomicfile.WriteJSON(filepath.Join(d.Path, provenanceFile), p)
+	return writeRecord(filepath.Join(d.Path, provenanceFile), p)
 }
 
 // StartDir makes and returns the folder of a start.
@@ -229,7 +229,7 @@ func (d *Dir) WriteStart(s Start) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteJSON(filepath.Join(dir, "launch.json"), s)
+	return writeRecord(filepath.Join(dir, "launch.json"), s)
 }
 
 // WriteTrial writes the record of a trial, which finishes it. Files beside it
@@ -240,7 +240,7 @@ func (d *Dir) WriteTrial(t Trial) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteJSON(filepath.Join(dir, "trial.json"), t)
+	return writeRecord(filepath.Join(dir, "trial.json"), t)
 }
 
 // readJSON reads a record.
