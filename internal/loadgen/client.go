@@ -42,6 +42,7 @@ type client struct {
 	head      []byte          // of every request, but for the length
 	wire      *wire.Client    // plain HTTP on Linux; nil: transport
 	transport *http.Transport // TLS, other systems, and questions besides the load
+	fresh     *http.Transport // the same, over new connections alone
 	timeout   time.Duration
 	exact     bool      // outputs must have the length asked for
 	start     time.Time // offset 0
@@ -86,6 +87,8 @@ func newClient(c *Config) (*client, error) {
 	}
 	l.transport = l.newTransport()
 	l.transport.TLSClientConfig = c.TLS
+	l.fresh = l.transport.Clone()
+	l.fresh.MaxIdleConnsPerHost = -1 // none is kept
 	return l, nil
 }
 

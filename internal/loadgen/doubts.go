@@ -38,6 +38,9 @@ func (r *run) warn(res *Result) {
 	if n := res.Client.SlowConnections; n > 0 {
 		warn("%d connections took over %s to make: the server's queue of new connections was full, or packets were lost; latencies from the schedule contain that", n, round(slowConnect))
 	}
+	if n := res.Client.Resent; n > 0 {
+		warn("%s sent again on a new connection: the server had closed the one that was kept for it; latencies contain both times", requestsWere(n))
+	}
 	res.warnCounts(warn, r.cfg)
 	if res.Label == LabelBurst || !r.cfg.Arrivals.steady() {
 		return // no steady state to check
@@ -54,6 +57,13 @@ func (r *run) warn(res *Result) {
 	if l, lw, ok := res.little(); ok && math.Abs(l-lw) > littleLimit*l {
 		warn("Little's law is off: %.3g requests in flight on average, arrival rate x time in system gives %.3g; the window is not steady", l, lw)
 	}
+}
+
+func requestsWere(n int) string {
+	if n == 1 {
+		return "1 request was"
+	}
+	return fmt.Sprintf("%d requests were", n)
 }
 
 // warnLoad looks at the shape of the load.

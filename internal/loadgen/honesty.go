@@ -48,8 +48,12 @@ func (r *run) evidence(res *Result) Client {
 	if window > 0 {
 		sent := 0
 		for i := range res.Requests {
-			if q := &res.Requests[i]; q.Sent >= 0 && res.inside(q.Sent) {
+			q := &res.Requests[i]
+			if q.Sent >= 0 && res.inside(q.Sent) {
 				sent++
+			}
+			if q.Phase == PhaseWindow && q.Resent {
+				c.Resent++
 			}
 		}
 		c.OfferedRate = float64(sent) / window.Seconds()

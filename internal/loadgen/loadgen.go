@@ -197,7 +197,11 @@ type Request struct {
 	Status       int // HTTP status, 0 when there was none
 	Session      int // number of its conversation, from 1; 0: none
 	Turn         int // of the conversation, from 1; 0: none
-	Error        string
+	// Resent: the server ended the connection, which had served before, without a
+	// byte of the answer, and the request went once more, on a new connection.
+	// Sent is the first time.
+	Resent bool
+	Error  string
 }
 
 // TTFT is the time to first token from the intended send.
@@ -288,6 +292,9 @@ type Client struct {
 	WriteLagStat    string
 	Unconnected     int // requests that this machine had no connection for: no port, file or memory
 	SlowConnections int // connections that took about a second or more to make
+	// Resent counts the requests of the window that were sent twice; see
+	// Request. Their latencies contain both times.
+	Resent int
 	// HandoverLag is the mean time from the end of an answer to the moment that
 	// its slot took up the next request (closed loops, inside the window). The
 	// slot is idle meanwhile: throughput is too low by its share of a request's time.

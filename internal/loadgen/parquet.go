@@ -32,6 +32,7 @@ type row struct {
 	Status       int32   `parquet:"status"`
 	Session      int32   `parquet:"session"` // from 1; 0: none
 	Turn         int32   `parquet:"turn"`    // from 1; 0: none
+	Resent       bool    `parquet:"resent"`  // sent twice: its first connection ended before the answer
 	Error        string  `parquet:"error,dict"`
 }
 
@@ -154,7 +155,7 @@ func toRow(q *Request) row {
 		Gaps: gaps, Chunks: int32(q.Chunks),
 		PromptAsked: int32(q.PromptAsked), PromptTokens: int32(q.PromptTokens),
 		OutputAsked: int32(q.OutputAsked), OutputTokens: int32(q.OutputTokens),
-		Status: int32(q.Status), Session: int32(q.Session), Turn: int32(q.Turn), Error: q.Error,
+		Status: int32(q.Status), Session: int32(q.Session), Turn: int32(q.Turn), Resent: q.Resent, Error: q.Error,
 	}
 }
 
@@ -166,7 +167,7 @@ func fromRow(w *row) (Request, error) {
 		Chunks:      int(w.Chunks),
 		PromptAsked: int(w.PromptAsked), PromptTokens: int(w.PromptTokens),
 		OutputAsked: int(w.OutputAsked), OutputTokens: int(w.OutputTokens),
-		Status: int(w.Status), Session: int(w.Session), Turn: int(w.Turn), Error: w.Error,
+		Status: int(w.Status), Session: int(w.Session), Turn: int(w.Turn), Resent: w.Resent, Error: w.Error,
 	}
 	if len(w.Gaps) > 0 {
 		q.Gaps = make([]uint32, len(w.Gaps))

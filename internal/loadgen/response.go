@@ -46,15 +46,13 @@ type response struct {
 // the packet was lost.
 const slowConnect = 900 * time.Millisecond
 
-// written corrects the time of the send to the first byte written: before lie
-// the making of a connection and the transport's own goroutine. ready is when
-// the connection was there, handed when the kernel had taken the byte.
-func (s *response) written(ready, at, handed time.Duration) {
-	if ready-s.rec.Sent > slowConnect {
+// written books a send: how long the connection took to be there, and the
+// kernel from then on to take the first byte.
+func (s *response) written(connect, handed time.Duration) {
+	if connect > slowConnect {
 		s.client.slow.Add(1)
 	}
-	s.rec.Sent = at
-	s.client.writeLags.add(handed-ready, false)
+	s.client.writeLags.add(handed, false)
 }
 
 // head takes the beginning of the response, and decides whether it is a stream.

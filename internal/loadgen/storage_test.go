@@ -19,7 +19,7 @@ func TestParquetRoundTrip(t *testing.T) {
 	want.Start = time.Date(2026, 3, 1, 22, 0, 0, 123456789, time.UTC)
 	want.Requests = append(want.Requests,
 		Request{ID: 200, Phase: PhaseWarmup, Class: ClassHTTP, Scheduled: 1, Ready: 2, Sent: 3, First: -1, Last: -1, End: 4, Status: 503, Error: "503 Service Unavailable: é"},
-		Request{ID: 201, Phase: PhaseTail, Class: ClassUnfinished, Sent: 3, First: 5, Last: 5, End: 9, Chunks: 1, OutputTokens: 1, PromptAsked: 3, OutputAsked: 7},
+		Request{ID: 201, Phase: PhaseTail, Class: ClassUnfinished, Sent: 3, First: 5, Last: 5, End: 9, Chunks: 1, OutputTokens: 1, PromptAsked: 3, OutputAsked: 7, Resent: true},
 	)
 	want.account()
 	var b bytes.Buffer

@@ -122,6 +122,9 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	} else {
 		fmt.Fprintf(&b, "sent %.4g req/s, hand-over lag %s, ", c.OfferedRate, round(c.HandoverLag))
 	}
+	if c.Resent > 0 {
+		fmt.Fprintf(&b, "%d sent twice, ", c.Resent)
+	}
 	fmt.Fprintf(&b, "in flight mean %.3g peak %d\n", c.MeanInFlight, c.PeakInFlight)
 	fmt.Fprintf(&b, "client: CPU %.0f %%, longest GC pause %s, scheduling latency p99 %s, %.0f %% of chunks shared a read\n",
 		100*c.CPUShare, round(c.GCPauseMax), round(c.SchedLagP99), 100*c.Coalesced)

@@ -149,6 +149,7 @@ func (t tokenizer) ask(ctx context.Context, request map[string]any) (int, error)
 	}
 	req.Header = t.client.header.Clone()
 	req.Header.Set("Accept", "application/json")
+	req.Header["Idempotency-Key"] = nil // not sent; package net/http asks once more where a kept connection has ended
 	resp, err := t.client.transport.RoundTrip(req)
 	if err != nil {
 		return 0, fmt.Errorf("POST /tokenize: %s", cause(err))

@@ -85,6 +85,7 @@ type ClientFacts struct {
 	WriteLagP99    float64 `json:"write_lag_p99_s"`
 	HandoverLag    float64 `json:"handover_lag_s,omitempty"` // closed loop: mean from the end of an answer to the slot's next request
 	Late           int     `json:"late_arrivals,omitempty"`  // due inside the window and sent more than 5 ms later
+	Resent         int     `json:"resent,omitempty"`         // requests sent again on a new connection, after the server ended the kept one without a byte of the answer
 	ReadLagP50     float64 `json:"read_lag_p50_s"`
 	ReadLagP99     float64 `json:"read_lag_p99_s"`
 	StampSource    string  `json:"stamp_source"` // whose clock stamped the chunks: "kernel" or "user space"

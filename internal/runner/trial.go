@@ -270,7 +270,7 @@ func ClientFacts(c loadgen.Client) *rundir.ClientFacts {
 		OfferedRate: c.OfferedRate, AskedRate: c.AskedRate, CPUShare: c.CPUShare,
 		GCPauseMax: c.GCPauseMax.Seconds(), SchedLagP99: c.SchedLagP99.Seconds(),
 		MeanInFlight: c.MeanInFlight, PeakInFlight: c.PeakInFlight,
-		HandoverLag: c.HandoverLag.Seconds(), Late: c.Late, Unconnected: c.Unconnected, CPUs: c.CPUs, Merged: c.Merged,
+		HandoverLag: c.HandoverLag.Seconds(), Late: c.Late, Resent: c.Resent, Unconnected: c.Unconnected, CPUs: c.CPUs, Merged: c.Merged,
 		Coalesced: c.Coalesced, SharedLimits: c.Limits.Shared,
 	}
 }

@@ -82,12 +82,16 @@ func (c *Client) Close() error {
 	return c.loop.close()
 }
 
-// Trip is what is known of the way of a request, as offsets from Base.
+// Trip is what is known of the way of a request, as offsets from Base. It is
+// that of the last time that the request was sent, but for First.
 type Trip struct {
+	Asked   time.Duration // a connection was wanted
 	Ready   time.Duration // the connection was there
 	Written time.Duration // the first byte went to the kernel; -1: none did
 	Handed  time.Duration // the kernel had taken it; -1: it did not
 	Ended   time.Duration // the kernel received the end of the response; -1: there was none
+	First   time.Duration // the first byte went to the kernel for the first time; -1: none did
+	Resent  bool          // the request was sent twice: its first connection ended before it answered
 }
 
 // Do sends a request, header lines and body, and returns when its response has been handled to the end. An error before
@@ -95,28 +99,37 @@ type Trip struct {
 // broke off. When ctx ends, the connection is closed.
 //
 // A connection that the server has closed is passed over before anything is
-// written to it. Whatever is sent is sent once.
+// written to it. A server may close one in the very moment that the request is
+// on its way (RFC 9112, 9.3): a request on a connection that was used before,
+// and that ended without a byte of the response, is sent once more, on a new
+// connection. Nothing is sent a third time, nor after a byte of the response.
 func (c *Client) Do(ctx context.Context, request []byte, h Handler) (Trip, error) {
-	for {
-		k, err := c.take(ctx)
+	first := time.Duration(-1)
+	for resent := false; ; {
+		trip := Trip{Asked: c.loop.now(), Written: -1, Handed: -1, Ended: -1, First: first, Resent: resent}
+		k, err := c.take(ctx, resent)
 		if err != nil {
-			return Trip{Written: -1, Handed: -1, Ended: -1}, err
+			return trip, err
 		}
-		trip := Trip{Ready: c.loop.now(), Written: -1, Handed: -1, Ended: -1}
-		again, err := k.exchange(ctx, request, h, &trip)
+		trip.Ready = c.loop.now()
+		fate, err := k.exchange(ctx, request, h, &trip)
+		if first < 0 {
+			first, trip.First = trip.Written, trip.Written
+		}
 		if err == nil && k.usable() {
 			c.keep(k)
 		}
-		if !again || ctx.Err() != nil {
+		if fate == answered || ctx.Err() != nil {
 			return trip, err
 		}
+		resent = resent || fate == lost
 	}
 }
 
-// take is an idle connection, or a new one.
-func (c *Client) take(ctx context.Context) (*conn, error) {
+// take is an idle connection, or a new one where there is none or fresh is asked for.
+func (c *Client) take(ctx context.Context, fresh bool) (*conn, error) {
 	oldest := c.loop.now() - c.opt.IdleTimeout
-	for {
+	for !fresh {
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
@@ -130,7 +143,7 @@ func (c *Client) take(ctx context.Context) (*conn, error) {
 		k := c.idle[n-1]
 		c.idle = c.idle[:n-1]
 		c.mu.Unlock()
-		if k.since > oldest && k.usable() {
+		if k.since > oldest && k.alive() {
 			return k, nil
 		}
 		k.shut(net.ErrClosed)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -18,7 +19,7 @@ type conn struct {
 	loop     *loop
 	fd       int
 	id       uint64
-	since    time.Duration // idle since then
+	since    time.Duration // idle since then; 0: never used
 	done     chan error    // the end of the exchange
 	writable chan struct{} // there is room for more bytes
 
@@ -36,6 +37,14 @@ func (k *conn) usable() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.dead == nil
+}
+
+// alive is usable, for a connection that lay idle: what the server sent meanwhile,
+// its end above all, counts although the loop has not come to read it.
+func (k *conn) alive() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.dead == nil && k.loop.quiet(k)
 }
 
 // shut closes the connection and ends the exchange on it with the reason.
@@ -63,13 +72,21 @@ func (k *conn) end(err error) {
 	}
 }
 
-// exchange sends the request and waits for the end of its response. again
-// reports that nothing was sent because the connection had ended before.
-func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Trip) (again bool, err error) {
+// fate is what became of a request on one connection.
+type fate int
+
+const (
+	answered fate = iota // or failed, for good
+	unsent               // nothing was written: the connection had ended before
+	lost                 // written to a connection that had been used before, and ended without a byte of the response
+)
+
+// exchange sends the request and waits for the end of its response.
+func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Trip) (fate, error) {
 	k.mu.Lock()
 	if k.dead != nil {
 		k.mu.Unlock()
-		return true, k.dead
+		return unsent, k.dead
 	}
 	k.handler, k.parse, k.heard, k.writing, k.ended = h, response{partly: k.parse.partly[:0]}, false, true, -1
 	k.mu.Unlock()
@@ -77,6 +94,7 @@ func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Tr
 
 	trip.Written = k.loop.now()
 	failed := k.write(ctx, request, trip)
+	var err error
 	select {
 	case err = <-k.done:
 	case <-grace(failed):
@@ -91,7 +109,19 @@ func (k *conn) exchange(ctx context.Context, request []byte, h Handler, trip *Tr
 	if err == nil {
 		trip.Ended = k.ended
 	}
-	return false, err
+	if k.since > 0 && k.parted(err) {
+		return lost, err
+	}
+	return answered, err
+}
+
+// parted reports whether the server ended the connection, and not this side,
+// before it sent a byte of the response.
+func (k *conn) parted(err error) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var system *os.SyscallError
+	return !k.heard && (errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &system))
 }
 
 // write sends the request, or as much as can be sent before the exchange ends.

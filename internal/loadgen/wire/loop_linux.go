@@ -158,6 +158,18 @@ func (l *loop) write(k *conn, p []byte) (int, error) {
 	}
 }
 
+// quiet reports whether there is nothing to read on a connection, whose mutex
+// is held: neither bytes nor its end.
+func (l *loop) quiet(k *conn) bool {
+	var b [1]byte
+	for {
+		_, _, err := syscall.Recvfrom(k.fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		if err != syscall.EINTR {
+			return err == syscall.EAGAIN
+		}
+	}
+}
+
 // run reads what is ready until the epoll instance is closed.
 func (l *loop) run() {
 	defer close(l.ended)

@@ -20,4 +20,5 @@ func (*loop) unstamped() error                    { return ErrUnsupported }
 func (*loop) close() error                        { return nil }
 func (*loop) add(tcp *net.TCPConn) (*conn, error) { return nil, ErrUnsupported }
 func (*loop) remove(*conn)                        {}
+func (*loop) quiet(*conn) bool                    { return false }
 func (*loop) write(*conn, []byte) (int, error)    { return 0, ErrUnsupported }
