@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +16,7 @@ import (
 // aiRecord is one line of AIPerf's profile_export.jsonl.
 type aiRecord struct {
 	Metadata struct {
+		Issued    int64  `json:"credit_issued_ns"` // when the request was due; 0.13 and later
 		Start     int64  `json:"request_start_ns"`
 		End       *int64 `json:"request_end_ns"`
 		Phase     string `json:"benchmark_phase"`
@@ -48,6 +49,15 @@ func (a *aiRecord) value(name string) float64 {
 	return v
 }
 
+// tokens is a count by the server where it told one: the tool's own is that of
+// the answer's text, cut into tokens once more, without those that have no text.
+func (a *aiRecord) tokens(server, client string) int {
+	if v := a.value(server); v > 0 {
+		return whole(v)
+	}
+	return whole(a.value(client))
+}
+
 func (a *aiRecord) list(name string) []float64 {
 	m := a.Metrics[name]
 	items, _ := m.Value.([]any)
@@ -68,6 +78,7 @@ func (a *aiRecord) list(name string) []float64 {
 // gaps.
 func readAIPerfRecords(s *stream) ([]Result, error) {
 	run := &loadgen.Result{}
+	var due []int64
 	origin := int64(math.MaxInt64)
 	for n := 1; s.dec.More(); n++ {
 		s.path = []string{fmt.Sprintf("record %d", n)}
@@ -79,6 +90,9 @@ func readAIPerfRecords(s *stream) ([]Result, error) {
 			return nil, s.fail(errors.New("a record without metadata.request_start_ns"))
 		}
 		origin = min(origin, a.Metadata.Start)
+		if at := a.Metadata.Issued; at > 0 && at <= a.Metadata.Start {
+			due = append(due, at)
+		}
 		run.Requests = append(run.Requests, a.request(n-1))
 	}
 	s.path = nil
@@ -96,7 +110,13 @@ func readAIPerfRecords(s *stream) ([]Result, error) {
 		Tool: AIPerf, Format: "records", Load: Load{Name: "imported", Kind: Unknown}, Run: run, Timed: true,
 		Clock: ClockSent, Began: run.Start, Ended: run.Start.Add(run.End),
 	}
+	if len(due) == len(run.Requests) {
+		for _, at := range due {
+			r.due = append(r.due, time.Duration(at-origin))
+		}
+	}
 	r.recompute()
+	r.lengthsOf(run)
 	return []Result{r}, nil
 }
 
@@ -114,7 +134,8 @@ func window(run *loadgen.Result) {
 func (a *aiRecord) request(id int) loadgen.Request {
 	q := loadgen.Request{
 		ID: id, Phase: loadgen.PhaseWindow, Sent: time.Duration(a.Metadata.Start), First: -1, Last: -1, Class: loadgen.ClassOK,
-		PromptTokens: whole(a.value("input_sequence_length")), OutputTokens: whole(a.value("output_sequence_length")),
+		PromptTokens: a.tokens("usage_prompt_tokens", "input_sequence_length"),
+		OutputTokens: a.tokens("usage_completion_tokens", "output_sequence_length"),
 	}
 	if a.Metadata.Phase == "warmup" {
 		q.Phase = loadgen.PhaseWarmup
@@ -178,6 +199,16 @@ func (a aiSummary) avg(name string) float64 {
 	return v
 }
 
+// mean is the first of the metrics that has a mean above 0, else 0.
+func (a aiSummary) mean(names ...string) float64 {
+	for _, name := range names {
+		if v := a.avg(name); v > 0 {
+			return v
+		}
+	}
+	return 0
+}
+
 func (a aiSummary) stats(name string) stats {
 	m, ok := a.metric(name)
 	unit, known := timeUnits[m.unit]
@@ -236,12 +267,9 @@ func readAIPerfSummary(s *stream) ([]Result, error) {
 	r.rate("request_throughput", a.avg("request_throughput"))
 	output := a.avg("output_token_throughput")
 	r.rate("output_throughput", output)
-	total := a.avg("total_token_throughput")
-	if math.IsNaN(total) {
-		total = math.NaN()
-	}
-	r.rate("total_throughput", total)
-	r.outputMean = a.avg("output_sequence_length")
+	r.rate("total_throughput", a.avg("total_token_throughput"))
+	r.outputMean = a.mean("usage_completion_tokens", "output_sequence_length")
+	r.inputMean = a.mean("usage_prompt_tokens", "input_sequence_length")
 	if r.Load.open() {
 		r.warn(sentWarning)
 	}
@@ -259,34 +287,51 @@ func (a aiSummary) errors() float64 {
 	return n
 }
 
-// facts reads the load and the model off the tool's own configuration.
+// facts reads the load and the model off the tool's own configuration: of
+// AIPerf 0.13, of earlier releases, or of genai-perf.
 func (a aiSummary) facts(r *Result) {
-	r.Load = Load{Name: "imported", Kind: Unknown}
-	config, _ := a["input_config"].(map[string]any)
-	within := func(key string) map[string]any {
-		o, _ := config[key].(map[string]any)
-		return o
-	}
-	endpoint, gen := within("endpoint"), within("loadgen")
-	if names, ok := endpoint["model_names"].([]any); ok && len(names) == 1 {
-		r.Model, _ = names[0].(string)
-	}
-	if names, ok := config["model_names"].([]any); ok && len(names) == 1 {
-		r.Model, _ = names[0].(string)
+	r.Load = Load{Name: unnamed, Kind: Unknown}
+	config := member(a, "input_config")
+	endpoint, gen := member(config, "endpoint"), member(config, "loadgen")
+	for _, names := range []any{endpoint["model_names"], config["model_names"], member(config, "models")["items"]} {
+		if list, ok := names.([]any); ok && len(list) == 1 {
+			name, _ := list[0].(string)
+			if o, ok := list[0].(map[string]any); ok {
+				name, _ = o["name"].(string)
+			}
+			r.Model = name
+		}
 	}
 	r.Target, _ = endpoint["url"].(string)
+	if urls, ok := endpoint["urls"].([]any); ok && len(urls) == 1 {
+		r.Target, _ = urls[0].(string)
+	}
 	mode, _ := gen["request_rate_mode"].(string)
 	rate, _ := gen["request_rate"].(float64)
 	concurrency, _ := gen["concurrency"].(float64)
-	if stimulus, ok := within("perf_analyzer")["stimulus"].(map[string]any); ok { // genai-perf
+	if stimulus := member(member(config, "perf_analyzer"), "stimulus"); stimulus != nil { // genai-perf
 		concurrency, _ = stimulus["concurrency"].(float64)
 		rate, _ = stimulus["request_rate"].(float64)
 	}
+	if phase := profiling(config); phase != nil { // 0.13
+		mode, _ = phase["type"].(string)
+		rate, _ = phase["rate"].(float64)
+		concurrency, _ = phase["concurrency"].(float64)
+		r.Load.Burstiness, _ = phase["smoothness"].(float64)
+		if _, counted := phase["requests"].(float64); !counted {
+			length, _ := phase["duration"].(float64)
+			r.sentFor = max(0, seconds(length))
+		}
+	}
+	r.Load.in, r.Load.out = lengthsAsked(config)
 	switch {
 	case rate > 0 && mode == "constant":
 		r.Load.Kind, r.Load.Value, r.Load.Cap = experiment.Constant, rate, whole(concurrency)
 	case rate > 0 && mode == "poisson":
 		r.Load.Kind, r.Load.Value, r.Load.Cap = experiment.Poisson, rate, whole(concurrency)
+	case rate > 0 && mode == "gamma" && r.Load.Burstiness > 0:
+		r.Load.Kind, r.Load.Value, r.Load.Cap = experiment.Gamma, rate, whole(concurrency)
+		r.Load.Note = "burstiness " + strconv.FormatFloat(r.Load.Burstiness, 'g', -1, 64)
 	case rate > 0:
 		r.Load.Value, r.Load.Note = rate, strings.TrimSpace("open loop "+mode)
 	case concurrency > 0:
@@ -300,24 +345,80 @@ func (a aiSummary) facts(r *Result) {
 	}
 }
 
-// aiCompanion takes load and model of records from the summary beside them.
+// member is an object inside an object; nil: none.
+func member(o map[string]any, key string) map[string]any {
+	out, _ := o[key].(map[string]any)
+	return out
+}
+
+// profiling is the one measured phase of AIPerf 0.13; nil: none, or several.
+func profiling(config map[string]any) map[string]any {
+	var found map[string]any
+	phases, _ := config["phases"].([]any)
+	for _, p := range phases {
+		phase, _ := p.(map[string]any)
+		if phase == nil || phase["kind"] == "warmup" || phase["exclude_from_results"] == true {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = phase
+	}
+	return found
+}
+
+// lengthsAsked are the lengths of synthetic prompts and answers, in tokens; 0: drawn
+// from a distribution, or not told.
+func lengthsAsked(config map[string]any) (in, out int) {
+	datasets, _ := config["datasets"].([]any)
+	if len(datasets) != 1 {
+		return 0, 0
+	}
+	set, _ := datasets[0].(map[string]any)
+	fixed := func(key string) int {
+		l := member(member(set, "prompts"), key)
+		mean, _ := l["mean"].(float64)
+		if stdev, _ := l["stddev"].(float64); stdev > 0 {
+			return 0
+		}
+		return whole(mean)
+	}
+	return fixed("isl"), fixed("osl")
+}
+
+// aiCompanion takes load and model of records from the summary beside them, and in
+// open loop counts latencies from the moments at which requests were due.
 func aiCompanion(path string, r *Result) {
 	beside := filepath.Join(filepath.Dir(path), "profile_export_aiperf.json")
-	f, err := os.Open(beside)
+	if prefix, ok := strings.CutSuffix(filepath.Base(path), ".jsonl"); ok && prefix != "profile_export" {
+		beside = filepath.Join(filepath.Dir(path), prefix+".json") // of --profile-export-prefix
+	}
+	src := fileSource(beside)
+	f, err := src.open()
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	var a aiSummary
-	if newStream(fileSource(beside), f).decode(&a) != nil {
+	all, err := readAIPerfSummary(newStream(src, f))
+	if err != nil || all[0].Tool != AIPerf {
 		return
 	}
-	var facts Result
-	a.facts(&facts)
-	r.Load, r.Model, r.Target = facts.Load, facts.Model, facts.Target
-	r.ToolVersion, _ = a["aiperf_version"].(string)
-	if r.Load.open() {
+	sum := all[0]
+	r.Load, r.Model, r.Target, r.ToolVersion, r.sentFor = sum.Load, sum.Model, sum.Target, sum.ToolVersion, sum.sentFor
+	if have, want := r.Requests[string(loadgen.ClassOK)], sum.Requests[string(loadgen.ClassOK)]; have < want {
+		r.warn(fmt.Sprintf("%d of the %d requests that succeeded are in the file: the numbers describe only those", have, want))
+	}
+	switch {
+	case !r.Load.open():
+	case r.due == nil:
 		r.warn(sentWarning)
+	default:
+		r.Clock = ClockIntended
+		for i := range r.Run.Requests {
+			r.Run.Requests[i].Scheduled = r.due[i]
+		}
+		r.recompute()
 	}
 	r.Run.Label = label(r.Load)
 }

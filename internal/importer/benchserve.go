@@ -67,6 +67,7 @@ type benchRun struct {
 	outputs    []float64
 	ttfts      []float64
 	starts     []float64
+	queued     []float64 // from the arrival to the send; vLLM 0.32 and later
 	gaps       [][]uint32
 	gapSums    []time.Duration
 	errors     []string
@@ -85,6 +86,8 @@ func (b *benchRun) read(s *stream) error {
 			return b.numbers(s, &b.ttfts)
 		case "start_times":
 			return b.numbers(s, &b.starts)
+		case "queue_times":
+			return b.numbers(s, &b.queued)
 		case "itls":
 			return s.array(func(int) error {
 				var g []float64
@@ -204,12 +207,24 @@ func (b *benchRun) whole(key string) int {
 	return 0
 }
 
+// metadata are the members that the tool does not write by itself: what
+// --metadata named, and overrides of a sweep, which sweepTree takes out.
+func (b *benchRun) metadata() map[string]string {
+	out := map[string]string{}
+	for _, key := range b.order {
+		if v := b.values[key]; v != nil && !benchWords.MatchString(key) && !strings.HasPrefix(key, "random_") {
+			out[key] = plain(v)
+		}
+	}
+	return out
+}
+
 // result makes the result of the run.
 func (b *benchRun) result(place string) (*Result, error) {
 	if _, ok := b.values["request_throughput"]; !ok {
 		return nil, errors.New("an object without request_throughput: no result of vllm bench serve")
 	}
-	r := &Result{Tool: VLLMBench, Format: "summary", Place: place, Model: b.text("model_id"), Load: b.load(), Clock: ClockSent}
+	r := &Result{Tool: VLLMBench, Format: "summary", Place: place, Model: b.text("model_id"), Load: b.load(), Clock: ClockSent, Metadata: b.metadata()}
 	if d, err := time.Parse("20060102-150405", b.text("date")); err == nil {
 		r.Ended = d // without a zone: the time is that of the file's machine
 		if span := b.number("duration"); span > 0 && span < 1e7 {
@@ -234,9 +249,7 @@ func (b *benchRun) result(place string) (*Result, error) {
 func (b *benchRun) load() Load {
 	l := Load{Name: "imported", Kind: Unknown}
 	limit := b.whole("max_concurrency")
-	if in, out := plain(b.values["random_input_len"]), plain(b.values["random_output_len"]); digits(in) && digits(out) {
-		l.Name = "in" + in + "-out" + out
-	}
+	l.in, l.out = b.whole("random_input_len"), b.whole("random_output_len")
 	rate := b.number("request_rate")
 	burst := b.number("burstiness")
 	switch {
@@ -250,7 +263,8 @@ func (b *benchRun) load() Load {
 	case math.IsNaN(burst) || burst == 1:
 		l.Kind, l.Value, l.Cap = experiment.Poisson, rate, limit
 	default:
-		l.Kind, l.Value, l.Cap, l.Note = "gamma", rate, limit, "burstiness "+strconv.FormatFloat(burst, 'g', -1, 64)
+		l.Kind, l.Value, l.Cap, l.Burstiness = experiment.Gamma, rate, limit, burst
+		l.Note = "burstiness " + strconv.FormatFloat(burst, 'g', -1, 64)
 	}
 	if ramp := b.text("ramp_up_strategy"); ramp != "" {
 		l.Kind, l.Value = Unknown, 0
@@ -264,7 +278,7 @@ func (b *benchRun) lists() bool {
 	n := len(b.ttfts)
 	return n > 0 && len(b.outputs) == n && len(b.gaps) == n &&
 		(len(b.inputs) == n || len(b.inputs) == 0) && (len(b.errors) == n || len(b.errors) == 0) &&
-		(len(b.starts) == n || len(b.starts) == 0)
+		(len(b.starts) == n || len(b.starts) == 0) && (len(b.queued) == n || len(b.queued) == 0)
 }
 
 // requests recomputes everything from the lists. Old files have no start
@@ -276,9 +290,16 @@ func (b *benchRun) requests(r *Result) {
 		origin = slices.Min(b.starts)
 		r.Timed = !math.IsNaN(origin)
 	}
+	planned := r.Timed && r.Load.open() && len(b.queued) > 0 && !slices.ContainsFunc(b.queued, func(q float64) bool { return !(q >= 0) })
+	if planned {
+		r.Clock = ClockIntended
+	}
 	run := &loadgen.Result{Start: r.Began, WindowEnd: max(0, seconds(b.number("duration"))), Label: label(r.Load)}
 	for i := range b.ttfts {
 		run.Requests = append(run.Requests, b.request(i, origin, r.Timed))
+		if q := &run.Requests[i]; planned {
+			q.Scheduled = q.Sent - seconds(b.queued[i])
+		}
 	}
 	empty := 0
 	for i := range run.Requests {
@@ -298,6 +319,7 @@ func (b *benchRun) requests(r *Result) {
 	}
 	r.Run = run
 	r.recompute()
+	r.lengthsOf(run)
 	if empty > 0 {
 		r.warn(fmt.Sprintf("%d requests without a token count as failures; the tool may have counted them as completed", empty))
 	}
@@ -367,7 +389,7 @@ func (b *benchRun) summary(r *Result) {
 	}
 	r.throughput(float64(n), input, output, b.number("duration"))
 	if n > 0 && output > 0 {
-		r.outputMean = output / float64(n)
+		r.inputMean, r.outputMean = input/float64(n), output/float64(n)
 	}
 }
 
@@ -398,7 +420,7 @@ func (b *benchRun) stats(name string) stats {
 
 // doubts notes what the totals say against the run.
 func (b *benchRun) doubts(r *Result) {
-	if r.Load.open() || r.Load.Kind == experiment.Throughput {
+	if r.Load.open() && r.Clock == ClockSent || r.Load.Kind == experiment.Throughput {
 		r.warn(sentWarning)
 	}
 	if asked := b.whole("num_prompts"); !r.Recomputed() && asked > 0 && b.whole("completed")+b.failed() < asked {

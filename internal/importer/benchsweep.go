@@ -16,7 +16,7 @@ var runFile = regexp.MustCompile(`^run=([0-9]+)\.json$`)
 
 // benchWords are the members that `vllm bench serve` writes by itself; others
 // are metadata or overrides.
-var benchWords = regexp.MustCompile(`^(date|endpoint_type|backend|label|model_id|tokenizer_id|best_of|num_prompts|request_rate|burstiness|max_concurrency|ramp_up_.*|duration|completed|failed|total_.*|request_(throughput|goodput).*|output_throughput|total_token_throughput|max_output_tokens_per_s|max_concurrent_requests|rtfx|(mean|median|std|p[0-9.]+)_.*_(ms|s)|probe_.*|rps_change_events|spec_decode_.*|diffusion_.*|run_number|qps|filename|steady_state_.*)$`)
+var benchWords = regexp.MustCompile(`^(date|endpoint_type|backend|label|model_id|tokenizer_id|best_of|num_prompts|request_rate|burstiness|max_concurrency|ramp_up_.*|duration|completed|failed|total_.*|request_(throughput|goodput).*|output_throughput|total_token_throughput|max_output_tokens_per_s|max_concurrent_requests|rtfx|(mean|median|std|p[0-9.]+)_.*_(ms|s)|probe_.*|rps_change_events|spec_decode_.*|diffusion_.*|max_output_tokens_per_s|latencies|queue_times|run_number|qps|filename|steady_state_.*)$`)
 
 // sweepTree finds out from the folder what was varied. It returns false for a
 // file that is no run of a sweep.
@@ -35,15 +35,18 @@ func sweepTree(path string, b *benchRun, r *Result) bool {
 	}
 	serve = strings.Trim(strings.TrimPrefix(serve, "SERVE-"), "-")
 	var notes []string
+	ofServer, ofClient := overrides(serve, b.order), overrides(strings.TrimLeft(bench, "-"), b.order)
 	for _, key := range b.order {
 		if benchWords.MatchString(key) {
 			continue
 		}
 		switch {
-		case mentions(serve, key):
+		case ofServer[key]:
 			r.Flags = append(r.Flags, flagOf(key, b.values[key]))
-		case mentions(bench, key) && !strings.HasPrefix(key, "random_"):
+			delete(r.Metadata, key)
+		case ofClient[key] && !strings.HasPrefix(key, "random_"):
 			notes = append(notes, key+" "+plain(b.values[key]))
+			delete(r.Metadata, key)
 		}
 	}
 	if len(r.Flags) == 0 {
@@ -59,11 +62,32 @@ func sweepTree(path string, b *benchRun, r *Result) bool {
 	return true
 }
 
-// mentions reports whether a part of a folder's name holds the key, spelled
-// with hyphens or underscores.
-func mentions(part, key string) bool {
-	plainKey := func(s string) string { return strings.ReplaceAll(s, "_", "-") }
-	return part != "" && strings.Contains(plainKey(part), plainKey(strings.TrimLeft(key, "-")))
+// overrides are the keys that a part of a folder's name gives a value:
+// "max_num_seqs=16-enable_prefix_caching=False". Of keys that fit one place
+// the longest is meant; a key that only stands inside another is not.
+func overrides(part string, keys []string) map[string]bool {
+	plain := func(s string) string { return strings.ReplaceAll(s, "_", "-") }
+	part = "-" + plain(part)
+	longest := map[int]string{} // by the place of the value
+	for _, key := range keys {
+		word := "-" + plain(strings.TrimLeft(key, "-")) + "="
+		for at, rest := 0, part; ; {
+			i := strings.Index(rest, word)
+			if i < 0 {
+				break
+			}
+			at += i + len(word)
+			rest = part[at:]
+			if len(key) > len(longest[at]) {
+				longest[at] = key
+			}
+		}
+	}
+	out := map[string]bool{}
+	for _, key := range longest {
+		out[key] = true
+	}
+	return out
 }
 
 // flagOf makes a server flag of a value that a file states.

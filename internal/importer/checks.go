@@ -20,6 +20,7 @@ const contradiction = 0.10
 // check holds the numbers of a result against each other.
 func (r *Result) check() {
 	r.checkParts()
+	r.checkLaw()
 	ok, all := 0, 0
 	for class, n := range r.Requests {
 		all += n

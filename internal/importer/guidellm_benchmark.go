@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
@@ -36,12 +37,18 @@ type guideBenchmark struct {
 		MeasureEnd   *float64 `json:"measure_end_time"`
 		StartDelay   *float64 `json:"request_targeted_start_delay_avg"`
 	}
-	state struct { // D2 and later
-		Created, Successful, Errored, Cancelled int
-	}
+	state   guideState // D2 and later
 	totals  *guideTotals
 	metrics map[string]guideMetric
-	lists   map[string][]guideRequest // by status
+	// warnings are of 0.8 and later.
+	warnings []guideWarning
+	lists    map[string][]guideRequest // by status
+}
+
+// guideWarning is what the tool says against a benchmark of its own.
+type guideWarning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // guideTotals count requests.
@@ -83,11 +90,13 @@ func readGuideBenchmark(s *stream) (*guideBenchmark, error) {
 		case "scheduler_metrics":
 			return s.decode(&b.scheduler)
 		case "scheduler_state":
-			return s.decode(&guideState{&b.state})
+			return s.decode(&b.state)
 		case "request_totals":
 			return s.decode(&b.totals)
 		case "metrics":
 			return b.readMetrics(s)
+		case "warnings":
+			return s.decode(&b.warnings)
 		case "requests":
 			return s.object(func(status string) error { return b.readList(s, status) })
 		default:
@@ -97,24 +106,22 @@ func readGuideBenchmark(s *stream) (*guideBenchmark, error) {
 	return b, err
 }
 
-// guideState decodes the counters of the whole run.
+// guideState is where the scheduler of a run ended.
 type guideState struct {
-	to *struct{ Created, Successful, Errored, Cancelled int }
+	Created    int `json:"created_requests"`
+	Successful int `json:"successful_requests"`
+	Errored    int `json:"errored_requests"`
+	Cancelled  int `json:"cancelled_requests"`
+	// EndQueuing holds the constraints that ended the sending, by name.
+	EndQueuing map[string]json.RawMessage `json:"end_queuing_constraints"`
 }
 
-// UnmarshalJSON reads the four counters.
-func (g *guideState) UnmarshalJSON(data []byte) error {
-	var v struct {
-		Created    int `json:"created_requests"`
-		Successful int `json:"successful_requests"`
-		Errored    int `json:"errored_requests"`
-		Cancelled  int `json:"cancelled_requests"`
-	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		return err
-	}
-	g.to.Created, g.to.Successful, g.to.Errored, g.to.Cancelled = v.Created, v.Successful, v.Errored, v.Cancelled
-	return nil
+// byTime says that the sending ended at a time limit: max_duration, or
+// max_seconds until 0.6.
+func (g *guideState) byTime() bool {
+	_, duration := g.EndQueuing["max_duration"]
+	_, seconds := g.EndQueuing["max_seconds"]
+	return (duration || seconds) && len(g.EndQueuing) == 1
 }
 
 // guideUsed are the distributions that are taken over; the rest, such as
@@ -169,6 +176,12 @@ func (b *guideBenchmark) fill(r *Result) error {
 	if from := b.scheduler.MeasureStart; from != nil {
 		r.Began = instant(*from)
 		r.Ended = r.Began.Add(span(from, b.scheduler.MeasureEnd))
+	}
+	for _, w := range b.warnings {
+		r.toolWarnings = append(r.toolWarnings, strings.Trim(w.Code+": "+w.Message, ": "))
+	}
+	if b.state.byTime() {
+		r.sentFor = span(b.scheduler.MeasureStart, b.scheduler.MeasureEnd)
 	}
 	b.lost(r)
 	if have, want := len(b.lists["successful"]), b.successes(); want > 0 && have < want {
@@ -227,7 +240,7 @@ func (b *guideBenchmark) summary(r *Result) {
 	output := b.sum("output_token_count")
 	r.throughput(float64(n), b.sum("prompt_token_count"), output, window)
 	if n > 0 {
-		r.outputMean = output / float64(n)
+		r.inputMean, r.outputMean = b.sum("prompt_token_count")/float64(n), output/float64(n)
 	}
 }
 
@@ -294,6 +307,7 @@ func (b *guideBenchmark) requests(r *Result) bool {
 	account(run)
 	r.Run, r.Timed = run, true
 	r.recompute()
+	r.lengthsOf(run)
 	c.note(r)
 	return true
 }
@@ -317,6 +331,7 @@ type guideClock struct {
 	origin            float64
 	open              bool
 	planned, noTarget int // requests with and without a usable intended send
+	impossible        int // of those without: one is told that cannot be right
 	cut, all          int // requests cut off, and all
 }
 
@@ -330,6 +345,9 @@ func (c *guideClock) at(epoch *float64) time.Duration {
 func (c *guideClock) note(r *Result) {
 	if c.cut > 0 {
 		r.warn(cutOff(c.cut, c.all))
+	}
+	if float64(c.impossible) > loadgen.OfferedShare*float64(c.all) {
+		r.schedule = append(r.schedule, fmt.Sprintf("%d of %d intended sends cannot be right (before the run began, or after the request was sent)", c.impossible, c.all))
 	}
 	r.Clock = ClockSent
 	switch {

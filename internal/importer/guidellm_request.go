@@ -85,6 +85,9 @@ func (c *guideClock) request(q guideRequest, status string, run *loadgen.Result)
 			c.planned++
 		} else {
 			c.noTarget++
+			if target != nil && q.start() != nil {
+				c.impossible++
+			}
 		}
 	}
 	c.all++

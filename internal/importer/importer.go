@@ -49,7 +49,11 @@ type Load struct {
 	Kind  experiment.ArrivalKind
 	Value float64 // req/s, or requests in flight
 	Cap   int     // most requests in flight of an open loop; 0: none, or not told
-	Note  string  // what sets it apart from another of the same kind and value: "burstiness 0.5"
+	// Burstiness is the shape of gamma gaps; 0: another process, or not told.
+	Burstiness float64
+	// in and out are the lengths that the tool was told, in tokens; 0: not told.
+	in, out int
+	Note    string // what sets it apart from another of the same kind and value: "burstiness 0.5"
 }
 
 // open says whether requests were sent on a schedule.
@@ -74,8 +78,10 @@ type Result struct {
 	Flags         experiment.Flags
 	Image         string // of the server's container
 	ServerVersion string
-	GPU           string
-	GPUs          int // 0: not told
+	// Metadata is what whoever ran the tool had it note, in their words.
+	Metadata map[string]string
+	GPU      string
+	GPUs     int // 0: not told
 
 	// Run holds the requests, nil where the file has none. Timed says that
 	// their offsets are real: a file may hold durations without points in time.
@@ -101,8 +107,17 @@ type Result struct {
 	// spilled is the path, without extension, of the stored requests.
 	spilled    string
 	recomputed bool
+	// toolWarnings are what the tool says against its own run, schedule what its
+	// intended sends say against it.
+	toolWarnings, schedule []string
+	// sentFor is how long requests were sent, where a time limit ended it; else 0.
+	sentFor time.Duration
+	// due is when each request was due, where the tool tells it apart.
+	due []time.Duration
 	// outputMean is the mean length of the answers, for checks; 0: not told.
 	outputMean float64
+	// inputMean is the mean length of the prompts; 0: not told.
+	inputMean float64
 }
 
 // Where latencies count from.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -114,6 +115,7 @@ func parse(src source, kind shape, columns Columns) ([]Result, error) {
 	case shapeGuideLLM, shapeGuideYAML:
 		return readGuideLLM(s)
 	case shapeBench:
+		s.python.infinite = true
 		if runFile.MatchString(filepath.Base(src.name)) && (strings.HasPrefix(filepath.Base(filepath.Dir(src.name)), "SERVE-") || strings.HasPrefix(filepath.Base(filepath.Dir(src.name)), "BENCH-")) {
 			r, err := readSweepRun(s, src.name)
 			return []Result{r}, err
@@ -154,6 +156,8 @@ func sniff(src source) (kind shape, why string, err error) {
 		return shapeNone, "binary: no format that is read here", nil
 	case text[0] == '{' || text[0] == '[':
 		return sniffJSON(src)
+	case text[0] == '<':
+		return shapeNone, "a page: the results are in the tool's JSON report", nil
 	case bytes.HasPrefix(text, []byte("benchmarks:")) || bytes.Contains(text, []byte("\nbenchmarks:")):
 		return shapeGuideYAML, "", nil
 	}
@@ -163,11 +167,28 @@ func sniff(src source) (kind shape, why string, err error) {
 	if bytes.HasPrefix(text, []byte("api:")) && bytes.Contains(head, []byte("\nload:")) {
 		return shapeNone, "a configuration of inference-perf: read beside the results", nil
 	}
+	if why := foreignTable(text); why != "" {
+		return shapeNone, why, nil
+	}
 	line, _, more := bytes.Cut(text, []byte("\n"))
 	if more && utf8.Valid(line) && bytes.Count(line, []byte{byte(delimiter(string(line)))}) >= 2 && !bytes.Contains(line, []byte(": ")) {
 		return shapeCSV, "", nil
 	}
 	return shapeNone, "none of the known formats", nil
+}
+
+// foreignTable says which tool's table a text is that repeats, in a shape of
+// its own, what the tool's JSON says; "": none that is known.
+func foreignTable(text []byte) string {
+	head, _, _ := bytes.Cut(text, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(head, []byte("Run Info,Run Info,")):
+		return "GuideLLM's table: its headings are not unique; the results are in its JSON report"
+	case bytes.HasPrefix(head, []byte("Metric,avg,")), bytes.HasPrefix(head, []byte("# AIPerf Server Metrics")),
+		bytes.HasPrefix(head, []byte("Endpoint,Type,Metric")):
+		return "a table of AIPerf, one metric a row: the results are in its JSON files"
+	}
+	return ""
 }
 
 // sniffJSON looks at the keys of the first object until they tell.
@@ -229,6 +250,11 @@ func sniffJSON(src source) (shape, string, error) {
 	}
 	if kind == shapeServer {
 		return shapeNone, string(shapeServer) + ": read beside the client's file", nil
+	}
+	switch {
+	case kind != shapeNone:
+	case keys["phases"] && keys["schema_version"], keys["data"] && keys["phase"] && keys["schema_version"], keys["aiperf_version"] && keys["metrics_phase"]:
+		return shapeNone, "AIPerf's account of its run or of the server: read beside its results, or not needed", nil
 	}
 	if kind == shapeNone {
 		return kind, "JSON, but none of the known formats", nil
@@ -339,6 +365,13 @@ func fresh(known, got []Result) (kept []Result, twice int) {
 	return kept, twice
 }
 
+// AIPerf 0.13 writes the summary of a run, its records and a manifest, and below
+// them the summary of each phase, the warm-up too.
+var (
+	phaseFile = regexp.MustCompile(`/phases/[^/]+/[^/]+$`)
+	aiRoot    = regexp.MustCompile(`^(phase_manifest|profile_export_aiperf)\.json$`)
+)
+
 // redundant says why a file need not be read beside its neighbours; "": it must.
 func redundant(path string, files []string) string {
 	dir, base := filepath.Split(path)
@@ -350,6 +383,12 @@ func redundant(path string, files []string) string {
 	switch {
 	case base == "summary.json" && has(runFile.MatchString):
 		return "repeats the runs beside it"
+	case base == "warmup.json" && has(runFile.MatchString):
+		return "the warm-up of the runs beside it"
+	case phaseFile.MatchString(filepath.ToSlash(path)) && slices.ContainsFunc(files, func(f string) bool {
+		return filepath.Dir(f) == filepath.Dir(filepath.Dir(filepath.Dir(path))) && aiRoot.MatchString(filepath.Base(f))
+	}):
+		return "one phase of the AIPerf run above it"
 	case base == "summary_lifecycle_metrics.json" && has(stageFile.MatchString):
 		return "pools the stages beside it"
 	case base == "profile_export_aiperf.json" && has(func(f string) bool { return f == "profile_export.jsonl" }):

@@ -12,14 +12,15 @@ import (
 // stream walks a JSON document without holding it: containers are entered
 // token by token, and what nobody asked for is passed over.
 type stream struct {
-	src  source
-	dec  *json.Decoder
-	path []string
+	src    source
+	python *pythonJSON
+	dec    *json.Decoder
+	path   []string
 }
 
 func newStream(src source, in io.Reader) *stream {
-	dec := json.NewDecoder(&pythonJSON{in: bufio.NewReaderSize(in, 1<<16)})
-	return &stream{src: src, dec: dec}
+	python := &pythonJSON{in: bufio.NewReaderSize(in, 1<<16)}
+	return &stream{src: src, python: python, dec: json.NewDecoder(python)}
 }
 
 // fail places an error at where the decoder stands.
@@ -175,9 +176,13 @@ func (s *stream) end() error {
 }
 
 // pythonJSON turns what Python's json module writes beyond the standard into
-// null: NaN, Infinity and -Infinity outside of strings.
+// null: NaN, Infinity and -Infinity outside of strings. With infinite, a member
+// that is Infinity becomes the text "inf", which vllm bench serve writes for it
+// in other places.
 type pythonJSON struct {
 	in       *bufio.Reader
+	infinite bool
+	member   bool // a colon was the last that was met
 	inString bool
 	escaped  bool
 	rest     string // of a replacement that did not fit
@@ -196,7 +201,12 @@ func (p *pythonJSON) Read(out []byte) (int, error) {
 		}
 		if word := p.word(b); word > 0 {
 			p.in.Discard(word - 1)
-			text := "null" + strings.Repeat(" ", max(0, word-4))
+			text := "null"
+			if p.infinite && p.member && b == 'I' {
+				text = `"inf"`
+			}
+			text += strings.Repeat(" ", max(0, word-len(text)))
+			p.member = false
 			k := copy(out[n:], text)
 			p.rest = text[k:]
 			n += k
@@ -222,8 +232,11 @@ func (p *pythonJSON) word(b byte) int {
 	case p.inString && b == '\\':
 		p.escaped = true
 	case b == '"':
-		p.inString = !p.inString
+		p.inString, p.member = !p.inString, false
 	case p.inString:
+	case b == ':':
+		p.member = true
+	case b == ' ', b == '\t', b == '\r', b == '\n':
 	case b == 'N', b == 'I', b == '-':
 		for _, w := range []string{"NaN", "Infinity", "-Infinity"} {
 			if w[0] != b {
@@ -233,6 +246,9 @@ func (p *pythonJSON) word(b byte) int {
 				return len(w)
 			}
 		}
+		p.member = false
+	default:
+		p.member = false
 	}
 	return 0
 }

@@ -178,6 +178,7 @@ func (im *Import) Write(name, version string, now time.Time, d Declared) (path s
 		return "", err
 	}
 	im.sort()
+	im.nameLoads()
 	plan, placed, starts, err := matrix.Imported(name, model, d.Baseline, im.observations(d))
 	if err != nil {
 		return "", err

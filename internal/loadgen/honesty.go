@@ -160,6 +160,7 @@ func (r *run) judge(res *Result) {
 			invalid("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
 		}
 	}
+	res.Invalid = append(res.Invalid, r.cfg.unlawful(res)...)
 	if _, served := res.median((*Request).ttft); served && c.StampSource == StampUser {
 		limit := ReadLagFloor
 		if median, ok := res.median((*Request).TPOT); ok {

@@ -14,6 +14,8 @@ type Source struct {
 	// Recomputed says that the metrics come from the file's requests, not from
 	// the tool's own summary.
 	Recomputed bool `json:"recomputed"`
+	// Metadata is what the tool was told to note of the run, in its user's words.
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // Imported says what a run directory was made of, when sweep did not measure it.
