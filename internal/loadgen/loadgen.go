@@ -147,14 +147,16 @@ type Class string
 // The classes. Only OK is a success; every other class is a failure, is kept
 // out of the latency distributions and counts against goodput.
 const (
-	ClassOK         Class = "ok"
-	ClassHTTP       Class = "http"       // a status other than 200
-	ClassConnect    Class = "connect"    // refused, reset before an answer, no route
-	ClassTimeout    Class = "timeout"    // Config.Timeout exceeded
-	ClassStream     Class = "stream"     // error event inside the stream
-	ClassTruncated  Class = "truncated"  // stream ended without [DONE] or finish
-	ClassEmpty      Class = "empty"      // 200 with no token
-	ClassTokens     Class = "tokens"     // output more than 10 % off what was asked with ignore_eos
+	ClassOK        Class = "ok"
+	ClassHTTP      Class = "http"      // a status other than 200
+	ClassConnect   Class = "connect"   // refused, reset before an answer, no route
+	ClassTimeout   Class = "timeout"   // Config.Timeout exceeded
+	ClassStream    Class = "stream"    // error event inside the stream
+	ClassTruncated Class = "truncated" // stream ended without [DONE] or finish
+	ClassEmpty     Class = "empty"     // 200 with no token
+	// ClassTokens: an output more than 10 % off what was asked with ignore_eos, or
+	// one that the server cut below it because the context was full.
+	ClassTokens     Class = "tokens"
 	ClassProtocol   Class = "protocol"   // not SSE, not JSON
 	ClassUnfinished Class = "unfinished" // still running when the drain ended, or the run was cancelled
 	ClassDropped    Class = "not_sent"   // due inside the window but never sent (cap reached until the window closed)
@@ -181,7 +183,7 @@ type Request struct {
 	Scheduled time.Duration // intended send (closed loop: equal to Sent)
 	Ready     time.Duration // the generator took it up; Sent is later only when it waited for a free slot (a cap)
 	Sent      time.Duration // first byte written (TLS, or never written: handed to the HTTP transport)
-	First     time.Duration // first chunk with a token
+	First     time.Duration // first chunk with a token, whether it has a text or not
 	Last      time.Duration // last chunk with a token
 	End       time.Duration // arrival of the last byte, or failure
 	// Gaps are the gaps between consecutive token chunks after the first, in

@@ -31,7 +31,9 @@ type response struct {
 	unreadable bool   // it says nothing to a reader
 
 	split   sse.Splitter
+	chunks  chunks
 	done    bool  // [DONE] or a finish reason was seen
+	full    bool  // the finish reason was length
 	usage   bool  // token counts were sent
 	failed  bool  // an error event was seen
 	badness error // first payload that could not be read
@@ -113,25 +115,17 @@ func (s *response) event(at, lag time.Duration) {
 	if chunk.Abort && !s.failed {
 		s.failed, rec.Error = true, "the server gave the answer up (finish_reason abort or error)"
 	}
-	if chunk.Token {
-		if s.keep != nil {
-			s.keep.add(s.split.Data())
-		}
-		if rec.Chunks == 0 {
-			rec.First = at
-			rec.Gaps = make([]uint32, 0, max(0, min(rec.OutputAsked-1, 1<<16)))
-		} else {
-			s.client.gaps.add(at == rec.Last, lag)
-			rec.Gaps = append(rec.Gaps, uint32(at.Microseconds()-rec.Last.Microseconds()))
-		}
-		rec.Chunks++
-		rec.Last = at
+	if chunk.Token && s.keep != nil {
+		s.keep.add(s.split.Data())
+	}
+	if chunk.Choice {
+		s.choice(chunk, at, lag)
 	}
 	if chunk.HasUsage {
 		s.usage = true
 		rec.PromptTokens, rec.OutputTokens = chunk.PromptTokens, chunk.CompletionTokens
 	}
-	s.done = s.done || chunk.Done || chunk.Finish
+	s.done, s.full = s.done || chunk.Done || chunk.Finish, s.full || chunk.Full
 }
 
 // tolerance of the output length with ignore_eos: MLPerf accepts 90 % to 110 %.
@@ -142,7 +136,11 @@ const tolerance = 0.10
 func (s *response) judge(readErr error, cut Class, exact bool) {
 	rec := s.rec
 	if rec.OutputTokens == 0 { // no usage, or one that does not count what was sent
-		s.usage, rec.PromptTokens, rec.OutputTokens = false, 0, rec.Chunks
+		s.usage, rec.PromptTokens = false, 0
+	}
+	s.reconcile()
+	if !s.usage {
+		rec.OutputTokens = rec.Chunks
 	}
 	off := rec.OutputTokens - rec.OutputAsked
 	switch {
@@ -155,14 +153,27 @@ func (s *response) judge(readErr error, cut Class, exact bool) {
 	case readErr != nil && !(s.done && rec.Chunks > 0):
 		rec.fail(cut, fmt.Sprintf("after %d chunks: %s", rec.Chunks, broke(readErr)))
 	case rec.Chunks == 0 && rec.OutputTokens > 0:
-		rec.fail(ClassEmpty, fmt.Sprintf("no text in the stream, though the server counts %d tokens", rec.OutputTokens))
+		rec.fail(ClassEmpty, fmt.Sprintf("no token in the stream, though the server counts %d", rec.OutputTokens))
 	case rec.Chunks == 0:
 		rec.fail(ClassEmpty, "no token in the stream")
 	case !s.done:
 		rec.fail(ClassTruncated, fmt.Sprintf("ended after %d chunks without [DONE] or finish_reason", rec.Chunks))
+	case s.full && s.usage && off < 0:
+		rec.fail(ClassTokens, rec.cutShort())
 	case exact && s.usage && max(off, -off) > int(tolerance*float64(rec.OutputAsked)):
 		rec.fail(ClassTokens, fmt.Sprintf("%d output tokens, %d asked for", rec.OutputTokens, rec.OutputAsked))
 	default:
 		rec.Class = ClassOK
 	}
+}
+
+// cutShort says why an answer that the server ended for its length is shorter
+// than was asked for.
+func (r *Request) cutShort() string {
+	at := ""
+	if r.PromptTokens > 0 {
+		at = fmt.Sprintf(" at %d tokens (%d of them prompt)", r.PromptTokens+r.OutputTokens, r.PromptTokens)
+	}
+	return fmt.Sprintf("%d of %d output tokens, then finish_reason length: the context was full%s, or the server limits answers; "+
+		"use shorter prompts or answers, or a larger context", r.OutputTokens, r.OutputAsked, at)
 }

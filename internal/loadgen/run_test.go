@@ -95,6 +95,31 @@ func TestOpenLoop(t *testing.T) {
 	}
 }
 
+// An answer takes as long as its tokens, whether they have a text or not: at a
+// server that shows only every fourth token, and at one that shows none.
+func TestTimesOfTokensWithoutText(t *testing.T) {
+	for _, api := range []API{Completions, Chat} {
+		for _, every := range []int{4, 1000} {
+			s := start(t, mock.Options{TTFT: 20 * time.Millisecond, ITL: 5 * time.Millisecond, TextEvery: every})
+			c := config(s, Arrivals{Kind: Throughput, Concurrency: 1})
+			c.API, c.Requests = api, 3
+			if err := Probe(t.Context(), c, 0); err != nil {
+				t.Errorf("%s, text every %d: %v", api, every, err)
+			}
+			r := mustRun(t, c)
+			for i := range r.Requests {
+				q := &r.Requests[i]
+				if q.Class != ClassOK || q.Chunks != 10 || q.OutputTokens != 10 || q.TTFT() < 20*time.Millisecond || q.E2E() < 65*time.Millisecond {
+					t.Errorf("%s, text every %d: TTFT %s, E2E %s, %+v", api, every, q.TTFT(), q.E2E(), q)
+				}
+			}
+			if s := Summarize(r, SummaryOptions{}); s.TokensPerChunk != 1 || s.Samples["itl"] != 27 {
+				t.Errorf("%v tokens per chunk, %d gaps", s.TokensPerChunk, s.Samples["itl"])
+			}
+		}
+	}
+}
+
 func TestClosedLoop(t *testing.T) {
 	s := start(t, mock.Options{TTFT: 10 * time.Millisecond, ITL: time.Millisecond})
 	c := config(s, Arrivals{Kind: Concurrency, Concurrency: 8})

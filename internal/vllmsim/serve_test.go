@@ -178,7 +178,7 @@ func (s *instance) count(text string) int {
 func TestCompletionStream(t *testing.T) {
 	s := serve(t)
 	const prompt = "How many flags does a server have?"
-	list, done := s.stream("/v1/completions", `{"model":"Qwen/Qwen3-0.6B","prompt":"`+prompt+`","max_tokens":7,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`)
+	list, done := s.stream("/v1/completions", `{"model":"Qwen/Qwen3-0.6B","prompt":"`+prompt+`","max_tokens":7,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`)
 	if !done || len(list) < 2 {
 		t.Fatalf("%d events, [DONE] %v", len(list), done)
 	}
@@ -206,7 +206,7 @@ func TestCompletionStream(t *testing.T) {
 
 func TestChatStream(t *testing.T) {
 	s := serve(t)
-	list, done := s.stream("/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"text","text":"hello"}]}],"max_tokens":3,"ignore_eos":true,"stream":true}`)
+	list, done := s.stream("/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"text","text":"hello"}]}],"max_tokens":3,"temperature":0,"ignore_eos":true,"stream":true}`)
 	if !done || len(list) < 2 {
 		t.Fatalf("%d events, [DONE] %v", len(list), done)
 	}
@@ -219,6 +219,27 @@ func TestChatStream(t *testing.T) {
 	}
 	if n := s.count(text); n != 3 {
 		t.Errorf("the text %q has %d tokens, want 3", text, n)
+	}
+}
+
+// Special tokens are chunks without text, and count.
+func TestSpecialTokensHaveNoText(t *testing.T) {
+	s := serve(t, "--sim-speedup", "4")
+	list, _ := s.stream("/v1/completions", `{"prompt":"a","max_tokens":400,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`)
+	text, empty := "", 0
+	for _, c := range list {
+		for _, choice := range c.Choices {
+			text += choice.Text
+			if choice.Text == "" {
+				empty++
+			}
+		}
+	}
+	if n := s.count(text); n >= 400 || n < 380 || empty == 0 {
+		t.Errorf("%d of 400 tokens have a text, %d chunks have none", n, empty)
+	}
+	if u := list[len(list)-1].Usage; u == nil || u.Completion != 400 {
+		t.Errorf("usage %+v, want 400 tokens", u)
 	}
 }
 

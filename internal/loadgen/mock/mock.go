@@ -24,9 +24,12 @@ type Options struct {
 	TTFT           time.Duration // arrival to first chunk
 	ITL            time.Duration // between chunks
 	TokensPerChunk int           // 0: 1
-	Capacity       int           // requests served at a time, others wait in order; 0: no limit
-	ChatOverhead   int           // tokens that the chat template adds to the words of a message
-	NoTokenize     bool          // POST /tokenize answers 404
+	// TextEvery leaves the text of all but every n-th chunk empty, as vLLM does
+	// for special tokens; 0: every chunk has its text.
+	TextEvery    int
+	Capacity     int  // requests served at a time, others wait in order; 0: no limit
+	ChatOverhead int  // tokens that the chat template adds to the words of a message
+	NoTokenize   bool // POST /tokenize answers 404
 	// CharsPerToken makes the chat tokenizer count characters instead of words,
 	// this many a token; 0: words.
 	CharsPerToken int

@@ -110,7 +110,11 @@ func (st *stream) send(tokens, prompt int, f Fault) {
 		if sent == tokens && f.Kind != NoDone {
 			finish = `"length"`
 		}
-		st.token(n, finish)
+		words := n
+		if every := st.options.TextEvery; every > 0 && chunks%every != 0 { // counted from 1
+			words = 0
+		}
+		st.token(words, finish)
 	}
 	if f.Kind != NoUsage {
 		st.event(fmt.Sprintf(`"choices":[],"usage":{"prompt_tokens":%d,"total_tokens":%d,"completion_tokens":%d}`, prompt, prompt+sent, sent))
@@ -158,7 +162,7 @@ func (st *stream) wait(k int) bool {
 	}
 }
 
-// token sends one chunk of n tokens.
+// token sends one chunk with the text of n tokens.
 func (st *stream) token(n int, finish string) {
 	text := make([]byte, 0, 8*n)
 	for range n {

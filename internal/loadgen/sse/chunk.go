@@ -12,9 +12,18 @@ var ErrPayload = errors.New("payload is not a JSON object")
 
 // Chunk is what the load generator needs to know of one event.
 type Chunk struct {
-	Done   bool // the [DONE] mark
-	Token  bool // at least one choice carries text, reasoning text or a tool call
+	Done bool // the [DONE] mark
+
+	Choice bool // at least one choice is in it
+	Token  bool // a choice carries text, reasoning text, a tool call or token IDs
+	// Blank: no choice carries anything, but one holds an empty text. vLLM sends
+	// such a chunk for a token without text of its own (a special token, a part
+	// of a character), other servers at the end of an answer.
+	Blank  bool
+	Role   bool // a choice names the role
+	NoIDs  bool // the server lists the token IDs of the chunk: there are none
 	Finish bool // a finish_reason was given
+	Full   bool // the finish_reason is length: the answer was cut there
 	Abort  bool // the finish_reason says that the server gave the answer up
 
 	HasUsage         bool
@@ -26,9 +35,10 @@ type Chunk struct {
 }
 
 // Parse reads one payload of /v1/completions (choices[].text) or
-// /v1/chat/completions (choices[].delta). A chunk with a role alone, or with
-// empty text, carries no token. Key order, white space and unknown fields do
-// not matter; of duplicate keys the last counts.
+// /v1/chat/completions (choices[].delta). Of a delta every member but the role
+// counts, whatever its name, when it holds a text, a list or an object that is
+// not empty. Key order, white space and unknown fields do not matter; of
+// duplicate keys the last counts.
 //
 // The common chunk is read by one pass over its bytes without allocation.
 // Whatever that pass cannot follow (escaped keys, unexpected types, broken
@@ -85,28 +95,33 @@ func decode(data []byte) (c Chunk, raw []byte, ok bool) {
 	if json.Unmarshal(top["choices"], &choices) != nil {
 		return c, raw, true
 	}
+	var p payload
 	for _, choice := range choices {
+		p.one()
 		if f := choice["finish_reason"]; f != nil && !isNull(f) {
-			c.Finish = true
-			c.Abort = c.Abort || gaveUp(bytes.TrimSpace(f))
+			p.reason(bytes.TrimSpace(f))
 		}
-		if hasText(choice["text"]) {
-			c.Token = true
+		p.content(bytes.TrimSpace(choice["text"]))
+		var ids []json.RawMessage
+		if json.Unmarshal(choice["token_ids"], &ids) == nil && ids != nil {
+			p.tokenIDs(len(ids))
 		}
 		var delta map[string]json.RawMessage
 		if json.Unmarshal(choice["delta"], &delta) != nil {
 			continue
 		}
-		for _, k := range [...]string{"content", "reasoning_content", "reasoning"} {
-			if hasText(delta[k]) {
-				c.Token = true
+		for k, v := range delta {
+			switch v = bytes.TrimSpace(v); k {
+			case "role":
+				p.role = p.role || holds(v)
+			case "content", "reasoning_content", "reasoning":
+				p.content(v)
+			default:
+				p.filled = p.filled || holds(v)
 			}
 		}
-		var calls []json.RawMessage
-		if json.Unmarshal(delta["tool_calls"], &calls) == nil && len(calls) > 0 {
-			c.Token = true
-		}
 	}
+	p.into(&c)
 	return c, raw, true
 }
 
@@ -116,7 +131,51 @@ func gaveUp(reason []byte) bool { return string(reason) == `"abort"` || string(r
 
 func isNull(raw []byte) bool { return string(bytes.TrimSpace(raw)) == "null" }
 
-func hasText(raw []byte) bool { return len(raw) > 2 && raw[0] == '"' }
+// payload gathers what the choices of a chunk hold.
+type payload struct {
+	choice, filled, blank, role, finish, full, abort bool
+	ids                                              int
+	listed                                           bool // ids is known
+}
+
+func (p *payload) one() { p.choice = true }
+
+func (p *payload) reason(v []byte) {
+	p.finish = true
+	p.full = p.full || string(v) == `"length"`
+	p.abort = p.abort || gaveUp(v)
+}
+
+// content takes a value that is text in a chunk with a token.
+func (p *payload) content(v []byte) {
+	p.filled = p.filled || holds(v)
+	p.blank = p.blank || string(v) == `""`
+}
+
+func (p *payload) tokenIDs(n int) { p.listed, p.ids = true, p.ids+n }
+
+func (p *payload) into(c *Chunk) {
+	c.Choice, c.Role = p.choice, p.role
+	c.Token = p.filled || p.ids > 0
+	c.Blank = p.blank && !c.Token
+	c.NoIDs = p.listed && p.ids == 0
+	c.Finish, c.Full, c.Abort = p.finish, p.full, p.abort
+}
+
+// holds says whether a value is a string, a list or an object that is not empty.
+func holds(v []byte) bool {
+	if len(v) <= 2 {
+		return false
+	}
+	switch v[0] {
+	case '"':
+		return true
+	case '[', '{':
+		return len(bytes.TrimSpace(v[1:len(v)-1])) > 0
+	default:
+		return false
+	}
+}
 
 func count(raw []byte) int {
 	var n int

@@ -19,8 +19,9 @@ func walk(data []byte) (c Chunk, raw []byte, ok bool) {
 		key := w.key()
 		switch string(key) {
 		case "choices":
-			c.Token, c.Finish, c.Abort = false, false, false
-			w.choices(&c)
+			var p payload // of duplicate keys the last counts
+			w.choices(&p)
+			p.into(&c)
 		case "usage":
 			c.HasUsage, c.PromptTokens, c.CompletionTokens = false, 0, 0
 			w.usage(&c)
@@ -45,52 +46,82 @@ func walk(data []byte) (c Chunk, raw []byte, ok bool) {
 	return c, raw, true
 }
 
-func (w *walker) choices(c *Chunk) {
+func (w *walker) choices(p *payload) {
 	if w.null() {
 		return
 	}
 	for first := true; w.element(&first); {
-		var text, content, finish, abort bool
+		p.one()
+		var text, reason []byte
+		var d delta
+		ids := -1
 		for first := true; w.member(&first); {
 			switch string(w.key()) {
 			case "text":
-				text = w.text()
+				text = w.value()
 			case "delta":
-				content = w.delta()
+				d = w.delta()
 			case "finish_reason":
-				reason := w.value()
-				finish, abort = string(reason) != "null", gaveUp(reason)
+				reason = w.value()
+			case "token_ids":
+				ids = w.length()
 			default:
 				w.value()
 			}
 		}
-		c.Token = c.Token || text || content
-		c.Finish = c.Finish || finish
-		c.Abort = c.Abort || abort
+		p.content(text)
+		p.content(d.content)
+		p.content(d.thinking)
+		p.content(d.reasoning)
+		p.filled = p.filled || holds(d.calls)
+		p.role = p.role || holds(d.role)
+		if reason != nil && string(reason) != "null" {
+			p.reason(reason)
+		}
+		if ids >= 0 {
+			p.tokenIDs(ids)
+		}
 	}
 }
 
-func (w *walker) delta() bool {
+// delta are the values of a delta that the fast pass knows.
+type delta struct{ role, content, thinking, reasoning, calls []byte }
+
+func (w *walker) delta() (d delta) {
 	if w.null() {
-		return false
+		return d
 	}
-	var content, thinking, reasoning, calls bool
 	for first := true; w.member(&first); {
 		switch string(w.key()) {
+		case "role":
+			d.role = w.value()
 		case "content":
-			content = w.text()
+			d.content = w.value()
 		case "reasoning_content":
-			thinking = w.text()
+			d.thinking = w.value()
 		case "reasoning":
-			reasoning = w.text()
+			d.reasoning = w.value()
 		case "tool_calls":
-			v := w.value()
-			calls = len(v) > 2 && v[0] == '[' && len(bytes.TrimSpace(v[1:len(v)-1])) > 0
+			d.calls = w.value()
 		default:
-			w.value()
+			if holds(w.value()) { // decode knows whether it counts
+				w.bad = true
+			}
 		}
 	}
-	return content || thinking || reasoning || calls
+	return d
+}
+
+// length counts the elements of a list; -1: null.
+func (w *walker) length() int {
+	if w.null() {
+		return -1
+	}
+	n := 0
+	for first := true; w.element(&first); n++ {
+		w.value()
+	}
+	return n
 }
 
 func (w *walker) usage(c *Chunk) {
@@ -148,12 +179,6 @@ func (w *walker) key() []byte {
 		return nil
 	}
 	return s
-}
-
-// text reads a value and reports whether it is a string that is not empty.
-func (w *walker) text() bool {
-	v := w.value()
-	return len(v) > 2 && v[0] == '"'
 }
 
 // count reads a plain non-negative integer; null counts as 0.

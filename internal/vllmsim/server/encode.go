@@ -62,7 +62,9 @@ func (d dialect) role(b []byte) []byte {
 func (d dialect) tokens(b []byte, st *stream, tok tokenizer, from, to int, finish string) []byte {
 	b = append(b, d.opening...)
 	for i := from; i < to; i++ {
-		b = tok.word(b, st.tokens.Output(i))
+		if id := st.tokens.Output(i); !tok.special(id) {
+			b = tok.word(b, id)
+		}
 	}
 	if d.chat {
 		b = append(b, `"},"logprobs":null,"finish_reason":`...)

@@ -85,6 +85,11 @@ func (t tokenizer) word(b []byte, id int32) []byte {
 	return append(append(b, ' '), letters[:]...)
 }
 
+// special says whether an ID is that of a special token, which a stream shows
+// without text (vLLM's skip_special_tokens): the uppermost 1/64 of the IDs. Real
+// models have fewer, and emit them as often when they go on past their end.
+func (t tokenizer) special(id int32) bool { return int(id) >= t.vocab-t.vocab/64 }
+
 // decode is the text of a list of tokens.
 func (t tokenizer) decode(ids []int32) string {
 	b := make([]byte, 0, len(ids)*(pieceLen+1))
