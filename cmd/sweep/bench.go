@@ -150,8 +150,8 @@ func (o benchOptions) print(sys *System, cfg loadgen.Config, res *loadgen.Result
 // modelTimeout bounds the question which model the server serves.
 const modelTimeout = 10 * time.Second
 
-// config makes the configuration of the run, and proves with one small request
-// that the server takes it.
+// config makes the configuration of the run, fits it to the server, and proves
+// with one small request that the server takes it.
 func (o benchOptions) config(ctx context.Context, sys *System, url string) (loadgen.Config, error) {
 	cfg, err := o.loadOptions.config(sys)
 	if err != nil {
@@ -169,7 +169,8 @@ func (o benchOptions) config(ctx context.Context, sys *System, url string) (load
 			return cfg, explain(err)
 		}
 	}
-	return cfg, explain(loadgen.Probe(ctx, cfg, 0))
+	err = loadgen.Fit(ctx, &cfg, 0)
+	return cfg, explain(err)
 }
 
 // onlyModel asks the server which model it serves.
@@ -196,6 +197,10 @@ func explain(err error) error {
 	switch {
 	case refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden:
 		hint = "Name the variable that holds the key with --api-key-env."
+	case refused.Chat:
+		hint = "Use --api chat."
+	case refused.TextOnly:
+		hint = "Use --dataset FILE: its prompts are text."
 	case refused.Status == http.StatusNotFound && strings.Contains(refused.Text, "model"):
 		hint = "Leave out --model to use the one that the server lists."
 	case refused.Class == loadgen.ClassTimeout || refused.Class == loadgen.ClassConnect:

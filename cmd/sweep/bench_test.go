@@ -65,6 +65,28 @@ func TestBenchNamesWhatIsWrong(t *testing.T) {
 		"empty stream": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 		}, []string{"--model", "m"}, "no token in the stream", ""},
+		"chat only": {func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/v1/models":
+				io.WriteString(w, models)
+			case "/v1/chat/completions":
+				w.Header().Set("Content-Type", "text/event-stream")
+				io.WriteString(w, `data: {"choices":[{"delta":{"content":"a"},"finish_reason":"length"}]}`+"\n\ndata: [DONE]\n\n")
+			default:
+				w.WriteHeader(404)
+				io.WriteString(w, `{"detail":"Not Found"}`)
+			}
+		}, nil, "chat requests work (api: chat). POST /v1/completions: 404 Not Found", "--api chat"},
+		"text only": {func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.URL.Path == "/v1/chat/completions" || bytes.Contains(body, []byte(`"prompt":[`)) {
+				w.WriteHeader(400)
+				io.WriteString(w, `{"error":{"message":"prompt: input should be a valid string"}}`)
+				return
+			}
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, `data: {"choices":[{"text":"a","finish_reason":"length"}]}`+"\n\ndata: [DONE]\n\n")
+		}, []string{"--model", "m"}, "takes prompts as text only, not as token IDs; a dataset of prompts works.", "--dataset"},
 		"no model": {func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"data":[]}`)
 		}, nil, "lists no model; name one with --model", ""},

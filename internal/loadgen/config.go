@@ -16,8 +16,9 @@ import (
 )
 
 // Token IDs of completions prompts. Below 1000 lie the special tokens of the
-// known tokenizers; every vocabulary that vLLM serves in practice reaches
-// 10,000, and 9,000 IDs are enough to make each prompt unique.
+// known tokenizers; nearly every vocabulary that is served in practice reaches
+// 10,000, and 9,000 IDs are enough to make each prompt unique. Where the server
+// has fewer, the IDs are the upper nine tenths of what it has.
 const (
 	DefaultTokenLow  = 1_000
 	DefaultTokenHigh = 10_000
@@ -62,6 +63,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Warmup < 0 || c.Duration < 0 || c.Timeout < 0 || c.Drain < 0 {
 		bad("warm-up, duration, time-out and drain must not be negative")
+	}
+	if c.Vocabulary < 0 {
+		bad("vocabulary of %d token IDs", c.Vocabulary)
 	}
 	if c.Requests < 0 {
 		bad("requests must not be negative")
@@ -180,11 +184,14 @@ func (l Lengths) validate() error {
 
 func (c *Config) tokens() (low, high int) {
 	low, high = c.TokenLow, c.TokenHigh
-	if low == 0 {
-		low = DefaultTokenLow
-	}
 	if high == 0 {
 		high = DefaultTokenHigh
+	}
+	if c.Vocabulary > 0 {
+		high = min(high, c.Vocabulary)
+	}
+	if low == 0 {
+		low = min(DefaultTokenLow, high/10)
 	}
 	return low, high
 }

@@ -124,6 +124,9 @@ type Config struct {
 	// TokenLow and TokenHigh bound the token IDs of completions prompts
 	// (TokenLow <= ID < TokenHigh); 0: DefaultTokenLow, DefaultTokenHigh.
 	TokenLow, TokenHigh int
+	// Vocabulary is the number of token IDs that the server takes, where it is
+	// known (see Fit): prompts stay below it. 0: TokenHigh alone bounds them.
+	Vocabulary int
 
 	// Progress is called about twice a second from a goroutine of its own; it
 	// must not block. May be nil.

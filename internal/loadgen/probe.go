@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
 // DefaultProbeTimeout bounds the wait for the answer to a probe.
@@ -25,24 +27,35 @@ type Refusal struct {
 	Class  Class
 	Status int // HTTP status, 0: there was none
 	Text   string
+	// Chat and TextOnly are ways out, tried by Fit: the server answers chat
+	// requests; it answers completions whose prompt is text, not token IDs.
+	Chat, TextOnly bool
 }
 
 // Error is one line.
 func (e *Refusal) Error() string {
+	text := fmt.Sprintf("%s: %s", e.Route, e.Text)
 	switch {
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		return fmt.Sprintf("%s refuses the API key, or wants one: %s answered %s", e.URL, e.Route, e.Text)
 	case e.Class == ClassTimeout:
-		return fmt.Sprintf("%s does not answer: %s: %s", e.URL, e.Route, e.Text)
+		return fmt.Sprintf("%s does not answer: %s", e.URL, text)
+	case e.Chat && e.TextOnly:
+		return fmt.Sprintf("%s takes prompts as text only, not as token IDs; chat requests work (api: chat). %s", e.URL, text)
+	case e.Chat:
+		return fmt.Sprintf("%s does not serve completions of token IDs; chat requests work (api: chat). %s", e.URL, text)
+	case e.TextOnly:
+		return fmt.Sprintf("%s takes prompts as text only, not as token IDs; a dataset of prompts works. %s", e.URL, text)
 	case e.Class == ClassProtocol:
-		return fmt.Sprintf("%s does not speak the OpenAI API: %s: %s", e.URL, e.Route, e.Text)
+		return fmt.Sprintf("%s does not speak the OpenAI API: %s", e.URL, text)
 	default:
-		return fmt.Sprintf("%s does not serve the load: %s: %s", e.URL, e.Route, e.Text)
+		return fmt.Sprintf("%s does not serve the load: %s", e.URL, text)
 	}
 }
 
 // Probe sends one small request of the load's kind and says why it was not
-// answered as it should: a *ReachError or a *Refusal. limit bounds the wait; 0:
+// answered as it should: a *ReachError or a *Refusal. A prompt of token IDs is
+// made of the uppermost that the load may use. limit bounds the wait; 0:
 // DefaultProbeTimeout, but never longer than Config.Timeout.
 func Probe(ctx context.Context, cfg Config, limit time.Duration) error {
 	if err := cfg.Validate(); err != nil {
@@ -55,7 +68,12 @@ func Probe(ctx context.Context, cfg Config, limit time.Duration) error {
 	cfg.Arrivals, cfg.Requests = Arrivals{Kind: Throughput, Concurrency: 1}, 1
 	cfg.Prompt = Lengths{Kind: Fixed, Mean: 16}
 	cfg.Output = Lengths{Kind: Fixed, Mean: probeTokens}
-	cfg.Trace, cfg.Dataset, cfg.Sessions, cfg.Prefix = nil, nil, nil, Prefix{}
+	if len(cfg.Dataset) > 0 {
+		cfg.Dataset = []workload.Sample{{Prompt: cfg.Dataset[0].Prompt}}
+	}
+	_, high := cfg.tokens()
+	cfg.TokenLow = max(0, high-2)
+	cfg.Trace, cfg.Sessions, cfg.Prefix = nil, nil, Prefix{}
 	cfg.MinOutput, cfg.MaxOutput = 0, 0
 	c, err := newClient(&cfg)
 	if err != nil {
@@ -102,6 +120,26 @@ func Models(ctx context.Context, cfg Config, limit time.Duration) ([]string, err
 	if err := c.reach(ctx); err != nil {
 		return nil, err
 	}
+	list, err := c.models(ctx, &cfg, limit)
+	var ids []string
+	for _, m := range list {
+		if m.ID != "" {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, err
+}
+
+// model is what a server says of a model that it serves.
+type model struct {
+	ID   string
+	Root string // vLLM: the model's folder, or its name on the hub
+	Meta struct {
+		Vocabulary int `json:"n_vocab"` // llama-server
+	}
+}
+
+func (c *client) models(ctx context.Context, cfg *Config, limit time.Duration) ([]model, error) {
 	const route = "/v1/models"
 	refuse := func(class Class, status int, text string) error {
 		for _, s := range append([]string{cfg.APIKey}, cfg.Secrets...) {
@@ -145,22 +183,27 @@ func Models(ctx context.Context, cfg Config, limit time.Duration) ([]string, err
 	case err != nil:
 		return nil, refuse(ClassTruncated, resp.StatusCode, cause(err))
 	}
-	var list struct {
-		Data []struct{ ID string }
-	}
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return nil, refuse(ClassProtocol, resp.StatusCode, fmt.Sprintf("the answer is compressed (%s), though nobody asked for it", coding))
 	}
+	var list struct{ Data []json.RawMessage }
 	if json.Unmarshal(body, &list) != nil {
 		return nil, refuse(ClassProtocol, resp.StatusCode, "no list of models but "+kindOf(resp.Header, body))
 	}
-	var ids []string
-	for _, m := range list.Data {
-		if m.ID != "" {
-			ids = append(ids, m.ID)
+	var models []model
+	for _, raw := range list.Data {
+		var m model
+		if json.Unmarshal(raw, &m) != nil {
+			m = model{} // of a member that is of another kind elsewhere: the name counts
+			var name struct{ ID string }
+			if json.Unmarshal(raw, &name) != nil {
+				return nil, refuse(ClassProtocol, resp.StatusCode, "no list of models but "+kindOf(resp.Header, body))
+			}
+			m.ID = name.ID
 		}
+		models = append(models, m)
 	}
-	return ids, nil
+	return models, nil
 }
 
 // kindOf describes an answer that is something else than was asked for.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -35,6 +36,12 @@ type Options struct {
 	CharsPerToken int
 	// TwoTokenWords cost two tokens each in chat prompts.
 	TwoTokenWords []string
+	// Vocabulary is the number of token IDs that prompts may hold; a larger ID is
+	// refused as vLLM does, by an error inside the stream. 0: no limit.
+	Vocabulary int
+	// TextOnly refuses prompts of token IDs; NoCompletions and NoChat answer 404.
+	TextOnly, NoCompletions, NoChat bool
+	Models                          string // the answer to GET /v1/models; "": 404
 	// StallAt and StallFor freeze the whole server once: from StallAt after the
 	// first request on, nothing is sent for StallFor, and a request that arrives
 	// meanwhile is taken up at the end.
@@ -109,8 +116,15 @@ func Start(o Options) (*Server, error) {
 		s.slots = make(chan struct{}, o.Capacity)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/completions", s.completions)
-	mux.HandleFunc("POST /v1/chat/completions", s.chat)
+	if !o.NoCompletions {
+		mux.HandleFunc("POST /v1/completions", s.completions)
+	}
+	if !o.NoChat {
+		mux.HandleFunc("POST /v1/chat/completions", s.chat)
+	}
+	if o.Models != "" {
+		mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, o.Models) })
+	}
 	mux.HandleFunc("POST /tokenize", s.tokenize)
 	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
 	s.http.Handler = mux

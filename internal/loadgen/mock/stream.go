@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -47,7 +48,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, chat bool) {
 			return
 		}
 	}
-	if refuse(w, r, fault) {
+	if refuse(w, r, fault) || s.refuseIDs(w, req.Prompt.ids) {
 		return
 	}
 	st := &stream{w: w, ctx: r.Context(), server: s, options: &s.options, chat: chat, id: n, start: s.thaw(arrived)}
@@ -72,6 +73,23 @@ func refuse(w http.ResponseWriter, r *http.Request, f Fault) bool {
 		return false
 	}
 	return true
+}
+
+// refuseIDs refuses the token IDs that the server does not take.
+func (s *Server) refuseIDs(w http.ResponseWriter, ids []int) bool {
+	switch {
+	case len(ids) == 0:
+		return false
+	case s.options.TextOnly:
+		http.Error(w, `{"error":{"message":"prompt must be a string"}}`, http.StatusBadRequest)
+		return true
+	case s.options.Vocabulary > 0 && slices.Max(ids) >= s.options.Vocabulary:
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, `data: {"error": {"message": "Token id %d is out of vocabulary", "type": "BadRequestError", "param": null, "code": 400}}`+"\n\ndata: [DONE]\n\n", slices.Max(ids))
+		return true
+	default:
+		return false
+	}
 }
 
 // stream is one answer under way.
