@@ -1,0 +1,221 @@
+package realtest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+)
+
+// scraped are the totals of /metrics by name: sums and counts of histograms
+// (name_sum, name_count), values of counters, over all label sets.
+type scraped map[string]float64
+
+func scrape(t testing.TB, url string) scraped {
+	t.Helper()
+	resp, err := http.Get(url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := scraped{}
+	for name, f := range families {
+		for _, m := range f.Metric {
+			switch f.GetType() {
+			case dto.MetricType_HISTOGRAM:
+				out[name+"_sum"] += m.Histogram.GetSampleSum()
+				out[name+"_count"] += float64(m.Histogram.GetSampleCount())
+			case dto.MetricType_COUNTER:
+				out[name] += m.Counter.GetValue()
+			case dto.MetricType_GAUGE:
+				out[name] += m.Gauge.GetValue()
+			}
+		}
+	}
+	return out
+}
+
+// since is the growth of a counter between two scrapes.
+func (s scraped) since(a scraped, name string) float64 { return s[name] - a[name] }
+
+// mean is the mean of a histogram's observations between two scrapes.
+func (s scraped) mean(a scraped, name string) float64 {
+	return s.since(a, name+"_sum") / s.since(a, name+"_count")
+}
+
+// idle waits until the server has nothing to do and its counters stand still.
+func idle(t testing.TB, url, running string) {
+	t.Helper()
+	for range 100 {
+		if scrape(t, url)[running] == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the server does not come to rest")
+}
+
+// load is one cell of a truth table.
+type load struct {
+	name           string
+	arrivals       loadgen.Arrivals
+	prompt, output int
+	requests       int
+	api            loadgen.API
+	eos            bool // answers may end early
+	special        int  // how strongly the end-of-answer token is favored (logit_bias); 0: not
+}
+
+func fixed(n int) loadgen.Lengths { return loadgen.Lengths{Kind: loadgen.Fixed, Mean: float64(n)} }
+
+// run puts a load on a server, whole: no warm-up, every request counts.
+func (l load) run(t testing.TB, url, name string) *loadgen.Result {
+	t.Helper()
+	api := l.api
+	if api == "" {
+		api = loadgen.Completions
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	res, err := loadgen.Run(ctx, loadgen.Config{
+		BaseURL: url, Model: name, API: api, Arrivals: l.arrivals, Prompt: fixed(l.prompt), Output: fixed(l.output),
+		Requests: l.requests, IgnoreEOS: !l.eos, Timeout: time.Minute, Seed: uint64(l.requests), Salt: l.name,
+		Limits: loadgen.Shared(), Body: l.body(),
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", l.name, err)
+	}
+	for _, reason := range res.Invalid {
+		t.Errorf("%s: does not count: %s", l.name, reason)
+	}
+	return res
+}
+
+// body makes the model say its end-of-answer token more often than its random
+// weights would: a token that takes its time and has no text.
+func (l load) body() map[string]any {
+	if l.special == 0 {
+		return nil
+	}
+	return map[string]any{"logit_bias": map[string]int{"1": l.special}}
+}
+
+// closed keeps n requests in flight until all are sent. A closed loop of the
+// generator would keep them until the last one of the window has ended, and
+// the server would count the surplus.
+func closed(n int) loadgen.Arrivals {
+	return loadgen.Arrivals{Kind: loadgen.Throughput, Concurrency: n}
+}
+
+func open(kind loadgen.ArrivalKind, rate float64) loadgen.Arrivals {
+	return loadgen.Arrivals{Kind: kind, Rate: rate}
+}
+
+// cells are the loads of the truth table; the short form has three of them.
+var cells = []load{
+	{name: "2 in flight", arrivals: closed(2), prompt: 64, output: 64, requests: 30},
+	{name: "4 in flight, a tenth of the tokens special", arrivals: closed(4), prompt: 64, output: 64, requests: 60, special: 8},
+	{name: "poisson 2/s", arrivals: open(loadgen.Poisson, 2), prompt: 64, output: 64, requests: 30},
+	{name: "1 in flight", arrivals: closed(1), prompt: 64, output: 64, requests: 20},
+	{name: "8 in flight", arrivals: closed(8), prompt: 128, output: 100, requests: 80},
+	{name: "16 in flight", arrivals: closed(16), prompt: 32, output: 64, requests: 96},
+	{name: "4 in flight, long prompts", arrivals: closed(4), prompt: 1500, output: 32, requests: 24},
+	{name: "4 in flight, long answers", arrivals: closed(4), prompt: 32, output: 600, requests: 12},
+	{name: "4 in flight, chat", arrivals: closed(4), prompt: 64, output: 64, requests: 60, api: loadgen.Chat},
+	{name: "4 in flight, answers end by themselves", arrivals: closed(4), prompt: 64, output: 200, requests: 60,
+		eos: true, special: 6},
+	{name: "constant 2/s", arrivals: open(loadgen.Constant, 2), prompt: 64, output: 64, requests: 30},
+	{name: "poisson 3/s, chat, special tokens", arrivals: open(loadgen.Poisson, 3), prompt: 64, output: 64, requests: 45,
+		api: loadgen.Chat, special: 8},
+}
+
+// tolerance of a mean against the server's own. The client's figures hold the
+// way through HTTP and the server's front end on top of the engine's.
+const tolerance = 0.02
+
+// What the client saw against the histograms that vLLM keeps itself, over the
+// very same requests. TTFT may be longer by the time that the request and the
+// first chunk spend between the two clocks, which is stated in the table.
+func TestVLLMTruth(t *testing.T) {
+	root := need(t, short, vllm, tiny)
+	url := vllmServer(t, root)
+	loads := cells
+	if os.Getenv("SWEEP_REAL") == short {
+		loads = loads[:3]
+	}
+	var table strings.Builder
+	table.WriteString("\n| load | requests | tokens | TTFT ms | ITL ms | TPOT ms | E2E ms |\n|---|---|---|---|---|---|---|\n")
+	for _, l := range loads {
+		idle(t, url, "vllm:num_requests_running")
+		a := scrape(t, url)
+		res := l.run(t, url, "tiny")
+		idle(t, url, "vllm:num_requests_running")
+		b := scrape(t, url)
+		sum := loadgen.Summarize(res, loadgen.SummaryOptions{})
+		if n := sum.Requests[loadgen.ClassOK]; n != l.requests {
+			t.Errorf("%s: %d of %d requests ok: %v", l.name, n, l.requests, sum.Requests)
+			continue
+		}
+		row := truthRow{t, l.name, &table}
+		fmt.Fprintf(&table, "| %s | %d ", l.name, l.requests)
+		prompts, answers := 0, 0
+		for _, q := range res.Requests {
+			prompts, answers = prompts+q.PromptTokens, answers+q.OutputTokens
+		}
+		row.equal("tokens", float64(answers), b.since(a, "vllm:generation_tokens_total"))
+		row.ttft(sum.Metrics["ttft_sent_mean"], b.mean(a, "vllm:time_to_first_token_seconds"))
+		row.near("itl", sum.Metrics["itl_mean"], b.mean(a, "vllm:inter_token_latency_seconds"))
+		row.near("tpot", sum.Metrics["tpot_mean"], b.mean(a, "vllm:request_time_per_output_token_seconds"))
+		row.near("e2e", sum.Metrics["e2e_sent_mean"], b.mean(a, "vllm:e2e_request_latency_seconds"))
+		table.WriteString("|\n")
+		if got, want := float64(prompts), b.since(a, "vllm:prompt_tokens_total"); got != want {
+			t.Errorf("%s: %v prompt tokens, the server counts %v", l.name, got, want)
+		}
+	}
+	t.Log(table.String())
+}
+
+// truthRow compares one load's figures and writes them as "ours / server's".
+type truthRow struct {
+	t     *testing.T
+	load  string
+	table *strings.Builder
+}
+
+func (r truthRow) equal(name string, got, want float64) {
+	fmt.Fprintf(r.table, "| %.0f / %.0f ", got, want)
+	if got != want {
+		r.t.Errorf("%s: %s %v, the server says %v", r.load, name, got, want)
+	}
+}
+
+func (r truthRow) near(name string, got, want float64) {
+	r.within(name, got, want, tolerance*want)
+}
+
+// ttft allows for the way to the server and back beside the tolerance: vLLM's
+// clock starts when its front end has parsed the request and stops before the
+// chunk is written.
+func (r truthRow) ttft(got, want float64) { r.within("ttft", got, want, tolerance*want+0.005) }
+
+func (r truthRow) within(name string, got, want, limit float64) {
+	fmt.Fprintf(r.table, "| %.2f / %.2f (%+.1f%%) ", got*1e3, want*1e3, (got/want-1)*100)
+	if math.IsNaN(got) || math.Abs(got-want) > limit {
+		r.t.Errorf("%s: %s %.3f ms, the server says %.3f ms (%+.1f%%)", r.load, name, got*1e3, want*1e3, (got/want-1)*100)
+	}
+}
