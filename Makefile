@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test test-openai test-benchstat calibrate-stats lint bench bench-load clean help
+.PHONY: build demo test real-env test-real test-openai test-benchstat calibrate-stats lint bench bench-load clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -17,6 +17,12 @@ demo: build ## run examples/quickstart.yaml on the simulated server
 
 test: ## all checks and tests; installs podman and Chromium where it may
 	.ci/test.sh
+
+real-env: ## install the real servers and tools of test-real: pinned, cached, each part optional
+	internal/realtest/env/install.sh
+
+test-real: ## sweep against real vLLM, llama-server, GuideLLM, AIPerf, vllm bench and a router (about an hour)
+	SWEEP_REAL=full $(GO) test -count=1 -timeout 120m -v ./internal/realtest
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; fi

@@ -20,12 +20,9 @@ import (
 const api = "http://podman/v4.0.0/libpod"
 
 // Image makes an image that holds nothing but the static executable, with the
-// executable and the given arguments as its entry point. It is removed when
-// the test ends. The name is unique and belongs to no registry.
+// executable and the given arguments as its entry point.
 func Image(t testing.TB, executable string, args ...string) string {
 	t.Helper()
-	client := unixClient(strings.TrimPrefix(Service(t), "unix://"))
-	t.Cleanup(client.CloseIdleConnections)
 	layer, err := archive(executable)
 	if err != nil {
 		t.Fatal(err)
@@ -34,10 +31,20 @@ func Image(t testing.TB, executable string, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return Import(t, layer, "ENTRYPOINT "+string(entry), "WORKDIR /tmp")
+}
+
+// Import makes an image of one layer, a tar archive, with the given
+// instructions of a Containerfile. It is removed when the test ends. The name
+// is unique and belongs to no registry.
+func Import(t testing.TB, layer io.Reader, instructions ...string) string {
+	t.Helper()
+	client := unixClient(strings.TrimPrefix(Service(t), "unix://"))
+	t.Cleanup(client.CloseIdleConnections)
 	name := fmt.Sprintf("localhost/sweep-test:%d-%d", os.Getpid(), time.Now().UnixNano())
 	// The label makes the image's ID its own: two of the same content that are
 	// made in the same moment would be one, and go when the first is removed.
-	query := url.Values{"reference": {name}, "changes": {"ENTRYPOINT " + string(entry), "WORKDIR /tmp", "LABEL test=" + name}}
+	query := url.Values{"reference": {name}, "changes": append(instructions, "LABEL test="+name)}
 	if err := call(client, http.MethodPost, "/images/import?"+query.Encode(), layer); err != nil {
 		t.Fatalf("import image: %v", err)
 	}

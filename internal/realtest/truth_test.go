@@ -173,21 +173,26 @@ func TestVLLMTruth(t *testing.T) {
 		}
 		row := truthRow{t, l.name, &table}
 		fmt.Fprintf(&table, "| %s | %d ", l.name, l.requests)
-		prompts, answers := 0, 0
-		for _, q := range res.Requests {
-			prompts, answers = prompts+q.PromptTokens, answers+q.OutputTokens
-		}
-		row.equal("tokens", float64(answers), b.since(a, "vllm:generation_tokens_total"))
+		prompts, answers := tokens(res)
+		row.equal("tokens", answers, b.since(a, "vllm:generation_tokens_total"))
 		row.ttft(sum.Metrics["ttft_sent_mean"], b.mean(a, "vllm:time_to_first_token_seconds"))
 		row.near("itl", sum.Metrics["itl_mean"], b.mean(a, "vllm:inter_token_latency_seconds"))
 		row.near("tpot", sum.Metrics["tpot_mean"], b.mean(a, "vllm:request_time_per_output_token_seconds"))
 		row.near("e2e", sum.Metrics["e2e_sent_mean"], b.mean(a, "vllm:e2e_request_latency_seconds"))
 		table.WriteString("|\n")
-		if got, want := float64(prompts), b.since(a, "vllm:prompt_tokens_total"); got != want {
-			t.Errorf("%s: %v prompt tokens, the server counts %v", l.name, got, want)
+		if want := b.since(a, "vllm:prompt_tokens_total"); prompts != want {
+			t.Errorf("%s: %v prompt tokens, the server counts %v", l.name, prompts, want)
 		}
 	}
 	t.Log(table.String())
+}
+
+// tokens are those of all requests, as the server's usage counts them.
+func tokens(res *loadgen.Result) (prompts, answers float64) {
+	for _, q := range res.Requests {
+		prompts, answers = prompts+float64(q.PromptTokens), answers+float64(q.OutputTokens)
+	}
+	return prompts, answers
 }
 
 // truthRow compares one load's figures and writes them as "ours / server's".

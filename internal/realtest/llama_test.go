@@ -1,0 +1,92 @@
+package realtest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+const llamaExperiment = `
+version: 1
+name: real-llama
+server:
+  model: tiny
+  engine: llama.cpp
+  flags: {alias: tiny, parallel: 4, ctx-size: 8192, metrics: true}
+  process: {command: [%s, -m, %s], model: none}
+matrix:
+  strategy: list
+  configurations: [{parallel: 2, ctx-size: 4096}, {ctx-size: not-a-number}]
+loads:
+  chat: {prompt_tokens: 64, output_tokens: 32, arrivals: {concurrency: [1, 4]}, requests: 60, timeout: 30s}
+  steady: {prompt_tokens: 64, output_tokens: 32, arrivals: {constant: 5}, requests: 40, timeout: 30s}
+trials: {repeat: 1, warmup: 1s, seed: 1}
+confirm: false
+cooldown: {at_least: 10ms}
+use_cases:
+  throughput: {maximize: output_throughput, load: chat}
+`
+
+// llama-server as it is shipped: it closes each connection right after a
+// streamed answer, so a closed loop meets connections that are gone.
+func TestLlamaServer(t *testing.T) {
+	root := need(t, short, llama, gguf)
+	dir := write(t, fmt.Sprintf(llamaExperiment, filepath.Join(root, llama.file), filepath.Join(root, gguf.file)))
+	left := before()
+	stdout, stderr, code := sweep(t, dir, 5*time.Minute, "run", "e.yaml")
+	if code != 3 {
+		t.Fatalf("exit code %d, want 3\n%s\n%s", code, stdout, stderr)
+	}
+	left.check(t, dir)
+	r := read(t, dir)
+	counted(t, r, 6)
+	for _, trial := range r.Trials {
+		for class, n := range trial.Requests {
+			if trial.Outcome == rundir.OutcomeOK && class != string(loadgen.ClassOK) {
+				t.Errorf("%s on %s: %d requests are %s", trial.ID, trial.LoadPoint, n, class)
+			}
+		}
+	}
+}
+
+// What the client saw against llama-server's own clocks: the time per token
+// that it spent predicting, and all that it counted.
+func TestLlamaTruth(t *testing.T) {
+	root := need(t, short, llama, gguf)
+	url := llamaServer(t, root)
+	var table strings.Builder
+	table.WriteString("\n| load | requests | prompt tokens | tokens | TPOT ms |\n|---|---|---|---|---|\n")
+	for _, l := range []load{
+		{name: "1 in flight", arrivals: closed(1), prompt: 64, output: 128, requests: 20},
+		{name: "1 in flight, chat", arrivals: closed(1), prompt: 64, output: 128, requests: 20, api: loadgen.Chat},
+		{name: "4 in flight", arrivals: closed(4), prompt: 64, output: 128, requests: 40},
+	} {
+		idle(t, url, "llamacpp:requests_processing")
+		a := scrape(t, url)
+		res := l.run(t, url, "tiny.gguf")
+		idle(t, url, "llamacpp:requests_processing")
+		b := scrape(t, url)
+		sum := loadgen.Summarize(res, loadgen.SummaryOptions{})
+		if n := sum.Requests[loadgen.ClassOK]; n != l.requests {
+			t.Errorf("%s: %d of %d requests ok: %v", l.name, n, l.requests, sum.Requests)
+			continue
+		}
+		row := truthRow{t, l.name, &table}
+		prompts, answers := tokens(res)
+		fmt.Fprintf(&table, "| %s | %d ", l.name, l.requests)
+		row.equal("prompt tokens", prompts,
+			b.since(a, "llamacpp:prompt_tokens_total")+b.since(a, "llamacpp:prompt_tokens_cached_total"))
+		row.equal("tokens", answers, b.since(a, "llamacpp:tokens_predicted_total"))
+		// Its clock of predicting starts when the prompt is done and the first
+		// token is drawn, and counts all tokens: n-1 steps for n tokens.
+		steps := answers - float64(l.requests)
+		row.near("tpot", sum.Metrics["tpot_mean"], b.since(a, "llamacpp:tokens_predicted_seconds_total")/steps)
+		table.WriteString("|\n")
+	}
+	t.Log(table.String())
+}
