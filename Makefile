@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test real-env test-real test-openai test-benchstat calibrate-stats lint bench bench-load clean help
+.PHONY: build demo test real-env test-real test-openai test-benchstat calibrate-stats fuzz lint bench bench-load clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -34,6 +34,9 @@ test-openai: ## the OpenAI client library against the simulated server (a module
 
 test-benchstat: ## what `sweep compare --format benchfmt` writes, read by benchstat (a module of its own)
 	cd analysis/benchstattest && $(GO) test ./...
+
+fuzz: ## every fuzz target for 30 s (FUZZTIME=10m make fuzz)
+	.ci/fuzz.sh
 
 calibrate-stats: ## simulate the coverage and error rates of docs/statistics.md (about ten minutes)
 	SWEEP_CALIBRATE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestCalibrate' ./analysis

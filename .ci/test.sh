@@ -15,6 +15,8 @@ CGO_ENABLED=0 go build -o /dev/null ./cmd/sweep
 CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/sweep
 # Two packages at a time: several start servers and measure time.
 go test -timeout 15m -p 2 ./...
+# What servers and strangers write is parsed by these; all targets: make fuzz.
+.ci/fuzz.sh '^(FuzzLog|FuzzReaders)$'
 
 # A real vLLM and a real llama-server, in the short form, on a machine that
 # does nothing else. SWEEP_REAL=off leaves them out.

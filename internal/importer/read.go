@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // What a file is, by content.
@@ -59,7 +61,15 @@ func Read(path string, o Options) (results []Result, skipped []Skipped, err erro
 	return results, skipped, nil
 }
 
-func readFile(path string, o Options) ([]Result, error) {
+func readFile(path string, o Options) (out []Result, err error) {
+	err = boundary.Guard(path, func() (err error) {
+		out, err = read(path, o)
+		return err
+	})
+	return out, err
+}
+
+func read(path string, o Options) ([]Result, error) {
 	src := fileSource(path)
 	kind, why, err := sniff(src)
 	if err != nil {
@@ -311,7 +321,12 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 			skipped = append(skipped, Skipped{path, why})
 			continue
 		}
-		kind, why, err := sniff(fileSource(path))
+		var kind shape
+		var why string
+		err := boundary.Guard(path, func() (err error) {
+			kind, why, err = sniff(fileSource(path))
+			return err
+		})
 		if err != nil {
 			return nil, nil, err
 		}

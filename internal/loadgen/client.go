@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 	"github.com/vllm-sweep/sweep/internal/loadgen/wire"
 )
@@ -171,17 +172,20 @@ func (c *client) do(ctx context.Context, j *job, rec *Request) {
 	defer cancel()
 	s := response{client: c, rec: rec, keep: j.keep}
 	rec.Sent = c.now()
-	var err error
-	if c.wire != nil {
-		err = c.overWire(reqCtx, j.body, &s)
-	} else {
-		err = c.overHTTP(reqCtx, j.body, &s)
-	}
+	err := boundary.Guard("the server's answer", func() error {
+		if c.wire != nil {
+			return c.overWire(reqCtx, j.body, &s)
+		}
+		return c.overHTTP(reqCtx, j.body, &s)
+	})
 	rec.End = c.now()
 	if err == nil && s.ended > 0 { // the delay of this goroutine is no time of the server
 		rec.End = max(s.ended, rec.Last, rec.Sent)
 	}
+	var fault *boundary.PanicError
 	switch {
+	case errors.As(err, &fault):
+		rec.fail(ClassProtocol, fault.Error())
 	case rec.Status == 0:
 		class, text := interruption(ctx, reqCtx, ClassConnect), cause(err)
 		if class == ClassConnect && ownFault(err) {

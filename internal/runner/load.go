@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
@@ -221,7 +222,10 @@ func (r *run) findRates(ctx context.Context, l experiment.Load, s *launcher.Serv
 	var rates rundir.Rates
 	var dead *death
 	r.blocking(func() {
-		rates.Synchronous, rates.Saturated, err = loadgen.Calibrate(loadCtx, cfg)
+		err = boundary.Guard("what the load brought back", func() (err error) {
+			rates.Synchronous, rates.Saturated, err = loadgen.Calibrate(loadCtx, cfg)
+			return err
+		})
 		if dead = dog.stop(loadCtx); dead != nil {
 			dog.exit(ctx, dead)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -49,12 +50,19 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 		var s *launcher.Server
 		var err error
 		r.blocking(func() {
-			s, err = launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
-				r.locked(func() { r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() }) })
+			err = boundary.Guard("what the server said while it started", func() (err error) {
+				s, err = launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
+					r.locked(func() { r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() }) })
+				})
+				return err
 			})
 		})
 		if err == nil {
 			return s, nil, nil
+		}
+		var fault *boundary.PanicError
+		if errors.As(err, &fault) {
+			return nil, misread(fault), nil
 		}
 		var failure *launcher.Failure
 		if ctx.Err() != nil || !errors.As(err, &failure) {
@@ -78,6 +86,23 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 			return nil, nil, err
 		}
 	}
+}
+
+// misread is the failure of a start whose output sweep could not take. What it
+// launched may be there still: its release is not proved.
+func misread(fault *boundary.PanicError) *launcher.Failure {
+	return &launcher.Failure{
+		Diagnosis: launcher.Diagnosis{
+			Class: launcher.ClassUnclassified, Cause: fault.Error(), Evidence: firstLines(string(fault.Stack), 20),
+			Remedy: "report it with server.log; the other configurations are measured",
+		},
+		Err: fault, Release: &launcher.Release{Problem: "sweep failed before it could stop the server"},
+	}
+}
+
+func firstLines(text string, n int) []string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[:min(n, len(lines))]
 }
 
 // noteTry records a launch that failed and is tried again.

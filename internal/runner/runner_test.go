@@ -63,6 +63,8 @@ type bench struct {
 	releaseWait time.Duration
 	// impossible is what a pre-flight check found
 	impossible map[string]launcher.Diagnosis
+	// launching is called before each launch; nil: nothing
+	launching func(launcher.Spec)
 }
 
 // keeping remembers the handle of each launch.
@@ -72,6 +74,9 @@ type keeping struct {
 }
 
 func (k keeping) Launch(ctx context.Context, s launcher.Spec) (launcher.Handle, error) {
+	if k.b.launching != nil {
+		k.b.launching(s)
+	}
 	h, err := k.Backend.Launch(ctx, s)
 	k.b.watch.mu.Lock()
 	defer k.b.watch.mu.Unlock()
@@ -503,5 +508,31 @@ func TestAnUncalibratedSweepLoadDoesNotStopTheOthers(t *testing.T) {
 	// points of both and 2 chat points of the baseline fail.
 	if res.OK+res.Invalid != 4 || res.Failed != 16 || !run.Finished() {
 		t.Fatalf("result %+v, finished %v; want 4 measured, 16 failed\n%s", res, run.Finished(), strings.Join(b.watch.messages, "\n"))
+	}
+}
+
+// A start whose output sweep itself fails on is a failed start, with the place
+// in its record; the other configurations are measured.
+func TestAStartThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, small)
+	b.launching = func(s launcher.Spec) {
+		if slices.Contains(s.Args, "8") || slices.Contains(s.Args, "--max-num-seqs=8") {
+			panic("an answer that nobody has seen before")
+		}
+	}
+	res, err := b.run(t.Context())
+	if err != nil || res.Failed != 4 || res.OK+res.Invalid != 4 {
+		t.Fatalf("%v, result %+v, want 4 failed and 4 measured\n%s", err, res, strings.Join(b.watch.messages, "\n"))
+	}
+	for _, s := range b.read().Starts {
+		if s.Outcome != rundir.StartFailed {
+			continue
+		}
+		d := s.Diagnosis
+		if !strings.Contains(d.Cause, "what the server said while it started: sweep itself failed on it (an answer") ||
+			!strings.Contains(strings.Join(d.Evidence, "\n"), "launching") && !strings.Contains(strings.Join(d.Evidence, "\n"), "TestAStartThatCannotBeRead") {
+			t.Errorf("%+v", d)
+		}
 	}
 }

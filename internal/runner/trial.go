@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -103,7 +104,10 @@ func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Serve
 		shown(p)
 	}
 	r.blocking(func() {
-		result, err = generate(loadCtx, cfg)
+		err = boundary.Guard("what the load brought back", func() (err error) {
+			result, err = generate(loadCtx, cfg)
+			return err
+		})
 		dead = dog.stop(loadCtx)
 		if dead == nil && ctx.Err() == nil && failures(result, err) {
 			dead = dog.afterFailures(ctx)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // Default times between two readings.
@@ -110,7 +112,11 @@ func periodically(ctx context.Context, every time.Duration, read func(context.Co
 }
 
 func (m *Monitor) readGPUs(ctx context.Context) {
-	samples, err := m.gpus.Sample(ctx)
+	var samples []Sample
+	err := boundary.Guard("the GPUs' state", func() (err error) {
+		samples, err = m.gpus.Sample(ctx)
+		return err
+	})
 	at := time.Now()
 	m.mu.Lock()
 	m.lastGPUErr = err
@@ -185,7 +191,11 @@ func (m *Monitor) readEngine(ctx context.Context) {
 	if url == "" {
 		return
 	}
-	e, err := scrapeEngine(ctx, client, url)
+	var e Engine
+	err := boundary.Guard("the engine's metrics", func() (err error) {
+		e, err = scrapeEngine(ctx, client, url)
+		return err
+	})
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // the run ended
 	}

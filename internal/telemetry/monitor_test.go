@@ -194,3 +194,25 @@ func BenchmarkHost(b *testing.B) {
 		readClient()
 	}
 }
+
+// A reader that panics on what a driver or an engine says is counted as a
+// failure of that source; it is asked again, and the others go on.
+func TestAReaderThatPanics(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	m := NewMonitor(fake{func() ([]Sample, error) {
+		if broken.Load() {
+			panic("a table that nobody has seen before")
+		}
+		return steady()
+	}}, Intervals{GPU: time.Millisecond})
+	defer m.Close()
+	rec := m.Record(0)
+	await(t, "failed", func() bool { _, _, err := m.LatestGPUs(); return err != nil })
+	broken.Store(false)
+	await(t, "read again", func() bool { _, at, _ := m.LatestGPUs(); return !at.IsZero() })
+	c := rec.Stop().Counts[SourceGPU]
+	if c.Failures == 0 || !strings.Contains(c.LastError, "the GPUs' state: sweep itself failed on it (a table") {
+		t.Errorf("%+v", c)
+	}
+}

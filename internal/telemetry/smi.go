@@ -7,11 +7,14 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // smiTimeout bounds one call of nvidia-smi, which can hang with a sick driver.
@@ -171,19 +174,33 @@ func startSMI(g *smiGPUs) (*smiProcess, error) {
 	p := &smiProcess{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if rows, err := parseSMI(lines.Text() + "\n"); err == nil {
-				g.mu.Lock()
-				g.latest[rows[0].device.Index] = timedRow{rows[0], time.Now()}
-				g.mu.Unlock()
-			}
+		fault := boundary.Guard("nvidia-smi's table", func() error { return g.follow(out) })
+		if fault != nil {
+			cancel() // nobody reads what it writes
 		}
-		if p.err = cmd.Wait(); p.err == nil {
+		switch err := cmd.Wait(); {
+		case fault != nil:
+			p.err = fault
+		case err != nil:
+			p.err = err
+		default:
 			p.err = errors.New("exit code 0")
 		}
 	}()
 	return p, nil
+}
+
+// follow keeps the newest row of each GPU.
+func (g *smiGPUs) follow(out io.Reader) error {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if rows, err := parseSMI(lines.Text() + "\n"); err == nil {
+			g.mu.Lock()
+			g.latest[rows[0].device.Index] = timedRow{rows[0], time.Now()}
+			g.mu.Unlock()
+		}
+	}
+	return lines.Err()
 }
 
 func (p *smiProcess) ended() bool {

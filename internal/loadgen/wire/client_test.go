@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // serve is a client of a real HTTP server, and how many connections that took.
@@ -357,4 +359,33 @@ func files(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// panicking is a handler that fails on the body of every answer.
+type panicking struct{ nothing }
+
+func (panicking) Body(p []byte, _ Arrival) error {
+	_ = p[len(p)]
+	return nil
+}
+
+type nothing struct{}
+
+func (nothing) Head(Head)                  {}
+func (nothing) Body([]byte, Arrival) error { return nil }
+
+// A handler that panics fails its own exchange, on the goroutine that reads for
+// all: neither the process nor another exchange ends with it.
+func TestAHandlerThatPanics(t *testing.T) {
+	c, _ := serve(t, echo)
+	for range 3 {
+		_, err := c.Do(t.Context(), request([]byte("hello")), panicking{})
+		var fault *boundary.PanicError
+		if !errors.As(err, &fault) || !strings.Contains(string(fault.Stack), "panicking") {
+			t.Fatalf("got %v", err)
+		}
+		if _, err := c.Do(t.Context(), request([]byte("hello")), nothing{}); err != nil {
+			t.Errorf("the exchange after it: %v", err)
+		}
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // errUnasked is bytes on a connection that no request was sent on.
@@ -182,7 +184,12 @@ func (k *conn) take(p []byte, at Arrival) {
 		return
 	}
 	k.heard = true
-	rest, done, err := k.parse.feed(p, at, k.handler, k.loop)
+	var rest []byte
+	var done bool
+	err := boundary.Guard("the server's answer", func() (err error) {
+		rest, done, err = k.parse.feed(p, at, k.handler, k.loop)
+		return err
+	})
 	if done {
 		k.ended = at.Received
 	}
