@@ -63,13 +63,13 @@ func Read(path string, o Options) (results []Result, skipped []Skipped, err erro
 
 func readFile(path string, o Options) (out []Result, err error) {
 	err = boundary.Guard(path, func() (err error) {
-		out, err = read(path, o)
+		out, err = readOne(path, o)
 		return err
 	})
 	return out, err
 }
 
-func read(path string, o Options) ([]Result, error) {
+func readOne(path string, o Options) ([]Result, error) {
 	src := fileSource(path)
 	kind, why, err := sniff(src)
 	if err != nil {

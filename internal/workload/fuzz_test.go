@@ -10,6 +10,7 @@ import (
 func FuzzReaders(f *testing.F) {
 	f.Add([]byte(azure))
 	f.Add([]byte(mooncake))
+	f.Add([]byte("TIMESTAMP,ContextTokens,GeneratedTokens\n9999-12-31 00:00:00,1,1\n0001-01-01 00:00:00,1,1\n"))
 	f.Add([]byte(`[{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}]`))
 	f.Add([]byte("{\"prompt\":\"a\",\"output_tokens\":5}\n"))
 	f.Add([]byte("prompt,output_tokens\n\"a\nb\",7\n"))

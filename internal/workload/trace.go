@@ -48,7 +48,7 @@ func ReadAzureTrace(in io.Reader) ([]Arrival, error) {
 		return nil, fmt.Errorf("read Azure trace: %w", err)
 	}
 	var rows []Arrival
-	var first time.Time
+	var origin time.Time // of the first line, which need not be the earliest
 	for {
 		record, err := r.Read()
 		if err == io.EOF {
@@ -63,9 +63,13 @@ func ReadAzureTrace(in io.Reader) ([]Arrival, error) {
 			return nil, fmt.Errorf("read Azure trace: line %d: %w", line, err)
 		}
 		if len(rows) == 0 {
-			first = at
+			origin = at
 		}
-		row := Arrival{At: at.Sub(first)}
+		row := Arrival{At: at.Sub(origin)}
+		if row.At.Abs() > longest {
+			return nil, fmt.Errorf("read Azure trace: line %d: time stamp %q is more than %.0f years from that of the first line",
+				line, record[column[0]], longest.Hours()/24/365)
+		}
 		if row.Prompt, err = tokenCount(record[column[1]]); err == nil {
 			row.Output, err = tokenCount(record[column[2]])
 		}

@@ -62,3 +62,17 @@ func TestReadMooncakeTrace(t *testing.T) {
 		}
 	}
 }
+
+// Times further apart than a trace can be are refused with their line: the
+// difference does not fit, and rows would be out of order.
+func TestAzureTimesTooFarApart(t *testing.T) {
+	for _, in := range []string{
+		"9999-12-31 00:00:00,1,1\n0001-01-01 00:00:00,1,1\n",
+		"0001-01-01 00:00:00,1,1\n9999-12-31 00:00:00,1,1\n2024-01-01 00:00:00,1,1\n",
+	} {
+		_, err := ReadAzureTrace(strings.NewReader("TIMESTAMP,ContextTokens,GeneratedTokens\n" + in))
+		if err == nil || !strings.Contains(err.Error(), "line 3: time stamp") || !strings.Contains(err.Error(), "more than 32 years from") {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
