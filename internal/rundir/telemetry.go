@@ -33,6 +33,9 @@ type TelemetrySource struct {
 	Failures int     `json:"failures"`      //
 	Gap      float64 `json:"longest_gap_s"` // longest time without a reading
 	Error    string  `json:"error,omitempty"`
+	// Absent says, by quantity, why values that the source stated were not
+	// kept: NaN, say.
+	Absent map[string]string `json:"absent,omitempty"`
 }
 
 // GPUFacts are of the GPUs that the server used, added up or the worst of

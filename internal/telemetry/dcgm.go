@@ -106,7 +106,7 @@ func (g *dcgmGPUs) scrape(ctx context.Context, learn bool) ([]Sample, error) {
 					g.devices = append(g.devices, Device{Index: index, Name: labels["modelName"], UUID: labels["UUID"]})
 				}
 			}
-			s.Values[m.quantity] = m.unit * (one.GetGauge().GetValue() + one.GetCounter().GetValue() + one.GetUntyped().GetValue())
+			put(s.Values, &s.Unusable, m.quantity, m.unit*(one.GetGauge().GetValue()+one.GetCounter().GetValue()+one.GetUntyped().GetValue()))
 			found[index] = s
 		}
 	}

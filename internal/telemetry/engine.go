@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -28,8 +27,9 @@ const (
 type Engine struct {
 	At         time.Time
 	Dialect    string             // vllm, sglang, llama.cpp
-	Values     map[string]float64 // by quantity; what is not offered is absent
+	Values     map[string]float64 // by quantity, all finite; what is not offered is absent
 	Histograms map[string]Histogram
+	Unusable   map[string]string // by quantity: why what was offered is absent
 }
 
 // direct goes through no proxy and keeps no connection: the server is the one
@@ -94,19 +94,25 @@ func parseEngine(r io.Reader) (Engine, error) {
 		e := Engine{Dialect: d.name, Values: map[string]float64{}, Histograms: map[string]Histogram{}}
 		for quantity, names := range d.values {
 			if v, ok := number(families, names, quantity == KVCacheUsage || quantity == HitRate); ok {
-				e.Values[quantity] = v
+				put(e.Values, &e.Unusable, quantity, v)
 			}
 		}
 		for quantity, names := range d.histograms {
-			if h, ok := histogramOf(families, names); ok {
+			h, ok := histogramOf(families, names)
+			if !ok {
+				continue
+			}
+			if why, ok := h.usable(); ok {
 				e.Histograms[quantity] = h
+			} else {
+				note(&e.Unusable, quantity, why)
 			}
 		}
-		if len(e.Values)+len(e.Histograms) == 0 {
+		if len(e.Values)+len(e.Histograms)+len(e.Unusable) == 0 {
 			continue
 		}
 		if v, ok := number(families, []string{processStart}, false); ok {
-			e.Values[ProcessStart] = v
+			put(e.Values, &e.Unusable, ProcessStart, v)
 		}
 		return e, nil
 	}
@@ -156,7 +162,7 @@ func family(line []byte) []byte {
 
 // number adds a family over its label sets (one per engine of a data-parallel
 // server), or takes their mean; the first of the names that is offered is
-// taken. A value that is no number counts as not offered.
+// taken.
 func number(families map[string]*dto.MetricFamily, names []string, mean bool) (float64, bool) {
 	for _, name := range names {
 		f, ok := families[name]
@@ -170,7 +176,7 @@ func number(families map[string]*dto.MetricFamily, names []string, mean bool) (f
 		if mean {
 			total /= float64(len(f.GetMetric()))
 		}
-		return total, !math.IsNaN(total) && !math.IsInf(total, 0)
+		return total, true
 	}
 	return 0, false
 }
@@ -197,7 +203,7 @@ func histogramOf(families map[string]*dto.MetricFamily, names []string) (Histogr
 				sum = sum.plus(h)
 			}
 		}
-		return sum, slices.IsSorted(sum.Bounds) && slices.IsSorted(sum.Counts)
+		return sum, true
 	}
 	return Histogram{}, false
 }

@@ -54,8 +54,10 @@ const (
 // Sample is one reading of one GPU.
 type Sample struct {
 	Index int
-	// Values by quantity; what the GPU or its source does not offer is absent.
+	// Values by quantity, all finite; what the GPU or its source does not offer is absent.
 	Values map[string]float64
+	// Unusable says, by quantity, why a value that was offered is absent.
+	Unusable map[string]string
 	// Processes that hold memory of the GPU; ProcessesKnown says whether they
 	// were asked for this time.
 	Processes      []Process

@@ -14,6 +14,24 @@ type Histogram struct {
 	Count  float64
 }
 
+// usable says whether figures can be made of the histogram; if not, why.
+func (h Histogram) usable() (why string, ok bool) {
+	for _, v := range []float64{h.Sum, h.Count} {
+		if why, ok := usable(v); !ok {
+			return why, false
+		}
+	}
+	for i, b := range h.Bounds {
+		if why, ok := usable(b); !ok && !(i == len(h.Bounds)-1 && math.IsInf(b, 1)) {
+			return "a bound of its buckets: " + why, false
+		}
+	}
+	if !slices.IsSorted(h.Bounds) || !slices.IsSorted(h.Counts) {
+		return "its buckets are not in order", false
+	}
+	return "", true
+}
+
 // plus adds the histogram of another engine. Different bounds cannot be added;
 // then only sum and count remain.
 func (h Histogram) plus(o Histogram) Histogram {

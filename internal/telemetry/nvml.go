@@ -183,7 +183,7 @@ func (g *nvmlGPUs) slowly(h nvml.Device, s *Sample) {
 		s.Values[ECCUncorrected] = float64(n)
 	}
 	if g.fields {
-		readFields(h, s.Values)
+		readFields(h, s)
 	}
 }
 
@@ -204,7 +204,7 @@ var fieldUnits = []struct {
 // allLinks is the scope of an NVLink counter that means the sum of all links.
 const allLinks = math.MaxUint32
 
-func readFields(h nvml.Device, v map[string]float64) {
+func readFields(h nvml.Device, s *Sample) {
 	values := make([]nvml.FieldValue, len(fieldUnits))
 	for i, f := range fieldUnits {
 		values[i].FieldId = f.id
@@ -218,7 +218,7 @@ func readFields(h nvml.Device, v map[string]float64) {
 	for i, f := range fieldUnits {
 		if nvml.Return(values[i].NvmlReturn) == nvml.SUCCESS {
 			if x, ok := fieldNumber(values[i]); ok {
-				v[f.metric] = x * f.unit
+				put(s.Values, &s.Unusable, f.metric, x*f.unit)
 			}
 		}
 	}

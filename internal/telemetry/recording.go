@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -45,7 +46,10 @@ type Count struct {
 	Reads, Failures int
 	LastError       string
 	Gap             time.Duration // longest time without a reading
-	at              time.Time     // of the last reading
+	// Unusable says, by quantity, why a value that was offered was not kept; of
+	// several reasons the last.
+	Unusable map[string]string
+	at       time.Time // of the last reading
 }
 
 // Recorded is what a recording kept.
@@ -109,6 +113,7 @@ func (r *Recording) gpu(at time.Time, samples []Sample) {
 	r.last = at
 	r.read(SourceGPU, at)
 	for _, s := range samples {
+		r.unusable(SourceGPU, s.Unusable)
 		for metric, v := range s.Values {
 			r.readings = append(r.readings, Reading{at, SourceGPU, s.Index, metric, "", v})
 		}
@@ -126,6 +131,7 @@ func (r *Recording) engine(e Engine) {
 	defer r.mu.Unlock()
 	r.read(SourceEngine, e.At)
 	r.scrapes = append(r.scrapes, e)
+	r.unusable(SourceEngine, e.Unusable)
 	for metric, v := range e.Values {
 		r.readings = append(r.readings, Reading{e.At, SourceEngine, -1, metric, "", v})
 	}
@@ -134,6 +140,20 @@ func (r *Recording) engine(e Engine) {
 			Reading{e.At, SourceEngine, -1, metric + "_sum", "", h.Sum},
 			Reading{e.At, SourceEngine, -1, metric + "_count", "", h.Count})
 	}
+}
+
+// unusable notes what a source offered that is no measurement; the caller holds
+// the lock.
+func (r *Recording) unusable(source string, why map[string]string) {
+	if len(why) == 0 {
+		return
+	}
+	c := r.counts[source]
+	if c.Unusable == nil {
+		c.Unusable = map[string]string{}
+	}
+	maps.Copy(c.Unusable, why)
+	r.counts[source] = c
 }
 
 func (r *Recording) plain(source string, at time.Time, values map[string]float64) {

@@ -241,18 +241,27 @@ func parseSMI(text string) ([]smiRow, error) {
 		}
 		const mib = 1 << 20
 		row := smiRow{
-			device: Device{Index: index, Name: f[1], UUID: f[2], MemoryBytes: uint64(total * mib)},
+			device: Device{Index: index, Name: f[1], UUID: f[2], MemoryBytes: wholeBytes(total * mib)},
 			driver: f[3],
-			sample: Sample{Index: index, Values: map[string]float64{MemoryUsed: used * mib}},
+			sample: Sample{Index: index, Values: map[string]float64{}},
 		}
+		put(row.sample.Values, &row.sample.Unusable, MemoryUsed, used*mib)
 		for i, c := range smiColumns {
 			if v, ok := smiNumber(f[6+i]); ok {
-				row.sample.Values[c.metric] = v * c.unit
+				put(row.sample.Values, &row.sample.Unusable, c.metric, v*c.unit)
 			}
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// wholeBytes is a size in bytes, 0 where it is none.
+func wholeBytes(v float64) uint64 {
+	if !(v >= 0 && v < 1<<60) {
+		return 0
+	}
+	return uint64(v)
 }
 
 // smiNumber reads a decimal number or a bit mask in hexadecimal digits.

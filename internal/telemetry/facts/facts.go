@@ -4,6 +4,7 @@
 package facts
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -52,7 +53,7 @@ func sources(rec telemetry.Recorded) []rundir.TelemetrySource {
 		if !ok {
 			continue
 		}
-		s := rundir.TelemetrySource{Source: name, Reads: c.Reads, Failures: c.Failures, Gap: c.Gap.Seconds(), Error: c.LastError}
+		s := rundir.TelemetrySource{Source: name, Reads: c.Reads, Failures: c.Failures, Gap: c.Gap.Seconds(), Error: c.LastError, Absent: c.Unusable}
 		switch {
 		case name == telemetry.SourceGPU:
 			s.By = rec.GPUSource
@@ -198,7 +199,15 @@ func ratio(a *float64, b float64) *float64 {
 	if a == nil || b <= 0 {
 		return nil
 	}
-	return new(*a / b)
+	return finite(*a / b)
+}
+
+// finite is a quotient, nil where it does not fit.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 // spread is (p95 − p5) / median; nil for fewer than the 11 values that a
@@ -212,5 +221,5 @@ func spread(v []float64) *float64 {
 	if median == 0 {
 		return nil
 	}
-	return new((quantile.Type7(v, 0.95) - quantile.Type7(v, 0.05)) / median)
+	return finite((quantile.Type7(v, 0.95) - quantile.Type7(v, 0.05)) / median)
 }
