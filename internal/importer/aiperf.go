@@ -247,8 +247,8 @@ func readAIPerfSummary(s *stream) ([]Result, error) {
 	}
 	samples := -1
 	if !math.IsNaN(n) {
-		samples = int(n)
-		r.counts(samples, int(failed), 0)
+		samples = whole(n)
+		r.counts(samples, whole(failed), 0)
 		if _, told := a["error_summary"]; !told && math.IsNaN(a.avg("error_request_count")) {
 			r.lack("error_rate", "the number of failures is not in the file")
 		}

@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -368,7 +367,7 @@ func (b *benchRun) summary(r *Result) {
 	for from, base := range map[string]string{"ttft": "ttft_sent", "tpot": "tpot", "itl": "itl", "e2el": "e2e_sent"} {
 		samples := n
 		if base == "itl" {
-			samples = int(max(0, cmp.Or(output, 0))) - n
+			samples = whole(output) - n
 			if math.IsNaN(output) {
 				samples = -1
 			}

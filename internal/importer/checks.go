@@ -19,6 +19,7 @@ const contradiction = 0.10
 
 // check holds the numbers of a result against each other.
 func (r *Result) check() {
+	r.checkNumbers()
 	r.checkParts()
 	r.checkLaw()
 	ok, all := 0, 0
@@ -33,6 +34,28 @@ func (r *Result) check() {
 	}
 	slices.Sort(r.Warnings)
 	r.Warnings = slices.Compact(r.Warnings)
+}
+
+// checkNumbers takes out what is no number that a record can hold. Metrics are
+// looked at where they are stored.
+func (r *Result) checkNumbers() {
+	if why := implausible(r.Load.Value); why != "" {
+		r.warn("the load is not known: " + why)
+		r.Load.Kind, r.Load.Value = Unknown, 0
+	}
+	for what, v := range map[string]*float64{"the length of the run": &r.Window, "the length of the answers": &r.outputMean, "tokens per chunk": &r.TokensPerChunk} {
+		if why := implausible(*v); why != "" && !math.IsNaN(*v) {
+			r.warn(what + ": " + why)
+		}
+		if implausible(*v) != "" {
+			*v = 0
+		}
+	}
+	for name, v := range r.Metrics {
+		if why := implausible(v); why != "" {
+			r.lack(name, why)
+		}
+	}
 }
 
 // checkParts checks mean(e2e) = mean(ttft) + mean(tpot) * (mean output - 1). It

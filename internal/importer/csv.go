@@ -226,7 +226,7 @@ func (t *table) row(values map[string]string) (*Result, error) {
 		r.Load.Value = v
 	}
 	r.Load.Cap = whole(number("cap"))
-	t.measures(r, number)
+	t.measures(r, values, number)
 	rowDoubts(r, number)
 	return r, nil
 }
@@ -237,10 +237,10 @@ func numeric(target string) bool {
 	return err == nil || !slices.Contains([]string{"label", "load", "model", "note", "date"}, target) && !strings.HasPrefix(target, "flag:")
 }
 
-func (t *table) measures(r *Result, number func(string) float64) {
+func (t *table) measures(r *Result, values map[string]string, number func(string) float64) {
 	samples := -1
 	if n := number("completed"); n >= 0 {
-		samples = int(n)
+		samples = whole(n)
 		failed := number("failed")
 		r.counts(samples, whole(failed), 0)
 		if math.IsNaN(failed) {
@@ -252,13 +252,13 @@ func (t *table) measures(r *Result, number func(string) float64) {
 		m, err := metric.Parse(target)
 		v := number(target)
 		switch {
-		case err != nil:
+		case err != nil, values[c.Name] == "":
 		case m.Unit == metric.Seconds:
 			if byBase[m.Base] == nil {
 				byBase[m.Base] = stats{}
 			}
 			byBase[m.Base][m.Stat] = v * c.Unit
-		case !math.IsNaN(v):
+		default:
 			r.rate(target, v)
 		}
 	}
@@ -275,14 +275,14 @@ func (t *table) measures(r *Result, number func(string) float64) {
 	if v := number("tokens_per_second"); v >= 0 {
 		r.rate("total_throughput", v)
 	}
-	if d := number("duration"); d > 0 {
+	if d := number("duration"); d > 0 && implausible(d) == "" {
 		r.Window = d
 	}
 	if v := number("input_tokens"); v > 0 {
-		r.InputTokens = int64(v)
+		r.InputTokens = wholeTokens(v)
 	}
 	if v := number("output_tokens"); v > 0 {
-		r.OutputTokens = int64(v)
+		r.OutputTokens = wholeTokens(v)
 	}
 	r.outputMean = number("output_length")
 	if q, o := r.Metrics["request_throughput"], r.Metrics["output_throughput"]; !(r.outputMean > 0) && q > 0 && o > 0 {

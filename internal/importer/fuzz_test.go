@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -29,6 +30,12 @@ func fuzzed(t *testing.T, kind shape, data []byte) {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%s = %v", name, v)
 			}
+		}
+		if _, err := json.Marshal([]any{r.Load, r.Window, r.TokensPerChunk, r.outputMean, r.TooFew}); err != nil {
+			t.Fatal(err)
+		}
+		if r.InputTokens < 0 || r.OutputTokens < 0 {
+			t.Fatalf("%d input and %d output tokens", r.InputTokens, r.OutputTokens)
 		}
 	}
 }

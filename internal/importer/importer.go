@@ -15,6 +15,8 @@
 package importer
 
 import (
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -131,13 +133,29 @@ func (r *Result) Recomputed() bool { return r.recomputed }
 
 func (r *Result) warn(text string) { r.Warnings = append(r.Warnings, text) }
 
-// set stores a metric.
+// set stores a metric, or why what the file says is none.
 func (r *Result) set(name string, v float64) {
+	if why := implausible(v); why != "" {
+		r.lack(name, why)
+		return
+	}
 	if r.Metrics == nil {
 		r.Metrics = map[string]float64{}
 	}
 	r.Metrics[name] = v
 	delete(r.Absent, name)
+}
+
+// largest is above every metric in base units, and far enough from the largest
+// number for sums and ratios.
+const largest = 1e15
+
+// implausible says why a number of a file is no metric; "": it may be one.
+func implausible(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) > largest {
+		return fmt.Sprintf("the file says %.4g: no measurement", v)
+	}
+	return ""
 }
 
 // lack says why a metric has no value.

@@ -91,13 +91,13 @@ func readInferencePerf(s *stream) ([]Result, error) {
 }
 
 func (p *perfStage) fill(r *Result) {
-	n := int(p.Successes.Count)
-	r.counts(n, int(p.Failures.Count), 0)
+	n := whole(p.Successes.Count)
+	r.counts(n, whole(p.Failures.Count), 0)
 	latency := func(key string) stats { return p.Successes.Latency[key].stats() }
 	output := p.Successes.OutputLen.mean() * p.Successes.Count
 	gaps := -1
 	if !math.IsNaN(output) {
-		gaps = max(0, int(output)-n)
+		gaps = max(0, whole(output)-n)
 	}
 	r.state("ttft_sent", latency("time_to_first_token"), n)
 	r.state("e2e_sent", latency("request_latency"), n)

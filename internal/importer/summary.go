@@ -115,8 +115,10 @@ func (r *Result) state(base string, s stats, samples int) {
 		p, isQuantile := metric.Quantile(st)
 		need := quantile.Floor(p)
 		switch {
-		case !ok || math.IsNaN(v) || math.IsInf(v, 0):
+		case !ok:
 			r.lack(name, "not in the file")
+		case implausible(v) != "":
+			r.lack(name, implausible(v))
 		case v < 0:
 			r.lack(name, fmt.Sprintf("the file says %g: no measurement", v))
 		case isQuantile && samples >= 0 && samples < need:
@@ -164,8 +166,8 @@ const sentWarning = "latencies count from the actual send: when a request was du
 // throughput states the rates from counts and the length of the window.
 func (r *Result) throughput(completed, input, output, seconds float64) {
 	r.Window = seconds
-	r.InputTokens, r.OutputTokens = int64(math.Round(input)), int64(math.Round(output))
-	if !(seconds > 0) {
+	r.InputTokens, r.OutputTokens = wholeTokens(input), wholeTokens(output)
+	if !(seconds > 0) || implausible(seconds) != "" {
 		for _, name := range []string{"request_throughput", "output_throughput", "total_throughput"} {
 			r.lack(name, "the length of the run is not in the file")
 		}
@@ -178,11 +180,14 @@ func (r *Result) throughput(completed, input, output, seconds float64) {
 
 // rate states a throughput, and that per GPU where their number is known.
 func (r *Result) rate(name string, v float64) {
-	if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+	if math.IsNaN(v) || v < 0 {
 		r.lack(name, "not in the file")
 		return
 	}
 	r.set(name, v)
+	if _, ok := r.Metrics[name]; !ok {
+		return
+	}
 	if name == "request_throughput" {
 		return
 	}
@@ -191,6 +196,14 @@ func (r *Result) rate(name string, v float64) {
 		return
 	}
 	r.lack(name+"_per_gpu", "the number of GPUs is not known")
+}
+
+// wholeTokens is a number of tokens, 0 where it is none.
+func wholeTokens(v float64) int64 {
+	if !(v >= 0 && v <= largest) {
+		return 0
+	}
+	return int64(math.Round(v))
 }
 
 // counts states the requests of the window.
