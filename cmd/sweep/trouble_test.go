@@ -214,7 +214,7 @@ func TestGPUsInUse(t *testing.T) {
 	cmd.Env = append(cmd.Env, hostlock.DirEnv+"="+locks)
 	out, err := cmd.CombinedOutput()
 	text := string(out)
-	if code := exitStatus(err); code != exitLocked || !strings.Contains(text, "user anna (runs/hers") || !strings.Contains(text, "kill -INT "+strconv.Itoa(os.Getpid())) {
+	if code := exitStatus(err); code != exitLocked || !strings.Contains(text, "user anna (\"runs/hers\"") || !strings.Contains(text, "kill -INT "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("exit %d\n%s", code, text)
 	}
 	if dirs, _ := filepath.Glob(filepath.Join(c.workdir, "runs", "*", "*")); len(dirs) > 0 {
