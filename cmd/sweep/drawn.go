@@ -13,6 +13,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/plots"
@@ -28,7 +29,7 @@ func (r *results) warmup() time.Duration {
 
 // latencies reads the histograms of one trial.
 func (r *results) latencies(trial string) (map[string]*hdrhistogram.Histogram, error) {
-	f, err := os.Open(filepath.Join(r.run.Path, "trials", trial, "latency.hlog"))
+	f, _, err := boundary.Open(filepath.Join(r.run.Path, "trials", trial, "latency.hlog"))
 	if err != nil {
 		return nil, err
 	}
@@ -106,15 +107,11 @@ func (r *results) traces() []plots.Trace {
 }
 
 func startTelemetry(path string) ([]telemetry.Reading, error) {
-	f, err := os.Open(path)
+	f, size, err := boundary.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	_, readings, err := telemetry.ReadParquet(f, info.Size())
+	_, readings, err := telemetry.ReadParquet(f, size)
 	return readings, err
 }

@@ -13,11 +13,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -76,7 +76,8 @@ func one(run *rundir.Run, t rundir.Trial, visit func(*trial) error) error {
 	v := &trial{Trial: t}
 	v.conf, _ = run.Plan.Configuration(t.Configuration)
 	v.point, _ = run.Plan.LoadPoint(t.LoadPoint)
-	f, err := os.Open(filepath.Join(run.Path, "trials", t.ID, "requests.parquet"))
+	path := filepath.Join(run.Path, "trials", t.ID, "requests.parquet")
+	f, size, err := boundary.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return visit(v)
@@ -84,12 +85,8 @@ func one(run *rundir.Run, t rundir.Trial, visit func(*trial) error) error {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if v.res, err = loadgen.ReadParquet(f, info.Size()); err != nil {
-		return err
+	if v.res, err = loadgen.ReadParquet(f, size); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return visit(v)
 }

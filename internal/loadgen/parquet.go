@@ -8,6 +8,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/vllm-sweep/sweep/internal/parquetfile"
 )
 
 // row is one request in the Parquet file of a trial. Times are nanoseconds
@@ -85,38 +87,28 @@ func WriteParquet(w io.Writer, r *Result) error {
 }
 
 // ReadParquet reads what WriteParquet wrote. Sums over the window are computed
-// anew; Client, Invalid and Warnings are empty.
+// anew; Client, Invalid and Warnings are empty. The error of a damaged file wraps
+// parquetfile.ErrDamaged.
 func ReadParquet(in io.ReaderAt, size int64) (*Result, error) {
-	file, err := parquet.OpenFile(in, size)
-	if err != nil {
-		return nil, fmt.Errorf("read request records: %w", err)
-	}
-	r, err := fromMetadata(file.Lookup)
-	if err != nil {
-		return nil, fmt.Errorf("read request records: %w", err)
-	}
-	pr := parquet.NewGenericReader[row](file)
-	defer pr.Close()
-	r.Requests = make([]Request, 0, file.NumRows())
-	buf := make([]row, 256)
-	for {
-		n, err := pr.Read(buf)
-		for i := range buf[:n] {
-			q, bad := fromRow(&buf[i])
+	var r *Result
+	err := parquetfile.Read(in, size, func(lookup func(string) (string, bool)) (err error) {
+		r, err = fromMetadata(lookup)
+		return err
+	}, func(rows []row) error {
+		for i := range rows {
+			q, bad := fromRow(&rows[i])
 			if bad != nil {
-				return nil, fmt.Errorf("read request records: row %d: %w", len(r.Requests), bad)
+				return fmt.Errorf("row %d: %w", len(r.Requests), bad)
 			}
 			r.Requests = append(r.Requests, q)
-			buf[i] = row{} // its gaps now belong to the request
 		}
-		if err == io.EOF {
-			r.account()
-			return r, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read request records: %w", err)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read request records: %w", err)
 	}
+	r.account()
+	return r, nil
 }
 
 // fromMetadata reads the run's own facts.

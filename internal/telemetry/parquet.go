@@ -3,10 +3,13 @@ package telemetry
 import (
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/vllm-sweep/sweep/internal/parquetfile"
 )
 
 // row is one reading in a Parquet file. Offset counts from the file's start,
@@ -60,34 +63,30 @@ func WriteParquet(w io.Writer, start time.Time, readings []Reading) error {
 }
 
 // ReadParquet reads what WriteParquet wrote. The times of the readings are
-// start plus their offsets.
+// start plus their offsets. The error of a damaged file wraps
+// parquetfile.ErrDamaged.
 func ReadParquet(in io.ReaderAt, size int64) (start time.Time, readings []Reading, err error) {
-	file, err := parquet.OpenFile(in, size)
-	if err != nil {
-		return start, nil, fmt.Errorf("read telemetry: %w", err)
-	}
-	if v, _ := file.Lookup(keyFormat); v != parquetFormat {
-		return start, nil, fmt.Errorf("read telemetry: format %q of the file: want %q", v, parquetFormat)
-	}
-	text, _ := file.Lookup(keyStart)
-	if start, err = time.Parse(time.RFC3339Nano, text); err != nil {
-		return start, nil, fmt.Errorf("read telemetry: %s: %w", keyStart, err)
-	}
-	pr := parquet.NewGenericReader[row](file)
-	defer pr.Close()
-	readings = make([]Reading, 0, file.NumRows())
-	buf := make([]row, 1024)
-	for {
-		n, err := pr.Read(buf)
-		for _, r := range buf[:n] {
+	err = parquetfile.Read(in, size, func(lookup func(string) (string, bool)) (err error) {
+		if v, _ := lookup(keyFormat); v != parquetFormat {
+			return fmt.Errorf("format %q of the file: want %q", v, parquetFormat)
+		}
+		text, _ := lookup(keyStart)
+		if start, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return fmt.Errorf("%s: %w", keyStart, err)
+		}
+		return nil
+	}, func(rows []row) error {
+		for _, r := range rows {
+			if _, ok := usable(r.Value); !ok || !(math.Abs(r.Offset) < 1e9) {
+				continue // files of before 2026-12 may have NaN
+			}
 			at := start.Add(time.Duration(r.Offset * float64(time.Second)))
 			readings = append(readings, Reading{at, r.Source, int(r.Device), r.Metric, r.Label, r.Value})
 		}
-		if err == io.EOF {
-			return start, readings, nil
-		}
-		if err != nil {
-			return start, nil, fmt.Errorf("read telemetry: %w", err)
-		}
+		return nil
+	})
+	if err != nil {
+		return time.Time{}, nil, fmt.Errorf("read telemetry: %w", err)
 	}
+	return start, readings, nil
 }

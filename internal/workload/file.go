@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // Formats of traces and datasets, as files and flags name them.
@@ -60,14 +62,11 @@ func ReadDataset(path, format string) (samples []Sample, digest string, err erro
 }
 
 func readFile[T any](path string, read func(io.Reader) ([]T, error)) ([]T, string, error) {
-	f, err := os.Open(path)
+	f, _, err := boundary.Open(path)
 	if err != nil {
 		return nil, "", fileError(path, err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, "", fmt.Errorf("%s is not a regular file", path)
-	}
 	sum := sha256.New()
 	stored := io.TeeReader(f, sum)
 	in := stored
@@ -92,8 +91,9 @@ func readFile[T any](path string, read func(io.Reader) ([]T, error)) ([]T, strin
 // fileError leaves out the system call that failed.
 func fileError(path string, err error) error {
 	var p *os.PathError
-	if errors.As(err, &p) {
-		err = p.Err
+	if !errors.As(err, &p) {
+		return err // it names the file
 	}
+	err = p.Err
 	return fmt.Errorf("%s: %w", path, err)
 }
