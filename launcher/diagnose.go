@@ -3,13 +3,10 @@ package launcher
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/wording"
-	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
 
 const (
@@ -17,29 +14,47 @@ const (
 	maxEvidenceLine = 1000 // bytes of one line
 )
 
-// exitKilled is 128 + SIGKILL. Nobody but the kernel kills a server that is
-// still loading.
-const exitKilled = 137
+// Exit codes: 128 plus the signal that ended the process, and argparse's.
+const (
+	exitUsage    = 2
+	exitIllegal  = 132 // SIGILL
+	exitAborted  = 134 // SIGABRT
+	exitBus      = 135 // SIGBUS
+	exitKilled   = 137 // SIGKILL
+	exitSegfault = 139 // SIGSEGV
+	exitTerm     = 143 // SIGTERM
+)
 
-// exitUsage is the exit code of argparse.
-const exitUsage = 2
+const wordless = "something killed it, most likely for want of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
+
+const readTheLog = "read the server's log: server.log in the start's folder of the run directory"
 
 // Diagnose explains why a server ended before it was ready, from its log
 // (spec.LogPath), what is known of its engine, and its exit.
 func Diagnose(spec Spec, exit Exit) Diagnosis {
-	d := readCauses(spec).diagnosis()
+	c := readCauses(spec, span{})
+	d := c.diagnosis()
 	d.Exit = &exit
 	if d.Class != "" {
 		return d
 	}
+	if class, cause, remedy := signaled(exit, "while it started"); class != "" {
+		if d.Cause != "" {
+			cause += "; its last complaint: " + d.Cause
+		}
+		d.Class, d.Cause, d.Remedy = class, cause, remedy
+		return d
+	}
 	switch {
-	case exit.Code == exitKilled:
-		d.Class = ClassHostMemory
-		d.Cause = withDetail("killed while it started (exit code 137)", exit.Detail)
-		d.Remedy = "most likely the machine ran out of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
 	case d.Cause != "":
 		d.Class = ClassUnclassified
-		d.Remedy = "read the evidence and the server's log"
+		if d.Remedy == "" {
+			d.Remedy = "read the evidence and the server's log"
+		}
+	case c.died:
+		d.Class = ClassEngineDead
+		d.Cause = withDetail(fmt.Sprintf("the engine died without a word, and the server ended with exit code %d", exit.Code), exit.Detail)
+		d.Remedy = wordless
 	case exit.Code == exitUsage:
 		d.Class = ClassArguments
 		d.Cause = "ended with exit code 2, which stands for wrong arguments"
@@ -47,34 +62,76 @@ func Diagnose(spec Spec, exit Exit) Diagnosis {
 	default:
 		d.Class = ClassExited
 		d.Cause = withDetail(fmt.Sprintf("ended with exit code %d before it was ready", exit.Code), exit.Detail)
-		d.Remedy = "read the server's log: server.log in the start's folder of the run directory"
+		d.Remedy = readTheLog
 	}
 	return d
+}
+
+// signaled explains an exit by a signal; class "" where it was none, or one
+// that tells nothing.
+func signaled(exit Exit, when string) (class Class, cause, remedy string) {
+	switch exit.Code {
+	case exitKilled:
+		// Nobody but the kernel kills a server that is still loading.
+		return ClassHostMemory, withDetail("killed "+when+" (exit code 137)", exit.Detail),
+			"most likely the machine ran out of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
+	case exitBus:
+		return ClassEnvironment, withDetail("ended by a bus error "+when+" (exit code 135)", exit.Detail),
+			"shared memory (/dev/shm) is most likely too small: set ipc: host, or shm_size: 16GiB"
+	case exitIllegal:
+		return ClassEnvironment, withDetail("ended by an illegal instruction "+when+" (exit code 132)", exit.Detail),
+			"this build uses instructions that the processor does not have: use a build for it"
+	case exitSegfault:
+		return ClassExited, withDetail("ended by a segmentation fault "+when+" (exit code 139)", exit.Detail),
+			"native code crashed: try another attention backend or enforce-eager: true, and check that driver, image and GPU fit together"
+	case exitAborted:
+		return ClassExited, withDetail("aborted "+when+" (exit code 134)", exit.Detail),
+			"native code gave up: its last lines in the log say why"
+	}
+	return "", "", ""
 }
 
 // Classify diagnoses one message, such as a container service's. The class is
 // otherwise when no rule knows the message.
 func Classify(text string, otherwise Class) Diagnosis {
 	d := Diagnosis{Class: otherwise, Cause: clip(text)}
-	if r := firstRule(generalRules, text); r != nil {
-		d.Class, d.Remedy = r.Class, r.fill(text, nil)
+	x := &complaint{kind: kindRecord, message: text}
+	if r := firstRule(generalRules, x); r != nil {
+		d.Class, d.Certain = r.Class, r.certain
+		d.Remedy, d.Limit = r.fill(x, nil)
 	}
 	return d
 }
 
-// diagnoseDeath explains the end of a server that had been ready. vLLM ends
-// with exit code 0 when its engine died (entrypoints/launcher.py watches it),
-// so the code says little.
-func diagnoseDeath(spec Spec, exit Exit) Diagnosis {
-	d := readCauses(spec).diagnosis()
+// DiagnoseDeath explains the end of a server that had been ready when its log
+// had that many bytes. What it logged before, and what its death itself made
+// others say, is no cause. vLLM ends with exit code 0 when its engine died
+// (entrypoints/launcher.py watches it), so the code says little unless a signal
+// ended it.
+func DiagnoseDeath(spec Spec, exit Exit, ready int64) Diagnosis {
+	c := readCauses(spec, span{from: max(1, ready)})
+	d := c.diagnosis()
 	d.Exit = &exit
-	cause := withDetail(fmt.Sprintf("the server ended under load with exit code %d", exit.Code), exit.Detail)
-	if d.Cause != "" {
-		cause = "the engine died under load: " + d.Cause
+	switch _, cause, remedy := signaled(exit, "under load"); {
+	case d.Cause != "":
+		d.Cause = "the engine died under load: " + d.Cause
+	case cause != "":
+		d.Cause, d.Remedy = "the server was "+cause, remedy
+		if !strings.HasPrefix(cause, "killed") {
+			d.Cause = "the server " + cause
+		}
+	case c.told, exit.Code == exitTerm:
+		d.Cause, d.Remedy = withDetail(fmt.Sprintf("the server was told to end under load (exit code %d)", exit.Code), exit.Detail),
+			"somebody or something else stopped it: look for a service manager, a scheduler or a limit on time"
+	case c.died:
+		d.Cause = withDetail(fmt.Sprintf("the engine died under load without a word, and the server ended with exit code %d", exit.Code), exit.Detail)
+		d.Remedy = wordless
+	default:
+		d.Cause = withDetail(fmt.Sprintf("the server ended under load with exit code %d", exit.Code), exit.Detail)
 	}
-	d.Class, d.Cause = ClassEngineDead, cause
+	d.Class = ClassEngineDead
 	if d.Remedy == "" {
-		d.Remedy = "read the server's log: server.log in the start's folder of the run directory"
+		d.Remedy = readTheLog
 	}
 	return d
 }
@@ -98,8 +155,16 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 	}
 }
 
-func diagnoseTimeout(spec Spec, phases []Phase, last error) Diagnosis {
-	c := readCauses(spec)
+// DiagnoseTimeout explains from its log why a server was never ready; Start
+// knows more of how far it came.
+func DiagnoseTimeout(spec Spec) Diagnosis {
+	return diagnoseTimeout(spec, nil, errors.New("not asked"), 0)
+}
+
+// diagnoseTimeout explains a server that was not ready in time. Only what it
+// had logged by then counts: the rest is the end that was made of it.
+func diagnoseTimeout(spec Spec, phases []Phase, last error, until int64) Diagnosis {
+	c := readCauses(spec, span{until: until})
 	d := c.diagnosis()
 	d.Evidence = append(d.Evidence, "last answer: "+wording.Plain(last.Error()))
 	phase := PhaseLaunched
@@ -112,198 +177,29 @@ func diagnoseTimeout(spec Spec, phases []Phase, last error) Diagnosis {
 	if d.Cause != "" {
 		cause += "; " + d.Cause
 	}
-	d.Class, d.Cause = ClassTimeout, cause
+	d.Class, d.Cause, d.Limit, d.Certain = ClassTimeout, cause, nil, false
 	if d.Remedy == "" {
 		d.Remedy = "raise server.ready_timeout if it is only slow: weights from a slow disk and a first compilation take many minutes"
 	}
-	if c.hint != "" {
-		d.Remedy = c.hint
-	}
+	c.hint(&d)
 	return d
 }
 
-func withDetail(cause, detail string) string {
-	if detail == "" {
-		return cause
-	}
-	return cause + ": " + detail
-}
-
-// causes are the candidates of one log.
-type causes struct {
-	engine *Engine
-	reader Reader
-	asked  map[string]string
-	worker LogLine // first exception of an engine or worker that is no wrapper
-	other  LogLine // first exception of anybody
-	usage  LogLine // argparse
-	known  LogLine // first complaint that a rule knows
-	errors []string
-	last   []string // last lines of any kind
-	hint   string   // remedy of a hint
-	open   *LogLine // exception whose message goes on in the next line
-}
-
-// readCauses reads the log once, with bounded memory. A log that cannot be
-// read has no causes, and says so as its last line.
-func readCauses(spec Spec) *causes {
-	c := &causes{engine: spec.Engine, reader: spec.Engine.reader(), asked: spec.Asked}
-	if spec.LogPath == "" {
-		return c
-	}
-	t := serverlog.NewTail(spec.LogPath)
-	if err := t.Lines(c.add); err != nil {
-		c.last = append(c.last, "the log could not be read: "+err.Error())
-	}
-	t.Rest(c.add)
-	return c
-}
-
-func (c *causes) add(line string) {
-	c.reader.Read(line)
-	l := c.engine.parse(line)
-	if l.Text == "" {
+// hint lets the last hint of the log speak: its remedy and, where it knows more
+// than that the start is slow, its class and the line as the cause.
+func (c *causes) hint(d *Diagnosis) {
+	if len(c.hints) == 0 {
 		return
 	}
-	c.last = keepLast(c.last, l.Text)
-	c.continued(l)
-	if h := c.engine.hint(l.Text); h != "" {
-		c.hint = h
-	}
-	if !l.complains() || c.engine.wrapper(l.Text) {
-		return
-	}
-	if c.known.Text == "" && c.engine.rule(l.Text) != nil {
-		c.known = l
-	}
-	switch {
-	case exception.MatchString(l.Text):
-		c.errors = keepLast(c.errors, l.Text)
-		if l.Deep {
-			c.first(&c.worker, l)
-		}
-		c.first(&c.other, l)
-	case argparseError.MatchString(l.Text), c.engine.complaint(l.Text):
-		c.first(&c.usage, l)
-		c.errors = keepLast(c.errors, l.Text)
-	case l.Level != "":
-		c.errors = keepLast(c.errors, l.Text)
+	h, line := c.hints[len(c.hints)-1], c.hinted[len(c.hinted)-1]
+	d.Remedy, _ = h.fill(&complaint{kind: kindRecord, message: line}, c.values())
+	if h.Class != ClassTimeout {
+		d.Class, d.Cause = h.Class, fmt.Sprintf("%s: %q (%s)", h.says, clip(line), d.Cause)
 	}
 }
 
-// first keeps the first line of a kind. pydantic writes its message on the
-// lines that follow: "1 validation error for ParallelConfig", "Value error, ...".
-func (c *causes) first(slot *LogLine, l LogLine) {
-	if slot.Text != "" {
-		return
-	}
-	*slot = l
-	if strings.Contains(l.Text, "validation error") {
-		c.open = slot
-	}
-}
-
-// pydanticMessage begins the line that says what pydantic found.
-const pydanticMessage = "Value error, "
-
-// continued replaces pydantic's heading with its message.
-func (c *causes) continued(l LogLine) {
-	_, message, found := strings.Cut(l.Text, pydanticMessage)
-	if c.open == nil || !found {
-		return
-	}
-	heading := c.open.Text
-	for _, slot := range []*LogLine{&c.worker, &c.other} {
-		if slot.Text == heading {
-			message, _, _ = strings.Cut(message, " [type=")
-			slot.Text = message
-		}
-	}
-	c.open = nil
-}
-
-// diagnosis picks the cause: what an engine or worker raised first, then what
-// anybody raised first, then argparse. Where no rule knows it, a known
-// complaint elsewhere in the log wins: a plain error line often says more than
-// the exception that follows from it.
-func (c *causes) diagnosis() Diagnosis {
-	var d Diagnosis
-	d.Evidence = c.errors
-	if len(d.Evidence) == 0 {
-		d.Evidence = c.last
-	}
-	// Rules read the whole text: what they know may lie behind what is shown.
-	var text string
-	for _, l := range []LogLine{c.worker, c.other, c.usage} {
-		if l.Text != "" {
-			text = l.Text
-			break
-		}
-	}
-	if text == "" && c.known.Text == "" {
-		return d
-	}
-	r := c.engine.rule(text)
-	if r == nil && c.known.Text != "" {
-		text = c.known.Text
-		r = c.engine.rule(text)
-	}
-	if r != nil {
-		d.Class = r.Class
-		d.Remedy = r.fill(text, c.values())
-	}
-	d.Cause = wholeSentences(clip(text))
-	if !slices.Contains(d.Evidence, d.Cause) {
-		d.Evidence = append([]string{d.Cause}, d.Evidence...)
-	}
-	return d
-}
-
-// wholeSentences drops a last sentence that announces lines which are not
-// there: "... in this node. If this is intentional and you are using:".
-func wholeSentences(text string) string {
-	if !strings.HasSuffix(text, ":") {
-		return text
-	}
-	if i := strings.LastIndex(text, ". "); i > 0 {
-		return text[:i+1]
-	}
-	return text
-}
-
-// values are what remedies may use beside the message: the flags as asked, and
-// the sizes that the log told.
-func (c *causes) values() map[string]string {
-	out := map[string]string{}
-	for name, value := range c.asked {
-		out["asked "+name] = value
-	}
-	logged := c.reader.Logged()
-	for name, x := range map[string]float64{"model_gib": logged.ModelGiB, "kv_gib": logged.KVCacheGiB} {
-		if x != 0 {
-			out[name] = strconv.FormatFloat(x, 'f', -1, 64)
-		}
-	}
-	return out
-}
-
-func keepLast(lines []string, line string) []string {
-	if len(lines) == maxEvidence {
-		lines = append(lines[:0:0], lines[1:]...)
-	}
-	return append(lines, clip(line))
-}
-
-func clip(line string) string {
-	if len(line) > maxEvidenceLine {
-		// Not in the middle of a character.
-		return strings.ToValidUTF8(line[:maxEvidenceLine], "") + "..."
-	}
-	return line
-}
-
-func diagnoseSilence(spec Spec, phases []Phase, silent time.Duration) Diagnosis {
-	c := readCauses(spec)
+func diagnoseSilence(spec Spec, phases []Phase, silent time.Duration, until int64) Diagnosis {
+	c := readCauses(spec, span{until: until})
 	d := c.diagnosis()
 	phase := PhaseLaunched
 	if n := len(phases); n > 0 {
@@ -313,12 +209,36 @@ func diagnoseSilence(spec Spec, phases []Phase, silent time.Duration) Diagnosis 
 	if d.Cause != "" {
 		cause += "; " + d.Cause
 	}
-	d.Class, d.Cause = ClassSilent, cause
+	d.Class, d.Cause, d.Limit, d.Certain = ClassSilent, cause, nil, false
 	if d.Remedy == "" {
 		d.Remedy = "look at the last lines of the log for what it waits for; raise server.silence_timeout if such a pause is normal here (a first compilation, weights from a slow disk)"
 	}
-	if c.hint != "" {
-		d.Remedy = c.hint
+	c.hint(&d)
+	return d
+}
+
+// Diagnose explains why a server that still runs is not measured any longer:
+// what was seen, with the root cause from its log where that has one.
+func (s *Server) Diagnose(class Class, what string) Diagnosis {
+	c := readCauses(s.spec, span{from: max(1, s.logAtReady)})
+	d := c.diagnosis()
+	d.Class = class
+	if d.Cause != "" {
+		what = fmt.Sprintf("%s: %s", what, d.Cause)
+	}
+	d.Cause = what
+	if d.Remedy == "" {
+		d.Remedy = readTheLog
+	}
+	if n := len(c.hints); n > 0 {
+		d.Remedy, _ = c.hints[n-1].fill(&complaint{kind: kindRecord, message: c.hinted[n-1]}, c.values())
 	}
 	return d
+}
+
+func withDetail(cause, detail string) string {
+	if detail == "" {
+		return cause
+	}
+	return cause + ": " + detail
 }

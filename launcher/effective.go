@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,8 @@ type Effective struct {
 	// Unconfirmed are the flags that were asked for and of which nothing told
 	// the value in effect.
 	Unconfirmed []string `json:"unconfirmed,omitempty"`
+	// Refused is how the server failed when it was asked, "" where it did not.
+	Refused string `json:"refused,omitempty"`
 }
 
 // Difference is a flag whose value in effect is not the one asked for.
@@ -38,11 +41,17 @@ func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader
 		values["max-model-len"] = strconv.Itoa(id.MaxModelLen)
 		sources = append([]string{"/v1/models"}, sources...)
 	}
+	refused := ""
 	if spec.Engine != nil && spec.Engine.Settings != nil {
 		p := newProber(h, spec)
 		defer p.client.CloseIdleConnections()
 		told, source := spec.Engine.Settings(ctx, func(ctx context.Context, path string) ([]byte, error) {
-			return p.get(ctx, path, spec.APIKey)
+			body, err := p.get(ctx, path, spec.APIKey)
+			var status *statusError
+			if errors.As(err, &status) && status.code >= 500 && refused == "" {
+				refused = serverlog.Redact(status.told(), spec.AllSecrets())
+			}
+			return body, err
 		})
 		if len(told) > 0 {
 			maps.Copy(values, told)
@@ -58,7 +67,7 @@ func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader
 	for flag, value := range values {
 		values[flag] = serverlog.Redact(value, spec.AllSecrets())
 	}
-	e := &Effective{Source: strings.Join(sources, ", "), Values: values}
+	e := &Effective{Source: strings.Join(sources, ", "), Values: values, Refused: refused}
 	for _, flag := range slices.Sorted(maps.Keys(spec.Asked)) {
 		if _, told := values[flag]; !told {
 			e.Unconfirmed = append(e.Unconfirmed, flag)

@@ -3,6 +3,7 @@ package launcher
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,16 +13,42 @@ import (
 // llamacpp have one each; without one the general knowledge serves.
 type Engine struct {
 	Name string
-	// Parse takes a line of the log apart; nil: the line is all text.
-	Parse func(line string) LogLine
 	// NewReader follows the log of one start; nil: it tells nothing.
 	NewReader func() Reader
-	// Rules classify messages, before the general ones; Hints are no causes,
-	// but explain a start that never ends.
-	Rules, Hints []Rule
+	// Rules classify messages, before the general ones; Last after them.
+	Rules, Last []Rule
+	// Hints are no causes, but explain a start that never ends. One of another
+	// class than ClassTimeout is what the start waits for, and names it.
+	Hints []Rule
+	// Rooms classify by where an exception was raised what no rule knows: parts
+	// of the paths of its frames. The frame nearest to the exception decides.
+	Rooms []Room
+	// Unknown classifies by the message alone what nothing else knows; nil:
+	// nothing does.
+	Unknown func(class, message string) *Rule
+	// Own are parts of the paths of the server's own code: what it says there
+	// is its own sentence, and says more than the exception under it.
+	Own []string
 	// Wrappers are fragments of messages that pass on that something failed
-	// elsewhere: never the cause.
+	// elsewhere: never the cause, unless they quote one. A traceback below one
+	// is what ended the process; one below another error was lived through.
 	Wrappers []string
+	// Quoting matches wrappers that quote the cause, as their first group.
+	Quoting []*regexp.Regexp
+	// Consequences are fragments of what processes raise because another one
+	// has died.
+	Consequences []string
+	// Deaths match lines by which one process tells that another has died.
+	Deaths []*regexp.Regexp
+	// ExitCode matches lines that tell with which code such a process ended, as
+	// their first group.
+	ExitCode *regexp.Regexp
+	// Teardown are fragments of lines that begin a shutdown: what is raised
+	// after one of them has not caused it.
+	Teardown []string
+	// Told are fragments of lines by which a server says that it was told to
+	// end.
+	Told []string
 	// Fatal are fragments of the lines with which an engine dies that had been
 	// ready.
 	Fatal []string
@@ -39,17 +66,11 @@ type Engine struct {
 // Getter fetches a path of the server.
 type Getter func(ctx context.Context, path string) ([]byte, error)
 
-// LogLine is one line of a server's output, taken apart.
-type LogLine struct {
-	Deep  bool   // written by an engine or worker process, not by the HTTP server in front
-	Level string // DEBUG, INFO, WARNING, ERROR, CRITICAL, or "" without one
-	Text  string
-}
-
-// complains says whether the line may tell a cause: errors and lines without
-// a level, which tracebacks and argparse write.
-func (l LogLine) complains() bool {
-	return l.Level == "" || l.Level == "ERROR" || l.Level == "CRITICAL"
+// Room classifies what is raised in a part of the server's code or of a
+// library.
+type Room struct {
+	Path string // part of a frame's path
+	Rule Rule
 }
 
 // Reader follows the log of one start.
@@ -85,16 +106,6 @@ func (PhaseReader) Logged() Logged { return Logged{} }
 // Settings is empty.
 func (PhaseReader) Settings() map[string]string { return nil }
 
-func (e *Engine) parse(line string) LogLine {
-	line = ansiColour.ReplaceAllString(line, "")
-	l := LogLine{Text: line}
-	if e != nil && e.Parse != nil {
-		l = e.Parse(line)
-	}
-	l.Text = strings.TrimRight(l.Text, " \t")
-	return l
-}
-
 func (e *Engine) reader() Reader {
 	if e == nil || e.NewReader == nil {
 		return PhaseReader(nil)
@@ -102,57 +113,119 @@ func (e *Engine) reader() Reader {
 	return e.NewReader()
 }
 
-// rule returns the first rule that knows the text, the engine's own first.
-func (e *Engine) rule(text string) *Rule {
+// rule returns the rule that knows the complaint: one that knows its message,
+// or else where or as what it was raised.
+func (e *Engine) rule(x *complaint) *Rule {
+	if r := e.specific(x); r != nil {
+		return r
+	}
+	return e.fallback(x)
+}
+
+// specific returns the first rule that knows the message, the engine's own
+// first.
+func (e *Engine) specific(x *complaint) *Rule {
+	if x.about == "" && x.problem == "" {
+		x.read()
+	}
 	if e != nil {
-		if r := firstRule(e.Rules, text); r != nil {
+		if r := firstRule(e.Rules, x); r != nil {
 			return r
 		}
 	}
-	return firstRule(generalRules, text)
+	if r := firstRule(generalRules, x); r != nil || e == nil {
+		return r
+	}
+	return firstRule(e.Last, x)
 }
 
-// hint is the remedy of the first hint that the text holds.
-func (e *Engine) hint(text string) string {
+// fallback classifies by the place and the kind of an exception.
+func (e *Engine) fallback(x *complaint) *Rule {
+	if r := firstRule(typeRules, x); r != nil {
+		return r
+	}
+	if e == nil || x.kind != kindException {
+		return nil
+	}
+	for _, frame := range slices.Backward(x.frames) {
+		for i := range e.Rooms {
+			if strings.Contains(frame, e.Rooms[i].Path) {
+				return &e.Rooms[i].Rule
+			}
+		}
+	}
+	if e.Unknown != nil {
+		return e.Unknown(x.class, x.whole())
+	}
+	return nil
+}
+
+func (e *Engine) own(frame string) bool { return e != nil && containsAny(frame, e.Own) }
+
+// wrapper says whether the message only passes on that something failed.
+func (e *Engine) wrapper(text string) bool {
+	return containsAny(text, generalWrappers) || e != nil && containsAny(text, e.Wrappers)
+}
+
+// announces says whether the line above a traceback means the end of the
+// process that wrote it. Of an engine without wrappers that is not known.
+func (e *Engine) announces(text string) bool {
+	return e == nil || len(e.Wrappers) == 0 || e.wrapper(text)
+}
+
+func (e *Engine) consequence(text string) bool {
+	return containsAny(text, generalConsequences) || e != nil && containsAny(text, e.Consequences)
+}
+
+func (e *Engine) teardown(text string) bool { return e != nil && containsAny(text, e.Teardown) }
+
+func (e *Engine) death(text string) bool {
+	return e != nil && slices.ContainsFunc(e.Deaths, func(p *regexp.Regexp) bool { return p.MatchString(text) })
+}
+
+// quoted is the cause that a wrapper quotes, or "".
+func (e *Engine) quoted(text string) string {
 	if e == nil {
 		return ""
 	}
-	if r := firstRule(e.Hints, text); r != nil {
-		return r.fill(text, nil)
+	for _, p := range e.Quoting {
+		if m := p.FindStringSubmatch(text); m != nil && !e.wrapper(m[1]) && !e.consequence(m[1]) {
+			return m[1]
+		}
 	}
 	return ""
-}
-
-func (e *Engine) wrapper(text string) bool {
-	contained := func(list []string) bool {
-		for _, w := range list {
-			if strings.Contains(text, w) {
-				return true
-			}
-		}
-		return false
-	}
-	return contained(generalWrappers) || e != nil && contained(e.Wrappers)
 }
 
 func (e *Engine) complaint(text string) bool {
 	return e != nil && e.Complaint != nil && e.Complaint.MatchString(text)
 }
 
-var ansiColour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+func containsAny(text string, list []string) bool {
+	return slices.ContainsFunc(list, func(w string) bool { return strings.Contains(text, w) })
+}
 
-// exception is the last line of a Python traceback: "pkg.SomeError: message".
-var exception = regexp.MustCompile(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Timeout|Exit|NotFound)(?:: .*|:?$)`)
-
-// argparseError is the last line of argparse: "vllm serve: error: message".
-var argparseError = regexp.MustCompile(`^\S+(?: \S+)?: error: .+`)
-
-// generalWrappers are Python's.
+// generalWrappers are Python's and Ray's.
 var generalWrappers = []string{
 	"SystemExit",
 	"KeyboardInterrupt",
+	"ChildFailedError",
+	"ExceptionGroup: ",
+	"unhandled errors in a TaskGroup",
+	"RayTaskError",
+}
+
+// generalConsequences are what a process raises when another one has gone.
+var generalConsequences = []string{
 	"DistStoreError",
 	"Broken pipe",
-	"CalledProcessError",
-	"ChildFailedError",
+	"BrokenPipeError",
+	"EOFError",
+	"CancelledError",
+	"ConnectionResetError",
+	"Connection reset by peer",
+	"Connection closed by peer",
+	"ActorDiedError",
+	"RuntimeError: cancelled",
+	"ProcessRaisedException",
+	"ProcessExitedException",
 }

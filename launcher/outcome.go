@@ -1,6 +1,10 @@
 package launcher
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
 
 // Class says why a start failed. The strings are stored in records.
 type Class string
@@ -19,11 +23,13 @@ const (
 	ClassTimeout      Class = "timeout"       // not ready in time
 	ClassImage        Class = "image"         // image missing or not pullable
 	ClassBackend      Class = "backend"       // podman service down, executable missing
-	ClassHostMemory   Class = "host-memory"   // killed with 137 while loading
+	ClassHostMemory   Class = "host-memory"   // the host's memory: killed with 137, or less free than asked for
 	ClassExited       Class = "exited"        // ended before it was ready, cause unknown
 	ClassEngineDead   Class = "engine-dead"   // engine died after ready
 	ClassWedge        Class = "wedge"         // alive after ready, but nothing comes any more
-	ClassNCCL         Class = "nccl"          // collective communication failed
+	ClassNCCL         Class = "nccl"          // the GPUs cannot talk to each other
+	ClassDistributed  Class = "distributed"   // the server's processes cannot, or lost each other
+	ClassEnvironment  Class = "environment"   // compiler, libraries, packages, permissions, limits of the machine
 	ClassNetwork      Class = "network"       // model hub or registry out of reach
 	ClassDisk         Class = "disk"          // no space left
 	ClassSilent       Class = "silent"        // the log said nothing for too long while starting
@@ -38,6 +44,32 @@ type Diagnosis struct {
 	Evidence []string `json:"evidence,omitempty"` // log lines
 	Remedy   string   `json:"remedy,omitempty"`   // one sentence
 	Exit     *Exit    `json:"exit,omitempty"`
+	// Certain marks a failure that repeats whenever the configuration is
+	// started, although others of its class may pass.
+	Certain bool `json:"certain,omitempty"`
+	// Limit is the end of the values of a flag that work, where the message
+	// names it.
+	Limit *Limit `json:"limit,omitempty"`
+}
+
+// Limit is the largest value of a flag that works, or the smallest. It holds
+// for configurations that are otherwise the same.
+type Limit struct {
+	Flag  string  `json:"flag"`
+	Value float64 `json:"value"`
+	Least bool    `json:"least,omitempty"` // the smallest
+}
+
+// Excludes reports whether a value is beyond the limit.
+func (l *Limit) Excludes(x float64) bool { return l.Least && x < l.Value || !l.Least && x > l.Value }
+
+// String is "max-num-seqs must be at most 600".
+func (l *Limit) String() string {
+	how := "most"
+	if l.Least {
+		how = "least"
+	}
+	return fmt.Sprintf("%s must be at %s %s", l.Flag, how, strconv.FormatFloat(l.Value, 'f', -1, 64))
 }
 
 // Failure is the error of a start that did not become ready. By the time it is
@@ -86,6 +118,7 @@ type Logged struct {
 	MaxConcurrency float64 `json:"max_concurrency,omitempty"` // requests of the maximum length that fit
 	KVCacheGiB     float64 `json:"kv_cache_gib,omitempty"`    // memory available for the cache
 	ModelGiB       float64 `json:"model_gib,omitempty"`       // memory taken by the weights
+	Device         string  `json:"device,omitempty"`          // "cpu", "cuda", ...
 }
 
 // Release says what was proved after a stop. Durations are wall-clock.

@@ -146,6 +146,25 @@ func (p prober) model(ctx context.Context, id *Identity) error {
 type statusError struct {
 	path string
 	code int
+	body []byte
+}
+
+// told is the error with what the server said to it.
+func (e *statusError) told() string {
+	path, _, _ := strings.Cut(e.path, "?")
+	said := string(e.body)
+	var answer struct{ Error struct{ Message string } }
+	if json.Unmarshal(e.body, &answer) == nil && answer.Error.Message != "" {
+		said = answer.Error.Message
+	}
+	const most = 200
+	if said = strings.ToValidUTF8(strings.Join(strings.Fields(said), " "), ""); len(said) > most {
+		said = strings.ToValidUTF8(said[:most], "") + "..."
+	}
+	if said != "" {
+		said = ": " + said
+	}
+	return fmt.Sprintf("%s answered %d%s", path, e.code, said)
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("GET %s answered %d", e.path, e.code) }
@@ -169,7 +188,7 @@ func (p prober) get(ctx context.Context, path, key string) ([]byte, error) {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, &statusError{path, resp.StatusCode}
+		return nil, &statusError{path, resp.StatusCode, body}
 	}
 	return body, nil
 }

@@ -30,8 +30,9 @@ type Server struct {
 	Effective  *Effective    // configuration in effect; nil: nothing told it
 	ReadyAfter time.Duration // launch to ready
 
-	spec Spec
-	tail *serverlog.Tail // of Fatal
+	spec       Spec
+	tail       *serverlog.Tail // of Fatal
+	logAtReady int64           // bytes that the log had when the server was ready
 }
 
 // BaseURL is where the server answers, without /v1.
@@ -49,7 +50,7 @@ func (s *Server) Died() *Diagnosis {
 	default:
 		return nil
 	}
-	d := diagnoseDeath(s.spec, s.Handle.Exit())
+	d := DiagnoseDeath(s.spec, s.Handle.Exit(), s.logAtReady)
 	return &d
 }
 

@@ -49,12 +49,15 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 	s.Phases, s.Logged, s.Identity = w.phases, w.reader.Logged(), identity
 	if failure == nil {
 		s.Effective = effective(ctx, h, spec, identity, w.reader)
+		w.readLog() // what our questions made the server say is not the load's
+		s.logAtReady = w.log.Offset()
 		failure = s.Effective.differs(spec)
 	}
 	if failure == nil {
 		s.ReadyAfter = w.phases[len(w.phases)-1].At
 		return s, nil
 	}
+	decided := max(1, w.log.Offset()) // what follows is the end that is made of the server
 	// A server that is not ready has nothing to lose, and vLLM does not end on
 	// TERM before it is.
 	var grace time.Duration
@@ -65,7 +68,7 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), stopErr)
 	}
-	return nil, s.describe(failure, release)
+	return nil, s.describe(failure, release, decided)
 }
 
 // launchFailure makes a Failure of any error of a Launch.
@@ -205,7 +208,7 @@ func (w *watch) enterAt(name string, at time.Duration) {
 
 // describe turns the end of an unsuccessful start into a Failure, after the
 // server was stopped and its log is complete.
-func (s *Server) describe(why *notReady, release Release) *Failure {
+func (s *Server) describe(why *notReady, release Release, decided int64) *Failure {
 	f := &Failure{
 		ID: s.Handle.ID(), Command: s.Handle.Command(), Facts: s.Handle.Facts(),
 		Phases: s.Phases, Logged: s.Logged, Effective: s.Effective, Release: &release,
@@ -228,10 +231,10 @@ func (s *Server) describe(why *notReady, release Release) *Failure {
 		f.Diagnosis = diagnoseDifference(why.differs, s.Effective.Source)
 	case why.silent > 0:
 		f.Err = fmt.Errorf("server silent for %s: %w", why.silent.Round(time.Second), why.lastTry)
-		f.Diagnosis = diagnoseSilence(s.spec, s.Phases, why.silent)
+		f.Diagnosis = diagnoseSilence(s.spec, s.Phases, why.silent, decided)
 	default:
 		f.Err = fmt.Errorf("server not ready after %s: %w", s.spec.ReadyTimeout, why.lastTry)
-		f.Diagnosis = diagnoseTimeout(s.spec, s.Phases, why.lastTry)
+		f.Diagnosis = diagnoseTimeout(s.spec, s.Phases, why.lastTry, decided)
 	}
 	return f
 }

@@ -1,7 +1,6 @@
 package launcher
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
@@ -16,34 +15,15 @@ func (s *Server) Fatal() string {
 		return ""
 	}
 	if s.tail == nil {
-		s.tail = serverlog.NewTail(s.spec.LogPath)
+		s.tail = serverlog.NewTailAt(s.spec.LogPath, s.logAtReady)
 	}
 	found := ""
 	_ = s.tail.Lines(func(line string) { // a log that cannot be read tells nothing
 		for _, fragment := range s.spec.Engine.Fatal {
 			if found == "" && strings.Contains(line, fragment) {
-				found = s.spec.Engine.parse(line).Text
+				found = parseLine(line).text
 			}
 		}
 	})
 	return found
-}
-
-// Diagnose explains why a server that still runs is not measured any longer:
-// what was seen, with the root cause from its log where that has one.
-func (s *Server) Diagnose(class Class, what string) Diagnosis {
-	c := readCauses(s.spec)
-	d := c.diagnosis()
-	d.Class = class
-	if d.Cause != "" {
-		what = fmt.Sprintf("%s: %s", what, d.Cause)
-	}
-	d.Cause = what
-	if d.Remedy == "" {
-		d.Remedy = "read the server's log: server.log in the start's folder of the run directory"
-	}
-	if c.hint != "" {
-		d.Remedy = c.hint
-	}
-	return d
 }

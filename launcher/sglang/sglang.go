@@ -4,29 +4,14 @@
 // the project's issues (sgl-project/sglang #322, #4895, #4330), 2024 to 2026.
 package sglang
 
-import (
-	"regexp"
-
-	"github.com/vllm-sweep/sweep/launcher"
-)
+import "github.com/vllm-sweep/sweep/launcher"
 
 // Engine returns the knowledge.
 func Engine() *launcher.Engine {
 	return &launcher.Engine{
-		Name: "sglang", Parse: parseLine, Rules: rules, Wrappers: wrappers,
+		Name: "sglang", Rules: rules, Wrappers: wrappers, Own: []string{"/sglang/"},
 		NewReader: func() launcher.Reader { return phases },
 	}
-}
-
-// lineHead is [2025-03-29 18:12:40] or [2025-03-29 18:12:40 TP0].
-var lineHead = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?P<rank>(?: (?:DP|TP|PP)\d+)*)\] ?`)
-
-func parseLine(s string) launcher.LogLine {
-	m := lineHead.FindStringSubmatch(s)
-	if m == nil {
-		return launcher.LogLine{Text: s}
-	}
-	return launcher.LogLine{Deep: m[1] != "", Text: s[len(m[0]):]}
 }
 
 var phases = launcher.PhaseReader{

@@ -59,7 +59,7 @@ ValueError: The model's max seq len (32768) is larger than the maximum number of
 		1, launcher.ClassGPUs, "World size (8) is larger", "8 GPUs are asked for and 2 can be seen", ""},
 	{"more GPUs than there are, 2025", `
 (APIServer pid=1)   Value error, Tensor parallel size (2) cannot be larger than the number of available GPUs (1).`,
-		1, launcher.ClassGPUs, "  Value error, Tensor parallel size", "at most 1", ""},
+		1, launcher.ClassGPUs, "Tensor parallel size", "at most 1", ""},
 	{"rank out of bounds", `
 (Worker_TP3 pid=9) AssertionError: DP adjusted local rank 3 is out of bounds for 2 devices.
 (EngineCore pid=8) Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.`,
@@ -88,7 +88,7 @@ ValueError: The quantization method fp8 is not supported for the current GPU. Mi
 		1, launcher.ClassConfig, "ValueError: The quantization method fp8", "needs compute capability 80 and the GPU has 75", ""},
 	{"no such model", `
 ValueError: Invalid repository ID or local directory specified: '/models/none'. Please verify the following requirements`,
-		1, launcher.ClassModel, "ValueError: Invalid repository ID", "there is no model /models/none", ""},
+		1, launcher.ClassModel, "ValueError: Invalid repository ID", "there is no model at /models/none", ""},
 	{"gated model", `
 huggingface_hub.errors.GatedRepoError: 401 Client Error. (Request ID: Root=1-6)
 OSError: You are trying to access a gated repo.
@@ -114,7 +114,7 @@ huggingface_hub.errors.LocalEntryNotFoundError: An error happened while trying t
 	{"shared memory", `
 vm:92:92 [0] NCCL WARN Error while creating shared memory segment /dev/shm/nccl-aBcDeF (size 9637888)
 (Worker_TP1 pid=92) torch.distributed.DistBackendError: worker 1 went away`,
-		1, launcher.ClassNCCL, "vm:92:92 [0] NCCL WARN Error while creating shared memory", "shm_size", ""},
+		1, launcher.ClassNCCL, "Error while creating shared memory segment /dev/shm/nccl-aBcDeF", "shm_size", ""},
 	{"unknown flag", `
 usage: vllm serve [model_tag] [options]
 vllm serve: error: unrecognized arguments: --swap-space 4`,
@@ -126,7 +126,7 @@ api_server.py: error: unrecognized arguments: --foo`,
 	{"wrong value", `
 usage: vllm [-h] [-v] {chat,complete,serve,launch,bench} ...
 vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto, fp8)`,
-		2, launcher.ClassArguments, "vllm: error: argument --kv-cache-dtype", "correct the value of --kv-cache-dtype", ""},
+		2, launcher.ClassArguments, "vllm: error: argument --kv-cache-dtype", "has no value fp9: use one of auto, fp8", ""},
 	{"usage alone", "\nusage: vllm [-h]", 2, launcher.ClassArguments, "ended with exit code 2", "flags", ""},
 	{"killed while loading", `
 (EngineCore pid=9) INFO 08-17 12:00:03 [gpu_model_runner.py:5420] Starting to load model m...`,
@@ -219,7 +219,7 @@ RuntimeError: Engine process failed to start. See stack trace for the root cause
 	{"config file of the model", `
 (APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
 (APIServer pid=1)   Value error, Invalid repository ID or local directory specified: '/models/qwen'. [type=value_error, input_value=ArgsKwargs((), {}), input_type=ArgsKwargs]`,
-		1, launcher.ClassModel, "Invalid repository ID or local directory specified", "there is no model /models/qwen", ""},
+		1, launcher.ClassModel, "Invalid repository ID or local directory specified", "there is no model at /models/qwen", ""},
 	{"an engine that ended without a word", `
 (EngineCore pid=9) INFO 08-17 12:00:02 [gpu_model_runner.py:5420] Starting to load model m...
 (APIServer pid=1) ERROR 08-17 12:00:09 [core_client.py:600] Engine core proc EngineCore died unexpectedly, shutting down client.

@@ -7,7 +7,6 @@ package vllm
 
 import (
 	"regexp"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -15,54 +14,73 @@ import (
 // Engine returns the knowledge.
 func Engine() *launcher.Engine {
 	return &launcher.Engine{
-		Name: "vllm", Parse: parseLine, NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
-		Rules: rules, Hints: hints, Wrappers: wrappers, Fatal: fatal, Settings: settings, Same: same,
+		Name: "vllm", NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
+		Rules: rules, Last: fields, Hints: hints, Rooms: rooms, Unknown: unknown, Own: []string{"/vllm/"},
+		Wrappers: wrappers, Quoting: quoting, Consequences: consequences, Deaths: deaths, ExitCode: exitCode, Teardown: teardown, Told: told, Fatal: fatal,
+		Settings: settings, Same: same,
 	}
-}
-
-var (
-	// Process prefixes: (APIServer pid=1), (EngineCore pid=1), (EngineCore_0
-	// pid=1), (EngineCore_DP0 pid=1), (Worker pid=1), (Worker_TP0 pid=1),
-	// (VllmWorker rank=0 pid=1).
-	linePrefix = regexp.MustCompile(`^\((?:Vllm)?(APIServer|EngineCore|Worker)\w*(?: rank=\d+)? pid=\d+\)\s?`)
-	lineHead   = regexp.MustCompile(`^(DEBUG|INFO|WARNING|ERROR|CRITICAL)(?: (?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?)?(?: \[[^\]]*\]|:)\s?`)
-)
-
-// parseLine takes a line apart:
-//
-//	(EngineCore pid=123) ERROR 08-17 12:00:01 [core.py:1346] text
-func parseLine(s string) launcher.LogLine {
-	var l launcher.LogLine
-	// Output of a worker may come through the engine core: two prefixes, the
-	// last one is who spoke.
-	for m := linePrefix.FindStringSubmatch(s); m != nil; m = linePrefix.FindStringSubmatch(s) {
-		l.Deep, s = m[1] != "APIServer", s[len(m[0]):]
-	}
-	if m := lineHead.FindStringSubmatch(s); m != nil {
-		l.Level, s = m[1], s[len(m[0]):]
-	}
-	l.Text = strings.TrimRight(s, " \t")
-	return l
 }
 
 // fatal are the last words of an engine that had been ready:
-// v1/engine/core.py, v1/engine/async_llm.py (EngineDeadError).
-var fatal = []string{"EngineCore encountered a fatal error", "EngineCore encountered an issue"}
+// v1/engine/core.py, v1/engine/async_llm.py (EngineDeadError),
+// v1/executor/multiproc_executor.py, v1/engine/core_client.py.
+var fatal = []string{
+	"EngineCore encountered a fatal error", "EngineCore encountered an issue", "died unexpectedly", "engine core exited unexpectedly",
+}
+
+// deaths are how one process tells that another has died. An exit code of None
+// is of a process that was being ended.
+var deaths = []*regexp.Regexp{
+	regexp.MustCompile(`^(?:Worker|Engine core) proc \S+ died unexpectedly(?: \(exit code: -?\d+\))?,`),
+	regexp.MustCompile(`^Worker proc \S+ died unexpectedly, shutting down executor`),
+	regexp.MustCompile(`engine core exited unexpectedly`),
+}
+
+// exitCode stands in the last words of the server in front.
+var exitCode = regexp.MustCompile(`Failed core proc\(s\): \{.*?: (-\d+)`)
+
+// teardown are the lines with which the processes begin to end.
+var teardown = []string{
+	"[shutdown] ", "Parent process exited, terminating worker", "WorkerProc shutting down", "Shutdown initiated (timeout",
+	"Shutting down FastAPI HTTP server", "Waiting for application shutdown",
+}
+
+// told are the lines of a server that got a signal.
+var told = []string{"API server: shutdown triggered", "trigger received signal=", "Shutdown initiated (timeout"}
 
 // wrappers pass on that something failed elsewhere. Sources:
 // v1/engine/core.py, v1/executor/multiproc_executor.py, v1/engine/utils.py,
-// v1/engine/core_client.py.
+// v1/engine/core_client.py, v1/worker/worker_base.py.
 var wrappers = []string{
 	"EngineCore failed to start.",
 	"EngineCore encountered a fatal error.",
 	"EngineCore encountered an issue",
+	"EngineCore hit an exception",
 	"WorkerProc failed to start.",
 	"WorkerProc hit an exception.",
 	"WorkerProc initialization failed due to an exception in a background process",
 	"Worker failed with error",
+	"Error executing method",
 	"Engine core initialization failed. See root cause above",
 	"Engine process failed to start",
 	"Frontend process failed during engine core initialization",
 	"EngineDeadError",
 	"AsyncLLM output_handler failed",
+	" method failed: ", // Call to add_lora method failed: ...
+	"Exception in worker",
+	"This might cause deadlock in distributed execution",
+}
+
+// quoting are wrappers that quote what failed.
+var quoting = []*regexp.Regexp{
+	regexp.MustCompile(`Worker failed with error '(.*?)', please check the stack trace`),
+	regexp.MustCompile(`Worker failed with error '(.*)'`),
+	regexp.MustCompile(`Call to \w+ method failed: (.+)`),
+	regexp.MustCompile(`RayTaskError\(\w+\): .*?\b((?:\w+\.)*[A-Z]\w*(?:Error|Exception): .+)`),
+}
+
+// consequences are what the death of a process makes others raise.
+var consequences = []string{
+	"Dumping input data", "Dumping scheduler output", "Dumping scheduler stats",
+	"Error in completion stream generator", "Error in chat completion stream generator",
 }

@@ -69,6 +69,7 @@ var (
 	kvTokens       = regexp.MustCompile(`GPU KV cache size: ([\d,]+) tokens`)
 	maxConcurrency = regexp.MustCompile(`Maximum concurrency for [\d,]+ tokens per request: ([\d,.]+)x`)
 	kvMemory       = regexp.MustCompile(`Available KV cache memory: (-?[\d.]+) GiB`)
+	deviceKind     = regexp.MustCompile(`, device_config=(?:torch\.)?(?:device\(type=)?'?(\w+)`)
 	modelMemory    = regexp.MustCompile(`Model loading took ([\d.]+) GiB`)
 )
 
@@ -78,6 +79,9 @@ func (r *reader) sizes(line string) {
 	l := &r.logged
 	if m := engineVersion.FindStringSubmatch(line); m != nil {
 		l.EngineVersion = m[1]
+		if m := deviceKind.FindStringSubmatch(line); m != nil {
+			l.Device = m[1]
+		}
 	}
 	if n, ok := sizeOf(kvTokens, line); ok {
 		l.KVCacheTokens = int64(n)

@@ -2,109 +2,408 @@ package vllm
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
-// rules in the order in which they are tried on a line; those with numbers
-// come before the general ones. The fragments are those of vLLM's source, 2025
-// and 2026 releases; the file that raises each is named.
+// rules in the order in which they are tried on a complaint; those with
+// numbers come before the general ones. The fragments are those of vLLM's
+// source, 2025 and 2026 releases; the file that raises each is named.
 var rules = []launcher.Rule{
 	// Memory that other processes hold: v1/worker/utils.py (2025: gpu_worker.py).
 	launcher.On(launcher.ClassGPUNotFree, `Free memory on device(?: \S+)? \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than desired GPU memory utilization \((?P<share>[\d.]+), (?P<want>[\d.]+) GiB\)`,
 		"only ${free} of ${total} GiB are free and ${want} GiB are asked for: end what else uses the GPU (nvidia-smi shows it), wait longer between servers, or lower gpu-memory-utilization below ${share}"),
 	launcher.On(launcher.ClassGPUNotFree, `Error in memory profiling\. Initial free memory`,
 		"another process took or gave back GPU memory during start-up: keep the GPU to this server"),
+	// The same on a CPU: v1/worker/cpu_worker.py.
+	launcher.On(launcher.ClassHostMemory, `Available memory on node \d+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than desired CPU memory utilization \((?P<share>[\d.]+), (?P<want>[\d.]+) GiB\)`,
+		"${free} of the host's ${total} GiB are free and ${want} GiB are asked for: lower gpu-memory-utilization (on a CPU it is the share of the host's memory) to at most ${most}, or set VLLM_CPU_KVCACHE_SPACE, or free memory").With(func(v map[string]string) {
+		v["most"] = strconv.FormatFloat(math.Floor(number(v["free"])/max(number(v["total"]), 0.01)*100)/100, 'f', 2, 64)
+	}),
+	launcher.On(launcher.ClassHostMemory, `Available memory on node \d+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on kv cache allocation is less than requested memory for kv \((?P<want>[\d.]+)`,
+		"${free} of the host's ${total} GiB are free and the KV cache is to take ${want} GiB: lower VLLM_CPU_KVCACHE_SPACE, kv-cache-memory-bytes or gpu-memory-utilization (on a CPU it is the share of the host's memory), or free memory"),
 
 	// KV cache: v1/core/kv_cache_utils.py.
 	launcher.On(launcher.ClassKVCache, `max seq len \((?P<len>[\d,]+)\), \((?P<need>[\d.]+) GiB KV cache is needed, which is larger than the available KV cache memory \((?P<have>[\d.]+) GiB\)\..*estimated maximum model length is (?P<max>[\d,]+)`,
-		kvRemedy).With(kvNumbers),
+		kvRemedy).With(kvNumbers).AtMost("max-model-len"),
 	launcher.On(launcher.ClassKVCache, `max seq len \((?P<len>[\d,]+)\), \((?P<need>[\d.]+) GiB KV cache is needed, which is larger than the available KV cache memory \((?P<have>[\d.]+) GiB\)`,
 		kvRemedy).With(kvNumbers),
 	launcher.On(launcher.ClassKVCache, `max seq len \((?P<len>[\d,]+)\) is larger than the maximum number of tokens that can be stored in KV cache \((?P<max>[\d,]+)\)`,
-		"max-model-len ${len} is more than the KV cache holds${at}; largest that fits: ${max}. Lower max-model-len or raise gpu-memory-utilization").With(kvNumbers),
+		"${first}max-model-len ${len} is more than the KV cache holds${at}; largest that fits: ${max}. Lower max-model-len or raise ${memory}").With(kvNumbers).AtMost("max-model-len"),
 	launcher.On(launcher.ClassKVCache, `No available memory for the cache blocks`,
-		"nothing is left for the KV cache${at} beside ${weights} and activations${left}: raise gpu-memory-utilization, lower max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size").With(emptyCache),
+		"${first}nothing is left for the KV cache${at} beside ${weights} and activations${left}: raise ${memory}, lower max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size").With(emptyCache),
 	launcher.On(launcher.ClassKVCache, `Cannot auto-fit max_model_len`,
-		"not even one token fits${at} beside ${weights}${left}: raise gpu-memory-utilization or tensor-parallel-size, or use a quantised model").With(emptyCache),
+		"${first}not even one token fits${at} beside ${weights}${left}: raise ${memory} or tensor-parallel-size, or use a quantized model").With(emptyCache),
+	launcher.On(launcher.ClassConfig, `max_num_seqs \((?P<seqs>\d+)\) exceeds available Mamba cache blocks \((?P<limit>\d+)\)`,
+		"set max-num-seqs to at most ${limit}, or raise gpu-memory-utilization").AtMost("max-num-seqs"),
 
 	// Out of GPU memory: v1/worker/gpu_model_runner.py.
 	launcher.On(launcher.ClassGPUMemory, `Failed to load model - not enough GPU memory`,
-		"the weights do not fit on ${gpus}: raise tensor-parallel-size, or use a quantised or smaller model").With(gpus),
-	launcher.On(launcher.ClassGPUMemory, `CUDA out of memory occurred when warming up sampler with (?P<seqs>\d+) dummy requests`,
+		"the weights do not fit on ${gpus}: raise tensor-parallel-size, or use a quantized or smaller model").With(gpus),
+	launcher.On(launcher.ClassGPUMemory, `CUDA out of memory occurred when warming up (?:sampler|pooler)\D* with (?P<seqs>\d+) dummy requests`,
 		"no memory for sampling ${seqs} sequences at once: lower max-num-seqs or gpu-memory-utilization"),
 
 	// GPUs: config/parallel.py.
 	launcher.On(launcher.ClassGPUs, `World size \((?P<want>\d+)\) is larger than the number of available GPUs \((?P<have>\d+)\)`,
 		"${want} GPUs are asked for and ${have} can be seen: lower tensor-parallel-size (or pipeline-parallel-size), or give the server more GPUs"),
-	launcher.On(launcher.ClassGPUs, `Tensor parallel size \((?P<want>\d+)\) cannot be larger than the number of available GPUs \((?P<have>\d+)\)`,
-		"set tensor-parallel-size to at most ${have}, or give the server more GPUs"),
-	launcher.On(launcher.ClassGPUs, `local rank \S+ is out of bounds`,
+	launcher.On(launcher.ClassGPUs, `Tensor parallel size \((?P<want>\d+)\) cannot be larger than the number of available GPUs \((?P<limit>\d+)\)`,
+		"set tensor-parallel-size to at most ${limit}, or give the server more GPUs").AtMost("tensor-parallel-size"),
+	launcher.On(launcher.ClassGPUs, `local rank \S+ is out of bounds`, `index \d+ is out of range for CUDA_VISIBLE_DEVICES`,
 		"more GPUs are asked for than can be seen: lower the parallel sizes, or give the server more GPUs"),
+
+	// Kernels that were not built or not loaded (platforms/interface.py only
+	// warns of it).
+	launcher.On(launcher.ClassEnvironment, `'_OpNamespace' '\w+' object has no attribute`, `(?:No module named|cannot import name) '?vllm\._\w*C`, `operator \S+ does not exist`,
+		"vLLM's kernels could not be loaded: this build and the libraries of its system do not fit together; use an image (or a system) with newer libraries (a newer GCC's libstdc++), or another build of vLLM").Because(`Failed to import from vllm\.\S+?:? (?:with )?(\w+\(.*\))`),
 
 	// Configuration: config/model.py, config/parallel.py, config/scheduler.py.
 	launcher.On(launcher.ClassConfig, `Total number of attention heads \((?P<heads>\d+)\) must be divisible by tensor parallel size \((?P<tp>\d+)\)`,
-		"choose a tensor-parallel-size that divides ${heads}"),
-	launcher.On(launcher.ClassConfig, `User-specified max_model_len \((?P<want>\d+)\) is greater than the derived max_model_len \(\w+=(?P<max>[\d.]+)`,
-		"set max-model-len to at most ${max}, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model can really do more"),
-	launcher.On(launcher.ClassConfig, `max_num_batched_tokens \((?P<tokens>\d+)\) must be greater than or equal to max_num_seqs \((?P<seqs>\d+)\)`,
-		"raise max-num-batched-tokens to at least ${seqs}, or lower max-num-seqs to at most ${tokens}"),
-	launcher.On(launcher.ClassConfig, `max_num_batched_tokens \((?P<tokens>\d+)\) is smaller than max_model_len \((?P<len>\d+)\)`,
-		"raise max-num-batched-tokens to at least ${len}, or allow chunked prefill"),
-	launcher.On(launcher.ClassConfig, `long_prefill_token_threshold \(\d+\) cannot be greater than the max_model_len \((?P<len>\d+)\)`,
-		"set long-prefill-token-threshold to at most ${len}"),
+		"choose a tensor-parallel-size that divides ${heads}${divisors}").With(divisors),
+	launcher.On(launcher.ClassConfig, `output_size of (?P<what>.*) = (?P<size>\d+) is not divisible by weight quantization block_n = (?P<block>\d+)`, `input_size of (?P<what>.*) = (?P<size>\d+) is not divisible by weight quantization block_k = (?P<block>\d+)`, `Weight output_partition_size = (?P<size>\d+) is not divisible by weight quantization block_n = (?P<block>\d+)`,
+		"tensor-parallel-size cuts the weights into parts of ${size}, which the quantization's blocks of ${block} do not divide: choose ${smaller}").With(blocks),
+	launcher.On(launcher.ClassConfig, `User-specified max_model_len \((?P<want>\d+)\) is greater than the derived max_model_len \(\w+=(?P<limit>[\d.]+)`,
+		"set max-model-len to at most ${limit}, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model can really do more").With(whole("limit")).AtMost("max-model-len"),
+	launcher.On(launcher.ClassConfig, `max_num_batched_tokens \((?P<tokens>\d+)\) must be greater than or equal to max_num_seqs \((?P<limit>\d+)\)`,
+		"raise max-num-batched-tokens to at least ${limit}, or lower max-num-seqs to at most ${tokens}").AtLeast("max-num-batched-tokens"),
+	launcher.On(launcher.ClassConfig, `max_num_batched_tokens \((?P<tokens>\d+)\) is smaller than max_model_len \((?P<limit>\d+)\)`,
+		"raise max-num-batched-tokens to at least ${limit}, or allow chunked prefill").AtLeast("max-num-batched-tokens"),
+	launcher.On(launcher.ClassConfig, `long_prefill_token_threshold \(\d+\) cannot be greater than the max_model_len \((?P<limit>\d+)\)`,
+		"set long-prefill-token-threshold to at most ${limit}").AtMost("long-prefill-token-threshold"),
 	launcher.On(launcher.ClassConfig, `Bfloat16 is only supported on GPUs with compute capability`, "set dtype to half"),
 	launcher.On(launcher.ClassConfig, `quantization method .*is not supported for the current GPU\. Minimum capability: (?P<min>\d+)\. Current capability: (?P<has>\d+)`,
-		"this quantisation needs compute capability ${min} and the GPU has ${has}: use another quantisation or GPU"),
+		"this quantization needs compute capability ${min} and the GPU has ${has}: use another quantization or GPU"),
 	launcher.On(launcher.ClassConfig, `Quantization method specified in the model config \((?P<model>\S+)\) does not match`,
 		"remove the quantization flag, or set it to ${model}"),
-	launcher.On(launcher.ClassConfig, `Unknown quantization method`, "use a quantisation that this version of vLLM knows"),
-	launcher.On(launcher.ClassModel, `Model architectures .*(are not supported for now|failed to be inspected)`,
-		"this version of vLLM does not know the model: use a newer image"),
+	launcher.On(launcher.ClassConfig, `Unknown quantization method(?:: (?P<value>[^.]+)\. Must be one of \[?(?P<choices>[^\]]+))?`, "use a quantization that this version of vLLM knows${listed}").With(listed),
+	launcher.On(launcher.ClassConfig, `[Cc]annot find the config file for (?P<method>\w+)`, `quantization method is not specified in the config`, `Unsupported quantization config found for (?P<method>\w+)`,
+		"the model's checkpoint is not quantized that way: remove the quantization flag, or use a checkpoint that is quantized with ${method}").With(or("method", "it")),
+	launcher.On(launcher.ClassConfig, `(?P<method>\w+) quantization is (?:currently )?not supported (?:in|on|for) (?P<where>\w+)`,
+		"this server cannot do ${method} on ${where}: remove the quantization flag, or use another quantization"),
 
-	// An engine process that was killed: v1/engine/core_client.py.
-	launcher.On(launcher.ClassHostMemory, `Engine core proc \S+ died unexpectedly`,
-		"most likely the kernel killed the engine for want of host memory: check the kernel log (dmesg), free memory, or raise the container's limit"),
+	// Block sizes: v1/worker/utils.py, platforms/interface.py, v1/attention.
+	launcher.On(launcher.ClassConfig, `No common block size for (?P<size>\d+) \((?P<who>.*?)\)[.,]?(?:$| )`, `share no supported KV cache block size \((?P<who>.*)\)`, `KV cache block size (?P<size>\d+) is not supported by (?P<who>[^.]*)`, `requires? --block-size in (?P<who>[^,]*)`, `[Bb]lock.?size.{0,40}(?:not supported|must be|should be|is invalid|divisible)`,
+		"block-size ${size} is not supported here${who}: remove block-size, or use a value that the attention backend takes (16, 32, 64 or 128)").With(func(v map[string]string) {
+		if v["size"] == "" {
+			v["size"] = v["asked block-size"]
+		}
+		if v["who"] != "" {
+			v["who"] = " (" + strings.Trim(v["who"], "() ") + ")"
+		}
+	}),
+
+	// Attention backends: platforms/, v1/attention/selector.py, envs.
+	launcher.On(launcher.ClassConfig, `Unknown attention backend: '(?P<value>[^']*)'\. Valid options are: (?P<choices>.*)`, `Invalid attention backend(?: for \S+|: '?(?P<value>[\w.]+)'?)?`, `[Nn]o valid (?:\S+ )*attention backend`, `[Ss]elected backend (?P<value>\S+) is not valid`, `attention backend (?P<value>\S+) is not (?:valid|supported)`, `Cannot use (?P<value>\S+) (?:attention )?backend`, `Backend (?P<value>\S+) must be registered before use`,
+		"the attention backend ${value} cannot be used here: leave attention-backend (VLLM_ATTENTION_BACKEND) unset, or use another one${listed}").With(listed),
+
+	// Parsers and templates: entrypoints/, reasoning/, tool_parsers/.
+	launcher.On(launcher.ClassConfig, `[Rr]easoning parser '?(?P<value>[^' ]+)'? not found\. Available parsers: (?P<choices>[^"]*)`, `invalid reasoning parser: (?P<value>\S+) \(chose from \{(?P<choices>[^}]*)`, `[Rr]easoning parser .*(?:not found|invalid)`,
+		"there is no reasoning-parser ${value} in this version: use one of those that it has${listed}").With(listed),
+	launcher.On(launcher.ClassConfig, `[Tt]ool (?:call )?parser:? '?(?P<value>[^' ]+)'? not found\. Available parsers: (?P<choices>[^"]*)`, `invalid tool call parser: (?P<value>\S+) \(chose from \{(?P<choices>[^}]*)`, `[Tt]ool (?:call )?parser .*(?:not found|invalid|has not been)`,
+		"there is no tool-call-parser ${value} in this version: use one of those that it has${listed}").With(listed),
+	launcher.On(launcher.ClassArguments, `--enable-auto-tool-choice requires --tool-call-parser`,
+		"give enable-auto-tool-choice its tool-call-parser (of the model's family), or remove it"),
+	launcher.On(launcher.ClassConfig, `supplied chat template.*?\((?P<path>[^)]*)\) appears path-like, but doesn't exist`, `chat template.*(?P<path>/\S+).*(?:not exist|not found)`,
+		"chat-template names ${path}, which does not exist where the server runs: correct the path, or mount the file"),
+
+	// LoRA: lora/.
+	launcher.On(launcher.ClassConfig, `LoRA rank (?P<limit>\d+) is greater than max_lora_rank (?P<has>\d+)`,
+		"set max-lora-rank to at least ${limit} (the adapter's rank)").AtLeast("max-lora-rank"),
+	launcher.On(launcher.ClassConfig, `No adapter found for (?P<path>\S+)`, `Loading lora (?P<path>\S+) failed`, `[Aa]dapter_config\.json`, `LoRA adapter .*(?:not found|does not exist)`,
+		"the LoRA adapter ${path} cannot be loaded: correct its path in lora-modules, or mount its folder (it holds an adapter_config.json)"),
+	launcher.On(launcher.ClassConfig, `is not supported for LoRA`, `does not support LoRA`, `[Mm]odel .*LoRA is not supported`,
+		"the model cannot take LoRA adapters in this version: remove enable-lora and lora-modules"),
+
+	// Processors and NUMA nodes: v1/worker/cpu_worker.py, utils/numa_utils.py.
+	launcher.On(launcher.ClassConfig, `[Nn]ot enough allowed NUMA nodes`, `VLLM_CPU_OMP_THREADS_BIND`, `doesn't support auto CPU binding`, `[Nn]ot enough (?:available )?CPUs`, `omp_cpuids`, `CPU binding`,
+		"the processors of this host do not suffice for the threads that are to be bound: lower tensor-parallel-size (one worker per NUMA node), or bind them yourself (VLLM_CPU_OMP_THREADS_BIND, as 0-3|4-7)"),
+	launcher.On(launcher.ClassConfig, `numactl is required`, `numa_bind`, `NUMA binding was requested`, `NUMA`,
+		"the binding to NUMA nodes does not fit this host: correct or remove numa-bind, numa-bind-nodes and numa-bind-cpus (lscpu shows the nodes)"),
+	launcher.On(launcher.ClassConfig, `FP8 KV cache .*(?P<where>CPU)`, `kv.?cache.?dtype .*not supported`, "this server cannot hold the KV cache in that type: remove kv-cache-dtype (auto)"),
+
+	// Models: model_executor/.
+	launcher.On(launcher.ClassModel, `Model architectures (?P<names>\[[^\]]*\]) (are not supported for now|failed to be inspected)`, `Model architectures .*(are not supported for now|failed to be inspected)`,
+		"this version of vLLM does not know the model${names}: use a newer image, or another model").With(func(v map[string]string) {
+		if v["names"] != "" {
+			v["names"] = " (" + strings.Trim(v["names"], "[]") + ")"
+		}
+	}).Certain(),
+	launcher.On(launcher.ClassModel, `Cannot find any (?:safetensors )?model weights with .(?P<path>[^\x60']+).`, `Could not find checkpoint files '(?P<path>[^']+)'`, `Weight files referenced in index but missing: (?P<path>.*)`,
+		"${path} holds no weights (*.safetensors): download them, or correct the path").Certain(),
+	launcher.On(launcher.ClassModel, `exceeds dimension size \(\d+\)`, `size mismatch for`, `Attempted to load weight \(.*into parameter`, `The expanded size of the tensor`, `shape mismatch`, `There is no module or parameter named '(?P<name>[^']*)'`, `weights were not initialized from checkpoint`,
+		"the weights and config.json do not belong together, or this version does not know the checkpoint's form: use the config.json of these weights (download the model again), another quantization, or a newer image").Certain(),
+
+	// Flags that this version does not have; one that is misspelt is named.
+	launcher.On(launcher.ClassArguments, `error: unrecognized arguments: (?P<args>.*)`,
+		"this version of the server does not know ${args}: ${do}").With(func(v map[string]string) {
+		v["do"] = "remove it, or use an image whose version has it"
+		flag, _, _ := strings.Cut(v["args"], " ")
+		flag, _, _ = strings.Cut(flag, "=")
+		if near, ok := experiment.Nearest(strings.TrimPrefix(flag, "--"), slices.Sorted(maps.Keys(vllmflags.Index()))); ok && strings.HasPrefix(flag, "--") && near != strings.TrimPrefix(flag, "--") {
+			v["do"] = "write --" + near + ", or remove it"
+		}
+	}),
+
+	// A process that was killed: v1/engine/core_client.py, v1/executor.
+	launcher.On(launcher.ClassHostMemory, `(?:Engine core|Worker) proc \S+ died unexpectedly.*\(exit code: -9\)`,
+		"it was killed (signal 9), most likely for want of host memory: check the kernel log (dmesg), free memory, or raise the container's limit"),
+	launcher.On(launcher.ClassEnvironment, `proc \S+ died unexpectedly.*\(exit code: -7\)`,
+		"it ended by a bus error: shared memory (/dev/shm) is most likely too small: set ipc: host, or shm_size: 16GiB"),
+	launcher.On(launcher.ClassEngineDead, `proc \S+ died unexpectedly`, `engine core exited unexpectedly`, `EngineDeadError`,
+		"a process of the engine ended without a word: look in the kernel log (dmesg) for memory that ran out, and above in the server's log for its last lines"),
 
 	// Start-up that never ends: v1/engine/core_client.py.
 	launcher.On(launcher.ClassTimeout, `Timed out waiting for engine (core )?processes to start`,
 		"raise VLLM_ENGINE_READY_TIMEOUT_S, or find in the log what the engine waits for"),
 }
 
+// fields are what pydantic says of a field of the configuration, any of
+// config/, where no rule knows the sentence.
+var fields = []launcher.Rule{
+	launcher.On(launcher.ClassConfig, `(?P<field>[\w.]+): Input should be (?P<how>greater than or equal to|greater than|less than or equal to|less than) (?P<limit>-?[\d.]+)`,
+		"set ${flag} to ${how} ${limit}").With(bound),
+	launcher.On(launcher.ClassConfig, `(?P<field>[\w.]+): Input should be (?P<choices>'.*)`, "${flag} has no such value: use one of ${choices}").With(bound),
+	launcher.On(launcher.ClassConfig, `(?P<field>[\w.\-]+): (?:Unexpected keyword argument|Extra inputs are not permitted)`, "this version has no ${flag} there: remove or correct it").With(bound),
+	launcher.On(launcher.ClassConfig, `(?P<field>[\w.]+): (?P<problem>Input should be .*|Field required.*)`, "correct ${flag}: ${problem}").With(bound),
+	launcher.On(launcher.ClassConfig, `validation errors? for (?P<about>\w+Config)\b`, "correct the configuration${named}${advised}").With(named),
+}
+
 // hints are not causes, but explain a start that never ends:
-// distributed/device_communicators/shm_broadcast.py.
+// distributed/device_communicators/shm_broadcast.py, entrypoints/cli/serve.py.
 var hints = []launcher.Rule{
 	launcher.On(launcher.ClassTimeout, `No available shared memory broadcast block found in (?P<wait>\d+) second`,
 		"a worker does not answer the engine: it hangs in compilation, in a collective operation or on a slow disk; look at the last lines of the workers, and raise ready_timeout if it is only slow"),
+	launcher.On(launcher.ClassConfig, `Launching \d+ data parallel engine\(s\) in headless mode`,
+		"engines alone were started and no API server, so nothing will ever answer: ${what}").With(func(v map[string]string) {
+		v["what"] = "remove headless, or set api-server-count to at least 1"
+		if v["asked api-server-count"] != "" {
+			v["what"] = "set api-server-count to at least 1"
+		}
+	}).Says("no API server was started"),
 }
 
-const kvRemedy = "max-model-len ${len} needs ${need} GiB of KV cache, ${have} GiB are free${at}; largest that fits: ${max}. " +
-	"Lower max-model-len, raise gpu-memory-utilization, or use kv-cache-dtype fp8"
+// rooms classify by the part of vLLM, or of what it stands on, that raised.
+var rooms = func() []launcher.Room {
+	config := launcher.On(launcher.ClassConfig, "the configuration is refused${named}${advised}").With(named)
+	model := launcher.On(launcher.ClassModel, "the model cannot be loaded${advised}: check that its files are complete and that this version knows it").With(named).Certain()
+	lora := launcher.On(launcher.ClassConfig, "the LoRA adapter cannot be loaded${advised}: check lora-modules and the adapter's files").With(named)
+	distributed := launcher.On(launcher.ClassDistributed, "the workers could not be connected${advised}: check the network interface (GLOO_SOCKET_IFNAME, NCCL_SOCKET_IFNAME, VLLM_HOST_IP) and shared memory").With(named)
+	compile := launcher.On(launcher.ClassEnvironment, "compiling failed${advised}: clear the compile cache (VLLM_CACHE_ROOT, TORCHINDUCTOR_CACHE_DIR), or go without compilation (enforce-eager: true)").With(named)
+	var out []launcher.Room
+	for _, x := range []struct {
+		rule  launcher.Rule
+		paths []string
+	}{
+		{lora, []string{"/vllm/lora/"}},
+		{model, []string{"/vllm/model_executor/model_loader/", "/vllm/model_executor/models/", "/vllm/transformers_utils/", "/vllm/tokenizers/", "/transformers/", "/tokenizers/", "/safetensors/", "load_weights"}},
+		{distributed, []string{"/vllm/distributed/", "/torch/distributed/"}},
+		{compile, []string{"/torch/_inductor/", "/torch/_dynamo/", "/triton/compiler", "/triton/backends", "/vllm/compilation/"}},
+		{config, []string{"/vllm/config/", "/vllm/engine/arg_utils.py", "cli_args.py", "/vllm/entrypoints/cli/", "/vllm/platforms/", "/vllm/v1/attention/", "/vllm/attention/", "/vllm/reasoning/", "/vllm/tool_parsers/", "tool_parsers", "/vllm/renderers/", "/vllm/v1/core/", "/vllm/config.py", "/vllm/entrypoints/launchers/", "/vllm/model_executor/layers/quantization/"}},
+	} {
+		for _, p := range x.paths {
+			out = append(out, launcher.Room{Path: p, Rule: x.rule})
+		}
+	}
+	return out
+}()
+
+// refusal is how an option is refused that another one, or the machine, does
+// not allow.
+var refusal = regexp.MustCompile(`(?i)\b(?:must|should|cannot|can not|can't|not supported|unsupported|does not support|only supported|requires?|required|invalid|not (?:be )?(?:larger|smaller|greater|less)|greater than|less than|exceeds?|mutually exclusive|incompatible|not compatible|not divisible|unknown|not found)\b`)
+
+// unknown classifies by the message alone: an exception that names flags of
+// vLLM and refuses them is about the configuration.
+func unknown(class, message string) *launcher.Rule {
+	switch class[strings.LastIndex(class, ".")+1:] {
+	case "ValueError", "TypeError", "AssertionError", "NotImplementedError", "ValidationError", "VLLMValidationError", "":
+	default:
+		return nil
+	}
+	if len(flagsIn(message)) == 0 || !refusal.MatchString(message) {
+		return nil
+	}
+	return &refused
+}
+
+var refused = launcher.On(launcher.ClassConfig, "the configuration is refused${named}${advised}").With(named)
+
+var identifier = regexp.MustCompile("--[a-z][a-z0-9-]+|`?[a-z][a-z0-9]*(?:_[a-z0-9]+)+`?")
+
+// flagsIn are the flags of vLLM that a message names, as it may spell them.
+func flagsIn(message string) []string {
+	index := vllmflags.Index()
+	var out []string
+	for _, word := range identifier.FindAllString(message, -1) {
+		name := strings.ReplaceAll(strings.Trim(strings.TrimPrefix(word, "--"), "`"), "_", "-")
+		if _, known := index[name]; known && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// named adds the flags that the message names and the advice that it gives.
+func named(v map[string]string) {
+	text := v["message"]
+	if v["problem"] != "" {
+		text = v["problem"]
+	}
+	if flags := flagsIn(text); len(flags) > 0 {
+		v["named"] = ": look at " + strings.Join(flags[:min(4, len(flags))], ", ")
+	}
+	if v["advice"] != "" {
+		v["advised"] = " (the server advises: " + v["advice"] + ")"
+	}
+}
+
+// bound adds the flag of a field, and words what it may be.
+func bound(v map[string]string) {
+	v["flag"] = strings.ReplaceAll(v["field"], "_", "-")
+	if about := v["about"]; about == "SpeculativeConfig" || about == "CompilationConfig" {
+		v["flag"] = v["field"] + " in " + map[string]string{"SpeculativeConfig": "speculative-config", "CompilationConfig": "compilation-config"}[about]
+	}
+	// Of several fields the one that was asked for is the one to correct.
+	for _, m := range fieldBound.FindAllStringSubmatch(v["problem"], -1) {
+		if flag := strings.ReplaceAll(m[1], "_", "-"); v["asked "+flag] != "" {
+			v["flag"], v["how"], v["limit"] = flag, m[2], m[3]
+			break
+		}
+	}
+	if how, ok := map[string]string{"greater than or equal to": "at least", "greater than": "more than", "less than or equal to": "at most", "less than": "less than"}[v["how"]]; ok {
+		v["how"] = how
+	}
+	v["choices"] = shortened(v["choices"])
+}
+
+var fieldBound = regexp.MustCompile(`([\w.]+): Input should be (greater than or equal to|greater than|less than or equal to|less than) (-?[\d.]+\d|\d)`)
+
+// listed adds the nearest of the values that the message lists, and the list.
+func listed(v map[string]string) {
+	if v["choices"] == "" {
+		return
+	}
+	list := strings.FieldsFunc(v["choices"], func(r rune) bool { return strings.ContainsRune(`,'"[]{} `, r) })
+	if near, ok := experiment.Nearest(v["value"], list); ok {
+		v["listed"] = ": " + near + " is the nearest of " + shortened(strings.Join(list, ", "))
+		return
+	}
+	v["listed"] = ": " + shortened(strings.Join(list, ", "))
+}
+
+// shortened cuts a list of values after a whole one.
+func shortened(list string) string {
+	const most = 200
+	if len(list) <= most {
+		return list
+	}
+	return list[:strings.LastIndex(list[:most], ",")+1] + " ..."
+}
+
+// whole writes a number without its empty fraction: vLLM divides lengths and
+// says 4096.0.
+func whole(name string) func(map[string]string) {
+	return func(v map[string]string) {
+		if x := number(v[name]); x > 0 {
+			v[name] = strconv.FormatFloat(math.Floor(x), 'f', -1, 64)
+		}
+	}
+}
+
+// or words a value that the message may not hold.
+func or(name, otherwise string) func(map[string]string) {
+	return func(v map[string]string) {
+		if v[name] == "" {
+			v[name] = otherwise
+		}
+	}
+}
+
+// divisors adds the sizes that divide the heads.
+func divisors(v map[string]string) {
+	heads := count(v["heads"])
+	var sizes []string
+	for n := 1; n <= min(heads, 64); n++ {
+		if heads%n == 0 {
+			sizes = append(sizes, strconv.Itoa(n))
+		}
+	}
+	if len(sizes) > 0 {
+		v["divisors"] = ": " + strings.Join(sizes, ", ")
+	}
+}
+
+// blocks adds the tensor parallel sizes whose parts hold whole blocks.
+func blocks(v map[string]string) {
+	v["smaller"] = "a smaller one, or the same model in another quantization"
+	tp, size, block := count(v["asked tensor-parallel-size"]), count(v["size"]), count(v["block"])
+	if tp < 2 || size == 0 || block == 0 {
+		return
+	}
+	var fit []string
+	for n := 1; n < tp; n++ {
+		if tp%n == 0 && tp/n*size%block == 0 {
+			fit = append(fit, strconv.Itoa(n))
+		}
+	}
+	if len(fit) > 0 {
+		v["smaller"] = "one that leaves whole blocks (" + strings.Join(fit, ", ") + "), or another quantization"
+	}
+}
+
+const kvRemedy = "${first}${needs}largest that fits: ${max}. Lower max-model-len, raise ${memory}, or use kv-cache-dtype ${dtype}"
+
+// device adds how the memory for the cache is asked for. On a CPU the flag is
+// a share of the host's memory, and VLLM_CPU_KVCACHE_SPACE decides alone where
+// it is set. An explicit number of blocks comes before both.
+func device(v map[string]string) {
+	v["memory"], v["dtype"] = "gpu-memory-utilization", "fp8"
+	if v["device"] == "cpu" || strings.Contains(v["message"], "on the CPU backend") && v["device"] == "" && strings.Contains(v["message"], "CPU KV cache") {
+		v["memory"] = "VLLM_CPU_KVCACHE_SPACE (GiB; where it is not set, gpu-memory-utilization, which is a share of the host's memory here)"
+	} else if u := v["asked gpu-memory-utilization"]; u != "" {
+		v["at"] = " at " + u
+	}
+	if n := v["asked num-gpu-blocks-override"]; n != "" {
+		v["first"] = "num-gpu-blocks-override " + n + " fixes the size of the cache: raise or remove it; "
+		v["at"] = ""
+	}
+}
 
 // kvNumbers adds where the memory was measured (" at 0.90") and, to messages
 // that do not tell it, the longest length that fits: the cache grows in
 // proportion to the length, in blocks of 16 tokens. Hybrid models need less
 // for long sequences; what is computed here is then too small, never too large.
 func kvNumbers(v map[string]string) {
-	if u := v["asked gpu-memory-utilization"]; u != "" {
-		v["at"] = " at " + u
-	}
+	device(v)
 	length, need, have := count(v["len"]), number(v["need"]), number(v["have"])
 	if v["max"] == "" && need > 0 {
 		const block = 16
 		v["max"] = strconv.Itoa(int(math.Floor(float64(length)*have/need/block)) * block)
 	}
+	v["limit"] = v["max"]
 	v["len"], v["max"] = strconv.Itoa(length), thousands(count(v["max"]))
+	v["needs"] = "max-model-len ${len} needs ${need} GiB of KV cache, ${have} GiB are free${at}; "
+	if v["need"] == v["have"] || need == 0 { // what is small is rounded away
+		v["needs"] = "max-model-len ${len} needs more KV cache than there is${at}; "
+	}
+	v["remedy"] = strings.Replace(kvRemedy, "${needs}", v["needs"], 1)
+	if v["memory"] != "gpu-memory-utilization" {
+		v["remedy"] = strings.Replace(v["remedy"], ", raise ${memory}, or use kv-cache-dtype ${dtype}", " or raise ${memory}", 1)
+	}
+	if v["max"] == "0" {
+		v["remedy"] = strings.Replace(v["remedy"], "largest that fits: ${max}. Lower max-model-len, raise", "nothing fits: raise", 1)
+	}
 }
 
 // emptyCache adds what is known of a memory in which nothing is left.
 func emptyCache(v map[string]string) {
-	if u := v["asked gpu-memory-utilization"]; u != "" {
-		v["at"] = " at " + u
-	}
+	device(v)
 	v["weights"] = "weights"
 	if g := number(v["model_gib"]); g > 0 {
 		v["weights"] = fmt.Sprintf("%.2f GiB of weights", g)

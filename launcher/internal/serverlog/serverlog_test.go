@@ -105,15 +105,38 @@ func TestTailWaitsForWholeLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"one\ntw", "o\r50%\r\n", "three"} {
+	for _, part := range []string{"one\ntw", "o\r50%\r\n\r\n", "\r", "end\r", "\n\nthree"} {
 		log.Write([]byte(part))
 		if err := tail.Lines(add); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tail.Rest(add)
-	if want := "one|two|50%|three"; strings.Join(got, "|") != want {
+	if want := "one|two|50%||end||three"; strings.Join(got, "|") != want {
 		t.Errorf("got %q, want %q", strings.Join(got, "|"), want)
+	}
+}
+
+// The offset of a line is where the next one begins: a part of a log is read
+// by it.
+func TestTailFromAnOffset(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.log")
+	if err := os.WriteFile(path, []byte("one\ntwo\r\nthree"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tail := NewTail(path)
+	at := map[string]int64{}
+	note := func(line string) { at[line] = tail.Offset() }
+	if err := tail.Lines(note); err != nil {
+		t.Fatal(err)
+	}
+	tail.Rest(note)
+	if at["one"] != 4 || at["two"] != 9 || at["three"] != 14 {
+		t.Errorf("offsets %v", at)
+	}
+	var got []string
+	if err := NewTailAt(path, 4).Lines(func(line string) { got = append(got, line) }); err != nil || len(got) != 1 || got[0] != "two" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
