@@ -12,17 +12,15 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// certain reports whether a failure of that class repeats whenever the same
-// configuration is started on the same host. A model that was not found is no
-// such failure: its hub may be out of reach for a minute. Too little GPU
-// memory is one the second time: the first, another process may have held it.
-func (r *run) certain(configuration string, c launcher.Class) bool {
-	switch c {
-	case launcher.ClassArguments, launcher.ClassKVCache, launcher.ClassConfig, launcher.ClassGPUs, launcher.ClassNotApplied:
+// certain reports whether a failure repeats whenever the same configuration is
+// started on the same host. Too little memory is such a failure the second
+// time: the first, another process may have held it.
+func (r *run) certain(configuration string, d launcher.Diagnosis) bool {
+	if d.Repeats(r.starved[configuration] > 0) {
 		return true
-	case launcher.ClassGPUMemory:
+	}
+	if d.Repeats(true) {
 		r.starved[configuration]++
-		return r.starved[configuration] > 1
 	}
 	return false
 }
@@ -39,12 +37,17 @@ func (r *run) giveUp(configuration string, v verdict) {
 		if _, given := r.hopeless[c.ID]; given || r.started[c.ID] {
 			continue
 		}
-		step, worse := demandsMore(failed.Flags, c.Flags, v.diagnosis.Class)
-		if !worse {
+		d := v.diagnosis
+		step, worse := demandsMore(failed.Flags, c.Flags, d.Class)
+		switch {
+		case worse:
+			step += " needs more memory than"
+		case beyond(failed.Flags, c.Flags, d.Limit):
+			step = d.Limit.String() + ", which was found with"
+		default:
 			continue
 		}
-		d := v.diagnosis
-		d.Cause = fmt.Sprintf("pruned: %s needs more GPU memory than %s, which could not start (%s): %s", step, failed.Label, v.start, d.Cause)
+		d.Cause = fmt.Sprintf("pruned: %s %s, which could not start (%s): %s", step, failed.Label, v.start, d.Cause)
 		d.Evidence, d.Exit = nil, nil
 		r.hopeless[c.ID] = verdict{diagnosis: d, skipped: true}
 	}
@@ -104,6 +107,24 @@ func demandsMore(failed, flags experiment.Flags, class launcher.Class) (step str
 		step += now.String()
 	}
 	return step, step != ""
+}
+
+// beyond reports whether flags differ from those of a configuration that
+// failed in one flag alone, whose value is beyond what can work.
+func beyond(failed, flags experiment.Flags, limit *launcher.Limit) bool {
+	if limit == nil {
+		return false
+	}
+	for _, f := range union(failed, flags) {
+		before, ok1 := failed.Get(f)
+		now, ok2 := flags.Get(f)
+		if f != limit.Flag && !(ok1 && ok2 && before.Equal(now) || unset(before, ok1) && unset(now, ok2)) {
+			return false
+		}
+	}
+	now, ok := flags.Get(limit.Flag)
+	x, number := numeric(now)
+	return ok && number && limit.Excludes(x)
 }
 
 func unset(f experiment.Flag, given bool) bool { return !given || f.Kind == experiment.FlagUnset }

@@ -58,6 +58,73 @@ func TestDemandsMore(t *testing.T) {
 	}
 }
 
+func TestBeyondALimit(t *testing.T) {
+	most := &launcher.Limit{Flag: "max-num-seqs", Value: 600}
+	least := &launcher.Limit{Flag: "max-lora-rank", Value: 64, Least: true}
+	for _, c := range []struct {
+		failed, other string
+		limit         *launcher.Limit
+		want          bool
+	}{
+		{"max-num-seqs=1024", "max-num-seqs=800", most, true},
+		{"max-num-seqs=1024", "max-num-seqs=600", most, false},
+		{"", "max-num-seqs=1k", most, true}, // the default failed
+		{"max-num-seqs=1024", "max-num-seqs=800 max-model-len=4096", most, false},
+		{"max-num-seqs=1024 seed=1", "max-num-seqs=800 seed=1", most, true},
+		{"max-num-seqs=1024", "max-num-seqs=~", most, false},
+		{"max-lora-rank=16", "max-lora-rank=32", least, true},
+		{"max-lora-rank=16", "max-lora-rank=64", least, false},
+		{"max-num-seqs=1024", "max-num-seqs=800", nil, false},
+	} {
+		if got := beyond(flagsOf(c.failed), flagsOf(c.other), c.limit); got != c.want {
+			t.Errorf("%q failed, %q, limit %v: %v", c.failed, c.other, c.limit, got)
+		}
+	}
+}
+
+// notes keeps messages.
+type notes struct {
+	Observer
+	lines []string
+}
+
+func (n *notes) Message(text string) { n.lines = append(n.lines, text) }
+
+// A server that cannot tell its configuration is named once in a run.
+func TestARefusalIsToldOnce(t *testing.T) {
+	n := &notes{}
+	r := &run{Options: Options{Observer: n}}
+	for range 3 {
+		r.tellRefused(nil)
+		r.tellRefused(&launcher.Effective{Refused: "/server_info answered 500: no pip"})
+	}
+	if len(n.lines) != 1 || !strings.Contains(n.lines[0], "/server_info answered 500: no pip") {
+		t.Errorf("%q", n.lines)
+	}
+}
+
+// What a failure means for the next start of the same configuration.
+func TestWhatRepeats(t *testing.T) {
+	for _, c := range []struct {
+		d             launcher.Diagnosis
+		first, second bool
+	}{
+		{launcher.Diagnosis{Class: launcher.ClassConfig}, true, true},
+		{launcher.Diagnosis{Class: launcher.ClassEnvironment}, true, true},
+		{launcher.Diagnosis{Class: launcher.ClassModel}, false, false},
+		{launcher.Diagnosis{Class: launcher.ClassModel, Certain: true}, true, true},
+		{launcher.Diagnosis{Class: launcher.ClassGPUMemory}, false, true},
+		{launcher.Diagnosis{Class: launcher.ClassHostMemory}, false, true},
+		{launcher.Diagnosis{Class: launcher.ClassNetwork}, false, false},
+		{launcher.Diagnosis{Class: launcher.ClassEngineDead}, false, false},
+	} {
+		r := &run{starved: map[string]int{}}
+		if first, second := r.certain("c1", c.d), r.certain("c1", c.d); first != c.first || second != c.second {
+			t.Errorf("%+v: certain %v, then %v; want %v, %v", c.d, first, second, c.first, c.second)
+		}
+	}
+}
+
 // A model of 7 billion parameters on an A10G at 0.70: the shorter length that
 // fails prunes the longer one, and what fits is measured.
 const starving = `version: 1
@@ -107,7 +174,7 @@ func TestPruning(t *testing.T) {
 		t.Fatalf("%d failed, %d pruned, result %+v\n%s", failed, len(pruned), res, strings.Join(b.watch.messages, "\n"))
 	}
 	s, ok := pruned["max-model-len=32768"]
-	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause, "pruned: max-model-len=32768 needs more GPU memory than max-model-len=16384, which could not start (s") {
+	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause, "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start (s") {
 		t.Errorf("pruned %+v", s.Diagnosis)
 	}
 	for _, tr := range past.Trials {

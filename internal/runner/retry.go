@@ -25,6 +25,8 @@ func retryWaits(c launcher.Class) []time.Duration {
 		return []time.Duration{s, 3 * s}
 	case launcher.ClassGPUNotFree: // memory of a server that has just ended
 		return []time.Duration{5 * s, 15 * s, 45 * s}
+	case launcher.ClassDistributed: // a port or a neighbor that was not there yet
+		return []time.Duration{5 * s}
 	case launcher.ClassNetwork: // of the model's hub
 		return []time.Duration{5 * s, 20 * s, 60 * s}
 	case launcher.ClassBackend, launcher.ClassImage: // a service being restarted, a registry
@@ -70,6 +72,9 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 		}
 		r.nameHolders(failure)
 		waits := r.waits(failure.Diagnosis.Class)
+		if failure.Diagnosis.Certain {
+			waits = nil // of a class that may pass, but not this time
+		}
 		switch {
 		case try < len(waits):
 		case shared(failure.Diagnosis.Class):

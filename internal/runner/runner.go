@@ -111,7 +111,8 @@ type run struct {
 	fatal      map[string]string       // by trial ID: what happened to the server that died under it
 	hopeless   map[string]verdict      // by configuration ID: fails for certain
 	started    map[string]bool         // by configuration ID: was ready once
-	starved    map[string]int          // by configuration ID: starts that failed for want of GPU memory
+	refused    bool                    // the server's refusal to tell its configuration has been told
+	starved    map[string]int          // by configuration ID: starts that failed for want of memory
 	rates      map[string]rundir.Rates // of sweep loads, by load name
 	order      *int                    // of the last trial
 	provenance rundir.Provenance
@@ -196,7 +197,7 @@ func (r *run) recover() error {
 	for _, s := range past.Starts {
 		r.attempts[planned(s.ID)] = max(r.attempts[planned(s.ID)], attempt(s.ID))
 		r.refer(s)
-		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && r.certain(s.Configuration, s.Diagnosis.Class) {
+		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil && r.certain(s.Configuration, *s.Diagnosis) {
 			r.giveUp(s.Configuration, verdict{start: s.ID, diagnosis: *s.Diagnosis})
 		}
 		r.remember(s)

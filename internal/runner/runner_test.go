@@ -356,11 +356,15 @@ func TestADeadEngineBehindALivingServer(t *testing.T) {
 		t.Fatalf("result %+v, %v; want the one trial failed", res, err)
 	}
 	run := b.read()
-	if d := run.Starts[0].Diagnosis; d == nil || d.Class != launcher.ClassEngineDead {
-		t.Errorf("diagnosis %+v, want %s", d, launcher.ClassEngineDead)
+	last := run.Starts[len(run.Starts)-1]
+	d := last.Diagnosis
+	if d == nil || d.Class != launcher.ClassEngineDead {
+		t.Fatalf("diagnosis %+v, want %s", d, launcher.ClassEngineDead)
 	}
-	if !strings.Contains(strings.Join(run.Trials[0].Reasons, " "), "the server died under load") {
-		t.Errorf("reasons %q", run.Trials[0].Reasons)
+	// One death, one story: the trial says what the start says.
+	tr := run.Trials[0]
+	if want := fmt.Sprintf("the server died under load: %s: %s", d.Class, d.Cause); tr.Start != last.ID || !slices.Contains(tr.Reasons, want) {
+		t.Errorf("trial on %s: reasons %q, want %q as on %s", tr.Start, tr.Reasons, want, last.ID)
 	}
 }
 

@@ -151,6 +151,7 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
 	rec.Effective = s.Effective
+	r.tellRefused(s.Effective)
 	r.message("%s %s: ready after %s%s", rec.ID, rec.Label, round(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
 		r.sameServer(rec),
@@ -162,6 +163,16 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 		return errors.Join(err, stopErr, r.dir.WriteStart(*rec))
 	}
 	return nil
+}
+
+// tellRefused says once in a run that the server could not answer for its own
+// configuration.
+func (r *run) tellRefused(e *launcher.Effective) {
+	if e == nil || e.Refused == "" || r.refused {
+		return
+	}
+	r.refused = true
+	r.message("warning: the server failed when it was asked for its configuration: %s. Its log and its metrics are used instead.", e.Refused)
 }
 
 // sameServer refuses to mix results of two servers: a tag can move, and an
@@ -207,7 +218,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 		rec.Released = true // nothing was launched
 	}
 	r.message("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause)
-	if r.certain(rec.Configuration, d.Class) {
+	if r.certain(rec.Configuration, d) {
 		r.giveUp(rec.Configuration, verdict{start: rec.ID, diagnosis: d})
 	}
 	err := errors.Join(
@@ -278,16 +289,14 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 	if s.Died() != nil && dead == nil {
 		dead = died("%s", errServerDied)
 	}
-	exited := s.Died() != nil
+	if dead != nil {
+		diagnose(s, dead) // before its end is made: the log says how it came to it
+	}
 	var release launcher.Release
 	var stopErr error
 	r.blocking(func() { release, stopErr = s.Stop(ctx) })
-	switch { // the log is complete now
-	case dead == nil:
-	case exited:
-		rec.Diagnosis = new(diagnose(s, dead))
-	default:
-		rec.Diagnosis = new(s.Diagnose(dead.class, dead.what))
+	if dead != nil {
+		rec.Diagnosis = dead.diagnosis
 	}
 	stopped := time.Now()
 	rec.Stopped = &stopped

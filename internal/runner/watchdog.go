@@ -31,13 +31,16 @@ const (
 type death struct {
 	class launcher.Class
 	what  string // what was seen, in a few words
+	// diagnosis is what the records of the trial and of the start both say;
+	// nil: not asked for yet.
+	diagnosis *launcher.Diagnosis
 }
 
 func (d *death) Error() string        { return d.what }
 func (d *death) Is(target error) bool { return target == errServerDied }
 
 func died(format string, args ...any) *death {
-	return &death{launcher.ClassEngineDead, fmt.Sprintf(format, args...)}
+	return &death{class: launcher.ClassEngineDead, what: fmt.Sprintf(format, args...)}
 }
 
 // watchdog ends a load when its server ends, its engine dies behind a server
@@ -137,7 +140,7 @@ func (w *watchdog) progress(p loadgen.Progress) {
 		return
 	}
 	if quiet := time.Since(w.alive); w.stall > 0 && quiet > w.stall {
-		w.cancel(&death{launcher.ClassWedge, fmt.Sprintf("no token from any stream for %s while %d requests were in flight",
+		w.cancel(&death{class: launcher.ClassWedge, what: fmt.Sprintf("no token from any stream for %s while %d requests were in flight",
 			quiet.Round(100*time.Millisecond), p.InFlight)})
 	}
 }
@@ -160,7 +163,7 @@ func (w *watchdog) afterFailures(ctx context.Context) *death {
 		case errors.Is(err, syscall.ECONNREFUSED):
 			return died("the server refuses connections")
 		case ctx.Err() != nil:
-			return &death{launcher.ClassWedge, fmt.Sprintf("requests failed and /health did not answer for %s", exitNotice)}
+			return &death{class: launcher.ClassWedge, what: fmt.Sprintf("requests failed and /health did not answer for %s", exitNotice)}
 		}
 		_ = wait.For(ctx, watchEvery/4) // its end is told by the next answer
 	}
@@ -181,10 +184,14 @@ func (w *watchdog) exit(ctx context.Context, d *death) {
 	}
 }
 
-// diagnose explains a death by the server's exit and log.
+// diagnose explains a death by the server's exit and log, once: what is read
+// later, of a server that is being stopped, would be another story.
 func diagnose(s *launcher.Server, d *death) launcher.Diagnosis {
-	if exited := s.Died(); exited != nil && d.class == launcher.ClassEngineDead {
-		return *exited
+	if d.diagnosis == nil {
+		d.diagnosis = s.Died()
+		if d.diagnosis == nil || d.class != launcher.ClassEngineDead {
+			d.diagnosis = new(s.Diagnose(d.class, d.what))
+		}
 	}
-	return s.Diagnose(d.class, d.what)
+	return *d.diagnosis
 }

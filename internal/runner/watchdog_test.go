@@ -97,6 +97,23 @@ func TestALaunchIsTriedAgain(t *testing.T) {
 	}
 }
 
+// What may pass is not tried again when it is certain not to: a model that is
+// not in the cache where fetching is forbidden.
+func TestWhatIsCertainIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, strings.Replace(oneTrial(), "repeat: 1", "repeat: 3", 1))
+	b.command = []string{"sh", "-c", `echo 'huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder for the specified revision on the local disk and outgoing traffic has been disabled.'; exit 1`}
+	b.retryWaits = func(launcher.Class) []time.Duration { return []time.Duration{10 * time.Millisecond} }
+	res, err := b.run(t.Context())
+	if err != nil || res.Failed != 3 {
+		t.Fatalf("result %+v, %v", res, err)
+	}
+	run := b.read()
+	if len(run.Starts) != 1 || len(run.Starts[0].Tries) != 0 || run.Starts[0].Diagnosis.Class != launcher.ClassNetwork {
+		t.Errorf("%d starts, the first %+v; want one, tried once", len(run.Starts), run.Starts[0])
+	}
+}
+
 func happened(run *rundir.Run, event string) bool {
 	for _, e := range run.Events {
 		if e.Event == event {
