@@ -65,6 +65,9 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		if err != nil {
 			sys.say("warning: %v", err)
 		}
+		if errors.Is(runErr, runner.ErrRefused) {
+			return withCode(exitFailed, runErr, "Change the experiment and run it again. Where only the server had to change: "+resumeCommand(shown)+" --retry-failed")
+		}
 		sys.say("%d of %d trials are finished. To continue:\n  %s",
 			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, resumeCommand(shown))
 		if errors.Is(runErr, runner.ErrInterrupted) {

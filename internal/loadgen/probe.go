@@ -90,6 +90,11 @@ func Probe(ctx context.Context, cfg Config, limit time.Duration) error {
 	c.start = time.Now()
 	rec := &Request{Sent: -1, First: -1, Last: -1, End: -1, OutputAsked: probeTokens}
 	c.do(ctx, b.build(PhaseTail, 0), rec)
+	return c.verdict(ctx, &cfg, rec)
+}
+
+// verdict says why a probe was not answered as it should; nil where it was.
+func (c *client) verdict(ctx context.Context, cfg *Config, rec *Request) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -42,6 +42,9 @@ type Trial struct {
 	Outcome       string    `json:"outcome"`
 	// Reasons say why an invalid trial does not count or a failed one failed.
 	Reasons []string `json:"reasons,omitempty"`
+	// Refused are the words with which the server refuses the requests of the
+	// load; no load was run then.
+	Refused string `json:"refused,omitempty"`
 	// Causes name the gates that forbid an invalid trial to count.
 	Causes []string `json:"causes,omitempty"`
 	// Repeats is the planned trial that this one measures again because it did

@@ -176,9 +176,24 @@ const calibrations = 3
 // found once, so that every configuration is measured at the same rates. A
 // load whose rates cannot be found fails alone; the others go on.
 func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Start) error {
+	var names []string
+	for _, l := range r.unresolved() {
+		names = append(names, l.Name)
+	}
+	refused, err := r.probe(ctx, names, s, rec)
+	if err == nil {
+		err = r.hopelessLoad(refused)
+	}
+	if err != nil {
+		return err
+	}
 	r.stage(StageMeasuring)
 	var lost error
 	for _, l := range r.unresolved() {
+		if words := refused[l.Name]; words != "" {
+			lost = errors.New(refusedText(words))
+			continue
+		}
 		for try := 1; ; try++ {
 			rates, err := r.findRates(ctx, l, s, try)
 			if err == nil {
@@ -197,7 +212,7 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 			}
 		}
 	}
-	err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventLoadsResolved, Start: rec.ID, Rates: r.rates})
+	err = r.dir.Journal.Append(rundir.Event{Event: rundir.EventLoadsResolved, Start: rec.ID, Rates: r.rates})
 	if err != nil || lost == nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type Observer interface {
 // Stages of the work.
 const (
 	StageStarting  = "starting"
+	StageProbing   = "asking"
 	StageSettling  = "warming up"
 	StageMeasuring = "measuring"
 	StageStopping  = "stopping"

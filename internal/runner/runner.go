@@ -133,6 +133,7 @@ type run struct {
 	easing     float64                      // what the waits of the cool-down are multiplied by
 	again      map[string]bool              // by planned trial ID: to be measured again
 	kept       map[string]int               // by planned trial ID: records that do not count
+	probed     refusals
 }
 
 // verdict remembers why a configuration is not started (again).
@@ -147,7 +148,7 @@ func newRun(o Options) (*run, error) {
 		Options: o, dir: o.Dir, mu: new(sync.Mutex), order: new(int),
 		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
-		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{},
+		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{}, probed: newRefusals(),
 	}
 	if r.Observer == nil {
 		r.Observer = silent{}
@@ -191,6 +192,7 @@ func (r *run) recover() error {
 	for _, t := range past.Trials { // by order: the last repetition stays
 		if !r.RetryFailed || t.Outcome != rundir.OutcomeFailed {
 			r.took(t)
+			r.recall(t)
 		}
 		*r.order = max(*r.order, t.Order)
 	}

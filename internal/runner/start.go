@@ -263,7 +263,18 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 	if p.Purpose == matrix.PurposeCalibrate {
 		return r.calibrate(ctx, s, rec)
 	}
-	for _, t := range append(r.pending(p), r.onceMore(p)...) {
+	trials := append(r.pending(p), r.onceMore(p)...)
+	refused, err := r.probe(ctx, r.loadsOf(trials), s, rec)
+	if err == nil {
+		err = r.refuse(ctx, p, rec, refused)
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range trials {
+		if point, _ := r.pointOf(t); refused[point.Load] != "" {
+			continue
+		}
 		if s.Died() != nil {
 			return died("%s", errServerDied) // between two trials: the next has not begun
 		}

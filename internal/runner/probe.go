@@ -1,0 +1,295 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/wait"
+	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// ErrRefused is wrapped when a server refuses a load and no configuration of
+// the run would answer it: the load has to change.
+var ErrRefused = errors.New("the server refuses the load")
+
+const (
+	// probeTries is how often a request that is refused is sent: what is refused
+	// once may have met a server that was not quite there.
+	probeTries = 2
+	probeGap   = 500 * time.Millisecond
+)
+
+// refusals are what the probes of a run found, of this session and earlier ones.
+type refusals struct {
+	answered map[string]bool              // load → a server answered it
+	refused  map[string]map[string]string // load → configuration ID → words of its server
+}
+
+func newRefusals() refusals {
+	return refusals{map[string]bool{}, map[string]map[string]string{}}
+}
+
+// recall takes up what an earlier session measured.
+func (r *run) recall(t rundir.Trial) {
+	point, ok := r.Plan.LoadPoint(t.LoadPoint)
+	switch {
+	case !ok:
+	case t.Refused != "":
+		r.probed.refuse(point.Load, t.Configuration, t.Refused)
+	case t.Requests[string(loadgen.ClassOK)] > 0:
+		r.probed.answered[point.Load] = true
+	}
+}
+
+func (n refusals) refuse(load, configuration, words string) {
+	if n.refused[load] == nil {
+		n.refused[load] = map[string]string{}
+	}
+	n.refused[load][configuration] = words
+}
+
+// probe sends one request of each load that waits for this start, before any of
+// them runs: a load that is refused would fail trial by trial, on every start,
+// all night. It returns the loads that this server refuses, with its words. The
+// error is ErrRefused where no configuration of the run would answer one of
+// them, or a *death.
+func (r *run) probe(ctx context.Context, loads []string, s *launcher.Server, rec *rundir.Start) (map[string]string, error) {
+	r.stage(StageProbing)
+	refused, asked := map[string]string{}, map[string]string{}
+	for _, name := range loads {
+		l, err := r.load(name)
+		if err != nil {
+			return nil, err
+		}
+		if l.Benchmark.Foreign() {
+			continue // the tool words its requests itself
+		}
+		shape := shapeOf(l)
+		words, known := asked[shape]
+		if !known {
+			if words, err = r.ask(ctx, l, s, rec); err != nil {
+				return nil, err
+			}
+			asked[shape] = words
+		}
+		if words == "" {
+			r.probed.answered[name] = true
+			continue
+		}
+		refused[name] = words
+		r.probed.refuse(name, rec.Configuration, words)
+	}
+	return refused, nil
+}
+
+// loadsOf lists the loads of trials, each once.
+func (r *run) loadsOf(trials []matrix.Trial) []string {
+	var out []string
+	for _, t := range trials {
+		if point, ok := r.pointOf(t); ok && !slices.Contains(out, point.Load) {
+			out = append(out, point.Load)
+		}
+	}
+	return out
+}
+
+// shapeOf is what the requests of a load are made of: loads of one shape need
+// one probe.
+func shapeOf(l experiment.Load) string {
+	trace := l.Arrivals.Trace
+	l.Name, l.Arrivals, l.Duration, l.Requests, l.StopWhenSaturated, l.Benchmark = "", experiment.Arrivals{Trace: trace}, 0, 0, false, nil
+	shape, _ := json.Marshal(l) // plain data; where it is not, each load is probed
+	if len(shape) == 0 {
+		return l.Name
+	}
+	return string(shape)
+}
+
+// ask sends the request, and sends it again where it is refused. "" is an
+// answer, or a failure that the load itself will meet and judge: silence, 503.
+func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, rec *rundir.Start) (words string, err error) {
+	cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Throughput, Value: 1}, r.Experiment.Trials.Seed, s)
+	if err != nil {
+		return "", err
+	}
+	cfg.Warmup, cfg.Duration, cfg.Requests, cfg.Sessions = 0, 0, 1, nil // the first turn of a session is a request like any
+	if t := l.Arrivals.Trace; t != nil {
+		cfg.Arrivals, cfg.Trace = loadgen.Arrivals{Kind: loadgen.Trace, Speed: 1}, r.material.traces[t.File]
+	}
+	loadCtx, dog := r.guard(ctx, s)
+	var dead *death
+	var refusal *loadgen.Refusal
+	r.blocking(func() {
+		for try := 1; ; try++ {
+			cfg.Salt = fmt.Sprintf("%s %s %d", r.runID, rec.ID, try)
+			err = loadgen.ProbeLoad(loadCtx, cfg, 0)
+			if refusal = nil; !errors.As(err, &refusal) || !ofTheRequest(refusal) || try == probeTries {
+				break
+			}
+			if wait.For(loadCtx, probeGap) != nil {
+				break
+			}
+		}
+		dead = dog.stop(loadCtx)
+		if dead == nil && ctx.Err() == nil && err != nil {
+			dead = dog.afterFailures(ctx)
+		}
+		if dead != nil {
+			dog.exit(ctx, dead)
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case dead != nil:
+		return "", dead
+	case refusal != nil && ofTheRequest(refusal):
+		return refusal.Route + ": " + refusal.Text, nil
+	case err != nil:
+		r.message("warning: %s: a first request of load %s was not answered: %v", rec.ID, l.Name, err)
+	}
+	return "", nil
+}
+
+// ofTheRequest reports whether a refusal is of the request, and would be the
+// same for the next one: the server said no, or speaks another language.
+func ofTheRequest(e *loadgen.Refusal) bool {
+	switch e.Class {
+	case loadgen.ClassHTTP:
+		later := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
+		return e.Status >= 400 && e.Status < 500 && !slices.Contains(later, e.Status)
+	case loadgen.ClassStream, loadgen.ClassProtocol:
+		return true
+	}
+	return false
+}
+
+// refuse records the trials of this start whose load its server refuses, and
+// ends the run where that is true of every configuration.
+func (r *run) refuse(ctx context.Context, p matrix.Start, rec *rundir.Start, refused map[string]string) error {
+	for _, t := range append(r.pending(p), r.onceMore(p)...) {
+		point, _ := r.pointOf(t)
+		words, no := refused[point.Load]
+		if !no {
+			continue
+		}
+		cell, _ := r.Plan.Cell(t.Cell)
+		out := r.newTrial(t, cell, rec.ID)
+		out.Ended, out.Outcome, out.Refused, out.Reasons = out.Began, rundir.OutcomeFailed, words, []string{refusedText(words)}
+		if err := r.finish(*out); err != nil {
+			return err
+		}
+		delete(r.fatal, t.ID) // it is not measured once more
+		r.message("%s", r.describe(*out))
+	}
+	if len(refused) > 0 {
+		r.afterTrial(ctx)
+	}
+	return r.hopelessLoad(refused)
+}
+
+func refusedText(words string) string {
+	return "the server refuses the requests of this load: " + words
+}
+
+// hopelessLoad is an ErrRefused where a load that was refused will be refused by
+// every configuration that it is planned for.
+func (r *run) hopelessLoad(refused map[string]string) error {
+	for _, l := range r.Experiment.Loads {
+		words, no := refused[l.Name]
+		if !no || r.probed.answered[l.Name] {
+			continue
+		}
+		told := map[string]bool{} // what bears on the refusal, of the configurations that were asked
+		for id, w := range r.probed.refused[l.Name] {
+			told[r.bearing(id, w)] = true
+		}
+		if slices.ContainsFunc(r.configurationsOf(l.Name), func(id string) bool { return !told[r.bearing(id, words)] }) {
+			continue
+		}
+		return fmt.Errorf("%w %s, and would with every other configuration of this run: %s. %s",
+			ErrRefused, l.Name, strings.TrimSuffix(words, "."), wayOut(l, words))
+	}
+	return nil
+}
+
+// configurationsOf lists the configurations that the load is planned for, but
+// for those that do not start.
+func (r *run) configurationsOf(load string) []string {
+	var out []string
+	for _, c := range r.Plan.Cells {
+		point, _ := r.Plan.LoadPoint(c.LoadPoint)
+		if _, given := r.hopeless[c.Configuration]; point.Load == load && !given && !slices.Contains(out, c.Configuration) {
+			out = append(out, c.Configuration)
+		}
+	}
+	return out
+}
+
+// speed lists flags that change how fast a request is answered, or how many at
+// a time, and never whether it is answered. A flag that is missing here costs a
+// start more before a load is given up.
+var speed = []string{
+	"max-num-seqs", "max-num-batched-tokens", "gpu-memory-utilization", "kv-cache-memory-bytes", "num-gpu-blocks-override",
+	"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "enable-expert-parallel", "cpu-offload-gb",
+	"enable-prefix-caching", "enable-chunked-prefill", "block-size", "kv-cache-dtype", "swap-space", "enforce-eager",
+	"scheduling-policy", "async-scheduling", "max-num-partial-prefills", "max-long-partial-prefills", "long-prefill-token-threshold",
+	"compilation-config", "cuda-graph-sizes", "cudagraph-capture-sizes", "max-cudagraph-capture-size", "attention-backend",
+	"stream-interval", "api-server-count", "disable-log-stats", "disable-log-requests", "enable-log-requests", "max-seq-len-to-capture",
+	"num-scheduler-steps", "distributed-executor-backend", "speculative-config", "quantization", "dtype", "seed",
+}
+
+// contextFlags are the flags that say how long a request may be.
+var contextFlags = []string{"max-model-len", "context-length", "ctx-size"}
+
+// tooLong matches the words of a server for a request that does not fit.
+var tooLong = regexp.MustCompile(`(?i)context (length|size|window)|max_?(model|total|seq)_?(len|tokens)|maximum.*(length|tokens)|too (long|large|many tokens)|longer than|exceed`)
+
+// bearing is the part of a configuration that may decide whether a request is
+// refused with these words: configurations that agree in it answer alike.
+func (r *run) bearing(configuration, words string) string {
+	conf, _ := r.Plan.Configuration(configuration)
+	var parts []string
+	for _, f := range conf.Flags {
+		if slices.Contains(speed, f.Name) || slices.Contains(contextFlags, f.Name) && !tooLong.MatchString(words) {
+			continue
+		}
+		parts = append(parts, f.Name+"="+f.String())
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "\x00")
+}
+
+// wayOut is what to change about a load that is refused.
+func wayOut(l experiment.Load, words string) string {
+	lower := strings.ToLower(words)
+	has := func(fragments ...string) bool {
+		return slices.ContainsFunc(fragments, func(f string) bool { return strings.Contains(lower, f) })
+	}
+	switch {
+	case has(": 401 ", ": 403 "):
+		return "Give sweep the API key that the server asks for (server.api_key)."
+	case has("ignore_eos", "min_tokens"):
+		return fmt.Sprintf("Set ignore_eos: false in loads.%s.", l.Name)
+	case tooLong.MatchString(words):
+		return fmt.Sprintf("Lower prompt_tokens or output_tokens of loads.%s, or raise the server's context (max-model-len).", l.Name)
+	case has("vocab", "token id") && l.API != string(loadgen.Chat):
+		return fmt.Sprintf("The model does not know all of the token IDs that sweep sends. Set api: chat in loads.%s, or give it a dataset.", l.Name)
+	case l.API == string(loadgen.Chat) && (has("chat template", "chat_template") || has(": 404 ", ": 405 ") && !has("model")):
+		return fmt.Sprintf("Set api: completions in loads.%s, or give the server a chat template.", l.Name)
+	case l.API != string(loadgen.Chat) && (has("prompt") || has(": 404 ", ": 405 ") && !has("model")):
+		return fmt.Sprintf("Set api: chat in loads.%s.", l.Name)
+	}
+	return fmt.Sprintf("Change loads.%s so that the server takes it. 'sweep bench URL' shows what it takes.", l.Name)
+}
