@@ -142,7 +142,8 @@ func (o AgreeOptions) say(format string, args ...any) {
 }
 
 func (o AgreeOptions) tool(ctx context.Context, t experiment.Benchmark, load loadgen.Config, round int) (map[string]float64, []string, error) {
-	if err := Warm(ctx, load); err != nil {
+	cold, err := Warm(ctx, load)
+	if err != nil {
 		return nil, nil, err
 	}
 	dir := filepath.Join(o.Dir, fmt.Sprintf("%s-%d", t.Tool, round+1))
@@ -158,6 +159,9 @@ func (o AgreeOptions) tool(ctx context.Context, t experiment.Benchmark, load loa
 		return nil, nil, errors.New("none of its requests succeeded")
 	}
 	doubts := append(slices.Clone(r.Invalid), r.Warnings...)
+	if cold != "" {
+		doubts = append(doubts, "the warm-up failed completely: "+cold)
+	}
 	out := map[string]float64{}
 	for name, v := range r.Metrics {
 		out[name] = v

@@ -10,10 +10,10 @@ import (
 
 // Warm loads the server with our own generator before a tool does: GuideLLM
 // has no warm-up traffic, and vllm bench repeats one prompt. Failures are left
-// to the tool to meet.
-func Warm(ctx context.Context, cfg loadgen.Config) error {
+// to the tool to meet; failed describes a warm-up that failed completely.
+func Warm(ctx context.Context, cfg loadgen.Config) (failed string, err error) {
 	if cfg.Warmup == 0 {
-		return nil
+		return "", nil
 	}
 	cfg.Duration, cfg.Requests, cfg.Warmup = cfg.Warmup, 0, 0
 	cfg.Drain = min(cfg.Timeout, time.Minute)
@@ -21,9 +21,12 @@ func Warm(ctx context.Context, cfg loadgen.Config) error {
 		cfg.Arrivals.Kind = loadgen.Concurrency
 	}
 	cfg.Salt += "-warm"
-	_, err := loadgen.Run(ctx, cfg)
-	if ctx.Err() != nil {
-		return errors.Join(ctx.Err(), err)
+	res, err := loadgen.Run(ctx, cfg)
+	switch {
+	case ctx.Err() != nil:
+		return "", errors.Join(ctx.Err(), err)
+	case err != nil:
+		return err.Error(), nil
 	}
-	return nil
+	return res.AllFailed(loadgen.PhaseWindow), nil
 }

@@ -72,3 +72,15 @@ func TestProbeLoadRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAllFailed(t *testing.T) {
+	r := Result{Requests: []Request{
+		{Phase: PhaseWarmup, Class: ClassHTTP, Error: "503"}, {Phase: PhaseWarmup, Class: ClassTimeout, Error: "late"}, {Phase: PhaseWindow, Class: ClassOK},
+	}}
+	if got, want := r.AllFailed(PhaseWarmup), "none of 2 requests succeeded (http 1, timeout 1); the first: 503"; got != want {
+		t.Errorf("%q", got)
+	}
+	if r.AllFailed(PhaseWindow) != "" || r.AllFailed(PhaseTail) != "" {
+		t.Error("a success, or nothing, is called a failure")
+	}
+}

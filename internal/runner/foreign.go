@@ -31,9 +31,11 @@ func (r *run) generatorOf(t matrix.Trial, rec *rundir.Trial) generator {
 // foreign lets another tool make the load, on a server that our own generator
 // warmed up.
 func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config, rec *rundir.Trial) (*loadgen.Result, error) {
-	if err := bencher.Warm(ctx, cfg); err != nil {
+	failed, err := bencher.Warm(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
+	r.warnWarmup(rec, failed)
 	dir, err := r.dir.TrialDir(rec.ID)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func TestKindsOfRefusal(t *testing.T) {
 		"vocabulary in the stream": {event(`{"error":{"message":"Token id 9992 is out of vocabulary","code":400}}`), []string{"Token id 9992 is out of vocabulary", "api: chat in loads.chat"}},
 		"chat only":                {status(404, `{"detail":"Not Found"}`), []string{"POST /v1/completions: 404", "api: chat in loads.chat"}},
 		"an option":                {status(400, `{"error":{"message":"Unrecognized request argument supplied: ignore_eos"}}`), []string{"ignore_eos: false in loads.chat"}},
-		"a key":                    {status(401, `{"error":"Unauthorized"}`), []string{"server.api_key"}},
+		"a key":                    {status(403, `{"error":"Unauthorized"}`), []string{"server.api_key"}},
 		"text only":                {status(422, `{"detail":"prompt: Input should be a valid string"}`), []string{"api: chat in loads.chat"}},
 		"a web page":               {status(200, "<html>hello</html>"), []string{"a web page", "loads.chat"}},
 		"overloaded":               {status(503, `{"error":{"message":"No available backend"}}`), nil},

@@ -48,6 +48,7 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 	w := &rundir.Warmup{}
 	rec.Warmup = w
 	var before medians
+	var failed string // of the last round
 	for time.Since(began) < rule.AtMost {
 		round.Salt = fmt.Sprintf("%s settle %s %d", cfg.Salt, rec.ID, w.Rounds)
 		res, dead, err := r.runLoad(ctx, round, s, loadgen.Run)
@@ -55,6 +56,7 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 			return dead, err
 		}
 		w.Rounds++
+		failed = res.AllFailed(loadgen.PhaseWindow)
 		now := mediansOf(res)
 		if change, ok := now.change(before); ok {
 			w.Change = &change
@@ -65,11 +67,23 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 		before = now
 	}
 	w.Took = time.Since(began).Seconds()
+	r.warnWarmup(rec, failed)
 	if !w.Settled {
 		rec.Warnings = append(rec.Warnings, fmt.Sprintf("latencies had not settled within %.3g %% after %d rounds of warm-up", 100*rule.Within, w.Rounds))
 	}
 	r.stage(StageMeasuring)
 	return nil, nil
+}
+
+// warnWarmup tells of a warm-up in which nothing succeeded: what was to be warm
+// was cold when the window opened.
+func (r *run) warnWarmup(rec *rundir.Trial, failed string) {
+	if failed == "" {
+		return
+	}
+	text := "the warm-up failed completely: " + failed
+	rec.Warnings = append(rec.Warnings, text)
+	r.message("warning: %s: %s", rec.ID, text)
 }
 
 // medians are the median TTFT and time per output token of a round, seconds; 0:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -51,6 +53,9 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		if err := r.fill(rec, result); err != nil {
 			return err
 		}
+	}
+	if result != nil {
+		r.warnWarmup(rec, result.AllFailed(loadgen.PhaseWarmup))
 	}
 	warnHits(rec, cfg)
 	r.judge(rec, result, loadErr, dead, s)
@@ -169,6 +174,9 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 	case ok == 0:
 		rec.Outcome = rundir.OutcomeFailed
 		rec.Reasons = append(rec.Reasons, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
+	case !timed(rec):
+		rec.Outcome = rundir.OutcomeFailed
+		rec.Reasons = append(rec.Reasons, fmt.Sprintf("%d requests succeeded, but not one latency is known: %s", ok, rec.Absent["ttft_mean"]))
 	default:
 		rec.Outcome = rundir.OutcomeOK
 		if float64(all-ok) > r.Experiment.Gates.Failures*float64(all) {
@@ -179,6 +187,18 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 		}
 		r.gate(rec)
 	}
+}
+
+// timed reports whether the record holds a latency: a trial without one is no
+// measurement, whatever its rates say.
+func timed(rec *rundir.Trial) bool {
+	for name, v := range rec.Metrics {
+		m, err := metric.Parse(name)
+		if err == nil && m.Unit == metric.Seconds && !math.IsNaN(v) && !math.IsInf(v, 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // classes words the failed requests: "timeout 20, http 3".
