@@ -34,10 +34,11 @@ const (
 type refusals struct {
 	answered map[string]bool              // load → a server answered it
 	refused  map[string]map[string]string // load → configuration ID → words of its server
+	ways     map[string]string            // words → what to change, of this session
 }
 
 func newRefusals() refusals {
-	return refusals{map[string]bool{}, map[string]map[string]string{}}
+	return refusals{map[string]bool{}, map[string]map[string]string{}, map[string]string{}}
 }
 
 // recall takes up what an earlier session measured.
@@ -67,13 +68,11 @@ func (n refusals) refuse(load, configuration, words string) {
 func (r *run) probe(ctx context.Context, loads []string, s *launcher.Server, rec *rundir.Start) (map[string]string, error) {
 	r.stage(StageProbing)
 	refused, asked := map[string]string{}, map[string]string{}
+	r.vocabulary = 0
 	for _, name := range loads {
 		l, err := r.load(name)
 		if err != nil {
 			return nil, err
-		}
-		if l.Benchmark.Foreign() {
-			continue // the tool words its requests itself
 		}
 		shape := shapeOf(l)
 		words, known := asked[shape]
@@ -123,6 +122,8 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 	if err != nil {
 		return "", err
 	}
+	// Another tool words its requests itself; only its warm-up is ours.
+	foreign := l.Benchmark.Foreign()
 	cfg.Warmup, cfg.Duration, cfg.Requests, cfg.Sessions = 0, 0, 1, nil // the first turn of a session is a request like any
 	if t := l.Arrivals.Trace; t != nil {
 		cfg.Arrivals, cfg.Trace = loadgen.Arrivals{Kind: loadgen.Trace, Speed: 1}, r.material.traces[t.File]
@@ -133,7 +134,12 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 	r.blocking(func() {
 		for try := 1; ; try++ {
 			cfg.Salt = fmt.Sprintf("%s %s %d", r.runID, rec.ID, try)
-			err = loadgen.ProbeLoad(loadCtx, cfg, 0)
+			if err = nil; cfg.API == loadgen.Completions && len(cfg.Dataset) == 0 && cfg.Vocabulary == 0 {
+				err = loadgen.Fit(loadCtx, &cfg, 0)
+			}
+			if err == nil && !foreign {
+				err = loadgen.ProbeLoad(loadCtx, cfg, 0)
+			}
 			if refusal = nil; !errors.As(err, &refusal) || !ofTheRequest(refusal) || try == probeTries {
 				break
 			}
@@ -149,13 +155,17 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 			dog.exit(ctx, dead)
 		}
 	})
+	r.vocabulary = cfg.Vocabulary
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case dead != nil:
 		return "", dead
+	case foreign:
 	case refusal != nil && ofTheRequest(refusal):
-		return refusal.Route + ": " + refusal.Text, nil
+		words = refusal.Route + ": " + refusal.Text
+		r.probed.ways[words] = wayOut(l, refusal)
+		return words, nil
 	case err != nil:
 		r.message("warning: %s: a first request of load %s was not answered: %v", rec.ID, l.Name, err)
 	}
@@ -219,7 +229,7 @@ func (r *run) hopelessLoad(refused map[string]string) error {
 			continue
 		}
 		return fmt.Errorf("%w %s, and would with every other configuration of this run: %s. %s",
-			ErrRefused, l.Name, strings.TrimSuffix(words, "."), wayOut(l, words))
+			ErrRefused, l.Name, strings.TrimSuffix(words, "."), r.probed.ways[words])
 	}
 	return nil
 }
@@ -272,23 +282,25 @@ func (r *run) bearing(configuration, words string) string {
 }
 
 // wayOut is what to change about a load that is refused.
-func wayOut(l experiment.Load, words string) string {
-	lower := strings.ToLower(words)
+func wayOut(l experiment.Load, e *loadgen.Refusal) string {
+	words := strings.ToLower(e.Text)
 	has := func(fragments ...string) bool {
-		return slices.ContainsFunc(fragments, func(f string) bool { return strings.Contains(lower, f) })
+		return slices.ContainsFunc(fragments, func(f string) bool { return strings.Contains(words, f) })
 	}
+	chat := l.API == string(loadgen.Chat)
+	noRoute := (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) && !has("model")
 	switch {
-	case has(": 401 ", ": 403 "):
+	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		return "Give sweep the API key that the server asks for (server.api_key)."
 	case has("ignore_eos", "min_tokens"):
 		return fmt.Sprintf("Set ignore_eos: false in loads.%s.", l.Name)
 	case tooLong.MatchString(words):
 		return fmt.Sprintf("Lower prompt_tokens or output_tokens of loads.%s, or raise the server's context (max-model-len).", l.Name)
-	case has("vocab", "token id") && l.API != string(loadgen.Chat):
-		return fmt.Sprintf("The model does not know all of the token IDs that sweep sends. Set api: chat in loads.%s, or give it a dataset.", l.Name)
-	case l.API == string(loadgen.Chat) && (has("chat template", "chat_template") || has(": 404 ", ": 405 ") && !has("model")):
+	case chat && (noRoute || has("chat template", "chat_template")):
 		return fmt.Sprintf("Set api: completions in loads.%s, or give the server a chat template.", l.Name)
-	case l.API != string(loadgen.Chat) && (has("prompt") || has(": 404 ", ": 405 ") && !has("model")):
+	case e.TextOnly && !e.Chat:
+		return fmt.Sprintf("The server takes prompts as text only: give loads.%s a dataset.", l.Name)
+	case !chat && (e.Chat || noRoute || has("vocab", "token id", "prompt")):
 		return fmt.Sprintf("Set api: chat in loads.%s.", l.Name)
 	}
 	return fmt.Sprintf("Change loads.%s so that the server takes it. 'sweep bench URL' shows what it takes.", l.Name)

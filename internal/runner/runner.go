@@ -134,6 +134,7 @@ type run struct {
 	again      map[string]bool              // by planned trial ID: to be measured again
 	kept       map[string]int               // by planned trial ID: records that do not count
 	probed     refusals
+	vocabulary int // token IDs of the server that runs, where they were asked for; 0: not known
 }
 
 // verdict remembers why a configuration is not started (again).
