@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,13 +76,22 @@ func engineProcess(mode, segment string) int {
 	return 0
 }
 
-// stream answers until the client leaves. The engine ends with SIGTERM, and no
-// token comes any more, but the answer does not end.
+// stream answers with the tokens asked for, or until the client leaves. The
+// engine ends with SIGTERM, and no token comes any more, but the answer does not
+// end.
 func stream(w http.ResponseWriter, r *http.Request, terminated <-chan struct{}) {
+	var asked struct {
+		MaxTokens int `json:"max_tokens"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&asked) // no body: without end
 	w.Header().Set("Content-Type", "text/event-stream")
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for n := 0; ; n++ {
+		if n > 0 && n == asked.MaxTokens {
+			fmt.Fprint(w, "data: [DONE]\n\n")
+			return
+		}
 		select {
 		case <-r.Context().Done():
 			return
