@@ -12,6 +12,7 @@ const (
 	ToolNative   = "native"   // our own generator (default)
 	ToolGuideLLM = "guidellm" // GuideLLM 0.2 and later
 	ToolVLLM     = "vllm"     // vllm bench serve
+	ToolAIPerf   = "aiperf"   // AIPerf 0.13 and later
 )
 
 // ImageServed stands for the image of the server itself.
@@ -20,8 +21,8 @@ const ImageServed = "served"
 // Benchmark says which tool makes the load, and how it is started.
 type Benchmark struct {
 	Tool string
-	// Command is the executable with its first arguments; default: guidellm or
-	// vllm, found on PATH, or what the image begins with.
+	// Command is the executable with its first arguments; default: guidellm,
+	// vllm or aiperf, found on PATH, or what the image begins with.
 	Command []string
 	// Image runs the tool in a container of its own beside the server, by
 	// podman; ImageServed is the image that the server runs in.
@@ -37,15 +38,17 @@ type Benchmark struct {
 }
 
 // Foreign reports whether another tool makes the load.
-func (b *Benchmark) Foreign() bool { return b != nil && (b.Tool == ToolGuideLLM || b.Tool == ToolVLLM) }
+func (b *Benchmark) Foreign() bool {
+	return b != nil && slices.Contains([]string{ToolGuideLLM, ToolVLLM, ToolAIPerf}, b.Tool)
+}
 
 // benchmark is the name of a tool, or a mapping with it.
 func benchmark() value[*Benchmark] {
-	tool := word(ToolNative, ToolGuideLLM, ToolVLLM)
+	tool := word(ToolNative, ToolGuideLLM, ToolVLLM, ToolAIPerf)
 	s := section[Benchmark]{
 		fields: []field[Benchmark]{
-			must(bind("tool", "native (default), guidellm or vllm (vllm bench serve).", tool, func(b *Benchmark) *string { return &b.Tool })),
-			bind("command", "Executable with its first arguments; guidellm or vllm on PATH, or what the image begins with.", words(), func(b *Benchmark) *[]string { return &b.Command }),
+			must(bind("tool", "native (default), guidellm, vllm (vllm bench serve) or aiperf.", tool, func(b *Benchmark) *string { return &b.Tool })),
+			bind("command", "Executable with its first arguments; guidellm, vllm or aiperf on PATH, or what the image begins with.", words(), func(b *Benchmark) *[]string { return &b.Command }),
 			bind("image", "Container image to run it from, by podman; served: the image of the server.", text("an image"), func(b *Benchmark) *string { return &b.Image }),
 			bind("volumes", "Mounts of that container: host:container[:options].", words(), func(b *Benchmark) *[]string { return &b.Volumes }),
 			bind("tokenizer", "Model ID or path of the tokenizer; the model.", text("a model or a path"), func(b *Benchmark) *string { return &b.Tokenizer }),
@@ -127,8 +130,11 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 	}
 	kinds := []ArrivalKind{Constant, Poisson, Concurrency, Throughput, Sweep}
 	lengths := []LengthKind{Fixed, Normal, Uniform}
-	if l.Benchmark.Tool == ToolVLLM {
+	switch l.Benchmark.Tool {
+	case ToolVLLM:
 		kinds, lengths = append(kinds, Gamma), []LengthKind{Fixed}
+	case ToolAIPerf:
+		kinds, lengths = append(kinds, Gamma), []LengthKind{Fixed, Normal}
 	}
 	if k := l.Arrivals.Kind; k != "" && !slices.Contains(kinds, k) {
 		refuse("arrivals", fmt.Sprintf("%s knows no arrivals %q", name, k), "it knows "+list(kindNames(kinds)))
@@ -148,10 +154,14 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 }
 
 func toolTitle(tool string) string {
-	if tool == ToolVLLM {
+	switch tool {
+	case ToolVLLM:
 		return "vllm bench serve"
+	case ToolAIPerf:
+		return "AIPerf"
+	default:
+		return "GuideLLM"
 	}
-	return "GuideLLM"
 }
 
 func kindNames(kinds []ArrivalKind) []string {

@@ -16,24 +16,26 @@ import (
 
 // clientOptions are the flags of `sweep bench` that bring other clients in.
 type clientOptions struct {
-	with                         []string
-	rounds                       int
-	guidellm, vllm, tokens, keep string
+	with                   []string
+	rounds                 int
+	guidellm, vllm, aiperf string
+	tokens, keep           string
 }
 
 func (c *clientOptions) addClients(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringSliceVar(&c.with, "with", nil, "make the same load with these clients in turns and compare them: native,guidellm,vllm")
+	f.StringSliceVar(&c.with, "with", nil, "make the same load with these clients in turns and compare them: native,guidellm,vllm,aiperf")
 	f.IntVar(&c.rounds, "rounds", 3, "with --with: how often each client has its turn")
 	f.StringVar(&c.guidellm, "guidellm", "guidellm", "with --with: `command` of GuideLLM")
 	f.StringVar(&c.vllm, "vllm", "vllm", "with --with: `command` of vllm")
+	f.StringVar(&c.aiperf, "aiperf", "aiperf", "with --with: `command` of AIPerf")
 	f.StringVar(&c.tokens, "tokenizer", "", "with --with: `model` or path whose tokenizer the other clients use (default: the model)")
 	f.StringVar(&c.keep, "keep", "", "with --with: `directory` that keeps the other clients' files")
 }
 
 // tools are the clients other than ours.
 func (c *clientOptions) tools() ([]experiment.Benchmark, error) {
-	commands := map[string]string{experiment.ToolGuideLLM: c.guidellm, experiment.ToolVLLM: c.vllm}
+	commands := map[string]string{experiment.ToolGuideLLM: c.guidellm, experiment.ToolVLLM: c.vllm, experiment.ToolAIPerf: c.aiperf}
 	var out []experiment.Benchmark
 	for _, name := range c.with {
 		command, ok := commands[name]
@@ -41,7 +43,7 @@ func (c *clientOptions) tools() ([]experiment.Benchmark, error) {
 		case name == experiment.ToolNative:
 			continue
 		case !ok:
-			return nil, fmt.Errorf("--with %s: want native, guidellm or vllm", name)
+			return nil, fmt.Errorf("--with %s: want native, guidellm, vllm or aiperf", name)
 		}
 		out = append(out, experiment.Benchmark{Tool: name, Command: strings.Fields(command), Tokenizer: c.tokens})
 	}

@@ -56,7 +56,7 @@ var agreementRows = []struct {
 }{
 	{"request_throughput", "", agreementLimit, "tools count from the first send to the last answer, with the start and the end of the load; native: a steady window"},
 	{"output_throughput", "", agreementLimit, "as above; and what the prompts' lengths do to the server"},
-	{"tpot_mean", "", agreementLimit, "(last - first token) / (tokens - 1) in all three; GuideLLM calls it inter-token latency"},
+	{"tpot_mean", "", agreementLimit, "(last - first token) / (tokens - 1) in all; GuideLLM and AIPerf call it inter-token latency, and to them only a chunk with text is a token in time"},
 	{"tpot_p50", "", agreementLimit, "as above"},
 	{"ttft_mean", "ttft_sent_mean", 0, "aligned: from the actual send, as the tools count; their clock starts before a connection is taken and stops when their event loop reads; streams of equal lengths that a tool starts at once stay in step, so prefills meet"},
 	{"ttft_p50", "ttft_sent_p50", 0, "as above"},

@@ -1,5 +1,5 @@
-// Package bencher drives other load generators: GuideLLM and `vllm bench
-// serve`. It translates a load of ours into the tool's command, runs it under
+// Package bencher drives other load generators: GuideLLM, `vllm bench serve`
+// and AIPerf. It translates a load of ours into the tool's command, runs it under
 // a wall-clock limit in a process group (or container) of its own, keeps its
 // output, and reads what it wrote with package importer.
 //
@@ -27,7 +27,7 @@ import (
 
 // Names of the files that a tool leaves in the folder of its trial.
 const (
-	ResultFile = "benchmark.json" // what the tool wrote
+	ResultFile = "benchmark.json" // what the tool wrote; AIPerf writes a folder
 	LogFile    = "benchmark.log"  // what it printed, after the command
 	configFile = "benchmark.yaml" // what it was told, where it takes a file
 )
@@ -84,7 +84,8 @@ func Run(ctx context.Context, j Job) (*importer.Result, error) {
 
 // read reads the file that the tool wrote.
 func (j *Job) read(c *command, t *tail) (*importer.Result, error) {
-	path := filepath.Join(j.Dir, ResultFile)
+	name := cmp.Or(c.result, ResultFile)
+	path := filepath.Join(j.Dir, name)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s ended with exit code 0 and wrote no result%s", c.name, t.last())
 	}
@@ -96,7 +97,10 @@ func (j *Job) read(c *command, t *tail) (*importer.Result, error) {
 		return nil, fmt.Errorf("%s wrote %d results where one load was asked for", c.name, len(results))
 	}
 	r := &results[0]
-	r.File = ResultFile
+	r.File = name
+	if j.Tool.Tool == experiment.ToolAIPerf {
+		j.aiperfRepeats(r)
+	}
 	r.ToolVersion = cmp.Or(c.version, r.ToolVersion)
 	return r, nil
 }
@@ -129,7 +133,7 @@ func (j *Job) redactFiles() error {
 	if j.Load.APIKey == "" {
 		return nil
 	}
-	for _, name := range []string{ResultFile, configFile} {
+	for _, name := range []string{ResultFile, configFile, filepath.Join(aiperfDir, "profile_export_aiperf.json")} {
 		path := filepath.Join(j.Dir, name)
 		data, err := os.ReadFile(path)
 		if errors.Is(err, os.ErrNotExist) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,8 +25,8 @@ import (
 	"github.com/vllm-sweep/sweep/internal/testprogram"
 )
 
-// tools are the stand-ins for guidellm and vllm; see faketool.
-var tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm"}}
+// tools are the stand-ins for guidellm, vllm and aiperf; see faketool.
+var tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm", "aiperf"}}
 
 func TestMain(m *testing.M) {
 	code := podmantest.Main(m)
@@ -69,7 +70,7 @@ func TestEachDialectIsSpoken(t *testing.T) {
 	s := server(t, mock.Options{TTFT: 20 * time.Millisecond, ITL: 5 * time.Millisecond})
 	for _, c := range []struct{ tool, version, format string }{
 		{"guidellm", "0.2.1", "D1"}, {"guidellm", "0.3.1", "D1"}, {"guidellm", "0.4.0", "D3"}, {"guidellm", "0.6.1", "D3"},
-		{"guidellm", "0.7.3", "D4"}, {"guidellm", "0.8.1", "D4"}, {"vllm", "", "save-detailed"},
+		{"guidellm", "0.7.3", "D4"}, {"guidellm", "0.8.1", "D4"}, {"vllm", "", "save-detailed"}, {"aiperf", "", "records"},
 	} {
 		for _, a := range []loadgen.Arrivals{
 			{Kind: loadgen.Concurrency, Concurrency: 1}, {Kind: loadgen.Concurrency, Concurrency: 4}, {Kind: loadgen.Throughput, Concurrency: 8},
@@ -85,7 +86,7 @@ func TestEachDialectIsSpoken(t *testing.T) {
 					log, _ := os.ReadFile(filepath.Join(j.Dir, LogFile))
 					t.Fatalf("%v\n%s", err, log)
 				}
-				if r.Format != c.format || !r.Recomputed() || !r.Timed || r.Requests["ok"] != 12 || r.File != ResultFile || c.version != "" && r.ToolVersion != c.version {
+				if r.Format != c.format || !r.Recomputed() || !r.Timed || r.Requests["ok"] != 12 || filepath.Base(r.File) != map[bool]string{true: "profile_export.jsonl", false: ResultFile}[c.tool == "aiperf"] || c.version != "" && r.ToolVersion != c.version {
 					t.Errorf("%+v", r)
 				}
 				// The load that came back is the one that was asked for.
@@ -124,7 +125,7 @@ func TestSeedsDifferAndPercentilesAreAllAskedFor(t *testing.T) {
 
 func TestMisbehaviourIsTold(t *testing.T) {
 	s := server(t, mock.Options{})
-	for _, tool := range []string{"guidellm", "vllm"} {
+	for _, tool := range []string{"guidellm", "vllm", "aiperf"} {
 		for mode, want := range map[string]string{
 			"crash":     "ended with exit status 1; it printed last: .*RuntimeError: worker process died unexpectedly",
 			"nothing":   "ended with exit code 0 and wrote no result; it printed last: Benchmarking complete",
@@ -132,6 +133,9 @@ func TestMisbehaviourIsTold(t *testing.T) {
 		} {
 			t.Run(tool+" "+mode, func(t *testing.T) {
 				t.Parallel()
+				if tool == "aiperf" {
+					want = strings.NewReplacer("Benchmarking complete", ".*", "benchmark.json:1:[0-9]+: .*cut short", "profile_export.jsonl:[0-9]+:[0-9]+: .*cut short").Replace(want)
+				}
 				j := job(t, tool, s.URL, "FAKE_MODE="+mode)
 				_, err := Run(t.Context(), j)
 				if err == nil || !regexp.MustCompile(want).MatchString(err.Error()) {
@@ -145,7 +149,7 @@ func TestMisbehaviourIsTold(t *testing.T) {
 // Exit code 0 after every request failed is a failure.
 func TestAllRequestsFailed(t *testing.T) {
 	s := server(t, mock.Options{Fault: func(int) mock.Fault { return mock.Fault{Kind: mock.Status, Code: 500} }})
-	for _, tool := range []string{"guidellm", "vllm"} {
+	for _, tool := range []string{"guidellm", "vllm", "aiperf"} {
 		j := job(t, tool, s.URL)
 		r, err := Run(t.Context(), j)
 		if err != nil {
@@ -219,8 +223,11 @@ func TestAnInterruptEndsTheTool(t *testing.T) {
 func TestTheKeyIsNotKept(t *testing.T) {
 	const key = "sk-very-secret"
 	s := server(t, mock.Options{})
-	for _, version := range []string{"0.3.0", "0.6.0", "0.8.0"} {
+	for _, version := range []string{"0.3.0", "0.6.0", "0.8.0", "vllm", "aiperf"} {
 		j := job(t, "guidellm", s.URL, "FAKE_GUIDELLM_VERSION="+version)
+		if !strings.HasPrefix(version, "0.") {
+			j = job(t, version, s.URL)
+		}
 		j.Load.APIKey, j.Load.Requests = key, 3
 		if _, err := Run(t.Context(), j); err != nil {
 			t.Fatal(version, err)
@@ -229,12 +236,12 @@ func TestTheKeyIsNotKept(t *testing.T) {
 		if got := seen[len(seen)-1].Header.Get("Authorization"); got != "Bearer "+key {
 			t.Errorf("%s: authorization %q", version, got)
 		}
-		entries, _ := os.ReadDir(j.Dir)
-		for _, e := range entries {
-			if data, _ := os.ReadFile(filepath.Join(j.Dir, e.Name())); strings.Contains(string(data), key) {
-				t.Errorf("%s: the key stands in %s", version, e.Name())
+		filepath.WalkDir(j.Dir, func(path string, _ fs.DirEntry, _ error) error {
+			if data, _ := os.ReadFile(path); strings.Contains(string(data), key) {
+				t.Errorf("%s: the key stands in %s", version, path)
 			}
-		}
+			return nil
+		})
 	}
 }
 
@@ -248,6 +255,8 @@ func TestWhatCannotBeTranslatedIsRefused(t *testing.T) {
 		"cap before 0.7":  {"guidellm", "0.6.0", "cannot cap the requests", func(j *Job) { j.Load.Arrivals = loadgen.Arrivals{Kind: loadgen.Poisson, Rate: 5, MaxConcurrency: 3} }},
 		"ramp":            {"guidellm", "0.8.0", `knows no arrivals "ramp"`, func(j *Job) { j.Load.Arrivals.Kind = loadgen.Ramp }},
 		"time for a loop": {"vllm", "", "give requests instead of duration", func(j *Job) { j.Load.Duration = time.Minute }},
+		"ramp of aiperf":  {"aiperf", "", `knows no arrivals "ramp"`, func(j *Job) { j.Load.Arrivals.Kind = loadgen.Ramp }},
+		"other lengths":   {"aiperf", "", "fixed and normal lengths", func(j *Job) { j.Load.Prompt.Kind = loadgen.Lognormal }},
 		"lengths":         {"vllm", "", "fixed lengths only", func(j *Job) { j.Load.Prompt.Kind = loadgen.Lognormal }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -288,5 +297,44 @@ func TestToolsRunInContainers(t *testing.T) {
 	out, err := exec.Command("podman", "--url", address, "ps", "--all", "--quiet", "--filter", "label=sweep.bench=1").CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "" {
 		t.Errorf("containers are left: %s %v", out, err)
+	}
+}
+
+// The race of GuideLLM 0.8: 18 times the rate that was asked for, and targets
+// that are no times. Such a trial does not count, whatever its latencies.
+func TestAnotherLoadThanAskedForDoesNotCount(t *testing.T) {
+	s := server(t, mock.Options{})
+	j := job(t, "guidellm", s.URL, "FAKE_GUIDELLM_VERSION=0.8.1", "FAKE_MODE=race")
+	j.Load.Arrivals = loadgen.Arrivals{Kind: loadgen.Poisson, Rate: 20}
+	j.Load.Requests = 100
+	r, err := Run(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec rundir.Trial
+	r.Fill(&rec)
+	reasons := strings.Join(rec.Reasons, "; ")
+	for _, want := range []string{"the client sent 100 requests in ", "where poisson 20/s was asked for", "10 of 100 intended sends cannot be right", "root_late: p95 root dispatch delay"} {
+		if rec.Outcome != rundir.OutcomeInvalid || !strings.Contains(reasons, want) {
+			t.Errorf("%s: %q lacks %q", rec.Outcome, reasons, want)
+		}
+	}
+}
+
+// AIPerf refuses a tokenizer in a local folder when it is told to be offline, so
+// it is not told.
+func TestAIPerfTakesALocalTokenizer(t *testing.T) {
+	s := server(t, mock.Options{})
+	j := job(t, "aiperf", s.URL, "HF_HUB_OFFLINE=1")
+	j.Tool.Tokenizer, j.Load.Requests = t.TempDir(), 3
+	r, err := Run(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Model != "m" || r.Load.Kind != "concurrency" || r.Load.Value != 4 {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Stat(filepath.Join(j.Dir, aiperfDir, "inputs.json")); err == nil {
+		t.Error("every prompt was kept")
 	}
 }

@@ -28,6 +28,7 @@ type command struct {
 	env     []string
 	dir     string
 	secret  string
+	result  string   // file that the tool writes, inside of the folder; "": ResultFile
 	stop    []string // ends a container whose client is gone; nil: none
 	remove  []string // files that must not stay
 }
@@ -57,18 +58,22 @@ func (j *Job) command(ctx context.Context) (*command, error) {
 		c.format, c.name = importer.VLLMBench, "vllm bench serve"
 		args, err := j.vllmArgs()
 		c.argv = slices.Concat(base, args, j.Tool.Args)
+		if j.Load.APIKey != "" {
+			c.env = append(slices.Clone(c.env), "OPENAI_API_KEY="+j.Load.APIKey)
+		}
+		return c, err
+	case experiment.ToolAIPerf:
+		c.format, c.name = importer.AIPerf, "aiperf"
+		err := j.aiperf(c, base)
 		return c, err
 	default:
-		return nil, fmt.Errorf("benchmark %q is no tool to drive", j.Tool.Tool)
+		return nil, fmt.Errorf("benchmark %q is not a tool that sweep can drive", j.Tool.Tool)
 	}
 }
 
 // base is what the tool's own arguments are appended to.
 func (j *Job) base(c *command) ([]string, error) {
-	executable := "guidellm"
-	if j.Tool.Tool == experiment.ToolVLLM {
-		executable = "vllm"
-	}
+	executable := j.Tool.Tool // their commands have the names of the tools
 	if j.Tool.Image != "" {
 		return j.container(c, executable)
 	}
@@ -112,8 +117,8 @@ func (j *Job) container(c *command, executable string) ([]string, error) {
 		words = append(words, "--env", v) // by name: the value comes from podman's own environment
 	}
 	entry := slices.Clone(j.Tool.Command)
-	if len(entry) == 0 && (executable == "vllm" || j.Tool.Image == experiment.ImageServed) {
-		entry = []string{executable} // the entry point of vllm's image is the server
+	if len(entry) == 0 && (executable != experiment.ToolGuideLLM || j.Tool.Image == experiment.ImageServed) {
+		entry = []string{executable} // the entry point of vllm's image is the server, that of an image of AIPerf's may be a shell
 	}
 	if len(entry) == 0 {
 		return append(words, image), nil

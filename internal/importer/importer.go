@@ -105,6 +105,7 @@ type Result struct {
 	TokensPerChunk float64 // 0: not known
 
 	Invalid  []string // why the run must not count
+	Unlawful []string // of those: why its load is not the one that was asked for
 	Warnings []string // flaws and doubts
 	// spilled is the path, without extension, of the stored requests.
 	spilled    string

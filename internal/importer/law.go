@@ -46,6 +46,7 @@ func (r *Result) checkLaw() {
 	if len(why) > 0 && len(r.toolWarnings) > 0 {
 		why[len(why)-1] += fmt.Sprintf("; %s's own warning: %q", r.Tool, strings.Join(r.toolWarnings, "; "))
 	}
+	r.Unlawful = why
 	r.Invalid = append(r.Invalid, why...)
 }
 

@@ -59,6 +59,7 @@ func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config
 	if res.Run == nil || !res.Timed {
 		return nil, fmt.Errorf("%s wrote no requests with points in time: this version cannot be driven, only its results imported", l.Benchmark.Tool)
 	}
+	res.Run.Invalid = res.Unlawful
 	res.Run.Warnings = nil // they are the result's, and in the record already
 	return res.Run, nil
 }

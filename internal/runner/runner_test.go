@@ -29,7 +29,7 @@ import (
 // Built on first use.
 var (
 	sim   = testprogram.Program{Package: "internal/vllmsim/cmd/vllm-sim"}
-	tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm"}} // stand-ins
+	tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm", "aiperf"}} // stand-ins
 )
 
 func TestMain(m *testing.M) {

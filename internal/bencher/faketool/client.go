@@ -18,6 +18,7 @@ import (
 type plan struct {
 	url, model, key     string
 	chat                bool
+	text                bool    // chunks without text are no tokens to this tool
 	rate                float64 // 0: closed loop
 	poisson             bool
 	streams             int
@@ -135,14 +136,14 @@ func (p plan) one(ctx context.Context, client *http.Client, s *shot, ids []int) 
 		s.err = strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)+" ")
 		return
 	}
-	s.stream(ctx, resp.Body)
+	s.stream(ctx, resp.Body, p.text)
 }
 
 func (s *shot) fail(ctx context.Context, text string) {
 	s.err, s.cut = text, ctx.Err() != nil
 }
 
-func (s *shot) stream(ctx context.Context, body io.Reader) {
+func (s *shot) stream(ctx context.Context, body io.Reader, text bool) {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -167,7 +168,7 @@ func (s *shot) stream(ctx context.Context, body io.Reader) {
 		if event.Usage != nil {
 			s.in, s.out = event.Usage.PromptTokens, event.Usage.CompletionTokens
 		}
-		if len(event.Choices) == 0 || event.Choices[0].Text == "" && event.Choices[0].Delta.Content == "" {
+		if len(event.Choices) == 0 || text && event.Choices[0].Text == "" && event.Choices[0].Delta.Content == "" {
 			continue
 		}
 		if s.first.IsZero() {

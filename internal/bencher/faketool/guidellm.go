@@ -177,10 +177,23 @@ func guidellmRun(args []string) error {
 	return p.guide(s.Profile.Kind, s.Outputs[0].Path, rate)
 }
 
+// ended names the constraint that ends the sending.
+func (p plan) ended() map[string]any {
+	if p.length > 0 {
+		return map[string]any{"max_duration": map[string]any{"request_queuing": "stop"}}
+	}
+	return map[string]any{"max_requests": map[string]any{"request_queuing": "stop"}}
+}
+
 // guide makes the load and writes the report of the version that is played.
 func (p plan) guide(kind, path string, rate float64) error {
 	if done, err := misbehave(); done {
 		return err
+	}
+	p.text = true
+	race := os.Getenv("FAKE_MODE") == "race" && kind == "poisson"
+	if race {
+		p.rate *= 18
 	}
 	shots, began, ended := p.fire()
 	epoch := func(t time.Time) any {
@@ -228,7 +241,17 @@ func (p plan) guide(kind, path string, rate float64) error {
 	} else {
 		b["config"] = map[string]any{"strategy": strategy, "backend": map[string]any{"model": p.model, "api_key": p.key}}
 		b["scheduler_metrics"] = map[string]any{"measure_start_time": epoch(began), "measure_end_time": epoch(ended), "queued_time_avg": -1.0}
-		b["scheduler_state"] = map[string]any{"created_requests": len(shots), "successful_requests": totals["successful"], "errored_requests": totals["errored"], "cancelled_requests": totals["incomplete"]}
+		b["scheduler_state"] = map[string]any{"created_requests": len(shots), "successful_requests": totals["successful"], "errored_requests": totals["errored"], "cancelled_requests": totals["incomplete"], "end_queuing_constraints": p.ended()}
+		if minor() >= 8 {
+			warnings := []any{}
+			if race { // every tenth target is a small number, no time of the day, and the tool says so
+				warnings = append(warnings, map[string]any{"code": "root_late", "message": "p95 root dispatch delay was 1796073876.740s over 875 samples (threshold 0.200s).", "observed": 1796073876.74, "threshold": 0.2, "unit": "seconds"})
+				for i, list := 0, lists["successful"]; i < len(list); i += 10 {
+					list[i].(map[string]any)["info"].(map[string]any)["timings"].(map[string]any)["targeted_start"] = 13.668
+				}
+			}
+			b["warnings"] = warnings
+		}
 		b["metrics"] = map[string]any{"request_totals": totals}
 		version := map[bool]int{true: 2, false: 1}[minor() >= 7]
 		report["metadata"] = map[string]any{"version": version, "guidellm_version": os.Getenv("FAKE_GUIDELLM_VERSION")}

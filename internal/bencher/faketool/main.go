@@ -1,8 +1,9 @@
-// Command faketool stands in for guidellm and vllm in tests, where neither can
-// be installed. It is a fake: its command lines and files are modelled on the
-// tools' (facts read in their sources), its client is its own and small. But
-// it does load the endpoint that it is given, over plain HTTP, and writes down
-// what it measured in the tool's format.
+// Command faketool stands in for guidellm, vllm and aiperf in tests that must
+// run where the tools are not installed. It is a fake: its command lines and
+// files are those that GuideLLM 0.8.1, vllm bench serve 0.32.0 and AIPerf 0.13.0
+// were seen to take and write, its client is its own and small. But it does load
+// the endpoint that it is given, over plain HTTP, and writes down what it
+// measured in the tool's format.
 //
 // Its name decides which tool it is. FAKE_GUIDELLM_VERSION sets the version of
 // guidellm, FAKE_MODE how it misbehaves: hang, children (hang with a child that
@@ -42,10 +43,14 @@ func main() {
 }
 
 func run(name string, args []string) error {
-	if name == "vllm" {
+	switch name {
+	case "vllm":
 		return vllm(args)
+	case "aiperf":
+		return aiperf(args)
+	default:
+		return guidellm(args)
 	}
-	return guidellm(args)
 }
 
 // usageError is a command line that the tool does not take.

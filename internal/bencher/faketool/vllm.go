@@ -71,7 +71,7 @@ func vllm(args []string) error {
 
 func vllmResult(o map[string]string, rate float64, shots []*shot, took time.Duration) error {
 	var inputs, outputs []int
-	var ttfts, starts []float64
+	var ttfts, starts, queued []float64
 	itls, errs := [][]float64{}, []string{}
 	ok, in, out := 0, 0, 0
 	base := time.Now().Add(-time.Hour) // perf_counter has a zero of its own
@@ -83,6 +83,7 @@ func vllmResult(o map[string]string, rate float64, shots []*shot, took time.Dura
 			ok, in, out = ok+1, in+s.in, out+s.out
 		}
 		ttfts, starts = append(ttfts, ttft), append(starts, s.sent.Sub(base).Seconds())
+		queued = append(queued, s.sent.Sub(s.due).Seconds())
 		itls, errs = append(itls, append([]float64{}, s.gaps...)), append(errs, s.err)
 	}
 	var asked any = rate
@@ -94,15 +95,16 @@ func vllmResult(o map[string]string, rate float64, shots []*shot, took time.Dura
 		"num_prompts": len(shots), "request_rate": asked, "burstiness": 1.0, "max_concurrency": nil, "duration": took.Seconds(),
 		"completed": ok, "failed": len(shots) - ok, "total_input_tokens": in, "total_output_tokens": out,
 		"request_throughput": float64(ok) / took.Seconds(), "output_throughput": float64(out) / took.Seconds(), "mean_ttft_ms": 0.0,
-		"input_lens": inputs, "output_lens": outputs, "ttfts": ttfts, "itls": itls, "start_times": starts, "errors": errs,
+		"input_lens": inputs, "output_lens": outputs, "ttfts": ttfts, "itls": itls, "start_times": starts, "queue_times": queued, "errors": errs,
 	}
 	if n, err := strconv.Atoi(o["--max-concurrency"]); err == nil {
 		result["max_concurrency"] = n
 	}
 	if o["--burstiness"] == "inf" {
-		result["burstiness"] = "inf"
+		result["burstiness"] = "INFINITY"
 	}
 	data, err := json.Marshal(result)
+	data = []byte(strings.Replace(string(data), `"INFINITY"`, "Infinity", 1)) // as Python's json module writes it
 	if err != nil {
 		return err
 	}
