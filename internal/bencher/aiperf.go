@@ -68,16 +68,16 @@ func (j *Job) aiperf(c *command, base []string) error {
 		})
 	}
 	artifacts := filepath.Join(j.Dir, aiperfDir)
-	text, err := yaml.Marshal(map[string]any{
+	benchmark := map[string]any{
 		"models": []string{j.Load.Model}, "endpoint": endpoint, "phases": []any{phase},
-		"datasets":    []any{map[string]any{"name": "main", "type": "synthetic", "entries": j.aiperfEntries(), "prompts": prompts}},
-		"tokenizer":   map[string]any{"name": j.tokenizer()},
-		"random_seed": smallSeed(j.Load.Seed),
-		"artifacts":   map[string]any{"dir": artifacts},
-		"runtime":     map[string]any{"ui": "none"},
+		"datasets":  []any{map[string]any{"name": "main", "type": "synthetic", "entries": j.aiperfEntries(), "prompts": prompts}},
+		"tokenizer": map[string]any{"name": j.tokenizer()},
+		"artifacts": map[string]any{"dir": artifacts},
+		"runtime":   map[string]any{"ui": "none"},
 		// Both are sweep's own work, and scrapes of the server are load.
 		"gpu_telemetry": map[string]any{"enabled": false}, "server_metrics": map[string]any{"enabled": false},
-	})
+	}
+	text, err := yaml.Marshal(map[string]any{"benchmark": benchmark, "random_seed": smallSeed(j.Load.Seed)})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,6 @@ type aiperfConfig struct {
 		Grace            float64 `yaml:"grace_period"`
 	}
 	Tokenizer     struct{ Name string }
-	Seed          int64 `yaml:"random_seed"`
 	Artifacts     struct{ Dir string }
 	Runtime       struct{ UI string }
 	GPU           struct{ Enabled bool } `yaml:"gpu_telemetry"`
@@ -64,12 +63,16 @@ func aiperf(args []string) error {
 	if err != nil {
 		return usageError(err.Error())
 	}
-	var c aiperfConfig
+	var envelope struct {
+		Benchmark aiperfConfig
+		Seed      int64 `yaml:"random_seed"`
+	}
 	dec := yaml.NewDecoder(strings.NewReader(os.ExpandEnv(string(text))))
 	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil {
+	if err := dec.Decode(&envelope); err != nil {
 		return usageError("1 validation error for AIPerfConfig: " + err.Error())
 	}
+	c := envelope.Benchmark
 	if len(c.Models) != 1 || len(c.Endpoint.Urls) != 1 || len(c.Datasets) != 1 || len(c.Phases) != 1 || c.Datasets[0].Type != "synthetic" || c.Phases[0].Kind != "profiling" {
 		return usageError("1 validation error for AIPerfConfig")
 	}
@@ -82,7 +85,7 @@ func aiperf(args []string) error {
 	phase := c.Phases[0]
 	p := plan{
 		url: c.Endpoint.Urls[0], model: c.Models[0], key: c.Endpoint.APIKey, chat: c.Endpoint.Type == "chat", text: true,
-		promptLen: int(c.Datasets[0].Prompts.ISL.Mean), answerLn: int(c.Datasets[0].Prompts.OSL.Mean), seed: c.Seed,
+		promptLen: int(c.Datasets[0].Prompts.ISL.Mean), answerLn: int(c.Datasets[0].Prompts.OSL.Mean), seed: envelope.Seed,
 		streams: phase.Concurrency, requests: phase.Requests, length: time.Duration(phase.Duration * 1e9),
 	}
 	switch phase.Type {
