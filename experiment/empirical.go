@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // LengthsFile is one column, or several, of a CSV file of token counts.
@@ -37,14 +38,7 @@ func (e *ColumnError) Error() string {
 // header line; a name that ends in .gz is decompressed. Every value must be a
 // whole number of at least 1. The error of a missing column is a *ColumnError.
 func ReadLengths(path string, columns ...string) (*LengthsFile, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path)
+	f, size, err := boundary.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +47,9 @@ func ReadLengths(path string, columns ...string) (*LengthsFile, error) {
 	stored := io.TeeReader(f, digest)
 	r := stored
 	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(stored)
-		if err != nil {
+		if r, err = boundary.Gunzip(stored, size); err != nil {
 			return nil, fmt.Errorf("decompress %s: %w", path, err)
 		}
-		defer z.Close()
-		r = z
 	}
 	out, err := readLengths(path, csv.NewReader(r), columns)
 	if err != nil {

@@ -30,6 +30,8 @@ func LoadFile(path string) (*Experiment, Diagnostics) {
 		return fault("read the experiment file: " + wording.Plain(err.Error()))
 	case info.IsDir():
 		return fault("read the experiment file: it is a directory")
+	case !info.Mode().IsRegular():
+		return fault("read the experiment file: it is not a regular file")
 	case info.Size() > maxFileSize:
 		return fault(fmt.Sprintf("read the experiment file: %d bytes are more than the limit of %d", info.Size(), maxFileSize))
 	}

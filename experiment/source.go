@@ -6,6 +6,21 @@ import "strings"
 type source struct {
 	file  string
 	lines []string
+	runes map[int][]rune // of lines that were asked for, by index
+}
+
+// longest is how much of a value is looked at for its place, in characters: a
+// file may be one line.
+const longest = 256
+
+// text is a line in characters.
+func (s *source) text(line int) []rune {
+	r, ok := s.runes[line-1]
+	if !ok {
+		r = []rune(s.lines[line-1])
+		s.runes[line-1] = r
+	}
+	return r
 }
 
 func newSource(file string, data []byte) *source {
@@ -13,7 +28,7 @@ func newSource(file string, data []byte) *source {
 	for i, l := range lines {
 		lines[i] = strings.TrimSuffix(l, "\r")
 	}
-	return &source{file, lines}
+	return &source{file, lines, map[int][]rune{}}
 }
 
 // whole is the place that means the file itself.
@@ -25,7 +40,7 @@ func (s *source) at(line, column, n int) Range {
 		return s.whole()
 	}
 	text := s.lines[line-1]
-	end := len([]rune(text)) + 1
+	end := len(s.text(line)) + 1
 	column = min(max(column, 1), end)
 	return Range{File: s.file, Line: line, Column: column, EndColumn: min(column+max(n, 1), max(end, column+1)), Text: text}
 }
@@ -47,10 +62,11 @@ func (s *source) value(line, column int, text string) Range {
 	if line < 1 || line > len(s.lines) {
 		return s.whole()
 	}
-	runes := []rune(s.lines[line-1])
+	runes := s.text(line)
 	if column < 1 || column > len(runes) {
 		return s.at(line, column, 1)
 	}
+	runes = runes[:min(len(runes), column-1+longest)]
 	i := skipProperties(runes, column-1)
 	if i >= len(runes) {
 		return s.at(line, column, 1)

@@ -27,6 +27,9 @@ func parseYAML(src *source, data []byte) (*node, Diagnostics) {
 	if err != nil {
 		return nil, Diagnostics{syntaxDiagnostic(src, data, err)}
 	}
+	if countNodes(root, maxNodes) < 0 {
+		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file holds more than %d values", maxNodes), Range: src.whole()}}
+	}
 	c := &converter{src: src, done: map[*yaml.Node]*node{}, open: map[*yaml.Node]bool{}}
 	n := c.convert(root.Content[0])
 	c.secondDocument(dec, data)
@@ -35,6 +38,19 @@ func parseYAML(src *source, data []byte) (*node, Diagnostics) {
 		return nil, c.ds
 	}
 	return n, c.ds
+}
+
+// countNodes counts the nodes as written, down from the limit; negative: there
+// are more.
+func countNodes(y *yaml.Node, left int) int {
+	left--
+	for _, child := range y.Content {
+		if left < 0 {
+			break
+		}
+		left = countNodes(child, left)
+	}
+	return left
 }
 
 func newDocuments(data []byte) *yaml.Decoder { return yaml.NewDecoder(bytes.NewReader(data)) }
@@ -124,6 +140,11 @@ func (c *converter) alias(y *yaml.Node) *node {
 
 func (c *converter) mapping(n *node, y *yaml.Node) {
 	var merges []*node
+	known := map[string]entry{}
+	add := func(e entry) {
+		known[e.name] = e
+		n.entries = append(n.entries, e)
+	}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key := y.Content[i]
 		if key.Kind == yaml.AliasNode {
@@ -140,17 +161,20 @@ func (c *converter) mapping(n *node, y *yaml.Node) {
 			merges = append(merges, c.merged(value, at)...)
 			continue
 		}
-		if first, dup := n.get(key.Value); dup {
+		if first, dup := known[key.Value]; dup {
 			d := c.fail(at, fmt.Sprintf("duplicate field %q", key.Value), "written again here")
 			d.Related = []Related{{first.key.at, "first written here"}}
 			continue
 		}
-		n.entries = append(n.entries, entry{key.Value, &node{kind: textNode, text: key.Value, at: at, weight: 1}, value})
+		add(entry{key.Value, &node{kind: textNode, text: key.Value, at: at, weight: 1}, value})
+	}
+	if n.weight > maxNodes {
+		return // the file is refused; what it would expand to is not made
 	}
 	for _, m := range merges {
 		for _, e := range m.entries {
-			if _, own := n.get(e.name); !own {
-				n.entries = append(n.entries, e)
+			if _, own := known[e.name]; !own {
+				add(e)
 			}
 		}
 	}

@@ -3,11 +3,11 @@ package importer
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/vllm-sweep/sweep/internal/boundary"
 )
 
 // FaultError is a file that cannot be read as what it seems to be.
@@ -44,7 +44,7 @@ type source struct {
 // fileSource reads a file, unpacked where it is gzip.
 func fileSource(path string) source {
 	return source{name: path, open: func() (io.ReadCloser, error) {
-		f, err := os.Open(path)
+		f, size, err := boundary.Open(path)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func fileSource(path string) source {
 		if n < 2 || head[0] != 0x1f || head[1] != 0x8b {
 			return f, nil
 		}
-		z, err := gzip.NewReader(f)
+		z, err := boundary.Gunzip(f, size)
 		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("%s: unpack: %w", path, err)

@@ -4,7 +4,6 @@
 package workload
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -62,21 +61,18 @@ func ReadDataset(path, format string) (samples []Sample, digest string, err erro
 }
 
 func readFile[T any](path string, read func(io.Reader) ([]T, error)) ([]T, string, error) {
-	f, _, err := boundary.Open(path)
+	f, size, err := boundary.Open(path)
 	if err != nil {
 		return nil, "", fileError(path, err)
 	}
 	defer f.Close()
 	sum := sha256.New()
 	stored := io.TeeReader(f, sum)
-	in := stored
+	var in io.Reader = stored
 	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(stored)
-		if err != nil {
+		if in, err = boundary.Gunzip(stored, size); err != nil {
 			return nil, "", fmt.Errorf("decompress %s: %w", path, err)
 		}
-		defer z.Close()
-		in = z
 	}
 	out, err := read(in)
 	if err != nil {
