@@ -48,10 +48,10 @@ func (c *clientOptions) tools() ([]experiment.Benchmark, error) {
 		out = append(out, experiment.Benchmark{Tool: name, Command: strings.Fields(command), Tokenizer: c.tokens})
 	}
 	if !slices.Contains(c.with, experiment.ToolNative) {
-		return nil, errors.New("--with compares with our own client: --with native,guidellm,vllm")
+		return nil, errors.New("--with compares with our own client: --with native,guidellm,vllm,aiperf")
 	}
 	if len(out) == 0 {
-		return nil, errors.New("--with native alone compares nothing: --with native,guidellm,vllm")
+		return nil, errors.New("--with native alone compares nothing: --with native,guidellm,vllm,aiperf")
 	}
 	if c.rounds < 1 {
 		return nil, fmt.Errorf("--rounds %d: must be at least 1", c.rounds)
