@@ -18,7 +18,16 @@ type Gates struct {
 	TelemetryLost  float64 // share of the trial without GPU readings above which it does not count; 1: never
 	Requeue        int     // how often such a trial is measured again, at the end of its block
 	Settle         Settle
+	// Client says by which limits the load generator is judged: ClientAuto, ClientStrict or ClientShared.
+	Client string
 }
+
+// Limits of the load generator on itself.
+const (
+	ClientAuto   = "auto"   // those of a shared machine where the server computes on this machine's processors, else strict
+	ClientStrict = "strict" // for a client that has its processors to itself
+	ClientShared = "shared" // for a client that shares them with the server
+)
 
 // Settle is the warm-up gate: rounds of fresh prompts at the target load until
 // the latencies of two rounds agree. Within 0: off.
@@ -101,7 +110,7 @@ func gatesSection() section[Gates] {
 	return section[Gates]{
 		initial: Gates{
 			Throttled: DefaultThrottled, ForeignProcess: true, GPUError: true, Failures: DefaultFailures,
-			TelemetryLost: DefaultTelemetryLost, Requeue: DefaultRequeue,
+			TelemetryLost: DefaultTelemetryLost, Requeue: DefaultRequeue, Client: ClientAuto,
 		},
 		fields: []field[Gates]{
 			bind("throttled", "Share of the window throttled for heat, power brake or hardware slowdown above which a trial does not count; 10%. 100%: never.",
@@ -115,6 +124,8 @@ func gatesSection() section[Gates] {
 				share(), func(g *Gates) *float64 { return &g.TelemetryLost }),
 			bind("requeue", "How often a trial that does not count is measured again, at the end of its block; 1.",
 				whole(0, 20), func(g *Gates) *int { return &g.Requeue }),
+			bind("client", "Limits that the load generator is judged by: auto (default: shared where the server computes on this machine's processors), strict or shared.",
+				word(ClientAuto, ClientStrict, ClientShared), func(g *Gates) *string { return &g.Client }),
 			bind("settle", "Rounds of fresh prompts at the target load before the warm-up, until latencies settle.", settle.value(),
 				func(g *Gates) *Settle { return &g.Settle }),
 		},

@@ -158,6 +158,7 @@ func (o benchOptions) config(ctx context.Context, sys *System, url string) (load
 		return cfg, err
 	}
 	cfg.BaseURL, cfg.Model = url, o.model
+	cfg.Beside = loadgen.Here(url)
 	if cfg.Model == "" {
 		cfg.Model = "?" // asked for below, after the rest was found right
 	}

@@ -45,6 +45,7 @@ type loadOptions struct {
 	tlsSkipVerify                 bool
 	sharedMachine                 bool
 	outputGiven, apiGiven         bool
+	sharedGiven                   bool
 }
 
 func (o *loadOptions) add(cmd *cobra.Command) {
@@ -88,7 +89,7 @@ func (o *loadOptions) add(cmd *cobra.Command) {
 	f.BoolVar(&o.tlsSkipVerify, "tls-skip-verify", false, "do not verify the server's certificate")
 	f.StringVar(&o.tlsCertificate, "tls-cert", "", "client certificate `file` (PEM)")
 	f.StringVar(&o.tlsKey, "tls-key", "", "its private key `file` (PEM)")
-	f.BoolVar(&o.sharedMachine, "shared-machine", false, "the server runs on this machine: judge the client by looser limits")
+	f.BoolVar(&o.sharedMachine, "shared-machine", false, "the server computes on this machine's processors: judge the client by looser limits (default: found out)")
 }
 
 // arrivalFlags choose the arrival process; one of them is given at most.
@@ -126,6 +127,7 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 			return withCode(exitUsage, fmt.Errorf("--%s goes with --%s", name, needs))
 		}
 	}
+	o.sharedGiven = cmd.Flags().Changed("shared-machine")
 	o.outputGiven, o.apiGiven = cmd.Flags().Changed("output-tokens"), cmd.Flags().Changed("api")
 	return nil
 }
@@ -145,8 +147,12 @@ func (o *loadOptions) config(sys *System) (loadgen.Config, error) {
 	if cfg.Prefix != (loadgen.Prefix{}) {
 		cfg.Prefix.Count = o.prefixes
 	}
-	if o.sharedMachine {
+	switch {
+	case o.sharedMachine:
 		cfg.Limits = loadgen.Shared()
+		cfg.Limits.Why = "declared"
+	case o.sharedGiven:
+		cfg.Limits = loadgen.Strict()
 	}
 	if cfg.Duration == 0 && cfg.Requests == 0 && o.trace == "" {
 		cfg.Duration = 30 * time.Second

@@ -53,7 +53,7 @@ Nothing is started and nothing is changed. Exit code 6 when a check fails.`,
 }
 
 func (sys *System) doctorOptions(out string) doctor.Options {
-	o := doctor.Options{LookupEnv: sys.LookupEnv, Dir: out, OpenGPUs: telemetry.OpenGPUs}
+	o := doctor.Options{LookupEnv: sys.LookupEnv, Dir: out, OpenGPUs: telemetry.OpenGPUs, Lateness: doctor.MeasureLateness}
 	if home, err := os.UserHomeDir(); err == nil {
 		o.Home = home
 	}
@@ -128,6 +128,7 @@ func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOpt
 	}
 	options := sys.doctorOptions(o.out)
 	sys.examineFor(&options, e)
+	options.Lateness = nil // each trial says how late its client was
 	var doubts []string
 	failed := false
 	for _, c := range doctor.Examine(ctx, options) {

@@ -47,6 +47,9 @@ type Options struct {
 	// Backend checks the experiment's backend as a run would, its image with
 	// it; the image is not pulled.
 	Backend func(context.Context) error
+	// Lateness measures how late this machine's timers are, and how long it keeps a
+	// thread from running; nil: not measured.
+	Lateness func(context.Context) Lateness
 	// Environment checks the variables that the experiment refers to.
 	Environment func() error
 }
@@ -59,6 +62,9 @@ func Examine(ctx context.Context, o Options) []Check {
 	out = append(out, gpus...)
 	out = append(out, o.cdi(present)...)
 	out = append(out, o.machine()...)
+	if o.Lateness != nil {
+		out = append(out, lateness(o.Lateness(ctx)))
+	}
 	out = append(out, o.disks()...)
 	out = append(out, o.cache(ctx), ports())
 	if o.Experiment != nil {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
@@ -37,7 +39,8 @@ const (
 func (r *run) evidence(res *Result) Client {
 	c := Client{}
 	window := res.WindowEnd - res.WindowStart
-	c.Limits = r.cfg.limits()
+	c.Others = r.window.spent.others
+	c.Limits = r.cfg.limits(c.Others)
 	if r.cfg.Arrivals.open() {
 		c.AskedRate = r.cfg.askedRate(res)
 	}
@@ -68,6 +71,16 @@ func (r *run) evidence(res *Result) Client {
 		p, _ := metric.Quantile(c.WriteLagStat)
 		c.WriteLag = r.client.writeLags.quantile(p)
 	}
+	c.OwnLagStat = res.highest()
+	p, _ := metric.Quantile(c.OwnLagStat)
+	c.OwnLagMean, c.OwnLag = r.client.writeLags.mean(), r.client.writeLags.quantile(p)
+	if r.cfg.scheduled() {
+		mean, top := res.dispatchLagAt(p)
+		c.OwnLagMean, c.OwnLag = c.OwnLagMean+mean, c.OwnLag+top
+	}
+	if median, ok := res.median((*Request).ttft); ok && median > 0 {
+		c.OwnLagShare = float64(c.OwnLag) / float64(median)
+	}
 	c.Unconnected, c.SlowConnections = int(r.client.unable.Load()), int(r.client.slow.Load())
 	c.StampSource = StampUser
 	if c.Stamped = r.client.readLags.share(); c.Stamped > 0 {
@@ -88,17 +101,32 @@ func (r *run) evidence(res *Result) Client {
 // the moment the generator took the request up, over requests due inside the
 // window. Waiting for a slot of a cap is no lag.
 func (res *Result) dispatchLag() (p50, p99 time.Duration) {
+	lags := res.dispatchLags()
+	if len(lags) == 0 {
+		return 0, 0
+	}
+	return time.Duration(quantile.Type7(lags, 0.5)), time.Duration(quantile.Type7(lags, 0.99))
+}
+
+// dispatchLagAt is its mean and its p-quantile.
+func (res *Result) dispatchLagAt(p float64) (mean, top time.Duration) {
+	lags := res.dispatchLags()
+	if len(lags) == 0 {
+		return 0, 0
+	}
+	return time.Duration(stat.Mean(lags, nil)), time.Duration(quantile.Type7(lags, p))
+}
+
+// dispatchLags are the lags in ascending order.
+func (res *Result) dispatchLags() []float64 {
 	var lags []float64
 	for i := range res.Requests {
 		if q := &res.Requests[i]; q.Phase == PhaseWindow {
 			lags = append(lags, float64(q.Ready-q.Scheduled))
 		}
 	}
-	if len(lags) == 0 {
-		return 0, 0
-	}
 	slices.Sort(lags)
-	return time.Duration(quantile.Type7(lags, 0.5)), time.Duration(quantile.Type7(lags, 0.99))
+	return lags
 }
 
 // late counts the late arrivals; see Client.Late.
@@ -131,33 +159,46 @@ func (res *Result) coalesced() float64 {
 // judge fills in the reasons that make the run invalid and the warnings.
 func (r *run) judge(res *Result) {
 	invalid := func(format string, args ...any) { res.Invalid = append(res.Invalid, fmt.Sprintf(format, args...)) }
-	c, limits := res.Client, r.cfg.limits()
-	limit := limits.LagFloor
-	if median, ok := res.median((*Request).ttft); ok {
-		limit = max(limit, time.Duration(limits.LagShare*float64(median)))
+	strained := func(format string, args ...any) {
+		res.Client.Strained = true
+		invalid(format, args...)
 	}
-	if c.WriteLag > limit {
-		invalid("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, round(c.WriteLag), round(limit))
+	c := res.Client
+	limits := c.Limits
+	limit, typical := limits.LagFloor, limits.Mean
+	if median, ok := res.median((*Request).ttft); ok {
+		share := time.Duration(limits.LagShare * float64(median))
+		limit, typical = max(limit, share), max(typical, share)
+	}
+	if limits.Mean > 0 {
+		if c.OwnLagMean > typical {
+			strained("the client sent late: %s on average, limit %s", round(c.OwnLagMean), round(typical))
+		}
+		if c.OwnLag > limit {
+			strained("the client sent late: own lag %s %s, limit %s", c.OwnLagStat, round(c.OwnLag), round(limit))
+		}
+	} else if c.WriteLag > limit {
+		strained("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, round(c.WriteLag), round(limit))
 	}
 	if took, ok := res.meanTime(); ok {
 		share := limits.HandoverShare * float64(took)
 		if limit := time.Duration(max(share, min(float64(limits.HandoverFloor), idleMost*share))); c.HandoverLag > limit {
-			invalid("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", round(c.HandoverLag), round(limit))
+			strained("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", round(c.HandoverLag), round(limit))
 		}
 	}
 	if c.Unconnected > 0 {
 		invalid("the client had no connection for %d requests: %s", c.Unconnected, res.firstError(ClassConnect))
 	}
 	if c.Merged > limits.Merged {
-		invalid("the client read late: %.1f %% of the gaps between chunks were lost in reads over %s late, limit %.0f %%", 100*c.Merged, lateRead, 100*limits.Merged)
+		strained("the client read late: %.1f %% of the gaps between chunks were lost in reads over %s late, limit %.0f %%", 100*c.Merged, lateRead, 100*limits.Merged)
 	}
 	if r.cfg.scheduled() {
-		if c.DispatchLagP99 > limit {
-			invalid("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
+		if limits.Mean == 0 && c.DispatchLagP99 > limit {
+			strained("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
 		}
 		if due, sent := res.dueAndSent(); r.cfg.Arrivals.MaxConcurrency == 0 &&
 			float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) {
-			invalid("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
+			strained("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
 		}
 	}
 	res.Invalid = append(res.Invalid, r.cfg.unlawful(res)...)
@@ -167,11 +208,11 @@ func (r *run) judge(res *Result) {
 			limit = max(limit, time.Duration(ReadLagShare*float64(median)))
 		}
 		if lag := max(c.ReadLagP99, c.SchedLagP99); lag > limit {
-			invalid("the client read late: lag p99 %s, limit %s without kernel time stamps", round(lag), round(limit))
+			strained("the client read late: lag p99 %s, limit %s without kernel time stamps", round(lag), round(limit))
 		}
 	}
 	if c.CPUShare > limits.CPU {
-		invalid("the client used %.0f %% of its CPUs, limit %.0f %%", 100*c.CPUShare, 100*limits.CPU)
+		strained("the client used %.0f %% of its CPUs, limit %.0f %%", 100*c.CPUShare, 100*limits.CPU)
 	}
 	r.warn(res)
 }

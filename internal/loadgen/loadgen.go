@@ -119,8 +119,11 @@ type Config struct {
 	// Salt makes prompts of one trial differ from those of every other, so that
 	// a server's prefix cache cannot answer them.
 	Salt string
-	// Limits on the client beyond which the run is invalid; zero: Strict.
+	// Limits on the client beyond which the run is invalid; zero: Strict, or Shared
+	// where the server is Beside and the machine was busy with other work than the
+	// client inside the window.
 	Limits Limits
+	Beside bool // the server runs on this machine
 	// TokenLow and TokenHigh bound the token IDs of completions prompts
 	// (TokenLow <= ID < TokenHigh); 0: DefaultTokenLow, DefaultTokenHigh.
 	TokenLow, TokenHigh int
@@ -323,9 +326,19 @@ type Client struct {
 	SchedLagP99  time.Duration // goroutine scheduling latency p99 (runtime/metrics)
 	MeanInFlight float64       // time-weighted mean requests in flight inside the window
 	PeakInFlight int
-	Limits       Limits  // that the run was judged by
-	Coalesced    float64 // share of token chunks that came with the same read as the one before, 0..1
-	Merged       float64 // share of the gaps that are 0 because the client read late, 0..1
+	// OwnLag is how late the client itself was, on average and at most at the
+	// highest percentile that there are requests enough for (OwnLagStat): from the
+	// intended send to the kernel having the first byte, without the making of a
+	// connection and the wait for a slot. Latencies contain it; it is how exact they
+	// are. OwnLagShare is OwnLag over the median time to first token, 0 without one.
+	OwnLagMean, OwnLag time.Duration
+	OwnLagStat         string
+	OwnLagShare        float64
+	Others             float64 // share of this machine's processors that other processes kept busy, 0..1
+	Limits             Limits  // that the run was judged by
+	Strained           bool    // this machine was too busy for them; see Limits.WayOut
+	Coalesced          float64 // share of token chunks that came with the same read as the one before, 0..1
+	Merged             float64 // share of the gaps that are 0 because the client read late, 0..1
 }
 
 // Sources of the time stamps of chunks.

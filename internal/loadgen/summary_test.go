@@ -191,11 +191,19 @@ func TestInvalid(t *testing.T) {
 		spoil  func(*Result)
 		want   string
 	}{
-		"sound":         {strict, func(*Result) {}, ""},
-		"late":          {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1ms, limit 1.005ms"},
-		"in time":       {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
-		"written late":  {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "write lag p99 2ms, limit 1.005ms"},
-		"late, shared":  {Shared(), func(r *Result) { r.Client.DispatchLagP99 = 6 * ms }, "dispatch lag p99 6ms, limit 5.025ms"},
+		"sound":        {strict, func(*Result) {}, ""},
+		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1ms, limit 1.005ms"},
+		"in time":      {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
+		"written late": {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "write lag p99 2ms, limit 1.005ms"},
+		"late, shared": {Shared(), func(r *Result) { r.Client.OwnLag, r.Client.OwnLagStat = 6*ms, "p95" }, "own lag p95 6ms, limit 5.025ms"},
+		"always late":  {Shared(), func(r *Result) { r.Client.OwnLagMean = 6 * ms }, "6ms on average, limit 5.025ms"},
+		"often late":   {Shared(), func(r *Result) { r.Client.OwnLagMean = 4 * ms }, ""},
+		"always late, quick server": {Shared(), func(r *Result) {
+			r.Client.OwnLagMean = 1100 * time.Microsecond
+			for i := range r.Requests {
+				r.Requests[i].First = r.Requests[i].Scheduled + 10*ms
+			}
+		}, "1.1ms on average, limit 1ms"},
 		"unsent":        {strict, func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
 		"one off":       {strict, func(r *Result) { late(r, 2) }, ""},
 		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "3ms from the end of an answer to the next request"},
@@ -213,7 +221,11 @@ func TestInvalid(t *testing.T) {
 		r := handmade()
 		c.spoil(r)
 		load := &run{cfg: &Config{Arrivals: Arrivals{Kind: Constant, Rate: 20}, Warmup: time.Second, Limits: c.limits}}
+		r.Client.Limits = load.cfg.limits(0) // as evidence does
 		load.judge(r)
+		if r.Client.Strained != (c.want != "") {
+			t.Errorf("%s: strained %v", name, r.Client.Strained)
+		}
 		if got := strings.Join(r.Invalid, "; "); (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}

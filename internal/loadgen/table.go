@@ -134,8 +134,15 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	case StampUser:
 		b.WriteString("client: chunks timed in user space\n")
 	}
+	if c.Limits.Shared {
+		fmt.Fprintf(&b, "client: judged by the limits of a shared machine%s; its own lag is %s on average and %s at the %s, %.1f%% of the median TTFT\n",
+			because(c.Limits.Why), round(c.OwnLagMean), round(c.OwnLag), c.OwnLagStat, 100*c.OwnLagShare)
+	}
 	for _, text := range s.Invalid {
 		fmt.Fprintf(&b, "INVALID: %s\n", text)
+	}
+	if c.Strained {
+		fmt.Fprintf(&b, "INVALID: what to do: %s\n", c.Limits.WayOut("--shared-machine"))
 	}
 	warnings := s.Warnings
 	if few := s.tooFew(); few != "" {
@@ -146,4 +153,11 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }

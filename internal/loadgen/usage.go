@@ -2,7 +2,10 @@ package loadgen
 
 import (
 	"math"
+	"os"
 	"runtime/metrics"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -11,6 +14,9 @@ type usage struct {
 	at     time.Time
 	cpu    time.Duration // user and system
 	known  bool          // cpu could be read
+	busy   time.Duration // of all processors of the machine, added up; 0: not known
+	all    time.Duration // busy and idle
+	others float64       // of a difference: the share of all that was busy, but for this process
 	pauses *metrics.Float64Histogram
 	sched  *metrics.Float64Histogram
 }
@@ -24,6 +30,7 @@ func readUsage() usage {
 	metrics.Read(samples)
 	u := usage{at: time.Now(), pauses: histogram(samples[0]), sched: histogram(samples[1])}
 	u.cpu, u.known = processCPU()
+	u.busy, u.all = machineCPU()
 	return u
 }
 
@@ -36,10 +43,40 @@ func histogram(s metrics.Sample) *metrics.Float64Histogram {
 
 // since is the difference to an earlier snapshot.
 func (u usage) since(b usage) usage {
-	return usage{
+	d := usage{
 		at: b.at, cpu: u.cpu - b.cpu, known: u.known && b.known,
 		pauses: subtract(u.pauses, b.pauses), sched: subtract(u.sched, b.sched),
+		busy: u.busy - b.busy, all: u.all - b.all,
 	}
+	if d.known && d.all > 0 && b.all > 0 {
+		d.others = min(1, max(0, float64(d.busy-d.cpu)/float64(d.all)))
+	}
+	return d
+}
+
+// machineCPU is the time that this machine's processors were busy and that they
+// were there, since its start; 0 where /proc/stat does not say.
+func machineCPU() (busy, all time.Duration) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	f := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal, in hundredths of a second
+	if len(f) < 9 || f[0] != "cpu" {
+		return 0, 0
+	}
+	for i, field := range f[1:9] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, 0
+		}
+		took := time.Duration(n) * 10 * time.Millisecond
+		if all += took; i != 3 && i != 4 {
+			busy += took
+		}
+	}
+	return busy, all
 }
 
 // subtract returns the counts of a that are not in b; both have the same buckets.

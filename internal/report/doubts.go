@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -30,6 +31,7 @@ func (b *build) doubts(figures []figureView) []doubt {
 			d.add(w, "")
 		}
 	}
+	b.sharedDoubts(&d)
 	b.precisionDoubts(&d)
 	b.checkDoubts(&d)
 	if pairs := b.Findings.NotTested; len(pairs) > 0 {
@@ -106,6 +108,27 @@ func (b *build) recordDoubts(d *doubtList) {
 	if skipped > 0 {
 		d.add(count(skipped, "trial")+" skipped: the server cannot start, or a lower point of the load saturated it", "see the trials")
 	}
+}
+
+// sharedDoubts says how exact latencies are where client and server shared the
+// processors, in the worst trial that counts. Of a simulated server the page says enough.
+func (b *build) sharedDoubts(d *doubtList) {
+	var n int
+	var mean, late, share float64
+	why := ""
+	for _, t := range b.Trials {
+		if c := t.Client; c != nil && c.SharedLimits && t.Outcome == rundir.OutcomeOK {
+			n++
+			mean, late, share = max(mean, c.OwnLagMean), max(late, c.OwnLag), max(share, c.OwnLagShare)
+			why = cmp.Or(why, c.SharedBecause)
+		}
+	}
+	if n == 0 || late == 0 || b.Provenance != nil && b.Provenance.Simulated {
+		return
+	}
+	d.add(fmt.Sprintf("the load generator shared the machine with the server in %s (%s): it sent up to %s late on average and up to %s (%s of the median TTFT) at the highest percentile shown, and latencies contain that",
+		count(n, "trial"), cmp.Or(why, "declared"), metric.FormatUnit(metric.Seconds, mean), metric.FormatUnit(metric.Seconds, late),
+		metric.FormatUnit(metric.Fraction, share)), "")
 }
 
 // precisionDoubts say where the design is too small or too weak for claims.

@@ -104,6 +104,12 @@ type ClientFacts struct {
 	Coalesced      float64 `json:"coalesced_share"`           // of chunks that came with the same read as the one before
 	Merged         float64 `json:"late_read_share,omitempty"` // of the gaps between chunks that are 0 because the client read late
 	SharedLimits   bool    `json:"shared_limits,omitempty"`   // judged by the limits of a machine that the server shares
+	SharedBecause  string  `json:"shared_because,omitempty"`  // how that is known
+	OwnLagMean     float64 `json:"own_lag_mean_s,omitempty"`  // how late the client itself was: from the intended send to the kernel having the first byte
+	OwnLag         float64 `json:"own_lag_s,omitempty"`       // the same at own_lag_stat, the highest percentile that there are requests enough for
+	OwnLagStat     string  `json:"own_lag_stat,omitempty"`    // such as "p95"
+	OwnLagShare    float64 `json:"own_lag_share,omitempty"`   // own_lag_s over the median time to first token
+	Others         float64 `json:"others_share,omitempty"`    // of the machine's processors that other processes kept busy, 0..1
 }
 
 // EngineFacts are differences of the server's own counters over the trial,

@@ -52,19 +52,11 @@ func (r *run) configAt(l experiment.Load, p matrix.LoadPoint, seed uint64, base,
 		// One salt a run: prompts are shared by the cells of a block, but a
 		// server that outlives the run (endpoint) meets fresh ones next time.
 		Salt:     r.runID,
-		Limits:   r.clientLimits(),
 		Progress: r.progress,
 	}
+	cfg.Limits, cfg.Beside = r.clientLimits(base)
 	err = r.furnish(&cfg, l)
 	return cfg, err
-}
-
-// clientLimits are looser for a simulated server, which runs beside the client.
-func (r *run) clientLimits() loadgen.Limits {
-	if r.Experiment.Server.Simulated != nil {
-		return loadgen.Shared()
-	}
-	return loadgen.Strict()
 }
 
 func (r *run) progress(p loadgen.Progress) {

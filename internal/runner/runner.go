@@ -134,7 +134,8 @@ type run struct {
 	again      map[string]bool              // by planned trial ID: to be measured again
 	kept       map[string]int               // by planned trial ID: records that do not count
 	probed     refusals
-	vocabulary int // token IDs of the server that runs, where they were asked for; 0: not known
+	vocabulary int        // token IDs of the server that runs, where they were asked for; 0: not known
+	told       *sync.Once // that client and server share the machine
 }
 
 // verdict remembers why a configuration is not started (again).
@@ -149,7 +150,7 @@ func newRun(o Options) (*run, error) {
 		Options: o, dir: o.Dir, mu: new(sync.Mutex), order: new(int),
 		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
-		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{}, probed: newRefusals(),
+		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{}, probed: newRefusals(), told: new(sync.Once),
 	}
 	if r.Observer == nil {
 		r.Observer = silent{}

@@ -140,6 +140,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
 	rec.Client = ClientFacts(sum.Client)
+	r.tellShared(sum.Client)
 	rec.Requests = map[string]int{}
 	for class, n := range sum.Requests {
 		rec.Requests[string(class)] = n
@@ -184,6 +185,9 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 		}
 		for _, reason := range res.Invalid {
 			discount(rec, rundir.CauseClient, reason)
+		}
+		if n := len(rec.Reasons); res.Client.Strained && rec.Source == nil {
+			rec.Reasons[n-1] += "; " + res.Client.Limits.WayOut("gates: {client: shared}")
 		}
 		r.gate(rec)
 	}
@@ -295,6 +299,7 @@ func ClientFacts(c loadgen.Client) *rundir.ClientFacts {
 		GCPauseMax: c.GCPauseMax.Seconds(), SchedLagP99: c.SchedLagP99.Seconds(),
 		MeanInFlight: c.MeanInFlight, PeakInFlight: c.PeakInFlight,
 		HandoverLag: c.HandoverLag.Seconds(), Late: c.Late, Resent: c.Resent, Unconnected: c.Unconnected, CPUs: c.CPUs, Merged: c.Merged,
-		Coalesced: c.Coalesced, SharedLimits: c.Limits.Shared,
+		Coalesced: c.Coalesced, SharedLimits: c.Limits.Shared, SharedBecause: c.Limits.Why,
+		OwnLagMean: c.OwnLagMean.Seconds(), OwnLag: c.OwnLag.Seconds(), OwnLagStat: c.OwnLagStat, OwnLagShare: c.OwnLagShare, Others: c.Others,
 	}
 }

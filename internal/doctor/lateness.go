@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
+	"github.com/vllm-sweep/sweep/internal/quantile"
+)
+
+// Lateness is the noise of this machine's own scheduling.
+type Lateness struct {
+	P50, P99, Max time.Duration // beyond the end of a timer
+	Stolen        time.Duration // longest time that a busy thread did not run
+}
+
+// The measurement takes a second: timers of the length that the client sleeps
+// before a send, and a thread that only reads the clock.
+const (
+	timers    = 700
+	timerEach = time.Millisecond
+	spinFor   = 200 * time.Millisecond
+)
+
+// MeasureLateness measures for about a second. It ends early with ctx.
+func MeasureLateness(ctx context.Context) Lateness {
+	var late []float64
+	for range timers {
+		if ctx.Err() != nil {
+			break
+		}
+		due := time.Now().Add(timerEach)
+		for left := timerEach; left > 0; left = time.Until(due) {
+			timed.Sleep(left)
+		}
+		late = append(late, float64(time.Since(due)))
+	}
+	var l Lateness
+	if len(late) > 0 {
+		slices.Sort(late)
+		l.P50, l.P99 = time.Duration(quantile.Type7(late, 0.5)), time.Duration(quantile.Type7(late, 0.99))
+		l.Max = time.Duration(late[len(late)-1])
+	}
+	for begin, last := time.Now(), time.Now(); last.Sub(begin) < spinFor && ctx.Err() == nil; {
+		now := time.Now()
+		l.Stolen = max(l.Stolen, now.Sub(last))
+		last = now
+	}
+	return l
+}
+
+// lateness says how exact a client on this machine can be now.
+func lateness(l Lateness) Check {
+	c := Check{Name: "timers", Status: OK, Text: fmt.Sprintf("late by %s (p50), %s (p99), %s at most; a busy thread was kept waiting for up to %s",
+		tenth(l.P50), tenth(l.P99), tenth(l.Max), tenth(l.Stolen))}
+	strict, shared := loadgen.Strict(), loadgen.Shared()
+	const remedy = "end other work on this machine, or give sweep processors of its own (taskset)"
+	switch {
+	case l.P99 > shared.LagFloor || l.P50 > shared.Mean:
+		c.Status = Warning
+		c.Text += fmt.Sprintf(": a client here is later than the %s that even a shared machine allows; open loops need a median TTFT above %s", tenth(shared.LagFloor), tenth(time.Duration(float64(l.P99)/shared.LagShare)))
+		c.Remedy = remedy
+	case l.P99 > strict.LagFloor:
+		c.Status = Warning
+		c.Text += fmt.Sprintf(": a client here can be held to %s, not to %s", tenth(shared.LagFloor), tenth(strict.LagFloor))
+		c.Remedy = remedy + "; beside a server that computes on these processors it is expected"
+	default:
+		c.Text += fmt.Sprintf(": a client here can be held to %s", tenth(strict.LagFloor))
+	}
+	return c
+}
+
+// tenth cuts a duration for people.
+func tenth(d time.Duration) string {
+	if d >= time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(10 * time.Microsecond).String()
+}

@@ -1,0 +1,35 @@
+package report
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
+)
+
+// That client and server shared the machine is said once, with how exact the
+// worst trial that counts is.
+func TestSharedDoubt(t *testing.T) {
+	trial := func(outcome string, mean, top, share float64) rundir.Trial {
+		return rundir.Trial{Outcome: outcome, Client: &rundir.ClientFacts{SharedLimits: true, SharedBecause: "declared", OwnLagMean: mean, OwnLag: top, OwnLagShare: share}}
+	}
+	trials := []rundir.Trial{
+		trial(rundir.OutcomeOK, 0.0002, 0.0022, 0.05), trial(rundir.OutcomeOK, 0.0003, 0.002, 0.07), trial(rundir.OutcomeInvalid, 0.1, 0.2, 3),
+		{Outcome: rundir.OutcomeOK, Client: &rundir.ClientFacts{OwnLag: 9}}, {Outcome: rundir.OutcomeFailed},
+	}
+	b := &build{Input: Input{Trials: trials}}
+	var d doubtList
+	b.sharedDoubts(&d)
+	want := []string{"the load generator shared the machine with the server in 2 trials (declared): it sent up to 300 µs late on average and up to 2.2 ms (7 % of the median TTFT) at the highest percentile shown, and latencies contain that"}
+	if got := doubtTexts(d); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	b.Provenance, d = &rundir.Provenance{Simulated: true}, doubtList{}
+	if b.sharedDoubts(&d); len(d.list()) > 0 {
+		t.Errorf("of a simulated server: %q", doubtTexts(d))
+	}
+	b = &build{Input: Input{Trials: trials[2:]}}
+	if b.sharedDoubts(&d); len(d.list()) > 0 {
+		t.Errorf("of none that counts: %q", doubtTexts(d))
+	}
+}
