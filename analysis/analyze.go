@@ -17,11 +17,13 @@ import (
 // other or the plan; everything else that is wrong with a run is a warning, a
 // reason or an absence in the findings.
 func Analyze(in Input) (*Findings, error) {
+	in.Trials = Judge(in)
 	blocks, stage := splitConfirm(in)
 	a, err := newAnalyser(blocks)
 	if err != nil {
 		return nil, err
 	}
+	a.reliability = reliabilities(in)
 	a.findings.Checks = append(a.findings.Checks, a.runChecks()...)
 	a.estimate()
 	a.compareWithBaseline()
@@ -64,6 +66,8 @@ type analyser struct {
 	only       map[string]map[string]bool // use case → cells it may recommend; nil: all
 	strangers  int                        // trials of cells that the plan does not have
 	earlier    map[familyKey]*family      // of the blocks, while the confirm stage is analysed
+	// reliability is by configuration, over the whole run.
+	reliability map[string]*Reliability
 }
 
 type seriesKey struct {
@@ -173,16 +177,20 @@ func (a *analyser) addTrials() error {
 		}
 		switch t.Outcome {
 		case rundir.OutcomeOK:
-			if a.impossible(t) {
-				c.Invalid++
-				break
-			}
+			a.check(t)
 			c.Trials++
 			a.trials[i] = append(a.trials[i], t)
 		case rundir.OutcomeInvalid:
+			if impossible(t) {
+				a.check(t)
+			}
 			c.Invalid++
 		case rundir.OutcomeFailed:
 			c.Failed++
+			if c.FailedBy == nil {
+				c.FailedBy = map[string]int{}
+			}
+			c.FailedBy[t.FailureCause()]++
 		case rundir.OutcomeSkipped:
 			c.Skipped++
 		default:
@@ -193,13 +201,11 @@ func (a *analyser) addTrials() error {
 	return nil
 }
 
-// impossible checks a trial and reports whether a check forbids counting it.
-func (a *analyser) impossible(t rundir.Trial) bool {
+// check lists what contradicts itself in a trial.
+func (a *analyser) check(t rundir.Trial) {
 	conf, _ := a.in.Plan.Configuration(t.Configuration)
 	point, _ := a.in.Plan.LoadPoint(t.LoadPoint)
-	found := checkTrial(t, conf, point, a.in.Plan.Model, a.in.GPU)
-	a.findings.Checks = append(a.findings.Checks, found...)
-	return slices.ContainsFunc(found, func(c Check) bool { return c.Severity == Impossible })
+	a.findings.Checks = append(a.findings.Checks, checkTrial(t, conf, point, a.in.Plan.Model, a.in.GPU)...)
 }
 
 func sortedTrials(ts []rundir.Trial) []rundir.Trial {

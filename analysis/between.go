@@ -110,6 +110,7 @@ func (out *Between) crossCheck(r *Ratio, a, b *series) {
 
 // estimated analyses the blocks of a run as far as estimates.
 func estimated(in Input) (*analyser, error) {
+	in.Trials = Judge(in)
 	blocks, _ := splitConfirm(in)
 	a, err := newAnalyser(blocks)
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 	CheckSaturated   = "saturated"        // sent against completed
 	CheckPrefix      = "prefix-cache"     // hits where prompts were meant to be new
 	CheckRoofline    = "roofline"         // beyond what the GPU can do
-	CheckRefused     = "failed-requests"  // too many requests failed
+	CheckRefused     = "failed-requests"  // many requests failed
 	CheckIdentical   = "identical"        // other flags, the same result
 	CheckConfounded  = "confounded"       // several flags changed at once
 )
@@ -55,7 +55,7 @@ const (
 	rateTolerance     = 0.02
 	prefixTolerance   = 0.05 // of the prompt tokens: block-sized beginnings that prompts share by chance
 	tokensPerChunk    = 1.1
-	mostFailed        = 0.05 // as the runner's
+	mostFailed        = 0.05 // worth a word; whether the trial counts was decided by the gates when it was recorded
 )
 
 // trialCheck is one trial with what the plan says of it.
@@ -113,7 +113,8 @@ func (c *trialCheck) get(names ...string) ([]float64, bool) {
 func seconds(v float64) string { return metric.FormatUnit(metric.Seconds, v) }
 
 // failed: latencies of a trial with many failed requests are those of the
-// requests that survived.
+// requests that survived. That it counts all the same was declared
+// (gates.failures) and is judged once, where it is recorded.
 func (c *trialCheck) failed() {
 	bad, all := 0, 0
 	for class, n := range c.t.Requests {
@@ -123,7 +124,7 @@ func (c *trialCheck) failed() {
 		}
 	}
 	if all > 0 && float64(bad) > mostFailed*float64(all) {
-		c.add(CheckRefused, Impossible, map[string]float64{"failed": float64(bad), "requests": float64(all)},
+		c.add(CheckRefused, Suspect, map[string]float64{"failed": float64(bad), "requests": float64(all)},
 			"%d of %d requests failed: latencies and rates are those of the others", bad, all)
 	}
 }

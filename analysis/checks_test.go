@@ -79,7 +79,7 @@ func TestChecksOfATrial(t *testing.T) {
 			want: "roofline impossible", text: "less than reading the weights"},
 		{what: "faster by speculation", point: open, flags: experiment.Flags{{Name: "speculative-config", Value: "{}"}}, change: func(t *rundir.Trial) { t.Metrics["tpot_p50"] = .0005 }},
 		{what: "too many failures", point: open, change: func(t *rundir.Trial) { t.Requests["timeout"] = 20 },
-			want: "failed-requests impossible", text: "20 of 260 requests failed"},
+			want: "failed-requests suspect", text: "20 of 260 requests failed"},
 	} {
 		tr := steady()
 		c.change(&tr)

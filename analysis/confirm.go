@@ -64,7 +64,7 @@ func (a *analyser) confirm(in Input) error {
 	if err != nil {
 		return fmt.Errorf("confirm stage: %w", err)
 	}
-	b.only = map[string]map[string]bool{}
+	b.only, b.reliability = map[string]map[string]bool{}, a.reliability
 	for _, f := range c.Finalists {
 		if b.only[f.UseCase] == nil {
 			b.only[f.UseCase] = map[string]bool{}
@@ -92,9 +92,11 @@ func (a *analyser) confirm(in Input) error {
 		rec := &a.findings.Recommendations[i]
 		switch {
 		case len(b.only[u.Name]) == 0:
+			a.unmeasured(rec)
 		case !out.Finished():
 			rec.Doubts = append(rec.Doubts, fmt.Sprintf("the confirm stage is not finished: %d of %d trials", out.Recorded, out.Planned))
 		case !out.measured(b.only[u.Name]):
+			rec.Confirmation = StandingLost
 			rec.Doubts = append(rec.Doubts, "the confirm stage ran and none of its trials counts for this use case: these are the numbers that it was chosen by")
 		default:
 			*rec = a.confirmed(*rec, b.recommendOne(u, drifts), out)
@@ -128,11 +130,13 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 		return after
 	}
 	after.Confirmed = after.Estimate.N >= stage.Starts
+	after.Confirmation = outcome(after, after.Configuration == a.findings.Baseline)
 	switch {
 	case !after.Confirmed:
+		after.Confirmation = StandingLost
 		after.Doubts = append([]string{fmt.Sprintf("not confirmed: %d of %d fresh starts count", after.Estimate.N, stage.Starts)}, after.Doubts...)
 	case after.Estimate.N < 5:
-		after.Doubts = append(after.Doubts, fmt.Sprintf("confirmed on %s only; 5 or more are advised", plural(after.Estimate.N, "start")))
+		after.Doubts = append(after.Doubts, fmt.Sprintf("measured again on %s only; 5 or more are advised", plural(after.Estimate.N, "start")))
 	}
 	if before.Configuration == after.Configuration && len(before.Sensitivity) > 0 {
 		after.Sensitivity = before.Sensitivity // from all cells, not the finalists alone

@@ -10,7 +10,7 @@ import (
 // confirmedText says on what a recommendation rests and how much of what the
 // blocks had promised was left.
 func confirmedText(r Recommendation) string {
-	s := fmt.Sprintf("on %s with new seeds", plural(r.Estimate.N, "fresh start"))
+	s := fmt.Sprintf("on %s with new seeds: %s", plural(r.Estimate.N, "fresh start"), strings.TrimPrefix(r.Standing(), "measured again: "))
 	if r.Screening == nil {
 		return s + "; the blocks had not measured it"
 	}

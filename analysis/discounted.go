@@ -29,7 +29,7 @@ func (a *analyser) discounted(trials []rundir.Trial) []Discounted {
 		var left []rundir.Trial
 		causes := map[string]int{}
 		for _, t := range trials {
-			if t.Cell != c.ID || t.Outcome != rundir.OutcomeInvalid || len(t.Metrics) == 0 {
+			if t.Cell != c.ID || t.Outcome != rundir.OutcomeInvalid || impossible(t) || len(t.Metrics) == 0 {
 				continue
 			}
 			left = append(left, t)

@@ -13,11 +13,10 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	s := a.series[seriesKey{w.cell, u.Objective}]
 	var out []string
 	if a.only == nil {
-		out = append(out, "not confirmed on fresh starts")
-		if len(best) > 1 {
-			out[0] += fmt.Sprintf("; the best of %d configurations tends to be overstated", len(best))
-		}
+		_, doubt := a.before(len(best))
+		out = append(out, doubt)
 	}
+	out = append(out, a.reliability[c.Configuration].doubts()...)
 	if n := len(s.reps); n < 3 {
 		out = append(out, fmt.Sprintf("rests on %s", plural(n, "trial")))
 	}

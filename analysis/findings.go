@@ -81,6 +81,7 @@ type Cell struct {
 	Invalid       int                 `json:"invalid"`           // measured but not counted
 	Repeats       int                 `json:"repeats,omitempty"` // records that measure a planned trial again because it did not count
 	Failed        int                 `json:"failed"`
+	FailedBy      map[string]int      `json:"failed_by,omitempty"` // the failed ones by cause, see rundir.FailureCauses
 	Skipped       int                 `json:"skipped,omitempty"`   // not measured, for a known reason
 	Missing       int                 `json:"missing"`             // planned and not run (yet)
 	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
@@ -205,6 +206,9 @@ type Recommendation struct {
 	// Confirmed is true when Cell, Estimate and Ratio come from the confirm
 	// stage: fresh starts with new seeds, apart from the trials that chose them.
 	Confirmed bool `json:"confirmed"`
+	// Confirmation is the outcome of the confirm stage or why there is none, one
+	// of the Standing constants; empty when nothing is recommended.
+	Confirmation string `json:"confirmation,omitempty"`
 	// Screening is what the blocks had estimated for the same cell, Shrinkage
 	// that estimate over the confirmed one less 1; both only when confirmed.
 	Screening *Estimate `json:"screening,omitempty"`

@@ -43,7 +43,7 @@ func TestCounts(t *testing.T) {
 	if f.Cells[1].Estimates != nil {
 		t.Errorf("an invalid trial counts: %+v", f.Cells[1].Estimates)
 	}
-	for _, w := range []string{"1 planned trial missing", "1 invalid trial", "1 failed trial", "1 trial of cells that the plan does not have", "1 of 1 measured cell with one trial"} {
+	for _, w := range []string{"1 planned trial missing", "1 invalid trial", "1 trial failed because its server did not start", "1 trial of cells that the plan does not have", "1 of 1 measured cell with one trial"} {
 		if !contains(f.Warnings, w) {
 			t.Errorf("no warning %q in %q", w, f.Warnings)
 		}

@@ -233,6 +233,9 @@ func (a *analyser) describe(rec *Recommendation, w candidate) {
 	rec.Command = a.command(conf)
 	rec.Container = a.container(c.Configuration)
 	rec.Estimate = &e
+	if a.only == nil {
+		rec.Confirmation, _ = a.before(0)
+	}
 	if len(w.checks) > 0 {
 		rec.Constraints = w.checks
 	}

@@ -53,7 +53,7 @@ func TestStrangeRuns(t *testing.T) {
 		{"two cells", 2, 1, 3, nil, []string{"keep the baseline", "!only candidate"}},
 		{"one trial each", 3, 2, 1, nil, []string{"6 of 6 measured cells with one trial"}},
 		{"all invalid", 3, 2, 3, outcome(rundir.OutcomeInvalid), []string{"no recommendation", "no trial counts", "18 invalid trials"}},
-		{"all failed", 3, 2, 3, outcome(rundir.OutcomeFailed), []string{"no recommendation", "18 failed trials"}},
+		{"all failed", 3, 2, 3, outcome(rundir.OutcomeFailed), []string{"no recommendation", "18 trials failed because their server did not start"}},
 		{"all skipped", 3, 2, 3, outcome(rundir.OutcomeSkipped), []string{"no recommendation", "18 trials skipped"}},
 		{"zeros", 3, 2, 3, fill(0), []string{"no recommendation", throughput + " is 0"}},
 		{"equal values", 3, 2, 3, fill(2.5), []string{"its trials do not differ at all"}},

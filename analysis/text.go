@@ -67,7 +67,9 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 		row(b, "against baseline", f.ratioText(r))
 	}
 	if r.Confirmed {
-		row(b, "confirmed", confirmedText(r))
+		row(b, "measured again", confirmedText(r))
+	} else {
+		row(b, "confirmation", r.Standing())
 	}
 	for i, k := range r.Constraints {
 		row(b, first(i, "constraints"), checkText(k))

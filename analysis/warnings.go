@@ -45,9 +45,16 @@ func (a *analyser) warn(drifts []drift) {
 // cells of the blocks with one trial alone.
 func (f *Findings) CountWarnings() []string {
 	var w []string
-	var counting, invalid, repeats, failed, skipped, missing, single, measured int
+	var counting, invalid, repeats, skipped, missing, single, measured int
+	failed := map[string]int{}
+	failures := func(c Cell) {
+		for cause, n := range c.FailedBy {
+			failed[cause] += n
+		}
+	}
 	for _, c := range f.Cells {
-		counting, invalid, failed, missing = counting+c.Trials, invalid+c.Invalid, failed+c.Failed, missing+c.Missing
+		failures(c)
+		counting, invalid, missing = counting+c.Trials, invalid+c.Invalid, missing+c.Missing
 		skipped, repeats = skipped+c.Skipped, repeats+c.Repeats
 		if c.Trials > 0 {
 			measured++
@@ -58,7 +65,8 @@ func (f *Findings) CountWarnings() []string {
 	}
 	if f.Confirm != nil {
 		for _, c := range f.Confirm.Cells {
-			invalid, repeats, failed, missing, skipped = invalid+c.Invalid, repeats+c.Repeats, failed+c.Failed, missing+c.Missing, skipped+c.Skipped
+			failures(c)
+			invalid, repeats, missing, skipped = invalid+c.Invalid, repeats+c.Repeats, missing+c.Missing, skipped+c.Skipped
 		}
 	}
 	if counting == 0 {
@@ -74,8 +82,8 @@ func (f *Findings) CountWarnings() []string {
 		}
 		w = append(w, text)
 	}
-	if failed > 0 {
-		w = append(w, fmt.Sprintf("%s without a server", plural(failed, "failed trial")))
+	if text := FailureText(failed); text != "" {
+		w = append(w, text)
 	}
 	if skipped > 0 {
 		w = append(w, fmt.Sprintf("%s skipped for a known reason", plural(skipped, "trial")))

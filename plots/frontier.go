@@ -140,7 +140,7 @@ func (d frontierPlot) notes(in Input) []string {
 		out = append(out, key)
 	}
 	if len(d.picks) > 0 && !slices.ContainsFunc(recommendationsOf(in, d.front.Load), func(r analysis.Recommendation) bool { return r.Confirmed }) {
-		out = append(out, "recommendations not confirmed on fresh starts")
+		out = append(out, "recommendations not measured again on fresh starts")
 	}
 	if note := gpuNote(allPoints(d.all), d.front.Y); note != "" {
 		out = append(out, note)

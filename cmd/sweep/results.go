@@ -45,6 +45,7 @@ func readRun(path string) (*rundir.Run, error) {
 			}
 		}
 	}
+	run.Trials = analysis.Judge(analysisInput(run))
 	return run, nil
 }
 

@@ -150,8 +150,5 @@ func answerText(r analysis.Recommendation) string {
 	if r.Ratio != nil {
 		text += fmt.Sprintf(" (%s)", r.Ratio.Verdict)
 	}
-	if r.Confirmed {
-		text += ", confirmed"
-	}
-	return text
+	return text + ", " + r.Standing()
 }

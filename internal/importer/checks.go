@@ -6,13 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 )
-
-// failedShare is the share of failed requests above which a run does not
-// count, as for our own trials.
-const failedShare = 0.05
 
 // contradiction is how far the parts of the mean latency may miss the whole.
 const contradiction = 0.10
@@ -29,7 +26,7 @@ func (r *Result) check() {
 			ok += n
 		}
 	}
-	if bad := all - ok; ok > 0 && float64(bad) > failedShare*float64(all) {
+	if bad := all - ok; ok > 0 && float64(bad) > experiment.DefaultFailures*float64(all) {
 		r.Invalid = append(r.Invalid, fmt.Sprintf("%d of %d requests failed: latencies describe only those that survived", bad, all))
 	}
 	slices.Sort(r.Warnings)

@@ -90,7 +90,7 @@ func (r *Result) Fill(rec *rundir.Trial) {
 		for _, n := range r.Requests {
 			all += n
 		}
-		rec.Reasons = []string{fmt.Sprintf("none of %d requests succeeded", all)}
+		rec.Reasons, rec.Causes = []string{fmt.Sprintf("none of %d requests succeeded", all)}, []string{rundir.FailedRequests}
 	case len(r.Invalid) > 0:
 		rec.Outcome, rec.Reasons = rundir.OutcomeInvalid, slices.Clone(r.Invalid)
 	case len(r.Metrics) == 0:

@@ -25,7 +25,9 @@ type answer struct {
 	Checks    []check
 	Command   string
 	Ties      []tie
-	Confirmed bool
+	Confirmed bool // the numbers are those of fresh starts
+	standing  string
+	stands    bool
 	// Screening is what the blocks had said of a confirmed answer.
 	Screening string
 	Doubts    []string
@@ -54,7 +56,7 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	a := answer{
 		UseCase: r.UseCase, Goal: goal(r), Refused: r.Refused,
 		Label: r.Label, Point: r.PointLabel, Preferred: r.Preferred, Objective: r.Objective,
-		Command: r.Command, Confirmed: r.Confirmed,
+		Command: r.Command, Confirmed: r.Confirmed, standing: r.Standing(), stands: r.Stands(),
 	}
 	for _, d := range r.Doubts {
 		// What is said of the whole run need not be said again for each answer.
@@ -141,17 +143,21 @@ func newCheck(c analysis.ConstraintCheck) check {
 	return out
 }
 
-// Status is the one-word standing of an answer.
+// Status is the standing of an answer in a few words.
 func (a answer) Status() string {
-	switch {
-	case a.Refused != "":
+	if a.Refused != "" {
 		return "no answer"
-	case a.Confirmed:
-		return "confirmed"
-	default:
-		return "not confirmed yet"
 	}
+	return a.standing
 }
 
-// Kind is the status as a CSS class.
-func (a answer) Kind() string { return strings.ReplaceAll(a.Status(), " ", "-") }
+// Kind is the standing as a CSS class.
+func (a answer) Kind() string {
+	switch {
+	case a.Refused != "":
+		return "no-answer"
+	case a.stands:
+		return "confirmed"
+	}
+	return "not-confirmed"
+}

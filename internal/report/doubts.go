@@ -87,7 +87,7 @@ func (b *build) recordDoubts(d *doubtList) {
 	}
 	b.discountedDoubts(d)
 	b.cooldownDoubts(d)
-	failed, skipped := 0, 0
+	failed, skipped := map[string]int{}, 0
 	for _, t := range b.Trials {
 		switch t.Outcome {
 		case rundir.OutcomeInvalid:
@@ -97,13 +97,13 @@ func (b *build) recordDoubts(d *doubtList) {
 			}
 			d.add("measured but not counted: "+reason, t.ID)
 		case rundir.OutcomeFailed:
-			failed++
+			failed[t.FailureCause()]++
 		case rundir.OutcomeSkipped:
 			skipped++
 		}
 	}
-	if failed > 0 {
-		d.add(count(failed, "trial")+" failed because the server did not start or died", "see Failures")
+	if text := analysis.FailureText(failed); text != "" {
+		d.add(text, "see Failures")
 	}
 	if skipped > 0 {
 		d.add(count(skipped, "trial")+" skipped: the server cannot start, or a lower point of the load saturated it", "see the trials")
@@ -152,7 +152,7 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if slo > 0 && len(b.Plan.SLO) > 0 {
 		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
 	}
-	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 })
+	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 && r.Confirmation != analysis.StandingNotNeeded })
 	if unconfirmed {
 		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
 	}

@@ -14,7 +14,7 @@ const FormatVersion = 1
 const (
 	OutcomeOK      = "ok"      // measured; counts
 	OutcomeInvalid = "invalid" // measured, but a declared cause (client limits, too many failures) forbids counting it
-	OutcomeFailed  = "failed"  // the server did not start, or died under it
+	OutcomeFailed  = "failed"  // no measurement came of it; Causes says why
 	OutcomeSkipped = "skipped" // not measured, for a known reason: its server cannot start, or a lower point of the load saturated this start already
 )
 
@@ -45,7 +45,8 @@ type Trial struct {
 	// Refused are the words with which the server refuses the requests of the
 	// load; no load was run then.
 	Refused string `json:"refused,omitempty"`
-	// Causes name the gates that forbid an invalid trial to count.
+	// Causes name the gates that forbid an invalid trial to count, or the one
+	// Failed constant of a failed trial (absent in records of earlier versions).
 	Causes []string `json:"causes,omitempty"`
 	// Repeats is the planned trial that this one measures again because it did
 	// not count; empty: this is the planned one.

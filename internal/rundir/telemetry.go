@@ -136,6 +136,7 @@ const (
 	CauseForeignProcess = "foreign_process" // on the server's GPUs
 	CauseGPUError       = "gpu_error"       // an uncorrected ECC error or an Xid
 	CauseTelemetryLost  = "telemetry_lost"  // the GPUs could not be read
+	CauseImpossible     = "impossible"      // its figures cannot be true; found when the run is read
 )
 
 // Conditions are the state of the GPUs before a start, and whether the

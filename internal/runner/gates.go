@@ -20,6 +20,12 @@ func discount(rec *rundir.Trial, cause, reason string) {
 	}
 }
 
+// fail marks a trial that no measurement came of.
+func fail(rec *rundir.Trial, cause, reason string) {
+	rec.Outcome, rec.Causes = rundir.OutcomeFailed, []string{cause}
+	rec.Reasons = append(rec.Reasons, reason)
+}
+
 // gate discounts a trial for what was observed beside it and is declared as a
 // cause. Nothing else that was observed does.
 func (r *run) gate(rec *rundir.Trial) {

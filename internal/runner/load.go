@@ -249,7 +249,7 @@ func (r *run) findRates(ctx context.Context, l experiment.Load, s *launcher.Serv
 func (r *run) failUnresolved(ctx context.Context, start string, d launcher.Diagnosis) error {
 	for _, w := range r.waitingForRates() {
 		reason := fmt.Sprintf("%s: the rates of load %s could not be found on the baseline: %s", d.Class, w.load, d.Cause)
-		if err := r.unmeasured(w.trial, w.cell, start, rundir.OutcomeFailed, reason); err != nil {
+		if err := r.unmeasured(w.trial, w.cell, start, rundir.OutcomeFailed, rundir.FailedRates, reason); err != nil {
 			return err
 		}
 	}

@@ -197,6 +197,7 @@ func (r *run) refuse(ctx context.Context, p matrix.Start, rec *rundir.Start, ref
 		cell, _ := r.Plan.Cell(t.Cell)
 		out := r.newTrial(t, cell, rec.ID)
 		out.Ended, out.Outcome, out.Refused, out.Reasons = out.Began, rundir.OutcomeFailed, words, []string{refusedText(words)}
+		out.Causes = []string{rundir.FailedRefused}
 		if err := r.finish(*out); err != nil {
 			return err
 		}

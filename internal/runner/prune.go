@@ -183,7 +183,7 @@ func (r *run) skip(ctx context.Context, p matrix.Start, conf matrix.Configuratio
 	if !v.skipped {
 		d := v.diagnosis
 		d.Cause = fmt.Sprintf("not started again: %s (%s)", d.Cause, v.start)
-		return r.failStart(ctx, p, v.start, d)
+		return r.failStart(ctx, p, v.start, rundir.FailedStart, d)
 	}
 	if v.start == "" { // the first of its starts tells why
 		rec := r.newRecord(p, conf)
@@ -200,7 +200,7 @@ func (r *run) skip(ctx context.Context, p matrix.Start, conf matrix.Configuratio
 		v.start = rec.ID
 		r.hopeless[conf.ID] = v
 	}
-	return r.without(ctx, p, v.start, rundir.OutcomeSkipped, string(v.diagnosis.Class)+": "+v.diagnosis.Cause)
+	return r.without(ctx, p, v.start, rundir.OutcomeSkipped, "", string(v.diagnosis.Class)+": "+v.diagnosis.Cause)
 }
 
 // numeric is the value of a flag that is a number above zero.

@@ -146,7 +146,7 @@ func (r *run) putOff(ctx context.Context, p matrix.Start, again bool) error {
 		r.message("warning: %s is put off to the end of the plan: %s", p.ID, r.suspect)
 		return r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: r.suspect})
 	}
-	return r.failStart(ctx, p, "", launcher.Diagnosis{Class: launcher.ClassGPUNotFree, Cause: "not started, because it would be suspect: " + r.suspect})
+	return r.failStart(ctx, p, "", rundir.FailedStart, launcher.Diagnosis{Class: launcher.ClassGPUNotFree, Cause: "not started, because it would be suspect: " + r.suspect})
 }
 
 func (r *run) releaseWait() time.Duration {

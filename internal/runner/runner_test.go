@@ -266,6 +266,9 @@ func TestAnImpossibleConfigurationIsRecordedOnceAndTheRestGoesOn(t *testing.T) {
 		t.Errorf("diagnosis %+v", d)
 	}
 	for _, tr := range run.Trials {
+		if tr.Outcome == rundir.OutcomeFailed && !slices.Equal(tr.Causes, []string{rundir.FailedStart}) {
+			t.Errorf("trial %s: causes %q, want %s", tr.ID, tr.Causes, rundir.FailedStart)
+		}
 		if tr.Outcome == rundir.OutcomeFailed && len(tr.Reasons) == 0 {
 			t.Errorf("trial %s failed without a reason", tr.ID)
 		}
@@ -366,6 +369,9 @@ func TestADeadEngineBehindALivingServer(t *testing.T) {
 	tr := run.Trials[0]
 	if want := fmt.Sprintf("the server died under load: %s: %s", d.Class, d.Cause); tr.Start != last.ID || !slices.Contains(tr.Reasons, want) {
 		t.Errorf("trial on %s: reasons %q, want %q as on %s", tr.Start, tr.Reasons, want, last.ID)
+	}
+	if !slices.Equal(tr.Causes, []string{rundir.FailedDied}) {
+		t.Errorf("causes %q, want %s", tr.Causes, rundir.FailedDied)
 	}
 }
 

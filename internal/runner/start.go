@@ -40,7 +40,7 @@ func (r *run) start(ctx context.Context, p matrix.Start) error {
 			return nil
 		}
 		if launch == relaunches {
-			return r.failStart(ctx, p, "", launcher.Diagnosis{Class: launcher.ClassEngineDead,
+			return r.failStart(ctx, p, "", rundir.FailedDied, launcher.Diagnosis{Class: launcher.ClassEngineDead,
 				Cause: fmt.Sprintf("the server died under load %d times on this start", launch+1)})
 		}
 	}
@@ -227,7 +227,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	if err != nil {
 		return err
 	}
-	if err := r.failStart(ctx, p, rec.ID, d); err != nil {
+	if err := r.failStart(ctx, p, rec.ID, rundir.FailedStart, d); err != nil {
 		return err
 	}
 	if f.Release != nil {

@@ -167,17 +167,17 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 	switch {
 	case dead != nil:
 		d := diagnose(s, dead)
-		rec.Outcome = rundir.OutcomeFailed
-		rec.Reasons = append(rec.Reasons, fmt.Sprintf("%s: %s: %s", errServerDied, d.Class, d.Cause))
+		fail(rec, rundir.FailedDied, fmt.Sprintf("%s: %s: %s", errServerDied, d.Class, d.Cause))
 	case loadErr != nil:
-		rec.Outcome = rundir.OutcomeFailed
-		rec.Reasons = append(rec.Reasons, loadErr.Error())
+		fail(rec, rundir.FailedLoad, loadErr.Error())
 	case ok == 0:
-		rec.Outcome = rundir.OutcomeFailed
-		rec.Reasons = append(rec.Reasons, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
+		cause := rundir.FailedRequests
+		if all > 0 && rec.Requests[string(loadgen.ClassHTTP)] == all {
+			cause = rundir.FailedRefused
+		}
+		fail(rec, cause, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
 	case !timed(rec):
-		rec.Outcome = rundir.OutcomeFailed
-		rec.Reasons = append(rec.Reasons, fmt.Sprintf("%d requests succeeded, but not one latency is known: %s", ok, rec.Absent["ttft_mean"]))
+		fail(rec, rundir.FailedLoad, fmt.Sprintf("%d requests succeeded, but not one latency is known: %s", ok, rec.Absent["ttft_mean"]))
 	default:
 		rec.Outcome = rundir.OutcomeOK
 		if float64(all-ok) > r.Experiment.Gates.Failures*float64(all) {
@@ -247,22 +247,23 @@ func (r *run) finish(t rundir.Trial) error {
 }
 
 // failStart records everything that waits for a start as failed for one cause.
-func (r *run) failStart(ctx context.Context, p matrix.Start, start string, d launcher.Diagnosis) error {
+func (r *run) failStart(ctx context.Context, p matrix.Start, start, cause string, d launcher.Diagnosis) error {
 	if p.Purpose == matrix.PurposeCalibrate {
 		return r.failUnresolved(ctx, start, d)
 	}
-	return r.without(ctx, p, start, rundir.OutcomeFailed, string(d.Class)+": "+d.Cause)
+	return r.without(ctx, p, start, rundir.OutcomeFailed, cause, string(d.Class)+": "+d.Cause)
 }
 
-// without records the pending trials of a start that has no server.
-func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, reason string) error {
+// without records the pending trials of a start that has no server. cause is
+// that of failed ones.
+func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, cause, reason string) error {
 	pending := r.pending(p)
 	for _, t := range pending {
 		cell, ok := r.Plan.Cell(t.Cell)
 		if !ok {
 			return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
 		}
-		if err := r.unmeasured(t, cell, start, outcome, reason); err != nil {
+		if err := r.unmeasured(t, cell, start, outcome, cause, reason); err != nil {
 			return err
 		}
 	}
@@ -281,11 +282,14 @@ func trials(n int) string {
 }
 
 // unmeasured records a trial that no server was there for.
-func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, reason string) error {
+func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, cause, reason string) error {
 	rec := r.newTrial(t, cell, start)
 	rec.Ended = rec.Began
 	rec.Outcome = outcome
 	rec.Reasons = []string{reason}
+	if cause != "" {
+		rec.Causes = []string{cause}
+	}
 	return r.finish(*rec)
 }
 

@@ -1,0 +1,136 @@
+package analysis
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vllm-sweep/sweep/matrix"
+)
+
+// Standings of a recommendation: whether it was measured again on fresh starts,
+// and what came out. Terminal, page, summary and the list of runs say the same
+// words for each, see Recommendation.Standing.
+const (
+	StandingOff       = "off"            // the experiment switched confirmation off
+	StandingImported  = "imported"       // another tool's results: nothing can be measured again
+	StandingPending   = "pending"        // the confirm stage has not ended
+	StandingNotNeeded = "not-needed"     // the baseline is kept and nothing came near it
+	StandingAlone     = "alone"          // there is nothing to confirm it against
+	StandingLost      = "lost"           // the stage ended and too few of its starts count
+	StandingBetter    = "better"         // measured again: better than the baseline
+	StandingSame      = "equivalent"     // measured again: equivalent to it
+	StandingUndecided = "undecided"      // measured again: not separated from it
+	StandingWorse     = "worse"          // measured again: worse than it, which misses a limit
+	StandingBaseline  = "baseline"       // measured again: the baseline stays
+	StandingMeasured  = "measured-again" // without a baseline to compare with
+)
+
+// Standing is the standing of a recommendation in words.
+func (r Recommendation) Standing() string {
+	if r.Refused != "" || r.Cell == "" {
+		return "no answer"
+	}
+	switch r.standing() {
+	case StandingOff:
+		return "not confirmed: confirmation is off"
+	case StandingImported:
+		return "not confirmed: imported results"
+	case StandingNotNeeded:
+		return "not measured again: the baseline stays"
+	case StandingAlone:
+		return "not confirmed: nothing to compare with"
+	case StandingLost:
+		return "not confirmed"
+	case StandingBetter:
+		return "confirmed better"
+	case StandingSame:
+		return "measured again: equivalent to the baseline"
+	case StandingUndecided:
+		return "measured again: still undecided"
+	case StandingWorse:
+		return "measured again: worse than the baseline"
+	case StandingBaseline:
+		return "measured again: the baseline stays"
+	case StandingMeasured:
+		return "measured again"
+	}
+	return "not confirmed yet"
+}
+
+// Stands reports whether the confirm stage bore a recommendation out: it is
+// better than the baseline, or the baseline itself, on fresh starts.
+func (r Recommendation) Stands() bool {
+	s := r.standing()
+	return r.Refused == "" && (s == StandingBetter || s == StandingBaseline)
+}
+
+// standing is Confirmation, or, in findings of earlier versions, what the rest
+// of the recommendation says.
+func (r Recommendation) standing() string {
+	switch {
+	case r.Confirmation != "":
+		return r.Confirmation
+	case r.Confirmed:
+		return outcome(r, false)
+	}
+	return StandingPending
+}
+
+// outcome is the standing of a recommendation whose cell, perhaps the
+// baseline's, was measured again.
+func outcome(r Recommendation, baseline bool) string {
+	switch {
+	case baseline:
+		return StandingBaseline
+	case r.Ratio == nil:
+		return StandingMeasured
+	}
+	switch r.Ratio.Verdict {
+	case Better:
+		return StandingBetter
+	case Equivalent:
+		return StandingSame
+	case Worse:
+		return StandingWorse
+	}
+	return StandingUndecided
+}
+
+// unconfirmed begins the doubts of a recommendation of the blocks.
+const unconfirmed = "not confirmed"
+
+// before is the standing of what the blocks recommend, and its doubt.
+func (a *analyser) before(rivals int) (standing, doubt string) {
+	switch {
+	case a.in.Plan.ConfirmStage != nil:
+		standing, doubt = StandingPending, unconfirmed+" on fresh starts"
+	case len(a.in.Plan.Configurations) < 2:
+		standing, doubt = StandingAlone, unconfirmed+" on fresh starts: one configuration has nothing to be compared with"
+	case a.in.Plan.Backend == matrix.BackendImported:
+		standing, doubt = StandingImported, unconfirmed+" on fresh starts: these results were imported"
+	default:
+		standing, doubt = StandingOff, unconfirmed+" on fresh starts: confirmation is off (confirm: false)"
+	}
+	if rivals > 1 {
+		doubt += fmt.Sprintf("; the best of %d configurations tends to be overstated", rivals)
+	}
+	return standing, doubt
+}
+
+// unmeasured is for a recommendation that the finished plan of the confirm stage
+// has no starts for.
+func (a *analyser) unmeasured(rec *Recommendation) {
+	if rec.Cell == "" {
+		return
+	}
+	rec.Confirmation = StandingAlone
+	text := "not measured again on fresh starts: there is no configuration to compare it with"
+	if rec.Configuration == a.findings.Baseline {
+		rec.Confirmation, text = StandingNotNeeded, "not measured again on fresh starts: the baseline is kept, and no other configuration was chosen to be compared with it"
+	}
+	for i, d := range rec.Doubts {
+		if strings.HasPrefix(d, unconfirmed) {
+			rec.Doubts[i] = text
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package rundir
+
+import "strings"
+
+// Causes of a failed trial: one each.
+const (
+	FailedStart    = "did_not_start" // its server did not become ready
+	FailedDied     = "died"          // its server died or got stuck under load
+	FailedRefused  = "refused"       // the server answered every request with an error
+	FailedRequests = "no_success"    // no request succeeded, for other reasons
+	FailedRates    = "no_rates"      // the rates of its sweep load could not be found
+	FailedLoad     = "load"          // the load could not be made
+)
+
+// FailureCauses lists them in the order in which they are told.
+func FailureCauses() []string {
+	return []string{FailedStart, FailedDied, FailedRefused, FailedRequests, FailedRates, FailedLoad}
+}
+
+// FailureCause is why a failed trial failed, one of the Failed constants. A
+// record of an earlier version has no cause of its own, so its reason's words
+// and whether a load ever ran decide.
+func (t Trial) FailureCause() string {
+	for _, c := range FailureCauses() {
+		for _, own := range t.Causes {
+			if own == c {
+				return c
+			}
+		}
+	}
+	reason := strings.Join(t.Reasons, "; ")
+	switch {
+	case t.Refused != "":
+		return FailedRefused
+	case strings.Contains(reason, "died under load"):
+		return FailedDied
+	case strings.HasPrefix(reason, "no request succeeded (http "):
+		if classes, _, _ := strings.Cut(reason, ")"); strings.Contains(classes, ",") {
+			return FailedRequests
+		}
+		return FailedRefused
+	case strings.HasPrefix(reason, "no request succeeded"), strings.HasPrefix(reason, "none of ") && strings.HasSuffix(reason, " requests succeeded"):
+		return FailedRequests
+	case strings.Contains(reason, ": the rates of load "):
+		return FailedRates
+	case t.Ended.After(t.Began):
+		return FailedLoad
+	}
+	return FailedStart
+}
