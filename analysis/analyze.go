@@ -24,6 +24,7 @@ func Analyze(in Input) (*Findings, error) {
 		return nil, err
 	}
 	a.reliability = reliabilities(in)
+	a.markUnlike()
 	a.findings.Checks = append(a.findings.Checks, a.runChecks()...)
 	a.estimate()
 	a.compareWithBaseline()
@@ -59,7 +60,8 @@ type analyser struct {
 	index      map[string]int // cell ID → place in findings.Cells
 	changed    map[string]int // configuration ID → flags that differ from the baseline
 	trials     [][]rundir.Trial
-	metrics    []string // every metric that a counting trial carries or misses, sorted
+	sizes      []lengths // of the cells
+	metrics    []string  // every metric that a counting trial carries or misses, sorted
 	series     map[seriesKey]*series
 	families   []*family
 	unknown    []string                   // metric names that are not in the vocabulary

@@ -116,6 +116,7 @@ func estimated(in Input) (*analyser, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.markUnlike()
 	a.estimate()
 	return a, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // runChecks looks at configurations against each other.
 func (a *analyser) runChecks() []Check {
-	out := a.confounded()
+	out := append(a.checkLengths(), a.confounded()...)
 	return append(out, a.identical()...)
 }
 

@@ -33,6 +33,7 @@ const (
 	CheckRefused     = "failed-requests"  // many requests failed
 	CheckIdentical   = "identical"        // other flags, the same result
 	CheckConfounded  = "confounded"       // several flags changed at once
+	CheckLengths     = "lengths"          // answers or prompts of another length than the others'
 )
 
 // Check is one inconsistency with its evidence.
@@ -131,6 +132,9 @@ func (c *trialCheck) failed() {
 
 // outputLength is the mean number of output tokens of a successful request.
 func (c *trialCheck) outputLength() (float64, bool) {
+	if l := c.t.AnswerLength; l != nil {
+		return l.Mean, l.Mean > 0
+	}
 	ok := c.t.Requests["ok"]
 	if ok <= 0 || c.t.OutputTokens <= 0 {
 		return 0, false

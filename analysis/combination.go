@@ -53,7 +53,7 @@ func (a *analyser) combination(u experiment.UseCase, point string) []string {
 		name := conf.Changed[0].Name
 		for _, c := range a.findings.Cells {
 			r, ok := c.Ratios[u.Objective]
-			if c.Configuration != conf.ID || c.LoadPoint != point || !ok {
+			if c.Configuration != conf.ID || c.LoadPoint != point || !ok || r.Verdict == NotComparable {
 				continue
 			}
 			g := math.Log(r.Center)

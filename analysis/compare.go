@@ -23,6 +23,7 @@ type difference struct {
 	n       int     // trials of the smaller series
 	reason  string
 	oneSeat bool // repeats within a start on either side
+	unlike  bool // the lengths differ: d is the ratio of two different loads, and reason says so
 }
 
 // compare returns the log ratio of a to b. At one load point the block model
@@ -31,6 +32,13 @@ type difference struct {
 // own variance (Welch).
 func compare(a, b *series) difference {
 	c := difference{n: min(len(a.reps), len(b.reps)), oneSeat: a.withinStart || b.withinStart}
+	if why := unlikeSeries(a, b); why != "" {
+		if ca, cb := a.estimate(DefaultConfidence).Center, b.estimate(DefaultConfidence).Center; ca > 0 && cb > 0 {
+			c.d, c.valid = math.Log(ca/cb), true
+		}
+		c.unlike, c.reason = true, why
+		return c
+	}
 	if a.arithmetic || b.arithmetic {
 		ca, cb := a.estimate(DefaultConfidence).Center, b.estimate(DefaultConfidence).Center
 		if ca > 0 && cb > 0 {
@@ -127,6 +135,9 @@ func paired(a, b *series) (difference, bool) {
 // ratio does not exist.
 func (c difference) ratio(confidence float64) (Ratio, bool) {
 	r := Ratio{Center: math.Exp(c.d), Verdict: Undecided, Reason: c.reason}
+	if c.unlike {
+		r.Verdict = NotComparable
+	}
 	if !c.valid || !finite(r.Center) || r.Center == 0 {
 		return Ratio{}, false
 	}

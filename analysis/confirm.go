@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -75,6 +76,7 @@ func (a *analyser) confirm(in Input) error {
 	for _, f := range a.families {
 		b.earlier[familyKey{f.point, f.metric}] = f
 	}
+	b.markUnlike()
 	b.estimate()
 	b.compareWithBaseline()
 	b.checkSLO()
@@ -125,6 +127,11 @@ func stageStarts(c *matrix.Confirmation) int {
 // had said of the same cell beside it.
 func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recommendation {
 	after.ScreeningCell = before.Cell
+	for _, d := range before.Doubts { // of cells that were not measured again
+		if strings.HasPrefix(d, notRanked) && !slices.Contains(after.Doubts, d) {
+			after.Doubts = append(after.Doubts, d)
+		}
+	}
 	if after.Refused != "" {
 		after.Refused = fmt.Sprintf("%s at %s did not stand on fresh starts: %s", before.Label, before.PointLabel, after.Refused)
 		return after

@@ -46,6 +46,11 @@ func contrastOf(weights map[*series]float64) difference {
 	for s, w := range weights {
 		c.n = min(c.n, len(s.reps))
 		c.oneSeat = c.oneSeat || s.withinStart
+		for other := range weights {
+			if why := unlikeSeries(s, other); why != "" && c.reason == "" {
+				c.unlike, c.reason = true, why
+			}
+		}
 		if s.arithmetic {
 			return difference{reason: "values of zero have no ratio interval"}
 		}
@@ -59,6 +64,9 @@ func contrastOf(weights map[*series]float64) difference {
 	}
 	if family == nil {
 		return difference{}
+	}
+	if c.unlike {
+		return c
 	}
 	if same && pooled {
 		if d, factor, ok := family.fit.combine(places); ok {

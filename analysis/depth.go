@@ -223,7 +223,7 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 			continue
 		}
 		d := compare(a.series[seriesKey{c.cell, u.Objective}], a.series[seriesKey{winner.cell, u.Objective}])
-		if !d.valid || !finite(math.Exp(d.d)) || !finite(math.Exp(-d.d)) {
+		if !d.valid || d.unlike || !finite(math.Exp(d.d)) || !finite(math.Exp(-d.d)) {
 			continue
 		}
 		cell := a.findings.Cells[c.cell]

@@ -107,6 +107,9 @@ func (a *analyser) baselineDoubts(rec Recommendation, c Cell) []string {
 	if !rec.BaselineQualifies {
 		out = append(out, "the baseline meets the constraints at no load point; compared with it at the same load point")
 	}
+	if rec.Ratio.Verdict == NotComparable {
+		out = append(out, "not comparable with the baseline: "+rec.Ratio.Reason)
+	}
 	if rec.Ratio.Verdict == Undecided {
 		out = append(out, "the difference from the baseline is undecided: "+rec.Ratio.Reason)
 	}

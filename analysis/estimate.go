@@ -50,6 +50,7 @@ type series struct {
 	family      *family
 	place       int  // in the family's fit
 	apart       bool // does not share the block effects or the variance of the others
+	size        lengths
 }
 
 // family is the cells of one load point with one metric: they share blocks and
@@ -119,7 +120,7 @@ func upperBound(trials []rundir.Trial, name string) float64 {
 
 // addSeries collects a cell's values of the family's metric, or why there are none.
 func (a *analyser) addSeries(f *family, cell int) {
-	s := &series{family: f, place: -1}
+	s := &series{family: f, place: -1, size: a.sizes[cell]}
 	why := ""
 	for _, t := range a.trials[cell] {
 		v, ok := t.Metrics[f.metric]

@@ -69,21 +69,24 @@ type Findings struct {
 
 // Cell is one configuration at one load point.
 type Cell struct {
-	ID            string              `json:"id"`
-	Configuration string              `json:"configuration"` // ID
-	Label         string              `json:"label"`         // of the configuration
-	LoadPoint     string              `json:"load_point"`    // ID
-	PointLabel    string              `json:"point_label"`
-	Load          string              `json:"load"`
-	Baseline      bool                `json:"baseline,omitempty"`
-	GPUs          int                 `json:"gpus"`
-	Trials        int                 `json:"trials"`            // that count
-	Invalid       int                 `json:"invalid"`           // measured but not counted
-	Repeats       int                 `json:"repeats,omitempty"` // records that measure a planned trial again because it did not count
-	Failed        int                 `json:"failed"`
-	FailedBy      map[string]int      `json:"failed_by,omitempty"` // the failed ones by cause, see rundir.FailureCauses
-	Skipped       int                 `json:"skipped,omitempty"`   // not measured, for a known reason
-	Missing       int                 `json:"missing"`             // planned and not run (yet)
+	ID            string         `json:"id"`
+	Configuration string         `json:"configuration"` // ID
+	Label         string         `json:"label"`         // of the configuration
+	LoadPoint     string         `json:"load_point"`    // ID
+	PointLabel    string         `json:"point_label"`
+	Load          string         `json:"load"`
+	Baseline      bool           `json:"baseline,omitempty"`
+	GPUs          int            `json:"gpus"`
+	Trials        int            `json:"trials"`            // that count
+	Invalid       int            `json:"invalid"`           // measured but not counted
+	Repeats       int            `json:"repeats,omitempty"` // records that measure a planned trial again because it did not count
+	Failed        int            `json:"failed"`
+	FailedBy      map[string]int `json:"failed_by,omitempty"` // the failed ones by cause, see rundir.FailureCauses
+	Skipped       int            `json:"skipped,omitempty"`   // not measured, for a known reason
+	Missing       int            `json:"missing"`             // planned and not run (yet)
+	// NotComparable says how the lengths of answers or prompts differ from those of
+	// the other configurations, so that nothing which depends on them is ranked.
+	NotComparable string              `json:"not_comparable,omitempty"`
 	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
 	Absent        map[string]string   `json:"absent,omitempty"`    // metric → why there is no estimate
 	Ratios        map[string]Ratio    `json:"ratios,omitempty"`    // to the baseline at the same load point
@@ -123,10 +126,12 @@ type Value struct {
 
 // Verdicts of a comparison.
 const (
-	Better     = "better"     // significant after correction, in the metric's better direction, and not Equivalent
-	Worse      = "worse"      // the same, in the other direction
-	Equivalent = "equivalent" // surely within the margin (TOST), whether or not different from 1
-	Undecided  = "undecided"  // Reason says why
+	Better = "better" // significant after correction, in the metric's better direction, and not Equivalent
+	Worse  = "worse"  // the same, in the other direction
+	// NotComparable: answers or prompts of another length, see Reason.
+	NotComparable = "not comparable"
+	Equivalent    = "equivalent" // surely within the margin (TOST), whether or not different from 1
+	Undecided     = "undecided"  // Reason says why
 )
 
 // Ratio compares a cell with the baseline at the same load point.

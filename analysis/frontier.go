@@ -68,6 +68,7 @@ func (a *analyser) appendFrontier(out []Frontier, load, x, y string, cells []Cel
 	if len(f.Cells) == 0 {
 		return out
 	}
+	cells = slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.unranked(x, y) })
 	a.standing(&f, cells)
 	return append(out, f)
 }
@@ -142,6 +143,9 @@ func frontier(load, x, y string, cells []Cell) Frontier {
 	var ps []point
 	for _, c := range cells {
 		var missing []string
+		if c.unranked(x, y) {
+			missing = append(missing, NotComparable+": "+c.NotComparable)
+		}
 		for _, m := range []string{x, y} {
 			if _, ok := c.Estimates[m]; !ok {
 				missing = append(missing, noEstimate(c, m))

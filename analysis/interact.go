@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -273,11 +274,13 @@ func (a *analyser) loadFamily(load, name string) *loadSeries {
 	for _, conf := range a.in.Plan.Configurations {
 		sums, counts := map[key]replicate{}, map[key]int{}
 		var order []key
+		var all []rundir.Trial
 		for i, c := range a.findings.Cells {
 			s := a.series[seriesKey{i, name}]
 			if c.Configuration != conf.ID || c.Load != load || s == nil || s.arithmetic {
 				continue
 			}
+			all = append(all, a.trials[i]...)
 			for _, r := range s.reps {
 				k := key{r.start, r.block}
 				sum, seen := sums[k]
@@ -290,7 +293,7 @@ func (a *analyser) loadFamily(load, name string) *loadSeries {
 				sums[k], counts[k] = sum, counts[k]+1
 			}
 		}
-		s := &series{family: f, place: -1}
+		s := &series{family: f, place: -1, size: lengthsOf(all)}
 		for _, k := range order {
 			if counts[k] == points {
 				s.reps = append(s.reps, sums[k])

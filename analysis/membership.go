@@ -257,7 +257,7 @@ func (a *analyser) tiedSpots(spots []spot, i int) []string {
 // margin counts as open.
 func (a *analyser) open(x, y *series) bool {
 	d := compare(x, y)
-	if !d.valid {
+	if !d.valid || d.unlike {
 		return false
 	}
 	if d.se == 0 {

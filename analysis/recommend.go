@@ -38,6 +38,9 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 		rec.Constraints = append(rec.Constraints, ConstraintCheck{Metric: k.Metric, Op: k.Op, Limit: k.Value})
 	}
 	all, refused := a.candidates(u)
+	if text := a.unranked(u.Load, namesOf(u, a.in.SLO)); text != "" {
+		rec.Doubts = []string{text}
+	}
 	if refused != "" {
 		rec.Refused = refused
 		return rec
@@ -70,7 +73,7 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 		rec.Preferred = a.preference(u, winner, best[0])
 	}
 	a.compareWinner(&rec, u, winner, best)
-	rec.Doubts = a.doubts(rec, u, winner, best, drifts)
+	rec.Doubts = append(a.doubts(rec, u, winner, best, drifts), rec.Doubts...)
 	return rec
 }
 
@@ -89,6 +92,10 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 			continue
 		}
 		measured++
+		if c.unranked(namesOf(u, a.in.SLO)...) {
+			why = "the lengths of answers or prompts differ: " + c.NotComparable
+			continue
+		}
 		e, ok := c.Estimates[u.Objective]
 		if !ok {
 			why = noEstimate(c, u.Objective)
@@ -118,6 +125,15 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 		return nil, fmt.Sprintf("no cell of load %s has the objective: %s", u.Load, why)
 	}
 	return out, ""
+}
+
+// namesOf are the metrics that a use case ranks and limits by.
+func namesOf(u experiment.UseCase, slo []experiment.Constraint) []string {
+	out := []string{u.Objective}
+	for _, k := range constraintsOf(u, slo) {
+		out = append(out, k.Metric)
+	}
+	return out
 }
 
 // nearest is the candidate with the smallest of the largest violations.
@@ -200,6 +216,9 @@ func (a *analyser) choose(u experiment.UseCase, best []candidate) (winner candid
 // stands for both.
 func (a *analyser) same(objective string, x, y candidate) (near, open bool) {
 	d := compare(a.series[seriesKey{x.cell, objective}], a.series[seriesKey{y.cell, objective}])
+	if d.unlike {
+		return false, false
+	}
 	if !d.valid {
 		return x.value == y.value, x.value == y.value
 	}

@@ -23,6 +23,7 @@ const (
 	StandingWorse     = "worse"          // measured again: worse than it, which misses a limit
 	StandingBaseline  = "baseline"       // measured again: the baseline stays
 	StandingMeasured  = "measured-again" // without a baseline to compare with
+	StandingUnlike    = "not-comparable" // measured again: the lengths of answers or prompts differ
 )
 
 // Standing is the standing of a recommendation in words.
@@ -51,6 +52,8 @@ func (r Recommendation) Standing() string {
 		return "measured again: worse than the baseline"
 	case StandingBaseline:
 		return "measured again: the baseline stays"
+	case StandingUnlike:
+		return "measured again: not comparable with the baseline"
 	case StandingMeasured:
 		return "measured again"
 	}
@@ -92,6 +95,8 @@ func outcome(r Recommendation, baseline bool) string {
 		return StandingSame
 	case Worse:
 		return StandingWorse
+	case NotComparable:
+		return StandingUnlike
 	}
 	return StandingUndecided
 }

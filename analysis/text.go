@@ -49,6 +49,9 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 	fmt.Fprintf(b, "%s: %s %s on load %s\n", r.UseCase, verb, r.Objective, r.Load)
 	if r.Refused != "" {
 		wrap(b, "  no recommendation: ", r.Refused)
+		for _, d := range r.Doubts {
+			wrap(b, "    - ", d)
+		}
 		b.WriteString("\n")
 		return
 	}

@@ -207,7 +207,7 @@ func verdictCounts(count map[string]int, n int, noun string) string {
 	if better == 0 {
 		out = fmt.Sprintf("none of %s shown to be better than the baseline", plural(n, noun))
 	}
-	for _, v := range []string{analysis.Worse, analysis.Equivalent, analysis.Undecided} {
+	for _, v := range []string{analysis.Worse, analysis.Equivalent, analysis.Undecided, analysis.NotComparable} {
 		if k := count[v]; k > 0 {
 			out += fmt.Sprintf(", %d %s", k, v)
 		}
@@ -225,6 +225,8 @@ func onlyVerdict(count map[string]int, noun string) string {
 		words = "worse than"
 	case count[analysis.Equivalent] == 1:
 		words = "equivalent to"
+	case count[analysis.NotComparable] == 1:
+		words = "not comparable with"
 	}
 	return fmt.Sprintf("the one %s compared is %s the baseline", noun, words)
 }

@@ -120,6 +120,9 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 	case analysis.Worse:
 		return fmt.Sprintf("%s is the best in %s that meets the constraints; it is worse than the baseline", name, objective)
 	}
+	if verdict == analysis.NotComparable {
+		return fmt.Sprintf("%s leads in %s, and is not comparable with the baseline: %s", name, objective, r.Ratio.Reason)
+	}
 	return fmt.Sprintf("Undecided: %s leads in %s, but the trials do not separate it from the baseline", name, objective)
 }
 

@@ -121,6 +121,8 @@ type Result struct {
 	outputMean float64
 	// inputMean is the mean length of the prompts; 0: not told.
 	inputMean float64
+	// Mean and standard deviation of the requests' tokens, where there are requests.
+	promptLength, answerLength [2]float64
 }
 
 // Where latencies count from.

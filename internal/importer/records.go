@@ -77,6 +77,7 @@ func (r *Result) record(plan *matrix.Plan, t matrix.Trial, start string) rundir.
 func (r *Result) Fill(rec *rundir.Trial) {
 	rec.Metrics, rec.Absent = r.Metrics, r.Absent
 	rec.Requests, rec.InputTokens, rec.OutputTokens, rec.Window = r.Requests, r.InputTokens, r.OutputTokens, r.Window
+	rec.PromptLength, rec.AnswerLength = lengths(r.promptLength), lengths(r.answerLength)
 	rec.LoadLabel, rec.TooFew, rec.TokensPerChunk = label(r.Load), r.TooFew, r.TokensPerChunk
 	rec.Warnings = append(rec.Warnings, r.Warnings...)
 	rec.Source = &rundir.Source{
@@ -98,4 +99,12 @@ func (r *Result) Fill(rec *rundir.Trial) {
 	default:
 		rec.Outcome = rundir.OutcomeOK
 	}
+}
+
+// lengths are those of a record, nil for none.
+func lengths(l [2]float64) *rundir.Lengths {
+	if l[0] <= 0 {
+		return nil
+	}
+	return &rundir.Lengths{Mean: l[0], SD: l[1]}
 }

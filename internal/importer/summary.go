@@ -24,6 +24,7 @@ func (r *Result) recompute() {
 	r.Metrics, r.Absent = sum.Metrics, sum.Absent
 	delete(r.Absent, "goodput") // limits are the run's matter, not the file's
 	r.InputTokens, r.OutputTokens = sum.InputTokens, sum.OutputTokens
+	r.promptLength, r.answerLength = sum.PromptLength, sum.AnswerLength
 	r.Window = sum.Window.Seconds()
 	r.Requests = map[string]int{}
 	for class, n := range sum.Requests {

@@ -37,6 +37,9 @@ type Summary struct {
 	// InputTokens and OutputTokens were received inside the window.
 	InputTokens  int64
 	OutputTokens int64
+	// PromptLength and AnswerLength are mean and standard deviation of the tokens
+	// of the successful requests due inside the window; 0: there are none.
+	PromptLength, AnswerLength [2]float64
 	// TokensPerChunk is the mean over the successful requests, warm-up included; 0: none
 	// succeeded. Above 1 the samples of itl are gaps between bundles of tokens.
 	TokensPerChunk float64
@@ -80,6 +83,7 @@ func Summarize(r *Result, o SummaryOptions) Summary {
 	for base, values := range r.latencies() {
 		s.latency(base, values)
 	}
+	s.PromptLength, s.AnswerLength = r.lengthsOf((*Request).promptTokens), r.lengthsOf(func(q *Request) int { return q.OutputTokens })
 	s.errorRate()
 	s.rates(r, o)
 	s.goodput(r, o)
@@ -88,6 +92,23 @@ func Summarize(r *Result, o SummaryOptions) Summary {
 		s.TokensPerChunk = r.tokensPerChunk()
 	}
 	return s
+}
+
+// lengthsOf is the mean and the standard deviation of what of returns for the
+// window's successful requests.
+func (res *Result) lengthsOf(of func(*Request) int) [2]float64 {
+	var n, sum, squares float64
+	for i := range res.Requests {
+		if q := &res.Requests[i]; q.Phase == PhaseWindow && q.Class == ClassOK {
+			v := float64(of(q))
+			n, sum, squares = n+1, sum+v, squares+v*v
+		}
+	}
+	if n == 0 {
+		return [2]float64{}
+	}
+	mean := sum / n
+	return [2]float64{mean, math.Sqrt(math.Max(0, squares/n-mean*mean))}
 }
 
 // Total is the number of requests due inside the window.

@@ -38,6 +38,7 @@ type exploreCell struct {
 	Load     string      `json:"load"`
 	Baseline bool        `json:"base,omitempty"`
 	SLO      *bool       `json:"slo,omitempty"`
+	Unlike   string      `json:"unlike,omitempty"` // not ranked: how its answers or prompts differ in length
 	Best     []string    `json:"best,omitempty"` // use cases that it is recommended for
 	Flags    string      `json:"flags"`
 	Values   [][]float64 `json:"v"` // centre, lo, hi (equal: no interval), then the trials'; empty: no estimate
@@ -82,7 +83,7 @@ func (b *build) exploration() *exploration {
 		if len(c.Estimates) == 0 {
 			continue
 		}
-		e := exploreCell{ID: c.ID, Label: c.Label, Point: c.PointLabel, Load: c.Load, Baseline: c.Baseline, SLO: c.MeetsSLO, Best: b.recommended[c.ID]}
+		e := exploreCell{ID: c.ID, Label: c.Label, Point: c.PointLabel, Load: c.Load, Baseline: c.Baseline, SLO: c.MeetsSLO, Unlike: c.NotComparable, Best: b.recommended[c.ID]}
 		if conf, ok := b.Plan.Configuration(c.Configuration); ok {
 			e.Flags = flagsText(conf.Flags)
 		}

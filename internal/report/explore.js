@@ -102,7 +102,7 @@
     var others = u.constraints.filter(function (c) { return !(c.atMost && c.metric === name); });
     var objective = byName[u.objective];
     var fit = objective ? cellsOf(u.load).filter(function (c) {
-      return value(c, u.objective).length && holds(c, { metric: name, atMost: true }, limit) &&
+      return !c.unlike && value(c, u.objective).length && holds(c, { metric: name, atMost: true }, limit) &&
         others.every(function (o) { return byName[o.metric] && holds(c, o, o.limit); });
     }) : [];
     fit.sort(function (a, b) {
@@ -228,6 +228,7 @@
     var ordered = points.slice().sort(function (a, b) { return mx.higher ? b.x[0] - a.x[0] : a.x[0] - b.x[0]; });
     var best = null, path = '';
     ordered.forEach(function (p) {
+      if (p.cell.unlike) { p.front = false; return; }
       p.front = best === null || (my.higher ? p.y[0] > best : p.y[0] < best);
       if (!p.front) { return; }
       var X = sx.at(p.x[0]).toFixed(1), Y = sy.at(p.y[0]).toFixed(1);
@@ -276,7 +277,7 @@
     var head = document.createElement('p'), strong = document.createElement('strong'), link = document.createElement('a');
     strong.textContent = p.cell.label;
     head.appendChild(strong);
-    head.appendChild(document.createTextNode(' at ' + p.cell.point + (p.cell.best ? ', best for ' + p.cell.best.join(', ') : '') + ' '));
+    head.appendChild(document.createTextNode(' at ' + p.cell.point + (p.cell.best ? ', best for ' + p.cell.best.join(', ') : '') + (p.cell.unlike ? ', not comparable: ' + p.cell.unlike : '') + ' '));
     link.href = '#cell-' + p.cell.id;
     link.textContent = 'in the table';
     head.appendChild(link);

@@ -62,9 +62,13 @@ type Trial struct {
 	Requests     map[string]int `json:"requests,omitempty"`
 	InputTokens  int64          `json:"input_tokens,omitempty"`
 	OutputTokens int64          `json:"output_tokens,omitempty"`
-	Window       float64        `json:"window_s,omitempty"` // length of the measured window, seconds
-	Rate         float64        `json:"rate,omitempty"`     // req/s asked for in open loop
-	LoadLabel    string         `json:"load_label,omitempty"`
+	// PromptLength and AnswerLength are of the successful requests due inside the
+	// window; absent in records of earlier versions and of tools that keep none.
+	PromptLength *Lengths `json:"prompt_length,omitempty"`
+	AnswerLength *Lengths `json:"answer_length,omitempty"`
+	Window       float64  `json:"window_s,omitempty"` // length of the measured window, seconds
+	Rate         float64  `json:"rate,omitempty"`     // req/s asked for in open loop
+	LoadLabel    string   `json:"load_label,omitempty"`
 	// TokensPerChunk is the mean over successful requests; above 1 the samples
 	// of itl are gaps between bundles of tokens.
 	TokensPerChunk float64 `json:"tokens_per_chunk,omitempty"`
@@ -80,6 +84,12 @@ type Trial struct {
 	Warnings  []string     `json:"warnings,omitempty"`
 	// Source is set where another tool made the load; nil: our own generator.
 	Source *Source `json:"source,omitempty"`
+}
+
+// Lengths are tokens per request.
+type Lengths struct {
+	Mean float64 `json:"mean"`
+	SD   float64 `json:"sd"` // standard deviation over the requests
 }
 
 // ClientFacts are the load generator's evidence about itself; times in seconds.

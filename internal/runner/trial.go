@@ -136,6 +136,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	rec.Metrics, rec.Absent, rec.Upper = sum.Metrics, sum.Absent, sum.Upper
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
+	rec.PromptLength, rec.AnswerLength = lengths(sum.PromptLength), lengths(sum.AnswerLength)
 	rec.LoadLabel, rec.TokensPerChunk = sum.Label, sum.TokensPerChunk
 	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
@@ -153,6 +154,14 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
 	return errors.Join(
 		atomicfile.Write(filepath.Join(dir, "requests.parquet"), func(w io.Writer) error { return loadgen.WriteParquet(w, res) }),
 		atomicfile.Write(filepath.Join(dir, "latency.hlog"), func(w io.Writer) error { return loadgen.WriteHistograms(w, res) }))
+}
+
+// lengths are those of a record, nil for none.
+func lengths(l [2]float64) *rundir.Lengths {
+	if l[0] <= 0 {
+		return nil
+	}
+	return &rundir.Lengths{Mean: l[0], SD: l[1]}
 }
 
 // judge sets the outcome and its reasons.
