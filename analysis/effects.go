@@ -1,7 +1,9 @@
 package analysis
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
@@ -66,10 +68,52 @@ func (a *analyser) failures() []Failure {
 		}
 		out[i].Starts = append(out[i].Starts, s.ID)
 	}
+	out = append(out, a.refusals()...)
 	slices.SortStableFunc(out, func(x, y Failure) int {
 		return a.planPlace(x.Configuration) - a.planPlace(y.Configuration)
 	})
 	return out
+}
+
+// refusals groups the trials that failed though their server lived.
+func (a *analyser) refusals() []Failure {
+	at := map[[2]string]int{}
+	var out []Failure
+	for _, t := range sortedTrials(a.in.Trials) {
+		cause := t.FailureCause()
+		if t.Outcome != rundir.OutcomeFailed || cause == rundir.FailedStart || cause == rundir.FailedDied {
+			continue
+		}
+		key := [2]string{t.Configuration, cause}
+		i, ok := at[key]
+		if !ok {
+			i = len(out)
+			at[key] = i
+			out = append(out, Failure{
+				Configuration: t.Configuration, Label: a.label(t.Configuration), Class: cause,
+				Cause: cmp.Or(strings.Join(t.Reasons, "; "), "no reason is recorded"),
+			})
+		}
+		out[i].Trials = append(out[i].Trials, t.ID)
+	}
+	return out
+}
+
+// When says what happened to the configuration, in a few words.
+func (f Failure) When() string {
+	switch {
+	case len(f.Trials) > 0 && f.Class == rundir.FailedRefused:
+		return "refused every request"
+	case len(f.Trials) > 0 && f.Class == rundir.FailedRequests:
+		return "answered no request"
+	case len(f.Trials) > 0:
+		return "was not loaded"
+	case f.Skipped:
+		return "skipped"
+	case f.AfterReady:
+		return "died under load"
+	}
+	return "did not start"
 }
 
 // planPlace is a configuration's place in the plan; unknown ones come last.

@@ -249,6 +249,9 @@ type Failure struct {
 	Cause         string   `json:"cause"`
 	Remedy        string   `json:"remedy,omitempty"`
 	Starts        []string `json:"starts"` // IDs of the failed starts
-	AfterReady    bool     `json:"after_ready,omitempty"`
-	Skipped       bool     `json:"skipped,omitempty"` // not launched: known to be unable to start
+	// Trials that failed on a server that lived: it refused every request, or no
+	// load could be made. Class is then their cause, see rundir.FailureCauses.
+	Trials     []string `json:"trials,omitempty"`
+	AfterReady bool     `json:"after_ready,omitempty"`
+	Skipped    bool     `json:"skipped,omitempty"` // not launched: known to be unable to start
 }

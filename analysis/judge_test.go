@@ -177,3 +177,22 @@ func TestFailureCauseOfTools(t *testing.T) {
 		}
 	}
 }
+
+// A server that lives and refuses every request is a failure of its own, and no
+// text says that every configuration started and completed its load.
+func TestRefusalsAreListedAmongTheFailures(t *testing.T) {
+	r := newRun(2, 1)
+	for b := range 2 {
+		r.add(0, 0, b+1, one(throughput, 100))
+		tr := r.add(1, 0, b+1, nil)
+		tr.Outcome, tr.Causes, tr.Reasons = rundir.OutcomeFailed, []string{rundir.FailedRefused}, []string{"no request succeeded (http 40); first: 400 Token id 9992 is out of vocabulary"}
+	}
+	f := analyse(t, r)
+	if len(f.Failures) != 1 || f.Failures[0].When() != "refused every request" || len(f.Failures[0].Trials) != 2 || f.Failures[0].Configuration != "c1" {
+		t.Fatalf("%+v", f.Failures)
+	}
+	var b bytes.Buffer
+	if err := f.WriteText(&b); err != nil || !strings.Contains(strings.Join(strings.Fields(b.String()), " "), "refused every request (2 trials): no request succeeded (http 40); first: 400 Token id 9992") {
+		t.Errorf("%s", b.String())
+	}
+}

@@ -249,14 +249,14 @@ func writeFailures(b *strings.Builder, fs []Failure) {
 	}
 	b.WriteString("Failures\n")
 	for _, f := range fs {
-		when := "did not start"
-		if f.AfterReady {
-			when = "died after it was ready"
-		}
+		when, times := f.When(), plural(len(f.Starts), "start")
 		if f.Skipped {
 			when = "was skipped"
 		}
-		wrap(b, "  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, plural(len(f.Starts), "start"), f.Cause))
+		if len(f.Trials) > 0 {
+			times = plural(len(f.Trials), "trial")
+		}
+		wrap(b, "  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, times, f.Cause))
 		if f.Remedy != "" {
 			wrap(b, "    remedy: ", f.Remedy)
 		}

@@ -50,7 +50,7 @@ func driftFigure(in Input, name string) (Figure, string) {
 	if len(d.panels) == 0 {
 		return f, "the baseline was not measured in two blocks at any load point"
 	}
-	f.Title = driftTitle(in)
+	f.Title = d.title(in)
 	f.Subtitle = fmt.Sprintf("The baseline in each block, relative to its first trial at the same load point. Band: ±%s. Blocks differ in prompts and arrivals, so some scatter is due to them.", percent(d.margin))
 	if d.confirm > 0 {
 		f.Subtitle += " Right of the dotted line: the confirm stage."
@@ -109,13 +109,26 @@ func newDrift(in Input) driftPlot {
 	return d
 }
 
-// driftTitle is what the analysis says of drift.
-func driftTitle(in Input) string {
+// title is what the analysis says of drift. Where it finds none although the
+// baseline's trials lie further apart than the margin, the title gives their
+// range: what is drawn must not look like its opposite.
+func (d driftPlot) title(in Input) string {
 	for _, w := range in.Findings.Warnings {
 		if text, ok := strings.CutPrefix(w, "drift: "); ok {
 			text, _, _ = strings.Cut(text, " from first")
 			return capital(text)
 		}
+	}
+	lo, hi := 1.0, 1.0
+	for _, panel := range d.panels {
+		for _, l := range panel.lines {
+			for _, v := range l.values {
+				lo, hi = min(lo, v/l.values[0]), max(hi, v/l.values[0])
+			}
+		}
+	}
+	if lo < 1/(1+d.margin) || hi > 1+d.margin {
+		return fmt.Sprintf("No trend is shown: the baseline’s trials vary from %s to %s of the first at their load", change(lo), change(hi))
 	}
 	return fmt.Sprintf("No drift beyond ±%s is shown over the blocks", percent(in.Findings.Margin))
 }

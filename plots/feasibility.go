@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -42,6 +43,8 @@ const (
 	cellInvalid = "no valid trial"
 	cellDied    = "died under load"
 	cellNever   = "did not start"
+	cellRefused = "no request succeeded"
+	cellNone    = "not planned" // at this load point
 	cellSkipped = "skipped: known to be impossible"
 )
 
@@ -55,9 +58,12 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	n := len(in.Plan.Configurations)
 	switch {
 	case never > 0:
-		f.Title = fmt.Sprintf("%d of %s could not start or died", never, plural(n, "configuration"))
+		f.Title = fmt.Sprintf("%d of %s could not start, died or failed under load", never, plural(n, "configuration"))
+		if !slices.ContainsFunc(in.Findings.Failures, func(q analysis.Failure) bool { return len(q.Trials) > 0 }) {
+			f.Title = fmt.Sprintf("%d of %s could not start or died", never, plural(n, "configuration"))
+		}
 	case whole == n:
-		f.Title = fmt.Sprintf("All %s started and lived through their loads", plural(n, "configuration"))
+		f.Title = fmt.Sprintf("All %s started and completed their loads", plural(n, "configuration"))
 	default:
 		f.Title = fmt.Sprintf("%d of %s %s all planned trials", whole, plural(n, "configuration"), map[bool]string{true: "has", false: "have"}[whole == 1])
 	}
@@ -81,7 +87,7 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 	d.points = in.Plan.LoadPoints
 	cells := map[[2]string]analysis.Cell{}
-	for _, c := range in.Findings.Cells {
+	for _, c := range mapped(in) {
 		cells[[2]string{c.Configuration, c.LoadPoint}] = c
 	}
 	var good []feasibilityRow
@@ -94,11 +100,11 @@ func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 		faulty := false
 		for _, lp := range d.points {
 			cell, ok := cells[[2]string{c.ID, lp.ID}]
-			q := feasibility{state: cellMissing}
+			q := feasibility{state: cellNone}
 			if ok {
 				q = stateOf(cell, failure, failed)
 			}
-			faulty = faulty || q.state != cellCounts
+			faulty = faulty || q.state != cellCounts && q.state != cellNone
 			row.cells = append(row.cells, q)
 		}
 		if failed {
@@ -122,6 +128,21 @@ func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 		}
 	}
 	return d, whole, never
+}
+
+// mapped are the cells of the blocks, and those that the confirm stage alone
+// measured: combinations of single changes.
+func mapped(in Input) []analysis.Cell {
+	out := slices.Clone(in.Findings.Cells)
+	if in.Findings.Confirm == nil {
+		return out
+	}
+	for _, c := range in.Findings.Confirm.Cells {
+		if !slices.ContainsFunc(in.Findings.Cells, func(o analysis.Cell) bool { return o.ID == c.ID }) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func yes(b bool) int {
@@ -150,8 +171,10 @@ func stateOf(c analysis.Cell, failure analysis.Failure, failed bool) feasibility
 	case planned > 0 && c.Trials >= planned:
 	case c.Trials > 0:
 		q.state = cellPartly
-	case c.Failed > 0 && failed && failure.AfterReady:
+	case c.FailedBy[rundir.FailedDied] > 0, c.Failed > 0 && failed && failure.AfterReady:
 		q.state = cellDied
+	case c.FailedBy != nil && c.FailedBy[rundir.FailedStart] == 0:
+		q.state = cellRefused
 	case c.Failed > 0:
 		q.state = cellNever
 	case c.Skipped > 0:
@@ -174,7 +197,7 @@ func (d feasibilityPlot) height() vg.Length {
 
 // crossed says whether a state means that nothing could be measured.
 func crossed(state string) bool {
-	return state == cellNever || state == cellDied || state == cellSkipped
+	return state == cellNever || state == cellDied || state == cellRefused || state == cellSkipped
 }
 
 func stateColor(t Theme, state string) color.NRGBA {
@@ -183,6 +206,8 @@ func stateColor(t Theme, state string) color.NRGBA {
 		return mix(t.Better, t.Background, 0.72)
 	case cellPartly:
 		return mix(t.hue(4), t.Background, 0.5)
+	case cellNone:
+		return t.Background
 	case cellMissing:
 		return t.Shade
 	case cellInvalid:
@@ -258,7 +283,7 @@ func (d feasibilityPlot) heads(p *pen, left, w, top vg.Length) {
 func (d feasibilityPlot) legend(p *pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
 	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
-	for _, state := range []string{cellCounts, cellPartly, cellMissing, cellInvalid, cellDied, cellNever, cellSkipped} {
+	for _, state := range []string{cellCounts, cellPartly, cellMissing, cellInvalid, cellDied, cellRefused, cellNever, cellSkipped} {
 		if !slices.ContainsFunc(d.rows, func(r feasibilityRow) bool {
 			return slices.ContainsFunc(r.cells, func(c feasibility) bool { return c.state == state })
 		}) {
@@ -275,7 +300,7 @@ func (d feasibilityPlot) legend(p *pen, area vg.Rectangle) {
 
 func feasibilityRecords(in Input) [][]string {
 	out := [][]string{{"cell", "configuration", "label", "load_point", "point", "state", "trials", "invalid", "failed", "skipped", "missing", "class", "cause"}}
-	for _, c := range in.Findings.Cells {
+	for _, c := range mapped(in) {
 		conf := configurationOf(in, c.Configuration)
 		failure, failed := failureOf(in, conf)
 		state := stateOf(c, failure, failed)

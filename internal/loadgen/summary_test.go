@@ -49,6 +49,18 @@ func TestSummarize(t *testing.T) {
 			t.Errorf("%s = %v, want %v (%s)", name, got, want, s.Absent[name])
 		}
 	}
+	if s.PromptLength != [2]float64{100, 0} || s.AnswerLength != [2]float64{4, 0} {
+		t.Errorf("lengths %v, %v", s.PromptLength, s.AnswerLength)
+	}
+	mixed := handmade()
+	for i := range mixed.Requests {
+		mixed.Requests[i].OutputTokens = 2 + 4*(i%2)
+	}
+	mixed.Requests[0].Class, mixed.Requests[0].OutputTokens = ClassTimeout, 1000 // of no successful request
+	mixed.Requests[1].Phase, mixed.Requests[1].OutputTokens = PhaseWarmup, 1000  // nor of one in the window
+	if l := Summarize(mixed, SummaryOptions{}).AnswerLength; l != [2]float64{4, 2} {
+		t.Errorf("mixed lengths %v", l)
+	}
 	for name, want := range map[string]string{
 		"ttft_p99": "200 requests, 662 needed", "e2e_p97": "200 requests, 219 needed", "itl_p99": "600 gaps, 662 needed",
 	} {

@@ -36,13 +36,10 @@ func (b *build) failures() []failureView {
 func (b *build) failure(i int, f analysis.Failure) failureView {
 	v := failureView{
 		ID: failureID(i), Label: f.Label, Class: f.Class, Cause: f.Cause, Remedy: f.Remedy,
-		When: "did not start",
+		When: f.When(),
 	}
-	if f.AfterReady {
-		v.When = "died under load"
-	}
-	if f.Skipped {
-		v.When = "skipped"
+	if len(f.Trials) > 0 {
+		v.Class = count(len(f.Trials), "trial")
 	}
 	for _, id := range f.Starts {
 		if !f.Skipped {
