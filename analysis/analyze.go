@@ -24,9 +24,8 @@ func Analyze(in Input) (*Findings, error) {
 		return nil, err
 	}
 	a.reliability = reliabilities(in)
-	a.markUnlike()
-	a.findings.Checks = append(a.findings.Checks, a.runChecks()...)
 	a.estimate()
+	a.findings.Checks = append(a.findings.Checks, a.runChecks()...)
 	a.compareWithBaseline()
 	a.checkSLO()
 	a.findings.Frontiers = a.frontiers()

@@ -116,7 +116,6 @@ func estimated(in Input) (*analyser, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.markUnlike()
 	a.estimate()
 	return a, nil
 }

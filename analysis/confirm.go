@@ -76,7 +76,6 @@ func (a *analyser) confirm(in Input) error {
 	for _, f := range a.families {
 		b.earlier[familyKey{f.point, f.metric}] = f
 	}
-	b.markUnlike()
 	b.estimate()
 	b.compareWithBaseline()
 	b.checkSLO()

@@ -67,6 +67,7 @@ type family struct {
 
 // estimate fills the estimates of all cells.
 func (a *analyser) estimate() {
+	a.markUnlike()
 	a.collectMetrics()
 	for _, p := range a.in.Plan.LoadPoints {
 		for _, m := range a.metrics {
