@@ -152,7 +152,9 @@ func (b *build) precisionDoubts(d *doubtList) {
 	if slo > 0 && len(b.Plan.SLO) > 0 {
 		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
 	}
-	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool { return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 && r.Confirmation != analysis.StandingNotNeeded })
+	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool {
+		return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 && r.Confirmation != analysis.StandingNotNeeded
+	})
 	if unconfirmed {
 		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
 	}

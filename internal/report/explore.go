@@ -39,7 +39,7 @@ type exploreCell struct {
 	Baseline bool        `json:"base,omitempty"`
 	SLO      *bool       `json:"slo,omitempty"`
 	Unlike   string      `json:"unlike,omitempty"` // not ranked: how its answers or prompts differ in length
-	Best     []string    `json:"best,omitempty"` // use cases that it is recommended for
+	Best     []string    `json:"best,omitempty"`   // use cases that it is recommended for
 	Flags    string      `json:"flags"`
 	Values   [][]float64 `json:"v"` // centre, lo, hi (equal: no interval), then the trials'; empty: no estimate
 }
