@@ -15,7 +15,8 @@ type causes struct {
 	engine *Engine
 	reader Reader
 	asked  map[string]string
-	dead   bool // of a server that had been ready
+	dead   bool   // of a server that had been ready
+	common string // prefix of all lines
 	tracer *tracer
 	errors []string // the last complaints
 	last   []string // the last lines of any kind
@@ -40,6 +41,7 @@ func readCauses(spec Spec, part span) *causes {
 	if spec.LogPath == "" {
 		return c
 	}
+	c.common = commonPrefix(serverlog.Head(spec.LogPath))
 	t := serverlog.NewTail(spec.LogPath)
 	read := func(line string) {
 		c.reader.Read(line)
@@ -60,7 +62,7 @@ func readCauses(spec Spec, part span) *causes {
 }
 
 func (c *causes) add(line string) {
-	l := parseLine(line)
+	l := parseWith(line, c.common)
 	if l.text == "" && !l.complains() {
 		return
 	}

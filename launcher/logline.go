@@ -47,10 +47,12 @@ var (
 	// Times of docker logs -t, CRI, journald and syslog; srun -l.
 	criPrefix     = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+ std(?:out|err) [FP] `)
 	journalPrefix = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d) [\w.\-]+ [\w.\-/@:]+\[\d+\]|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? [\w.\-]+ [\w.\-/@:]+?(?:\[\d+\])?): ?`)
-	timePrefix    = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)? ?`)
+	timePrefix    = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?(?: \|)? ?`)
+	boxedTime     = regexp.MustCompile(`^\[(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\] ?`)
 	srunPrefix    = regexp.MustCompile(`^\d{1,4}: `)
-	// docker compose, pm2.
-	composePrefix = regexp.MustCompile(`^(?:\d+\|)?([A-Za-z][\w.\-]*) +\| ?`)
+	// docker compose and swarm, pm2; foreman and its like.
+	composePrefix = regexp.MustCompile(`^(?:\d+\|)?([A-Za-z][\w.@\-]*) +\| ?`)
+	boxPrefix     = regexp.MustCompile(`^\[([A-Za-z0-9][\w.\-]*)\] `)
 
 	frontNames = regexp.MustCompile(`^(?i:api_?server|main|main_?process|front_?end|router)(?:$|[_\-\d])`)
 	levelName  = regexp.MustCompile(`^(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|SUCCESS|TRACE)$`)
@@ -84,7 +86,10 @@ const maxPrefixes = 8
 // parseLine takes a line apart:
 //
 //	(EngineCore pid=123) ERROR 08-17 12:00:01 [core.py:1346] text
-func parseLine(s string) logLine {
+func parseLine(s string) logLine { return parseWith(s, "") }
+
+// parseWith strips one more prefix, which all lines of a log have in common.
+func parseWith(s, common string) logLine {
 	if strings.IndexByte(s, '\x1b') >= 0 {
 		s = ansiColour.ReplaceAllString(s, "")
 	}
@@ -98,6 +103,9 @@ func parseLine(s string) logLine {
 	}
 	for range maxPrefixes {
 		rest := l.prefix(s)
+		if common != "" && len(rest) == len(s) && strings.HasPrefix(s, common) {
+			rest = s[len(common):]
+		}
 		if len(rest) == len(s) && (strings.Contains(s, "it/s]") || strings.Contains(s, "s/it]")) {
 			if bar := progressBar.FindString(s); bar != "" {
 				l.bar, rest = true, strings.TrimLeft(s[len(bar):], ", ")
@@ -115,6 +123,38 @@ func parseLine(s string) logLine {
 	l.text = strings.TrimRight(s, " \t")
 	l.bar = l.bar && l.text == ""
 	return l
+}
+
+// commonPrefix is what all lines begin with after the prefixes that are known,
+// up to a character that ends words: some tool put it there. A log has none
+// where its lines begin with records of one kind.
+func commonPrefix(lines []string) string {
+	const few = 5
+	common, n := "", 0
+	for _, s := range lines {
+		var l logLine
+		s = strings.TrimSuffix(ansiColour.ReplaceAllString(s, ""), "\r")
+		for rest := l.prefix(s); len(rest) < len(s); rest = l.prefix(s) {
+			s = rest
+		}
+		if strings.TrimSpace(s) == "" {
+			continue
+		}
+		if n++; n == 1 {
+			common = s
+		}
+		i := 0
+		for i < min(len(common), len(s)) && common[i] == s[i] {
+			i++
+		}
+		common = common[:i]
+	}
+	common = common[:strings.LastIndexAny(common, " :|])>")+1]
+	var l logLine
+	if l.head(common); n < few || strings.TrimSpace(common) == "" || l.level != "" || strings.HasPrefix(strings.TrimSpace(common), "File") {
+		return ""
+	}
+	return common
 }
 
 // prefix notes what the first prefix tells and returns what follows it.
@@ -148,10 +188,16 @@ func (l *logLine) prefix(s string) string {
 			l.source += m[1]
 			return s[len(m[0]):]
 		}
+		if m := boxedTime.FindString(s); m != "" {
+			return s[len(m):]
+		}
 		for _, p := range []*regexp.Regexp{mpiPrefix, podPrefix} {
 			if m := p.FindString(s); m != "" {
 				return note(len(m))
 			}
+		}
+		if m := boxPrefix.FindStringSubmatch(s); m != nil && !levelName.MatchString(m[1]) {
+			return note(len(m[0]))
 		}
 	case c >= '0' && c <= '9':
 		for _, p := range []*regexp.Regexp{criPrefix, journalPrefix, timePrefix, srunPrefix} {

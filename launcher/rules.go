@@ -259,10 +259,12 @@ var generalRules = []Rule{
 	On(ClassModel, `Invalid repository ID or local directory specified: '(?P<name>[^']*)'`,
 		"there is no model at ${name}: check the name and, for a folder, that it is mounted and holds a config.json (complete the download)").With(draft).Certain(),
 	On(ClassModel, `Repo id must (?:be in the form|use alphanumeric).*?: '(?P<name>/[^']*)'`,
-		"the folder ${name} does not exist where the server runs: correct the path, or mount it").Certain(),
+		"the folder ${name}${asked} does not exist where the server runs: correct the path, or mount it").With(whose).Certain(),
 	On(ClassModel, `Repo id must be in the form 'repo_name' or 'namespace/repo_name': '(?P<name>[^']*)'`, `Repo id must .*?'(?P<name>[^' ]*)'`, `HFValidationError`,
 		"${name} is no name of a model: check it and, for a folder, that it exists where the server runs").With(orThis("name", "this")).Certain(),
 	On(ClassModel, `is not a local folder and is not a valid model identifier`, "check the model's name and, for a folder, that it is mounted").Certain(),
+	On(ClassModel, `(?P<file>[^' ]+)' is not a valid JSON file`, "${file} is no valid JSON: complete the download of the model, or correct the file").Certain(),
+	On(ClassModel, `Unrecognized model in (?P<name>\S+?)\.? Should have a`, "config.json of ${name} does not say what model it is: complete the download, or use a newer image").Certain(),
 	On(ClassModel, `Can't load (?:the )?tokenizer for '(?P<name>[^']+)'`, `Can't load tokenizer`, `Couldn't instantiate the backend tokenizer`, `[Ff]ailed to load the tokenizer`, `Unable to load vocabulary from file`, `Tokenizer class \S+ does not exist`, `Unrecognized (?:tokenizer|processing class)`, `does not appear to have a file named tokenizer`,
 		"the tokenizer cannot be loaded: check that the model's folder holds its tokenizer files, or name another one with tokenizer").Certain(),
 	On(ClassModel, `does not appear to have a file named (?P<file>\S+?)\.? `, `no file named (?P<file>\S+)`,
@@ -317,6 +319,7 @@ var generalRules = []Rule{
 	On(ClassArguments, `error: argument (?P<arg>[^:]+): `, "correct the value of ${arg}"),
 	On(ClassArguments, `error: ambiguous option: (?P<arg>\S+)`, "write ${arg} out in full"),
 	On(ClassArguments, `error: the following arguments are required: (?P<args>.*)`, "give the server ${args}"),
+	On(ClassArguments, `^\S+(?: \S+){0,2}: error: .*?(?P<arg>--[a-z][\w-]*)`, "correct ${arg}"),
 	On(ClassArguments, `^\S+(?: \S+){0,2}: error: `, "correct the flags of the server"),
 }
 
@@ -324,6 +327,15 @@ var generalRules = []Rule{
 func (r Rule) reclass(c Class) Rule {
 	r.Class = c
 	return r
+}
+
+// whose names the flag, if it is not the model, that has the value.
+func whose(v map[string]string) {
+	for key, value := range v {
+		if flag, asked := strings.CutPrefix(key, "asked "); asked && flag != "model" && v["name"] != "" && strings.Contains(value, v["name"]) {
+			v["asked"] = " (of " + flag + ")"
+		}
+	}
 }
 
 // draft: the same sentence of a draft model is about another flag.

@@ -45,11 +45,18 @@ func (c *complaint) text() string {
 	return c.class + ": " + c.message
 }
 
-// whole is the complaint with the lines that belong to it, in one line.
+// whole is the complaint with the lines that belong to it, in one line, but
+// without the values that pydantic prints: they name all of a configuration.
 func (c *complaint) whole() string {
 	parts := append([]string{c.text()}, c.more...)
-	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
+	text := strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
+	if strings.Contains(text, "[type=") {
+		text = inputValue.ReplaceAllString(text, "")
+	}
+	return text
 }
+
+var inputValue = regexp.MustCompile(` ?\[type=\w+(?:, input_value=.*?, input_type=[^\]]*\]?|[^\]]*\]?$)`)
 
 // record is what one process writes line by line.
 type record struct {

@@ -151,6 +151,9 @@ var (
 		func(r *rand.Rand) string { return fmt.Sprintf("(ServeReplica:llm pid=%d, ip=10.0.0.2) ", r.IntN(9999)) },
 		func(r *rand.Rand) string { return fmt.Sprintf("%d: ", r.IntN(8)) },
 		func(*rand.Rand) string { return "\x1b[36m(main)\x1b[0m " },
+		func(*rand.Rand) string { return "[vllm] " },
+		func(*rand.Rand) string { return "[21:39:51] " },
+		func(*rand.Rand) string { return "gpu-host-7: " }, // pdsh: known only because all lines have it
 	}
 	worldNoise = []string{
 		"(EngineCore_DP1 pid=99) INFO 08-17 12:00:03 [core.py:90] Waiting for init message from front-end.",
@@ -208,7 +211,11 @@ func mutate(r *rand.Rand, log, cause string) (mutated, how string) {
 	if n := r.IntN(3); n > 0 {
 		prefix := ""
 		for range n {
-			prefix += worldPrefixes[r.IntN(len(worldPrefixes))](r)
+			known := len(worldPrefixes)
+			if len(lines) < 8 { // nothing can be learned from so few
+				known--
+			}
+			prefix += worldPrefixes[r.IntN(known)](r)
 		}
 		for i := range lines {
 			lines[i] = prefix + lines[i]

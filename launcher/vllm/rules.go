@@ -31,6 +31,11 @@ var rules = []launcher.Rule{
 	launcher.On(launcher.ClassHostMemory, `Available memory on node \d+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on kv cache allocation is less than requested memory for kv \((?P<want>[\d.]+)`,
 		"${free} of the host's ${total} GiB are free and the KV cache is to take ${want} GiB: lower VLLM_CPU_KVCACHE_SPACE, kv-cache-memory-bytes or gpu-memory-utilization (on a CPU it is the share of the host's memory), or free memory"),
 
+	launcher.On(launcher.ClassHostMemory, `DefaultCPUAllocator: (?:can't allocate memory|not enough memory): you tried to allocate (?P<bytes>\d+) bytes`,
+		"the host could not give ${gib} GiB more: free memory, raise the limit (container's memory, ulimit -v), or lower VLLM_CPU_KVCACHE_SPACE or gpu-memory-utilization (on a CPU it is the share of the host's memory)").With(func(v map[string]string) {
+		v["gib"] = strconv.FormatFloat(number(v["bytes"])/(1<<30), 'f', 2, 64)
+	}),
+
 	// KV cache: v1/core/kv_cache_utils.py.
 	launcher.On(launcher.ClassKVCache, `max seq len \((?P<len>[\d,]+)\), \((?P<need>[\d.]+) GiB KV cache is needed, which is larger than the available KV cache memory \((?P<have>[\d.]+) GiB\)\..*estimated maximum model length is (?P<max>[\d,]+)`,
 		kvRemedy).With(kvNumbers).AtMost("max-model-len"),
@@ -99,6 +104,10 @@ var rules = []launcher.Rule{
 		}
 	}),
 
+	// Types of the cache: v1/attention/backends/.
+	launcher.On(launcher.ClassConfig, `(?i)FP8 KV.?cache .*CPU`, `(?i)KV.?cache.?d?type.* not supported`, `(?i)unsupported (?:data type|dtype)[^.]*kv.?cache`, `(?i)fp8 kv.?cache[^.]* not supported`, `Unsupported kv_cache_dtype`,
+		"this server cannot hold the KV cache in that type: remove kv-cache-dtype (auto)"),
+
 	// Attention backends: platforms/, v1/attention/selector.py, envs.
 	launcher.On(launcher.ClassConfig, `Unknown attention backend: '(?P<value>[^']*)'\. Valid options are: (?P<choices>.*)`, `Invalid attention backend(?: for \S+|: '?(?P<value>[\w.]+)'?)?`, `[Nn]o valid (?:\S+ )*attention backend`, `[Ss]elected backend (?P<value>\S+) is not valid`, `attention backend (?P<value>\S+) is not (?:valid|supported)`, `Cannot use (?P<value>\S+) (?:attention )?backend`, `Backend (?P<value>\S+) must be registered before use`,
 		"the attention backend ${value} cannot be used here: leave attention-backend (VLLM_ATTENTION_BACKEND) unset, or use another one${listed}").With(listed),
@@ -113,6 +122,8 @@ var rules = []launcher.Rule{
 	launcher.On(launcher.ClassConfig, `supplied chat template.*?\((?P<path>[^)]*)\) appears path-like, but doesn't exist`, `chat template.*(?P<path>/\S+).*(?:not exist|not found)`,
 		"chat-template names ${path}, which does not exist where the server runs: correct the path, or mount the file"),
 
+	launcher.On(launcher.ClassConfig, `No tokenizer registered for tokenizer_mode='(?P<value>[^']*)'`, "there is no tokenizer-mode ${value} in this version: use auto (the default), or one that it has"),
+
 	// LoRA: lora/.
 	launcher.On(launcher.ClassConfig, `LoRA rank (?P<limit>\d+) is greater than max_lora_rank (?P<has>\d+)`,
 		"set max-lora-rank to at least ${limit} (the adapter's rank)").AtLeast("max-lora-rank"),
@@ -122,11 +133,10 @@ var rules = []launcher.Rule{
 		"the model cannot take LoRA adapters in this version: remove enable-lora and lora-modules"),
 
 	// Processors and NUMA nodes: v1/worker/cpu_worker.py, utils/numa_utils.py.
-	launcher.On(launcher.ClassConfig, `[Nn]ot enough allowed NUMA nodes`, `VLLM_CPU_OMP_THREADS_BIND`, `doesn't support auto CPU binding`, `[Nn]ot enough (?:available )?CPUs`, `omp_cpuids`, `CPU binding`,
+	launcher.On(launcher.ClassConfig, `[Nn]ot enough allowed NUMA nodes`, `VLLM_CPU_OMP_THREADS_BIND`, `doesn't support auto CPU binding`, `[Nn]ot enough (?:available )?CPUs`, `omp_cpuids`, `CPU binding`, `sched_setaffinity`, `GOMP_CPU_AFFINITY`,
 		"the processors of this host do not suffice for the threads that are to be bound: lower tensor-parallel-size (one worker per NUMA node), or bind them yourself (VLLM_CPU_OMP_THREADS_BIND, as 0-3|4-7)"),
-	launcher.On(launcher.ClassConfig, `numactl is required`, `numa_bind`, `NUMA binding was requested`, `NUMA`,
+	launcher.On(launcher.ClassConfig, `numactl is required`, `numa_bind_\w+`, `NUMA binding was requested`, `NUMA (?:node|bind)`,
 		"the binding to NUMA nodes does not fit this host: correct or remove numa-bind, numa-bind-nodes and numa-bind-cpus (lscpu shows the nodes)"),
-	launcher.On(launcher.ClassConfig, `FP8 KV cache .*(?P<where>CPU)`, `kv.?cache.?dtype .*not supported`, "this server cannot hold the KV cache in that type: remove kv-cache-dtype (auto)"),
 
 	// Models: model_executor/.
 	launcher.On(launcher.ClassModel, `Model architectures (?P<names>\[[^\]]*\]) (are not supported for now|failed to be inspected)`, `Model architectures .*(are not supported for now|failed to be inspected)`,
@@ -195,6 +205,7 @@ var rooms = func() []launcher.Room {
 	model := launcher.On(launcher.ClassModel, "the model cannot be loaded${advised}: check that its files are complete and that this version knows it").With(named).Certain()
 	lora := launcher.On(launcher.ClassConfig, "the LoRA adapter cannot be loaded${advised}: check lora-modules and the adapter's files").With(named)
 	distributed := launcher.On(launcher.ClassDistributed, "the workers could not be connected${advised}: check the network interface (GLOO_SOCKET_IFNAME, NCCL_SOCKET_IFNAME, VLLM_HOST_IP) and shared memory").With(named)
+	binding := launcher.On(launcher.ClassConfig, "the threads cannot be bound to processors as they are asked to be${advised}: correct VLLM_CPU_OMP_THREADS_BIND (as 0-3|4-7, of this host's processors), numa-bind and tensor-parallel-size, or leave them unset").With(named)
 	compile := launcher.On(launcher.ClassEnvironment, "compiling failed${advised}: clear the compile cache (VLLM_CACHE_ROOT, TORCHINDUCTOR_CACHE_DIR), or go without compilation (enforce-eager: true)").With(named)
 	var out []launcher.Room
 	for _, x := range []struct {
@@ -202,10 +213,11 @@ var rooms = func() []launcher.Room {
 		paths []string
 	}{
 		{lora, []string{"/vllm/lora/"}},
+		{binding, []string{"ompmultiprocessing", "numa_utils"}},
 		{model, []string{"/vllm/model_executor/model_loader/", "/vllm/model_executor/models/", "/vllm/transformers_utils/", "/vllm/tokenizers/", "/transformers/", "/tokenizers/", "/safetensors/", "load_weights"}},
 		{distributed, []string{"/vllm/distributed/", "/torch/distributed/"}},
 		{compile, []string{"/torch/_inductor/", "/torch/_dynamo/", "/triton/compiler", "/triton/backends", "/vllm/compilation/"}},
-		{config, []string{"/vllm/config/", "/vllm/engine/arg_utils.py", "cli_args.py", "/vllm/entrypoints/cli/", "/vllm/platforms/", "/vllm/v1/attention/", "/vllm/attention/", "/vllm/reasoning/", "/vllm/tool_parsers/", "tool_parsers", "/vllm/renderers/", "/vllm/v1/core/", "/vllm/config.py", "/vllm/entrypoints/launchers/", "/vllm/model_executor/layers/quantization/"}},
+		{config, []string{"/vllm/config/", "/vllm/engine/arg_utils.py", "cli_args.py", "/vllm/entrypoints/cli/", "/vllm/platforms/", "/vllm/v1/attention/", "/vllm/attention/", "/vllm/reasoning/", "/vllm/tool_parsers/", "tool_parsers", "/vllm/renderers/", "/vllm/v1/core/", "/vllm/config.py", "/vllm/envs.py", "/vllm/entrypoints/launchers/", "/vllm/model_executor/layers/quantization/"}},
 	} {
 		for _, p := range x.paths {
 			out = append(out, launcher.Room{Path: p, Rule: x.rule})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"strings"
 )
 
 // maxLine bounds one line in bytes; longer ones are cut. vLLM logs its whole
@@ -103,4 +104,23 @@ func (t *Tail) Rest(yield func(line string)) {
 		yield(string(t.rest))
 		t.rest = t.rest[:0]
 	}
+}
+
+// Head returns the first lines of a log, of its first part of 64 KiB; none
+// where it cannot be read.
+func Head(path string) []string {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxLine))
+	if err != nil {
+		return nil
+	}
+	lines := strings.Split(string(b), "\n")
+	if len(b) == maxLine {
+		lines = lines[:len(lines)-1] // which may be cut
+	}
+	return lines
 }
