@@ -3,6 +3,7 @@ package experiment
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -47,6 +48,14 @@ func gpuMemoryField() field[Server] {
 		size(), func(s *Server) *int64 { return &s.GPUMemory })
 }
 
+// release is the form of a version: 0.28.0, v0.28.0rc1, b6423.
+var release = regexp.MustCompile(`^[A-Za-z]*[0-9][A-Za-z0-9.+-]*$`)
+
+func versionField() field[Server] {
+	return bind("version", "Release of the server, such as 0.28.0; its flags are checked against that release. Without it sweep reads the release from the image's tag or from the environment that the command runs in.",
+		matching(release, "a release such as 0.28.0"), func(s *Server) *string { return &s.Version })
+}
+
 func silenceField() field[Server] {
 	return bind("silence_timeout", "A start whose log says nothing for so long has failed; 15m.", duration(time.Nanosecond),
 		func(s *Server) *time.Duration { return &s.SilenceTimeout })
@@ -78,22 +87,22 @@ func file() value[string] {
 func (s Server) CommandLine(flags Flags) []string {
 	var out []string
 	for _, f := range flags {
-		words := f.Args()
-		if len(words) == 0 {
-			continue
-		}
-		switch s.FlagStyle {
-		case FlagsUnderscores:
-			name, rest, dotted := strings.Cut(words[0], ".")
-			name = "--" + strings.ReplaceAll(name[2:], "-", "_")
-			if dotted {
-				name += "." + rest
+		for _, words := range f.options() {
+			switch s.FlagStyle {
+			case FlagsUnderscores:
+				name, rest, dotted := strings.Cut(words[0], ".")
+				name = "--" + strings.ReplaceAll(name[2:], "-", "_")
+				if dotted {
+					name += "." + rest
+				}
+				words = append([]string{name}, words[1:]...)
+			case FlagsEquals:
+				if len(words) == 2 { // of several, only the first would belong to the flag
+					words = []string{strings.Join(words, "=")}
+				}
 			}
-			words = append([]string{name}, words[1:]...)
-		case FlagsEquals:
-			words = []string{strings.Join(words, "=")}
+			out = append(out, words...)
 		}
-		out = append(out, words...)
 	}
 	return out
 }

@@ -9,6 +9,9 @@
 package experiment
 
 import (
+	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,6 +52,7 @@ type Server struct {
 	Simulated *Simulated
 
 	Engine      string // make of the server: EngineVLLM, EngineSGLang...
+	Version     string `json:",omitempty"` // release of the server, as declared: "0.28.0"; "" where it is looked for
 	FlagStyle   string // how flags are written on the command line: FlagsHyphens...
 	ModelConfig string // path of the model's config.json; "" = looked for
 	GPUMemory   int64  // bytes of one GPU, for predictions; 0 = read from the GPU
@@ -168,6 +172,10 @@ const (
 	FlagBool FlagKind = "bool"
 	// FlagUnset renders nothing: the server's own default applies.
 	FlagUnset FlagKind = "unset"
+	// FlagWords renders --name word word..., from a list.
+	FlagWords FlagKind = "words"
+	// FlagEach renders --name word --name word..., from a list.
+	FlagEach FlagKind = "each"
 )
 
 // Flag is one server flag with one value.
@@ -178,17 +186,54 @@ type Flag struct {
 }
 
 // Args renders the flag as command-line arguments.
-func (f Flag) Args() []string {
+func (f Flag) Args() []string { return slices.Concat(f.options()...) }
+
+// options are the times that the command line names the flag, each its name
+// with the words behind it. A key behind a dot has a value always: it stands in
+// a mapping, where there are no switches.
+func (f Flag) options() [][]string {
+	name := "--" + f.Name
 	switch {
 	case f.Kind == FlagUnset:
 		return nil
+	case f.Kind == FlagBool && strings.Contains(f.Name, "."):
+		return [][]string{{name, f.Value}}
 	case f.Kind == FlagBool && f.Value == "true":
-		return []string{"--" + f.Name}
+		return [][]string{{name}}
 	case f.Kind == FlagBool:
-		return []string{"--no-" + f.Name}
+		return [][]string{{"--no-" + f.Name}}
+	case f.Kind == FlagWords:
+		return [][]string{append([]string{name}, f.Words()...)}
+	case f.Kind == FlagEach:
+		var out [][]string
+		for _, w := range f.Words() {
+			out = append(out, []string{name, w})
+		}
+		return out
 	default:
-		return []string{"--" + f.Name, f.Value}
+		return [][]string{{name, f.Value}}
 	}
+}
+
+// Words are the words that the flag gives the server: the items of a list, or
+// the value. An item that is a mapping or a list is one word, its JSON.
+func (f Flag) Words() []string {
+	if f.Kind != FlagWords && f.Kind != FlagEach {
+		return []string{f.Value}
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal([]byte(f.Value), &items); err != nil {
+		return []string{f.Value} // no list: a record that was edited
+	}
+	var out []string
+	for _, item := range items {
+		var text string
+		if err := json.Unmarshal(item, &text); err != nil {
+			text = string(item)
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 // String is the flag as shown to people: "max-model-len=8192".

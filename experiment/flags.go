@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // Equal says whether two flags mean the same: the same name and kind, and
@@ -58,12 +60,29 @@ func flagOf(name string, n *node) Flag {
 		f.Kind = FlagUnset
 	case boolNode:
 		f.Kind, f.Value = FlagBool, strings.ToLower(n.text)
-	case listNode, mapNode:
+	case mapNode:
 		f.Value = n.json()
+	case listNode:
+		f.Value, f.Kind = n.json(), listKind(name)
 	default:
 		f.Value = n.text
 	}
 	return f
+}
+
+// listKind says how a list is given to the server: as words, as the flag again
+// and again, or as one word of JSON where vLLM reads JSON. A flag that vLLM's
+// catalogue does not have is taken for one of several words.
+func listKind(name string) FlagKind {
+	head, _, dotted := strings.Cut(name, ".")
+	flag, known := vllmflags.Find(head)
+	switch {
+	case dotted, known && flag.Keys():
+		return FlagText
+	case known && flag.Words == vllmflags.Each:
+		return FlagEach
+	}
+	return FlagWords
 }
 
 // placedFlag is a flag with its place in the file.
@@ -113,7 +132,8 @@ func (d *decoder) duplicateFlag(name string, again, first entry) {
 	}
 }
 
-var flagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9_.-]+)?$`)
+// flagName allows keys behind dots; + appends to the list that a key has.
+var flagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9_.-]+\+?)?$`)
 
 // ownFlags are set by sweep itself, with what to write instead.
 var ownFlags = map[string]string{
@@ -125,18 +145,14 @@ var ownFlags = map[string]string{
 	"config":  "write the flags here, so that they are part of the configuration's identity",
 }
 
-// shortFlags are vLLM's abbreviations of flags that people sweep
-// (vllm/engine/arg_utils.py).
-var shortFlags = map[string]string{
-	"tp": "tensor-parallel-size", "pp": "pipeline-parallel-size", "dp": "data-parallel-size",
-	"dcp": "decode-context-parallel-size", "q": "quantization", "cc": "compilation-config",
-	"sc": "speculative-config", "O": "optimization-level",
-}
-
 // checkFlagName reports names that are no flags or that sweep sets itself.
 func (d *decoder) checkFlagName(e entry) bool {
 	name := CanonicalFlagName(e.name)
-	if long, ok := shortFlags[strings.TrimLeft(name, "-")]; ok {
+	head, keys, dotted := strings.Cut(strings.TrimLeft(e.name, "-"), ".")
+	if long, ok := vllmflags.Long(head); ok {
+		if dotted {
+			long += "." + keys
+		}
 		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", long), "flag %q is an abbreviation", e.name).Help =
 			"write flags in full, so that a flag is the same everywhere"
 		return false
@@ -165,7 +181,11 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 		d.fail(at, "found a NUL character", "%s.%s must be text without NUL", path, f.Name)
 		return false
 	}
-	if f.Kind != FlagText {
+	switch {
+	case (f.Kind == FlagWords || f.Kind == FlagEach) && len(f.Words()) == 0:
+		d.fail(at, "found an empty list", "%s.%s must have at least one value", path, f.Name).Help = "leave the flag out, or write null"
+		return false
+	case f.Kind != FlagText:
 		return true
 	}
 	switch f.Name {
@@ -184,13 +204,8 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 			d.fail(at, f.entry.value.found(), "%s must be a whole number of at least 1", f.Name)
 			return false
 		}
-	case "served-model-name":
-		if f.entry.value.kind == listNode {
-			d.fail(at, "found a list", "served-model-name must be one name").Help = "requests name one model"
-			return false
-		}
 	}
-	if secretFlag(f.Name) {
+	if f.Kind == FlagText && secretFlag(f.Name) && !plainNumber.MatchString(f.Value) {
 		d.warnSecret(at, f.Name)
 	}
 	return true

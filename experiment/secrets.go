@@ -22,15 +22,11 @@ func secretVariable(name string) bool {
 	return false
 }
 
-// secretFlag says the same of a flag, by whole words: max-num-batched-tokens
-// is none.
+// secretFlag says the same of a flag, whose last word tells what it holds:
+// hf-token is one, long-prefill-token-threshold is none.
 func secretFlag(name string) bool {
-	for _, part := range strings.Split(strings.ToUpper(name), "-") {
-		if slices.Contains(secretWords, part) {
-			return true
-		}
-	}
-	return false
+	words := strings.Split(strings.ToUpper(name), "-")
+	return slices.Contains(secretWords, words[len(words)-1])
 }
 
 func (d *decoder) warnSecret(at Range, name string) {

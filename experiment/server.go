@@ -33,7 +33,7 @@ func serverSection() section[Server] {
 				func(s *Server) **Endpoint { return &s.Endpoint }),
 			bind("simulated", "Start the simulated vLLM server: no GPU is needed.", pointerTo(simulatedSection().value()),
 				func(s *Server) **Simulated { return &s.Simulated }),
-			engineField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
+			engineField(), versionField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
 			bind("parallel", "per-gpu: independent starts run side by side on disjoint GPUs; without it one server runs at a time.",
 				word(PerGPU), func(s *Server) *string { return &s.Parallel }),
 			bind("stall_timeout", "Longest time under load without a token from any stream before the server counts as wedged; 2m.", duration(time.Nanosecond),
@@ -54,8 +54,8 @@ func checkServer(d *decoder, path string, e entry, s *Server) {
 		}
 	}
 	s.ModelName = s.Model
-	if f, ok := s.Flags.Get("served-model-name"); ok && f.Kind == FlagText {
-		s.ModelName = f.Value
+	if f, ok := s.Flags.Get("served-model-name"); ok && f.Kind != FlagUnset && f.Kind != FlagBool {
+		s.ModelName = f.Words()[0] // a server answers to all of its names, and calls itself by the first
 	}
 	if flags, ok := e.value.get("flags"); ok {
 		d.checkTogether(placedFlags(flags.value))

@@ -17,6 +17,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/vllmsim/engine"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/flags"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/server"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // Exit codes, as vLLM's.
@@ -334,7 +335,7 @@ func configError(w io.Writer, err error) int {
 // help lists the simulator's own flags; the rest is vLLM's.
 func help(w io.Writer) {
 	fmt.Fprint(w, "usage: vllm serve [model_tag] [options]\n\nA simulated vLLM server: takes the flags of `vllm serve` and these:\n\n")
-	for _, f := range flags.Table() {
+	for _, f := range flags.Table(vllmflags.Newest()) {
 		if f.Help != "" {
 			fmt.Fprintf(w, "  --%-22s %s\n", f.Name, f.Help)
 		}

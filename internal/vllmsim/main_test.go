@@ -3,6 +3,7 @@ package vllmsim
 import (
 	"bytes"
 	"context"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"net"
 	"regexp"
 	"strconv"
@@ -76,7 +77,7 @@ func TestRefusedStarts(t *testing.T) {
 func TestStartLines(t *testing.T) {
 	const seconds = `\d+\.\d\d`
 	for version, want := range map[string][]string{
-		newest: {
+		vllmflags.NewestVersion(): {
 			`non-default args: \{'model': 'Qwen/Qwen3-0\.6B', 'host': '127\.0\.0\.1', 'port': 0, .*'max_model_len': 4096, 'gpu_memory_utilization': 0\.5, 'enable_prefix_caching': False\}$`,
 			`Model loading took [\d.]+ GiB memory and \d+\.\d{6} seconds$`, `torch\.compile took ` + seconds + ` s in total$`,
 			`GPU KV cache size: [\d,]+ tokens, Maximum concurrency for 4,096 tokens per request: ` + seconds + `x$`,

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/vllmsim/server"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // console collects a server's output and announces its address.
@@ -388,7 +389,7 @@ func TestMetricNames(t *testing.T) {
 			`|request_prompt_tokens ` + lengths + `|request_generation_tokens ` + lengths + `|request_max_num_generation_tokens ` + lengths + `|request_params_max_tokens ` + lengths + `|request_prefill_kv_computed_tokens ` + lengths
 		old = `|gpu_cache_usage_perc gauge|gpu_prefix_cache_hits_total counter|gpu_prefix_cache_queries_total counter|time_per_output_token_seconds ` + tokens
 	)
-	for version, want := range map[string]string{newest: always, "0.11.0": always + old} {
+	for version, want := range map[string]string{vllmflags.NewestVersion(): always, "0.11.0": always + old} {
 		_, text := serve(t, "--sim-version", version, "--max-model-len", "4096").do("GET", "/metrics", "")
 		if got := families(text); !slices.Equal(got, sorted(strings.Split(want, "|"))) {
 			t.Errorf("%s: families\n%s\nwant\n%s", version, strings.Join(got, "\n"), strings.Join(sorted(strings.Split(want, "|")), "\n"))

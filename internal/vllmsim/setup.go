@@ -11,6 +11,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/vllmsim/engine"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/flags"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/server"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // setup is the effective configuration of a start.
@@ -58,7 +59,7 @@ func (s *setup) own(seed uint64) error {
 	if s.engine.GPU, err = catalog.FindGPU(v.Text("sim-gpu", "H100")); err != nil {
 		return fmt.Errorf("argument --sim-gpu: %w", err)
 	}
-	if s.version, err = parseVersion(v.Text("sim-version", newest)); err != nil {
+	if s.version, err = parseVersion(v.Text("sim-version", vllmflags.NewestVersion())); err != nil {
 		return fmt.Errorf("argument --sim-version: %w", err)
 	}
 	if s.faults, err = server.ParseFaults(v.Text("sim-fault", "")); err != nil {
@@ -269,7 +270,7 @@ func (s *setup) resolveNames() {
 
 // remark warns about accepted flags that change nothing here.
 func (s *setup) remark() {
-	for _, f := range flags.Table() {
+	for _, f := range flags.Table(s.version.minor) {
 		if flags.Inert(f) && s.values.Has(f.Name) {
 			s.warnings = append(s.warnings, "simulator: --"+f.Name+" is accepted but has no effect")
 		}

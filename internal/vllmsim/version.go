@@ -1,9 +1,10 @@
 package vllmsim
 
-import "fmt"
+import (
+	"fmt"
 
-// newest is the version whose dialect is spoken by default.
-const newest = "0.27.1"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
+)
 
 // version is a vLLM release.
 type version struct{ major, minor, patch int }
@@ -12,7 +13,7 @@ func parseVersion(s string) (version, error) {
 	var v version
 	n, _ := fmt.Sscanf(s, "%d.%d.%d", &v.major, &v.minor, &v.patch)
 	if n < 2 {
-		return v, fmt.Errorf("want a version such as %s, got %q", newest, s)
+		return v, fmt.Errorf("want a version such as %s, got %q", vllmflags.NewestVersion(), s)
 	}
 	return v, nil
 }

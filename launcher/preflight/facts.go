@@ -50,7 +50,7 @@ type Host struct {
 // found out and why it matters.
 func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
 	s := e.Server
-	f.release(s)
+	notes = f.released(s, h)
 	f.LongAllowed = longAllowed(s)
 	notes = append(notes, f.model(s, h)...)
 	gpus := h.GPUs
@@ -79,16 +79,21 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
 	return f, notes
 }
 
-// release reads the version from the image's tag, or takes the simulator's.
-func (f *Facts) release(s experiment.Server) {
+// released finds the server's release: the declared one, else the one of the
+// image's tag, of the environment that the command runs in, or the simulator's.
+func (f *Facts) released(s experiment.Server, h Host) (notes []string) {
+	version := s.Version
 	switch {
+	case version != "", s.Endpoint != nil, s.Engine != experiment.EngineVLLM:
 	case s.Container() != nil:
 		image, _, _ := strings.Cut(s.Container().Image, "@")
 		if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
-			f.Release, f.Known = vllmflags.Release(image[i+1:])
+			version = image[i+1:]
 		}
+	case s.Process != nil:
+		version = installed(s.Process, h)
 	case s.Simulated != nil:
-		f.Release, f.Known, f.Exact = vllmflags.Newest, true, true
+		version, f.Exact = vllmflags.NewestVersion(), true
 		for i, a := range s.Simulated.Args {
 			name, value, inline := strings.Cut(a, "=")
 			if name != "--sim-version" {
@@ -97,9 +102,14 @@ func (f *Facts) release(s experiment.Server) {
 			if !inline && i+1 < len(s.Simulated.Args) {
 				value = s.Simulated.Args[i+1]
 			}
-			f.Release, f.Known = vllmflags.Release(value)
+			version = value
 		}
 	}
+	f.Release, f.Known = vllmflags.Release(version)
+	if !f.Known && len(s.Flags) > 0 && s.Endpoint == nil && s.Engine == experiment.EngineVLLM {
+		notes = append(notes, fmt.Sprintf("the release of vLLM is not known, so flags are checked against 0.%d and only warned of; server.version declares it", vllmflags.Newest()))
+	}
+	return notes
 }
 
 func longAllowed(s experiment.Server) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/vllmsim"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -44,7 +45,7 @@ func TestWhatIsImpossibleDoesNotStart(t *testing.T) {
 		if n, ok := whole(flags, "tensor-parallel-size"); ok {
 			conf.GPUs = n
 		}
-		facts := Facts{Release: 27, Known: true, Exact: true, Model: &m, GPUs: count, GPUMemory: g.Memory, A100: g.Name == "A100-80" || g.Name == "A100-40"}
+		facts := Facts{Release: vllmflags.Newest(), Known: true, Exact: true, Model: &m, GPUs: count, GPUMemory: g.Memory, A100: g.Name == "A100-80" || g.Name == "A100-40"}
 		r := Check(&experiment.Experiment{Server: experiment.Server{Engine: experiment.EngineVLLM}}, &matrix.Plan{Configurations: []matrix.Configuration{conf}}, facts)
 		args := append([]string{m.ID, "--sim-gpu", g.Name, "--sim-gpus", strconv.Itoa(count)}, flags.Args()...)
 		_, err := vllmsim.Simulate(args, []vllmsim.Arrival{{Prompt: 8, Output: 1}}, 1)

@@ -52,7 +52,7 @@ type Report struct {
 
 // Check examines every configuration of a plan.
 func Check(e *experiment.Experiment, p *matrix.Plan, f Facts) *Report {
-	f.catalogue = vllmflags.Index()
+	f.catalogue = vllmflags.Index(f.release())
 	r := &Report{Facts: f, Findings: map[string][]Finding{}}
 	if e.Server.Endpoint != nil {
 		return r // its flags are a note: nothing is started

@@ -27,6 +27,9 @@ func flagsOf(text string) experiment.Flags {
 		case "~":
 			flag = experiment.Flag{Name: name, Kind: experiment.FlagUnset}
 		}
+		if strings.HasPrefix(value, "[") && name != "allowed-origins" {
+			flag.Kind = experiment.FlagWords
+		}
 		out = append(out, flag)
 	}
 	return out
@@ -37,8 +40,9 @@ const none Severity = -1
 func TestFlags(t *testing.T) {
 	known := Facts{Release: 20, Known: true}
 	var unknown Facts
-	newer := Facts{Release: vllmflags.Newest + 3, Known: true}
-	exact := Facts{Release: vllmflags.Newest, Known: true, Exact: true}
+	newer := Facts{Release: vllmflags.Newest() + 3, Known: true}
+	newest := Facts{Release: vllmflags.Newest(), Known: true}
+	exact := Facts{Release: vllmflags.Newest(), Known: true, Exact: true}
 	for _, c := range []struct {
 		facts Facts
 		flag  string
@@ -47,26 +51,48 @@ func TestFlags(t *testing.T) {
 	}{
 		{known, "max-num-seqs=64", none, ""},
 		{known, "max-num-seqs=~", none, ""},
-		{known, "max-num-sqs=64", Wrong, "max-num-seqs"},
+		// What the catalogue does not have may be a plug-in's.
+		{known, "max-num-sqs=64", Doubtful, `did you mean "max-num-seqs"?`},
+		{known, "deploy-config=x.yaml", Doubtful, "unless a plug-in adds the flag"},
 		{unknown, "max-num-sqs=64", Doubtful, "max-num-seqs"},
 		{newer, "max-num-sqs=64", Doubtful, "max-num-seqs"},
-		{known, "turbo-encabulator=1", Doubtful, "catalogue"},
+		{newer, "turbo-encabulator=1", Doubtful, "a newer release or a plug-in may have the flag"},
+		{exact, "max-num-sqs=64", Wrong, "max-num-seqs"},
 		{exact, "turbo-encabulator=1", Wrong, "unrecognized arguments: --turbo-encabulator"},
 		{exact, "sim-gpus=2", none, ""},
 		{known, "max-model=8", Doubtful, "max-model-len"},
 		{known, "max-num=8", Wrong, "several"},
+		{unknown, "max-num=8", Doubtful, "several"},
+		// What came and went.
 		{known, "swap-space=4", Impossible, "removed in 0.18"},
+		{newer, "swap-space=4", Impossible, "removed in 0.18"},
 		{Facts{Release: 17, Known: true}, "swap-space=4", none, ""},
 		{unknown, "swap-space=4", Doubtful, "newer versions"},
-		{known, "task=generate", Impossible, "removed"},
+		{known, "task=generate", Impossible, "removed in 0.13"},
+		{newest, "eplb-window-size=10", Impossible, "write eplb-config.window_size"},
 		{Facts{Release: 18, Known: true}, "scheduler-reserve-full-isl=yes", Impossible, "came with 0.19"},
+		{Facts{Release: 8, Known: true}, "scheduler-reserve-full-isl=yes", Doubtful, "came with 0.19"},
+		{known, "watermark-config={}", Impossible, "came with 0.3"},
+		{newest, "watermark-config={}", none, ""},
+		{newest, "device-memory-utilization=0.5", none, ""},
+		// Switches.
 		{known, "enforce-eager=yes", none, ""}, {known, "enforce-eager=no", none, ""},
-		{known, "enforce-eager=1", Wrong, "switch"},
+		{known, "enforce-eager=1", Wrong, "switch"}, {unknown, "enforce-eager=1", Doubtful, "switch"},
+		{known, "headless=no", Wrong, "there is no --no-headless"},
+		{known, "hf-token=yes", none, ""}, {known, "hf-token=no", Wrong, "takes a value"},
+		// Values.
 		{known, "scheduling-policy=yes", Wrong, "fcfs, priority"},
 		{known, "scheduling-policy=priorty", Wrong, "priority"},
 		{unknown, "scheduling-policy=priorty", Doubtful, "priority"},
-		{known, "kv-cache-dtype=turbo9", Doubtful, "plug-ins"},
-		{known, "max-model-len=8x", Wrong, "8192 or 32k"},
+		{newer, "scheduling-policy=priorty", Doubtful, "priority"},
+		{known, "kv-cache-dtype=turbo9", Wrong, "its values are"},
+		{newer, "kv-cache-dtype=turbo9", Doubtful, "its values are"},
+		{known, "tokenizer-mode=deepseek_v4", none, ""},
+		{known, "tokenizer-mode=deepseek_v9", Doubtful, "plug-ins"},
+		{known, "attention-backend=flashinfer", none, ""},
+		{known, "attention-backend=flashinfr", Doubtful, "FLASHINFER"},
+		{newest, "moe-backend=FLASHINFER-cutlass", none, ""},
+		{known, "max-model-len=8x", Wrong, "8192 or 32k"}, {newer, "max-model-len=8x", Doubtful, "8192 or 32k"},
 		{known, "max-model-len=auto", none, ""}, {known, "max-model-len=32K", none, ""},
 		{known, "gpu-memory-utilization=1.5", Wrong, "at most 1"},
 		{known, "max-num-batched-tokens=0", Wrong, "at least 1"},
@@ -74,8 +100,14 @@ func TestFlags(t *testing.T) {
 		{known, "max-num-seqs.x=1", Wrong, "no keys"},
 		{known, `compilation-config={"mode":3}`, none, ""},
 		{known, `compilation-config={"mode"`, Wrong, "mapping"},
+		// Several words.
+		{known, `lora-modules=["a=/a","b=/b"]`, none, ""}, {known, `lora-modules=a=/a`, none, ""},
+		{known, `middleware=["a.B","c.D"]`, none, ""},
+		{known, `cudagraph-capture-sizes=[1,2,4]`, none, ""}, {known, `cudagraph-capture-sizes=[1,"two"]`, Wrong, "list of whole numbers"},
+		{known, `enforce-eager=[1]`, Wrong, "switch"}, {known, `max-num-seqs=[1,2]`, Wrong, "one value"}, {known, `max-num-seqs=[1]`, none, ""},
+		{known, `allowed-origins=["*"]`, none, ""},
 	} {
-		c.facts.catalogue = vllmflags.Index()
+		c.facts.catalogue = vllmflags.Index(c.facts.release())
 		found := c.facts.flags(flagsOf(c.flag))
 		got := none
 		var text string
@@ -84,7 +116,7 @@ func TestFlags(t *testing.T) {
 			text = found[0].Cause + "|" + found[0].Label + "|" + found[0].Remedy
 		}
 		if got != c.want || !strings.Contains(text, c.says) {
-			t.Errorf("%s on %+v: severity %d (%s), want %d and %q", c.flag, c.facts, got, text, c.want, c.says)
+			t.Errorf("%s on %+v: severity %d (%s), want %d and %q", c.flag, c.facts.Release, got, text, c.want, c.says)
 		}
 	}
 }
@@ -193,5 +225,80 @@ func TestGather(t *testing.T) {
 	f, notes = Gather(parse("  model: bot\n  engine: llama.cpp\n  process: {command: [llama-server], model: none}\n"), Host{})
 	if f.Model != nil || len(notes) != 0 {
 		t.Errorf("llama.cpp: %+v, %v", f, notes)
+	}
+}
+
+// TestReleased: the release is the declared one, or the one that is installed
+// where the command runs.
+func TestReleased(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		t.Helper()
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const site = "/lib/python3.11/site-packages/"
+	write("system/bin/python3.11", "", 0o755)
+	venv := write("venv/bin/vllm", "#!"+root+"/venv/bin/python\n", 0o755)
+	if err := os.Symlink(root+"/system/bin/python3.11", root+"/venv/bin/python"); err != nil {
+		t.Fatal(err)
+	}
+	write("venv"+site+"vllm-0.28.0+cpu.dist-info/METADATA", "", 0o644)
+	write("venv"+site+"vllm_router-0.1.17.dist-info/METADATA", "", 0o644)
+	long := write("long/bin/vllm", "#!/bin/sh\n'''exec' \""+root+"/venv/bin/python\" \"$0\" \"$@\"\n", 0o755)
+	other := write("other/bin/vllm", "#!/usr/bin/env python3\n", 0o755)
+	write("other"+site+"vllm/_version.py", "TYPE_CHECKING = False\n__version__ = version = '0.25.1'\n", 0o644)
+	link := root + "/home/bin/vllm"
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(venv, link); err != nil {
+		t.Fatal(err)
+	}
+	project := filepath.Dir(filepath.Dir(filepath.Dir(write("project/.venv/bin/vllm", "#!/usr/bin/python3\n", 0o755))))
+	write("project/.venv"+site+"vllm-0.30.0.dist-info/METADATA", "", 0o644)
+	write("tools/bin/numactl", "\x7fELF", 0o755)
+	write("tools/bin/vllm-wrapper", "#!/bin/sh\nexec vllm \"$@\"\n", 0o755)
+	path := func(dirs ...string) Host {
+		return Host{LookupEnv: func(name string) (string, bool) {
+			return root + "/" + strings.Join(dirs, string(filepath.ListSeparator)+root+"/"), name == "PATH"
+		}}
+	}
+	for _, c := range []struct {
+		process experiment.Process
+		host    Host
+		want    int
+	}{
+		{experiment.Process{Command: []string{venv, "serve"}}, Host{}, 28},
+		{experiment.Process{Command: []string{link, "serve"}}, Host{}, 28},
+		{experiment.Process{Command: []string{long, "serve"}}, Host{}, 28},
+		{experiment.Process{Command: []string{other, "serve"}}, Host{}, 25},
+		{experiment.Process{Command: []string{root + "/venv/bin/python", "-m", "vllm.entrypoints.openai.api_server"}}, Host{}, 28},
+		{experiment.Process{Command: []string{"vllm", "serve"}}, path("tools/bin", "venv/bin"), 28},
+		{experiment.Process{Command: []string{"vllm", "serve"}}, path("other/bin", "venv/bin"), 25},
+		{experiment.Process{Command: []string{"vllm", "serve"}, Env: []experiment.EnvVar{{Name: "PATH", Value: root + "/venv/bin"}}}, path("other/bin"), 28},
+		{experiment.Process{Command: []string{"numactl", "--cpunodebind=0", "vllm", "serve"}}, path("tools/bin", "venv/bin"), 28},
+		{experiment.Process{Command: []string{"uv", "run", "vllm", "serve"}, Dir: project}, path("tools/bin"), 30},
+		{experiment.Process{Command: []string{"venv/bin/vllm", "serve"}, Dir: root}, Host{}, 28},
+		{experiment.Process{Command: []string{"vllm-wrapper"}}, path("tools/bin", "venv/bin"), 0},
+		{experiment.Process{Command: []string{"vllm", "serve"}}, path("tools/bin"), 0},
+		{experiment.Process{Command: []string{root + "/system/bin/python3.11"}}, Host{}, 0},
+	} {
+		var f Facts
+		notes := f.released(experiment.Server{Engine: experiment.EngineVLLM, Process: &c.process, Flags: flagsOf("seed=1")}, c.host)
+		if f.Release != c.want || f.Known != (c.want > 0) || (len(notes) == 0) != f.Known {
+			t.Errorf("%v: 0.%d, known %v, want 0.%d; %v", c.process.Command, f.Release, f.Known, c.want, notes)
+		}
+	}
+	var f Facts
+	f.released(experiment.Server{Engine: experiment.EngineVLLM, Version: "v0.31.2", Process: &experiment.Process{Command: []string{venv}}}, Host{})
+	if f.Release != 31 {
+		t.Errorf("a declared version gives way to 0.%d", f.Release)
 	}
 }

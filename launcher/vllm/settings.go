@@ -164,7 +164,7 @@ func same(flag, asked, inEffect string) bool {
 	switch f.Kind {
 	case vllmflags.Bool:
 		return asked == inEffect
-	case vllmflags.Int, vllmflags.HumanInt:
+	case vllmflags.Int, vllmflags.HumanInt, vllmflags.AutoInt:
 		a, err1 := vllmflags.ReadHumanInt(asked)
 		b, err2 := strconv.ParseFloat(inEffect, 64)
 		return err1 != nil || err2 != nil || float64(a) == b

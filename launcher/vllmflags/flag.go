@@ -1,49 +1,69 @@
-// Package vllmflags is the catalogue of the flags of `vllm serve`: their types,
-// allowed values and ranges, the releases that have them, and the nearest
-// right word for a wrong one. The simulated server parses its command line
-// with the same table, so that what the catalogue calls wrong is refused there
-// as vLLM refuses it.
+// Package vllmflags is the catalogue of the flags of `vllm serve`, by release:
+// their types, the values and the number of words that they take, and the
+// nearest right word for a wrong one. What a release's parser accepts is data,
+// options.tsv, made by options.py where that vLLM is installed; what the
+// parser does not tell (ranges, what replaced a removed flag, words that
+// plug-ins add to) is knowledge.go. The simulated server parses its command
+// line with the same catalogue, so that what the catalogue calls wrong is
+// refused there as vLLM refuses it.
 package vllmflags
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
+
+//go:generate -command options python3 options.py
+//go:generate options options.tsv
 
 // Kind is the type of a flag's value.
 type Kind int
 
 // The kinds.
 const (
-	Bool     Kind = iota // --x, --no-x
-	Int                  // 17
-	HumanInt             // 17, 32k, 32K, 1.5m; -1 and auto where the flag says so
-	Float
-	Text
-	JSON  // an object, or a bare word, or dotted --x.key value
-	Texts // one or more
-	Ints  // one or more
+	Bool       Kind = iota // a switch: --x, --no-x
+	Int                    // 17
+	HumanInt               // 17, 32k, 32K, 1.5m
+	AutoInt                // the same, -1 or auto
+	Float                  // 0.9
+	Text                   // any word
+	JSON                   // any JSON; dotted --x.key value
+	Object                 // JSON of a mapping, in which numbers may be 32k; dotted --x.key value
+	JSONOrText             // a word that is read as JSON if it is a mapping; dotted --x.key value
 )
 
-// Flag is one option of the command line. Releases are the minor numbers of
-// 0.x.
+// Words says how many words follow a flag.
+type Words int
+
+// The numbers of words.
+const (
+	One   Words = iota
+	Maybe       // one or none
+	Many        // one or more
+	Each        // one, and the flag may be given several times
+)
+
+// Flag is one option of the command line, as a release has it. Releases are
+// the minor numbers of 0.x.
 type Flag struct {
-	Name    string   // without dashes
-	Short   []string // with one dash: "-tp"
-	Kind    Kind
-	Choices []string
-	Open    bool   // plug-ins and other releases add choices
-	Auto    bool   // HumanInt: "auto" and -1 are accepted
-	Range   *Range // of numbers; nil: any
-	Since   int    // first release with the flag; 0: older than the catalogue, or not known
-	Old     bool   // removed: the newest release refuses it
-	Gone    int    // Old only: first release without it; 0: all that the catalogue knows
-	Instead string // Old only: what to write instead
-	Help    string // of the simulator's own flags
+	Name     string   // without dashes
+	Others   []string // its other strings, with their dashes: "-tp", "--no-x"
+	Kind     Kind
+	Words    Words
+	Optional bool     // an empty word or None stands for no value
+	Choices  []string // the values that are known
+	Closed   bool     // others are refused
+	Fold     bool     // of closed choices: letter case and - for _ make no difference
+	Range    *Range   // of numbers; nil: any
+	Since    int      // first release with the flag; 0: the catalogue's first, or older
+	Gone     int      // first release without it; 0: the newest has it
+	Instead  string   // Gone only: what to write instead
+	Help     string   // of the simulator's own flags
+
+	// Or is the flag as the release before had it, where it is not known which
+	// of the two this release has.
+	Or *Flag
 }
 
 // Range is an interval of numbers; Above excludes the lower end.
@@ -53,128 +73,28 @@ type Range struct {
 }
 
 func (r Range) String() string {
-	least := fmt.Sprintf("at least %g", r.Min)
+	least := "at least " + number(r.Min)
 	if r.Above {
-		least = fmt.Sprintf("above %g", r.Min)
+		least = "above " + number(r.Min)
 	}
 	if math.IsInf(r.Max, 1) {
 		return least
 	}
-	return least + fmt.Sprintf(" and at most %g", r.Max)
+	return least + " and at most " + number(r.Max)
 }
 
-// Check tests one value against the flag's type and its allowed values, as
-// argparse does and in its words.
-func (f Flag) Check(value string) error {
-	var err error
-	typ := ""
-	switch f.Kind {
-	case Int, Ints:
-		_, err = strconv.Atoi(strings.TrimSpace(value))
-		typ = "int"
-	case Float:
-		_, err = strconv.ParseFloat(strings.TrimSpace(value), 64)
-		typ = "float"
-	case HumanInt:
-		if f.Auto && value == "auto" {
-			return nil
-		}
-		_, err = ReadHumanInt(value)
-		typ = "human_readable_int"
-	case JSON:
-		if strings.HasPrefix(value, "{") {
-			var object map[string]any
-			err = json.Unmarshal([]byte(value), &object)
-			typ = "loads"
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("argument %s: invalid %s value: %s", f.Display(), typ, Quote(value))
-	}
-	if len(f.Choices) > 0 && !slices.Contains(f.Choices, value) {
-		given, choices := Quote(value), QuoteAll(f.Choices)
-		if f.Kind == Int {
-			given, choices = value, f.Choices
-		}
-		return fmt.Errorf("argument %s: invalid choice: %s (choose from %s)", f.Display(), given, strings.Join(choices, ", "))
-	}
-	return nil
+// Keys says whether the flag takes a JSON mapping, whose keys can be given
+// behind dots.
+func (f Flag) Keys() bool {
+	return f.Kind == JSON || f.Kind == Object || f.Kind == JSONOrText || f.Or != nil && f.Or.Keys()
 }
 
-// InRange tests a number against the flag's range, which vLLM's configuration
-// classes check after argparse. A value that is no number has been refused
-// before.
-func (f Flag) InRange(value string) bool {
-	if f.Range == nil || f.Auto && (value == "auto" || value == "-1") {
-		return true
-	}
-	x, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	if f.Kind == HumanInt {
-		var n int
-		n, err = ReadHumanInt(value)
-		x = float64(n)
-	}
-	if err != nil {
-		return true
-	}
-	return x <= f.Range.Max && (x > f.Range.Min || x == f.Range.Min && !f.Range.Above)
-}
-
-// In says whether vLLM 0.release has the flag.
-func (f Flag) In(release int) bool {
-	return release >= f.Since && !(f.Old && release >= f.Gone)
+// Negated says whether --no-name exists.
+func (f Flag) Negated() bool {
+	return slices.Contains(f.Others, "--no-"+f.Name) || f.Or != nil && f.Or.Negated()
 }
 
 // Display is how argparse names the flag in messages.
 func (f Flag) Display() string {
-	names := []string{"--" + f.Name}
-	if f.Kind == Bool {
-		names = append(names, "--no-"+f.Name)
-	}
-	return strings.Join(append(names, f.Short...), "/")
-}
-
-// Quote renders s as Python's repr of a simple string does.
-func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `\'`) + "'" }
-
-// QuoteAll quotes each of the list.
-func QuoteAll(list []string) []string {
-	all := make([]string, len(list))
-	for i, s := range list {
-		all[i] = Quote(s)
-	}
-	return all
-}
-
-// ReadHumanInt reads 1000, 1k (1000), 1K (1024), 1.5m; vLLM's
-// human_readable_int. Decimal fractions go with the decimal suffixes only.
-func ReadHumanInt(s string) (int, error) {
-	s = strings.TrimSpace(s)
-	if s == "" {
-		return 0, fmt.Errorf("empty number")
-	}
-	factors := map[byte]float64{
-		'k': 1e3, 'm': 1e6, 'g': 1e9, 't': 1e12,
-		'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40,
-	}
-	factor, scaled := factors[s[len(s)-1]]
-	if !scaled {
-		return strconv.Atoi(s)
-	}
-	body := s[:len(s)-1]
-	if factor == math.Trunc(factor) && s[len(s)-1] < 'a' { // binary suffix
-		n, err := strconv.Atoi(body)
-		if err != nil || math.Abs(float64(n)*factor) > 1<<53 {
-			return 0, fmt.Errorf("not a number: %q", s)
-		}
-		return n * int(factor), nil
-	}
-	if strings.Trim(body, "0123456789.") != "" {
-		return 0, fmt.Errorf("not a number: %q", s)
-	}
-	x, err := strconv.ParseFloat(body, 64)
-	if err != nil || x*factor > 1<<53 {
-		return 0, fmt.Errorf("not a number: %q", s)
-	}
-	return int(math.Round(x * factor)), nil
+	return strings.Join(append([]string{"--" + f.Name}, f.Others...), "/")
 }

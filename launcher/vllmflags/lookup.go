@@ -2,25 +2,39 @@ package vllmflags
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Find returns the flag of that name.
+// Find returns the flag of that name as the newest release that has it has it.
 func Find(name string) (Flag, bool) {
-	for _, f := range Table() {
-		if f.Name == name {
-			return f, true
-		}
+	of, ok := options()[name]
+	if !ok {
+		return Flag{}, false
 	}
-	return Flag{}, false
+	newest := -1
+	for r := range of {
+		newest = max(newest, r)
+	}
+	if newest < 0 {
+		i := slices.IndexFunc(earlier, func(f Flag) bool { return f.Name == name })
+		return earlier[i], true
+	}
+	return of[newest], true
 }
 
-// Index is the table by name, for those who look up many.
-func Index() map[string]Flag {
+// Index is the table by name, for those who look up many: other long names of
+// a flag are there too.
+func Index(release int) map[string]Flag {
 	index := map[string]Flag{}
-	for _, f := range Table() {
+	for _, f := range Table(release) {
 		index[f.Name] = f
+		for _, s := range f.Others {
+			if long, ok := strings.CutPrefix(s, "--"); ok && long != "no-"+f.Name {
+				index[long] = f
+			}
+		}
 	}
 	return index
 }
@@ -28,10 +42,8 @@ func Index() map[string]Flag {
 // Names lists the flags that vLLM 0.release has.
 func Names(release int) []string {
 	var out []string
-	for _, f := range Table() {
-		if f.In(release) {
-			out = append(out, f.Name)
-		}
+	for _, f := range Table(release) {
+		out = append(out, f.Name)
 	}
 	return out
 }
@@ -46,6 +58,17 @@ func Abbreviates(name string, release int) []string {
 		}
 	}
 	return out
+}
+
+// Long returns the flag of which short, without its dash, is another name:
+// "tensor-parallel-size" for "tp".
+func Long(short string) (string, bool) {
+	for _, f := range Table(Newest()) {
+		if slices.Contains(f.Others, "-"+short) {
+			return f.Name, true
+		}
+	}
+	return "", false
 }
 
 // version is 0.27.1, v0.27.1, v0.27.1-x86_64, v0.27.1.dev3+g1a2b3c4...

@@ -91,16 +91,14 @@ func newParser(minor int) *parser {
 		short:  map[string]Flag{},
 		seen:   map[string]bool{}, inJSON: map[string]bool{},
 	}
-	for _, f := range Table() {
-		if !f.In(minor) {
-			continue
-		}
+	for _, f := range Table(minor) {
 		p.long[f.Name] = entry{flag: f}
-		if f.Kind == Bool {
-			p.long["no-"+f.Name] = entry{flag: f, no: true}
-		}
-		for _, s := range f.Short {
-			p.short[s] = f
+		for _, s := range f.Others {
+			if long, ok := strings.CutPrefix(s, "--"); ok {
+				p.long[long] = entry{flag: f, no: long == "no-"+f.Name}
+			} else {
+				p.short[s] = f
+			}
 		}
 	}
 	return p
@@ -190,7 +188,7 @@ func (p *parser) lookup(name, arg string) (*entry, error) {
 	return nil, refuse("ambiguous option: %s could match %s", arg, strings.Join(found, ", "))
 }
 
-// shortOption reads -tp 2, -tp=2, -tp2, -O3, -cc.key=value.
+// shortOption reads -tp 2, -tp=2, -O3, -cc.key=value.
 func (p *parser) shortOption(arg string, rest []string) ([]string, error) {
 	name, value, inline := strings.Cut(arg, "=")
 	name, path, dotted := strings.Cut(name, ".")
@@ -200,10 +198,8 @@ func (p *parser) shortOption(arg string, rest []string) ([]string, error) {
 		}
 		return p.store(entry{flag: f}, value, inline, rest)
 	}
-	for _, s := range []string{"-dcp", "-tp", "-pp", "-dp", "-O", "-q"} {
-		if after, ok := strings.CutPrefix(arg, s); ok && after != "" {
-			return p.store(entry{flag: p.short[s]}, after, true, rest)
-		}
+	if f, ok := p.short[arg[:2]]; ok && len(arg) > 2 { // one letter: -O3, but not -tp2
+		return p.store(entry{flag: f}, arg[2:], true, rest)
 	}
 	p.unknown = append(p.unknown, arg)
 	return rest, nil
@@ -227,17 +223,20 @@ func (p *parser) store(e entry, value string, inline bool, rest []string) ([]str
 		values = []string{value}
 	} else {
 		most := 1
-		if f.Kind == Texts || f.Kind == Ints {
+		if f.Words == vllmflags.Many {
 			most = len(rest)
 		}
 		for len(values) < most && len(rest) > 0 && !isOption(rest[0]) {
 			values, rest = append(values, rest[0]), rest[1:]
 		}
 	}
-	if len(values) == 0 {
-		if f.Kind == Texts || f.Kind == Ints {
-			return nil, refuse("argument %s: expected at least one argument", f.Display())
-		}
+	switch {
+	case len(values) > 0:
+	case f.Words == vllmflags.Many:
+		return nil, refuse("argument %s: expected at least one argument", f.Display())
+	case f.Words == vllmflags.Maybe:
+		values = []string{"true"}
+	default:
 		return nil, refuse("argument %s: expected one argument", f.Display())
 	}
 	for _, v := range values {
@@ -245,12 +244,14 @@ func (p *parser) store(e entry, value string, inline bool, rest []string) ([]str
 			return nil, &Error{Message: err.Error()}
 		}
 	}
-	if f.Kind == JSON && strings.HasPrefix(values[0], "{") {
-		var object map[string]any
-		if err := json.Unmarshal([]byte(values[0]), &object); err != nil {
-			return nil, refuse("argument %s: invalid loads value: %s", f.Display(), vllmflags.Quote(values[0]))
+	if f.Keys() && strings.HasPrefix(values[0], "{") {
+		var object map[string]any // numbers such as 80m, which vLLM expands, concern nothing that is simulated
+		if err := json.Unmarshal([]byte(values[0]), &object); err == nil {
+			p.values.json[f.Name], p.inJSON[f.Name] = object, true
 		}
-		p.values.json[f.Name], p.inJSON[f.Name] = object, true
+	}
+	if f.Words == vllmflags.Each {
+		values = append(slices.Clone(p.values.Texts(f.Name)), values...)
 	}
 	p.keep(f, values)
 	return rest, nil
@@ -284,7 +285,7 @@ func (p *parser) keep(f Flag, values []string) {
 // dotted adds --flag.a.b value to the flag's JSON object. A path that ends in
 // + appends to a list.
 func (p *parser) dotted(f Flag, spelled, path, value string, inline bool, rest []string) ([]string, error) {
-	if f.Kind != JSON {
+	if !f.Keys() {
 		p.unknown = append(p.unknown, "--"+f.Name+"."+path)
 		return rest, nil
 	}

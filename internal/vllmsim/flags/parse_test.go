@@ -37,6 +37,10 @@ func TestParse(t *testing.T) {
 		{"--hf-overrides.a.b 2 --hf-overrides.a.c x", "hf-overrides", `{"a":{"b":2,"c":"x"}}`},
 		{"-cc.sizes+ 1,2 -cc.sizes+ 4", "compilation-config", `{"sizes":[1,2,4]}`},
 		{`-cc {"cudagraph_mode":"FULL"}`, "compilation-config", `{"cudagraph_mode":"FULL"}`},
+		{"--device-memory-utilization 0.5", "gpu-memory-utilization", "0.5"},
+		{"--moe-backend FlashInfer-CUTLASS", "moe-backend", "FlashInfer-CUTLASS"},
+		{"--hf-token --port 1", "hf-token", "true"},
+		{"-qfp8", "quantization", "fp8"},
 	} {
 		v, err := Parse(strings.Fields(test.args))
 		if err != nil {
@@ -58,12 +62,12 @@ func TestParseRefuses(t *testing.T) {
 		"--disable-log-requests":        "unrecognized arguments: --disable-log-requests",
 		"--num-scheduler-steps 8":       "unrecognized arguments: --num-scheduler-steps",
 		"--task generate":               "unrecognized arguments: --task",
-		"--max-num 4":                   "ambiguous option: --max-num could match --max-num-batched-tokens, --max-num-seqs",
+		"--max-num-queued 4":            "ambiguous option: --max-num-queued could match --max-num-queued-reqs, --max-num-queued-tokens",
 		"--port":                        "argument --port: expected one argument",
 		"--port --enforce-eager":        "argument --port: expected one argument",
 		"--served-model-name":           "argument --served-model-name: expected at least one argument",
 		"--port x":                      "argument --port: invalid int value: 'x'",
-		"--gpu-memory-utilization high": "argument --gpu-memory-utilization: invalid float value: 'high'",
+		"--gpu-memory-utilization high": "argument --gpu-memory-utilization/--device-memory-utilization: invalid float value: 'high'",
 		"--max-model-len 8x":            "argument --max-model-len: invalid human_readable_int value: '8x'",
 		"--max-model-len 1.5K":          "argument --max-model-len: invalid human_readable_int value: '1.5K'",
 		"--kv-cache-memory-bytes auto":  "argument --kv-cache-memory-bytes: invalid human_readable_int value: 'auto'",
@@ -72,6 +76,8 @@ func TestParseRefuses(t *testing.T) {
 		"-tp two":                       "argument --tensor-parallel-size/-tp: invalid int value: 'two'",
 		`--compilation-config {"a":`:    `argument --compilation-config/-cc: invalid loads value: '{"a":'`,
 		"--port.x 1":                    "unrecognized arguments: --port.x",
+		"-tp2":                          "unrecognized arguments: -tp2",
+		"--no-headless":                 "unrecognized arguments: --no-headless",
 	} {
 		_, err := Parse(strings.Fields(args))
 		var usage *Error
@@ -86,7 +92,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	v, err := Parse([]string{"--served-model-name", "a", "b", "--cudagraph-capture-sizes", "1", "2", "4", "--port", "1"})
+	v, err := Parse([]string{"--served-model-name", "a", "b", "--cudagraph-capture-sizes", "1", "2", "4", "--port", "1", "--middleware", "a.B", "--middleware", "c.D"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +102,10 @@ func TestLists(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "2", "4"}, v.Texts("cudagraph-capture-sizes")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"served-model-name", "cudagraph-capture-sizes", "port"}, v.Order); diff != "" {
+	if diff := cmp.Diff([]string{"a.B", "c.D"}, v.Texts("middleware")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"served-model-name", "cudagraph-capture-sizes", "port", "middleware"}, v.Order); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -149,7 +158,8 @@ func TestRemovedFlags(t *testing.T) {
 		"--max-num-partial-prefills 2 --sim-version 0.27.1":        false,
 		"--num-scheduler-steps 8 --sim-version 0.9.2":              true,
 		"--num-scheduler-steps 8 --sim-version 0.10.1":             false,
-		"--use-v2-block-manager --sim-version 0.9.2":               false,
+		"--use-v2-block-manager --sim-version 0.9.2":               true,
+		"--use-v2-block-manager --sim-version 0.10.2":              false,
 		"--sim-version 0.11.0 --swap-space 4 --sim-version 0.27.1": false,
 	} {
 		if _, err := Parse(strings.Fields(args)); (err == nil) != known {

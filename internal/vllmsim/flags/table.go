@@ -16,18 +16,14 @@ type Flag = vllmflags.Flag
 
 // The kinds of values.
 const (
-	Bool     = vllmflags.Bool
-	Int      = vllmflags.Int
-	HumanInt = vllmflags.HumanInt
-	Float    = vllmflags.Float
-	Text     = vllmflags.Text
-	JSON     = vllmflags.JSON
-	Texts    = vllmflags.Texts
-	Ints     = vllmflags.Ints
+	Bool  = vllmflags.Bool
+	Int   = vllmflags.Int
+	Float = vllmflags.Float
+	Text  = vllmflags.Text
 )
 
-// Table lists vLLM's flags and the simulator's own.
-func Table() []Flag { return append(vllmflags.Table(), own()...) }
+// Table lists the flags of vLLM 0.release and the simulator's own.
+func Table(release int) []Flag { return append(vllmflags.Table(release), own()...) }
 
 // modelled are the flags of vLLM that change what the simulator does; all
 // others are accepted and have no effect.
@@ -66,7 +62,7 @@ func own() []Flag {
 		{Name: "sim-output-mean", Kind: Float, Help: "mean natural output length without ignore_eos, tokens (250)"},
 		{Name: "sim-fault", Kind: Text, Help: "comma-separated faults, see docs/simulator.md"},
 		{Name: "sim-free-memory-gib", Kind: Float, Help: "GPU memory free at the start, GiB (all)"},
-		{Name: "sim-version", Kind: Text, Help: "vLLM version whose dialect is spoken (0.27.1)"},
+		{Name: "sim-version", Kind: Text, Help: "vLLM version whose dialect is spoken (the newest of the catalogue)"},
 		{Name: "sim-gpu-state", Kind: Text, Help: "file of the machine's GPUs for the simulated NVML, read and kept up to date"},
 		{Name: "sim-log-requests", Kind: Text, Help: "file for the true timings of each request, JSON lines"},
 	}

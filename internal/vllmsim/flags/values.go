@@ -42,22 +42,24 @@ func (v *Values) Bool(name string, fallback bool) bool {
 // Python renders the flag's value as Python's repr does.
 func (v *Values) Python(name string) string {
 	values := v.text[name]
-	for _, f := range Table() {
-		if f.Name != name {
-			continue
+	f, _ := vllmflags.Find(name)
+	for _, g := range own() {
+		if g.Name == name {
+			f = g
 		}
-		switch f.Kind {
-		case Bool:
-			return map[bool]string{true: "True", false: "False"}[v.Bool(name, false)]
-		case Int, HumanInt:
-			return strconv.Itoa(v.Int(name, 0))
-		case Float:
-			return strings.TrimSpace(v.Text(name, ""))
-		case Texts:
-			return "[" + strings.Join(vllmflags.QuoteAll(values), ", ") + "]"
-		case Ints:
-			return "[" + strings.Join(values, ", ") + "]"
-		}
+	}
+	many := f.Words == vllmflags.Many || f.Words == vllmflags.Each
+	switch {
+	case f.Kind == Bool:
+		return map[bool]string{true: "True", false: "False"}[v.Bool(name, false)]
+	case f.Kind == Int && many:
+		return "[" + strings.Join(values, ", ") + "]"
+	case many:
+		return "[" + strings.Join(vllmflags.QuoteAll(values), ", ") + "]"
+	case f.Kind == Int, f.Kind == vllmflags.HumanInt, f.Kind == vllmflags.AutoInt:
+		return strconv.Itoa(v.Int(name, 0))
+	case f.Kind == Float:
+		return strings.TrimSpace(v.Text(name, ""))
 	}
 	return vllmflags.Quote(v.Text(name, ""))
 }
