@@ -45,7 +45,7 @@ func parse(text string) data {
 		if m := releaseLine.FindStringSubmatch(l); m != nil {
 			minor, _ := strconv.Atoi(m[2])
 			d.releases, d.minors = append(d.releases, m[1]), append(d.minors, minor)
-			if m[3] == "asked its parser" {
+			if strings.HasPrefix(m[3], "asked its parser") {
 				d.asked = append(d.asked, minor)
 			}
 			continue

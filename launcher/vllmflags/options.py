@@ -164,7 +164,7 @@ def from_parser(path):
 def from_source(folder, release, path):
     file = File(path)
     file.forget(release)
-    asked = sorted(minor(r) for r, how in file.how.items() if how == PARSER)
+    asked = sorted(minor(r) for r, how in file.how.items() if how.startswith(PARSER))
     before = max((r for r in asked if r < minor(release)), default=None)
     after = min((r for r in asked if r > minor(release)), default=None)
     if before is None or after is None:
