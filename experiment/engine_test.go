@@ -15,11 +15,11 @@ func TestFlagStyles(t *testing.T) {
 		{Name: "middle-ware", Value: `["a.B","c.D"]`, Kind: FlagEach},
 	}
 	for style, want := range map[string][]string{
-		FlagsHyphens:     {"--max-model-len", "8192", "--enforce-eager", "--no-mmap", "--compilation-config.cudagraph-mode", "NONE",
+		FlagsHyphens: {"--max-model-len", "8192", "--enforce-eager", "--no-mmap", "--compilation-config.cudagraph-mode", "NONE",
 			"--kernel-config.autotune", "false", "--lora-modules", "a=/a", `{"name":"b"}`, "3", "--middle-ware", "a.B", "--middle-ware", "c.D"},
 		FlagsUnderscores: {"--max_model_len", "8192", "--enforce_eager", "--no_mmap", "--compilation_config.cudagraph-mode", "NONE",
 			"--kernel_config.autotune", "false", "--lora_modules", "a=/a", `{"name":"b"}`, "3", "--middle_ware", "a.B", "--middle_ware", "c.D"},
-		FlagsEquals:      {"--max-model-len=8192", "--enforce-eager", "--no-mmap", "--compilation-config.cudagraph-mode=NONE",
+		FlagsEquals: {"--max-model-len=8192", "--enforce-eager", "--no-mmap", "--compilation-config.cudagraph-mode=NONE",
 			"--kernel-config.autotune=false", "--lora-modules", "a=/a", `{"name":"b"}`, "3", "--middle-ware=a.B", "--middle-ware=c.D"},
 	} {
 		if got := (Server{FlagStyle: style}).CommandLine(flags); !slices.Equal(got, want) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
@@ -240,7 +241,9 @@ func (s *setup) resolveScheduler() *failure {
 // checkScheduler are the cross-checks of vllm/config/scheduler.py.
 func (s *setup) checkScheduler() *failure {
 	e := &s.engine
-	switch {
+	switch level := s.values.Text("optimization-level", "2"); {
+	case !slices.Contains([]string{"0", "1", "2", "3"}, level): // of VllmConfig; the parser takes any word
+		return validation("VllmConfig", fmt.Sprintf("optimization_level\n  Input should be 0, 1, 2 or 3 [type=enum, input_value='%s', input_type=str]", level))
 	case e.MaxNumSeqs < 1:
 		return validation("SchedulerConfig", fmt.Sprintf("max_num_seqs\n  Input should be greater than or equal to 1 [type=greater_than_equal, input_value=%d, input_type=int]", e.MaxNumSeqs))
 	case e.MaxBatchedTokens < 1:
