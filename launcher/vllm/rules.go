@@ -2,7 +2,6 @@ package vllm
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -156,7 +155,13 @@ var rules = []launcher.Rule{
 		v["do"] = "remove it, or use an image whose version has it"
 		flag, _, _ := strings.Cut(v["args"], " ")
 		flag, _, _ = strings.Cut(flag, "=")
-		if near, ok := experiment.Nearest(strings.TrimPrefix(flag, "--"), slices.Sorted(maps.Keys(vllmflags.Index()))); ok && strings.HasPrefix(flag, "--") && near != strings.TrimPrefix(flag, "--") {
+		name, long := strings.CutPrefix(flag, "--")
+		known, found := vllmflags.Find(name)
+		near, ok := experiment.Nearest(name, vllmflags.Names(vllmflags.Newest()))
+		switch {
+		case found && known.Gone > 0:
+			v["do"] = "it was removed " + known.Removed() + ": " + known.Instead
+		case long && ok && !found:
 			v["do"] = "write --" + near + ", or remove it"
 		}
 	}),
@@ -250,11 +255,10 @@ var identifier = regexp.MustCompile("--[a-z][a-z0-9-]+|`?[a-z][a-z0-9]*(?:_[a-z0
 
 // flagsIn are the flags of vLLM that a message names, as it may spell them.
 func flagsIn(message string) []string {
-	index := vllmflags.Index()
 	var out []string
 	for _, word := range identifier.FindAllString(message, -1) {
 		name := strings.ReplaceAll(strings.Trim(strings.TrimPrefix(word, "--"), "`"), "_", "-")
-		if _, known := index[name]; known && !slices.Contains(out, name) {
+		if _, known := vllmflags.Find(name); known && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
