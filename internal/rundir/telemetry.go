@@ -106,7 +106,8 @@ type ServerFacts struct {
 }
 
 // ServerLatency is the difference of one of the server's histograms, seconds.
-// Quantiles are interpolated inside a bucket, whose width is the resolution.
+// Quantiles are interpolated inside a bucket, whose width is the resolution;
+// one in the first bucket, which has no lower bound, is absent.
 type ServerLatency struct {
 	Count         float64  `json:"count"`
 	Mean          float64  `json:"mean_s"`

@@ -28,6 +28,9 @@ type dialect struct {
 	prefix     string
 	values     map[string][]string
 	histograms map[string][]string
+	// cachedApart: the counter of prompt tokens leaves out those that came from
+	// the cache, which the others count.
+	cachedApart bool
 }
 
 // dialects in the order in which they are tried.
@@ -78,7 +81,7 @@ var dialects = []dialect{
 		},
 	},
 	{
-		name: "llama.cpp", prefix: "llamacpp:",
+		name: "llama.cpp", prefix: "llamacpp:", cachedApart: true,
 		values: map[string][]string{
 			Running:          {"llamacpp:requests_processing"},
 			Waiting:          {"llamacpp:requests_deferred"},

@@ -97,6 +97,13 @@ func parseEngine(r io.Reader) (Engine, error) {
 				put(e.Values, &e.Unusable, quantity, v)
 			}
 		}
+		if hits, ok := e.Values[PrefixCacheHits]; ok && d.cachedApart {
+			if prompts, ok := e.Values[PromptTokens]; ok {
+				delete(e.Values, PromptTokens)
+				put(e.Values, &e.Unusable, PromptTokens, prompts+hits)
+				put(e.Values, &e.Unusable, PrefixCacheQueries, prompts+hits)
+			}
+		}
 		for quantity, names := range d.histograms {
 			h, ok := histogramOf(families, names)
 			if !ok {

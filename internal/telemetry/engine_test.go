@@ -46,7 +46,7 @@ func TestDialects(t *testing.T) {
 			PromptTokens: 8128902, GenerationTokens: 7557572,
 		}, 11, 400},
 		{"llamacpp.prom", "llama.cpp", map[string]float64{
-			Running: 1, Waiting: 2, PromptTokens: 12, GenerationTokens: 34,
+			Running: 1, Waiting: 2, PromptTokens: 48, PrefixCacheQueries: 48, PrefixCacheHits: 36, GenerationTokens: 34,
 		}, 0, 0},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
@@ -139,6 +139,11 @@ func TestHistogramDifferences(t *testing.T) {
 	}
 	if _, _, ok := d.Quantile(0.99); ok {
 		t.Error("a quantile beyond the last bound was made up")
+	}
+	// 105 requests that waited 22 µs each, in a bucket of 0 to 0.3 s.
+	queue := Histogram{Bounds: []float64{0.3, 0.5, math.Inf(1)}, Counts: []float64{105, 105, 105}, Sum: 0.0023, Count: 105}
+	if v, _, ok := queue.Quantile(0.5); ok {
+		t.Errorf("a median of %v s was read out of the first bucket", v)
 	}
 	if _, ok := before.Since(after); ok {
 		t.Error("a counter that fell was taken for a difference")

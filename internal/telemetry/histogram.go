@@ -72,21 +72,20 @@ func (h Histogram) Mean() (float64, bool) {
 
 // Quantile interpolates inside the bucket that holds the p-quantile, as
 // Prometheus' histogram_quantile does, so it is no finer than the buckets are:
-// width is that of the bucket. It is false without observations and when the
-// quantile lies beyond the last finite bound.
+// width is that of the bucket. It is false without observations, when the
+// quantile lies beyond the last finite bound, and when it lies in the first
+// bucket: that has no lower bound, and half of 0 to 0.3 s says nothing of
+// requests that waited 20 µs. Their mean does.
 func (h Histogram) Quantile(p float64) (value, width float64, ok bool) {
 	if h.Count <= 0 || len(h.Counts) == 0 {
 		return 0, 0, false
 	}
 	rank := p * h.Counts[len(h.Counts)-1]
 	i, _ := slices.BinarySearch(h.Counts, rank)
-	if i >= len(h.Bounds) || math.IsInf(h.Bounds[i], 1) {
+	if i == 0 || i >= len(h.Bounds) || math.IsInf(h.Bounds[i], 1) {
 		return 0, 0, false
 	}
-	low, below := 0.0, 0.0
-	if i > 0 {
-		low, below = h.Bounds[i-1], h.Counts[i-1]
-	}
+	low, below := h.Bounds[i-1], h.Counts[i-1]
 	width = h.Bounds[i] - low
 	if inside := h.Counts[i] - below; inside > 0 {
 		return low + width*(rank-below)/inside, width, true
