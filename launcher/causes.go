@@ -253,6 +253,7 @@ func (c *causes) withCode(x *complaint) *complaint {
 		if m := c.engine.ExitCode.FindStringSubmatch(y.text()); m != nil {
 			z := *x
 			z.message += " (exit code: " + m[1] + ")"
+			z.asked = false
 			return &z
 		}
 	}

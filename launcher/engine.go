@@ -125,9 +125,16 @@ func (e *Engine) rule(x *complaint) *Rule {
 // specific returns the first rule that knows the message, the engine's own
 // first.
 func (e *Engine) specific(x *complaint) *Rule {
-	if x.about == "" && x.problem == "" {
-		x.read()
+	if !x.ended {
+		return e.look(x)
 	}
+	if !x.asked {
+		x.rule, x.asked = e.look(x), true
+	}
+	return x.rule
+}
+
+func (e *Engine) look(x *complaint) *Rule {
 	if e != nil {
 		if r := firstRule(e.Rules, x); r != nil {
 			return r

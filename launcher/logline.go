@@ -134,8 +134,8 @@ func commonPrefix(lines []string) string {
 	for _, s := range lines {
 		var l logLine
 		s = strings.TrimSuffix(ansiColour.ReplaceAllString(s, ""), "\r")
-		for rest := l.prefix(s); len(rest) < len(s); rest = l.prefix(s) {
-			s = rest
+		for range maxPrefixes {
+			s = l.prefix(s)
 		}
 		if strings.TrimSpace(s) == "" {
 			continue

@@ -32,6 +32,9 @@ type complaint struct {
 	chain   int      // exceptions of one chain share a number
 	problem string   // pydantic: what is said of the fields
 	about   string   // pydantic: the model of the configuration, such as SchedulerConfig
+	ended   bool     // the log is read: nothing is added any more
+	rule    *Rule    // then: that knows the message
+	asked   bool     // and whether it has been looked for
 }
 
 // text is the complaint's first line as it stands in the log.
@@ -95,7 +98,6 @@ var (
 	exceptionName = regexp.MustCompile(`^(?:(?:[A-Za-z_]\w*\.)+_?[A-Z]\w*|(?:[A-Za-z_]\w*\.)+\w*(?:error|exception|timeout)|_?[A-Z]\w*(?i:error|exception|interrupt|timeout|exit|notfound|failed))(?:\([\w.]+\))?$`)
 	moduleFile    = regexp.MustCompile(`\.(?:py|pyx|cpp|cu|cc|c|h|hpp|go|rs|so|json|log)$`)
 	argparseError = regexp.MustCompile(`^\S+(?: \S+){0,2}: error: (.+)`)
-	deathNotice   = regexp.MustCompile(`(?i)\b(?P<who>worker proc|engine core proc|worker|process|scheduler|engine core|rank)\b ?(?P<name>\S*) (?:died|exited|terminated|was killed|is dead)(?: unexpectedly)?\b`)
 	fatalLine     = regexp.MustCompile(`^(?:Fatal Python error: .+|terminate called after throwing an instance of .+|what\(\): +.+|Segmentation fault.*|Bus error.*|Illegal instruction.*|Floating point exception.*|Aborted \(core dumped\).*|Killed$|!{3,} *Segfault encountered.*|\*{3} (?:SIG\w+|Signal).*|.{0,60}\bOut of memory: Killed process.*|.{0,60}(?:oom-kill|OOMKilled).*)`)
 	toolLine      = regexp.MustCompile(`^(?:\S+:\d+(?::\d+)?: (?:fatal )?error: .+|\S+\(\d+\): error: .+|\S*(?:nvcc|ptxas|gcc|g\+\+|cc1plus|cc1|clang|ninja|cmake|ld|ld\.lld|collect2|cc|c\+\+|hipcc|as)(?:-[\d.]+)?(?: (?:fatal|error))? *: +(?:fatal |error|cannot ).*|/usr/bin/ld: .+|/bin/sh: .*: not found|CMake Error.*)`)
 	serviceLine   = regexp.MustCompile(`^(?:docker|podman|nerdctl|Error|error|Error response from daemon|nvidia-container-cli|OCI runtime error|crun|runc|exec|bash|sh|/bin/sh|/bin/bash|tini|env)(?: \S{1,40}){0,3}: .+`)
@@ -124,7 +126,9 @@ func (t *tracer) add(l logLine) {
 	if l.bar {
 		return
 	}
-	l.text = repeated.ReplaceAllString(l.text, "")
+	if strings.Contains(l.text, "[repeated ") {
+		l.text = repeated.ReplaceAllString(l.text, "")
+	}
 	if t.engine.teardown(l.text) {
 		t.late = true
 	}
@@ -139,13 +143,13 @@ func (t *tracer) add(l logLine) {
 	}
 	text := l.text
 	switch {
-	case tracebackHead.MatchString(text):
+	case strings.HasSuffix(text, "Traceback (most recent call last):") && tracebackHead.MatchString(text):
 		t.head(r, l)
 		return
-	case chainLine.MatchString(strings.TrimSpace(text)):
+	case strings.HasSuffix(text, ":") && chainLine.MatchString(strings.TrimSpace(text)):
 		r.link, r.open, r.inside = true, nil, false
 		return
-	case childLine.MatchString(text):
+	case strings.HasPrefix(text, "Process ") && childLine.MatchString(text):
 		r.child, r.open = true, nil
 		return
 	case r.inside && t.within(r, l):
@@ -298,6 +302,8 @@ func (t *tracer) alone(r *record, l logLine) {
 	}
 	c := &complaint{kind: kindPlain, message: text, deep: l.deep, front: l.front, late: t.late, caught: l.front && l.level != ""}
 	switch {
+	case strings.HasPrefix(text, "  ") && !strings.HasPrefix(text, "  what():") && !headless.MatchString(text):
+		return // a line of code, of a table, of argparse's help; a frame whose traceback's head is lost
 	case headless.MatchString(text):
 		c.kind, c.class, c.message = kindException, "", strings.TrimSpace(text)
 		r.open, r.room, r.blank = c, maxMore, 0
@@ -310,8 +316,6 @@ func (t *tracer) alone(r *record, l logLine) {
 		c.kind = kindTool
 	case l.level != "", serviceLine.MatchString(text), t.engine.complaint(text):
 		c.kind = kindRecord
-	case strings.HasPrefix(text, " "):
-		return // a line of code, a table, the help of argparse
 	}
 	if c.kind == kindPlain && t.engine.specific(c) == nil {
 		return
@@ -324,6 +328,7 @@ func (t *tracer) alone(r *record, l logLine) {
 // read takes pydantic's message apart: the heading names the model, and each
 // finding stands below the field that it is of, or below none.
 func (c *complaint) read() {
+	c.ended = true
 	if strings.HasPrefix(c.message, "Value error, ") || strings.HasPrefix(c.message, "Assertion failed, ") {
 		c.problem = unvalued(c.message)
 		return
