@@ -56,7 +56,7 @@ func TestReasonNamesTheWayOut(t *testing.T) {
 		"another kind": {loadgen.Strict(), false, "late"},
 	} {
 		r := &run{Options: Options{Experiment: &experiment.Experiment{Gates: experiment.Gates{Failures: 1}}}}
-		rec := &rundir.Trial{Requests: map[string]int{"ok": 1}}
+		rec := &rundir.Trial{Requests: map[string]int{"ok": 1}, Metrics: map[string]float64{"ttft_mean": 1}}
 		r.judge(rec, &loadgen.Result{Invalid: []string{"late"}, Client: loadgen.Client{Limits: c.limits, Strained: c.strained}}, nil, nil, nil)
 		if len(rec.Reasons) != 1 || !strings.HasPrefix(rec.Reasons[0], c.want) || !c.strained && rec.Reasons[0] != c.want {
 			t.Errorf("%s: %q, want %q", name, rec.Reasons, c.want)
