@@ -253,11 +253,20 @@ var refused = launcher.On(launcher.ClassConfig, "the configuration is refused${n
 
 var identifier = regexp.MustCompile("--[a-z][a-z0-9-]+|`?[a-z][a-z0-9]*(?:_[a-z0-9]+)+`?")
 
+// shortNames are what vLLM's messages call some flags.
+var shortNames = map[string]string{
+	"tp-size": "tensor-parallel-size", "pp-size": "pipeline-parallel-size", "dp-size": "data-parallel-size",
+	"dcp-size": "decode-context-parallel-size", "pcp-size": "prefill-context-parallel-size",
+}
+
 // flagsIn are the flags of vLLM that a message names, as it may spell them.
 func flagsIn(message string) []string {
 	var out []string
 	for _, word := range identifier.FindAllString(message, -1) {
 		name := strings.ReplaceAll(strings.Trim(strings.TrimPrefix(word, "--"), "`"), "_", "-")
+		if long, short := shortNames[name]; short {
+			name = long
+		}
 		if _, known := vllmflags.Find(name); known && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
@@ -271,12 +280,30 @@ func named(v map[string]string) {
 	if v["problem"] != "" {
 		text = v["problem"]
 	}
-	if flags := flagsIn(text); len(flags) > 0 {
+	flags := flagsIn(text)
+	for key, value := range v { // also those whose value it repeats
+		if flag, asked := strings.CutPrefix(key, "asked "); asked && flag != "model" && !slices.Contains(flags, flag) {
+			said := words(text)
+			if slices.ContainsFunc(words(value), func(w string) bool { return len(w) > 2 && number(w) == 0 && slices.Contains(said, w) }) {
+				flags = append(flags, flag)
+			}
+		}
+	}
+	slices.Sort(flags)
+	switch {
+	case len(flags) > 0:
 		v["named"] = ": look at " + strings.Join(flags[:min(4, len(flags))], ", ")
+	case v["advice"] == "":
+		v["named"] = ": change what the message names"
 	}
 	if v["advice"] != "" {
 		v["advised"] = " (the server advises: " + v["advice"] + ")"
 	}
+}
+
+// words are those of a message or a value, JSON too.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" '\"`,:;()[]{}", r) })
 }
 
 // bound adds the flag of a field, and words what it may be.
