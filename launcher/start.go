@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
@@ -107,7 +108,13 @@ func (w *watch) untilReady(ctx context.Context, h Handle, spec Spec) (Identity, 
 	ctx, cancel := context.WithTimeout(ctx, spec.ReadyTimeout)
 	defer cancel()
 	probed := make(chan probeResult, 1)
-	go func() { probed <- probe(ctx, h, spec) }()
+	go func() {
+		var r probeResult
+		if err := boundary.Guard("the server's answers", func() error { r = probe(ctx, h, spec); return nil }); err != nil {
+			r = probeResult{identityErr: err}
+		}
+		probed <- r
+	}()
 	tick := time.NewTicker(phasePoll)
 	defer tick.Stop()
 	for {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 	"github.com/vllm-sweep/sweep/launcher/internal/sockets"
@@ -64,7 +65,9 @@ func (h *handle) start() error {
 	go func() {
 		defer close(h.copied)
 		// The read ends in an error when stop closes the pipe.
-		_, _ = io.Copy(h.log, ours)
+		if err := boundary.Guard("the server's output", func() error { _, err := io.Copy(h.log, ours); return err }); err != nil {
+			_, _ = io.Copy(io.Discard, ours) // a server whose output is not read stands still
+		}
 	}()
 	return nil
 }

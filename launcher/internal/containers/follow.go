@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -59,7 +60,14 @@ func (h *handle) copyLog(ctx context.Context, follow bool) (ended, progress bool
 		return errors.Is(err, ErrNotFound), false
 	}
 	defer frames.Close()
-	n, err := demultiplex(h.log, frames, h.logged)
+	n := h.logged
+	err = boundary.Guard("the container's output", func() (err error) {
+		n, err = demultiplex(h.log, frames, h.logged)
+		return err
+	})
+	if panicked := new(boundary.PanicError); errors.As(err, &panicked) {
+		return true, false // the same bytes would do it again
+	}
 	progress = n > h.logged
 	h.logged = max(h.logged, n)
 	if err != nil || !follow {
