@@ -60,7 +60,7 @@ loads:
 func TestFlagValues(t *testing.T) {
 	for flag, want := range map[string]string{
 		"long-prefill-token-threshold: 2048": "", "return-tokens-as-token-ids: true": "", "max-key: x": "looks like a secret in plain text",
-		"hf-token: abc": "looks like a secret in plain text", "some-token: 7": "", "lora-modules: []": "found an empty list", "allowed-origins: []": "",
+		"hf-token: abc": "looks like a secret in plain text", "max-key: [x, y]": "looks like a secret in plain text", "some-token: 7": "", "lora-modules: []": "found an empty list", "allowed-origins: []": "",
 		"cc.mode: 3": `did you mean "compilation-config.mode"?`, "-sc.method: mtp": `did you mean "speculative-config.method"?`,
 		"tp: 2": `did you mean "tensor-parallel-size"?`, "n: 2": `did you mean "nnodes"?`, "compilation-config.sizes+: 3": "",
 	} {

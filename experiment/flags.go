@@ -181,8 +181,13 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 		d.fail(at, "found a NUL character", "%s.%s must be text without NUL", path, f.Name)
 		return false
 	}
+	list := f.Kind == FlagWords || f.Kind == FlagEach
+	secret := func(word string) bool { return word != "" && !plainNumber.MatchString(word) }
+	if (list || f.Kind == FlagText) && secretFlag(f.Name) && slices.ContainsFunc(f.Words(), secret) {
+		d.warnSecret(at, f.Name)
+	}
 	switch {
-	case (f.Kind == FlagWords || f.Kind == FlagEach) && len(f.Words()) == 0:
+	case list && len(f.Words()) == 0:
 		d.fail(at, "found an empty list", "%s.%s must have at least one value", path, f.Name).Help = "leave the flag out, or write null"
 		return false
 	case f.Kind != FlagText:
@@ -204,9 +209,6 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 			d.fail(at, f.entry.value.found(), "%s must be a whole number of at least 1", f.Name)
 			return false
 		}
-	}
-	if f.Kind == FlagText && secretFlag(f.Name) && !plainNumber.MatchString(f.Value) {
-		d.warnSecret(at, f.Name)
 	}
 	return true
 }
