@@ -47,8 +47,8 @@ func contrastOf(weights map[*series]float64) difference {
 		c.n = min(c.n, len(s.reps))
 		c.oneSeat = c.oneSeat || s.withinStart
 		for other := range weights {
-			if why := unlikeSeries(s, other); why != "" && c.reason == "" {
-				c.unlike, c.reason = true, why
+			if unlikeSeries(s, other) != "" { // which of the cells differ, their own notes say
+				c.unlike, c.reason = true, "the lengths of answers or prompts differ"
 			}
 		}
 		if s.arithmetic {

@@ -28,7 +28,9 @@ func Judge(in Input) []rundir.Trial {
 		for _, c := range checkTrial(t, conf, point, in.Plan.Model, in.GPU) {
 			if c.Severity == Impossible {
 				t.Outcome = rundir.OutcomeInvalid
-				t.Causes = append(slices.Clone(t.Causes), rundir.CauseImpossible)
+				if !slices.Contains(t.Causes, rundir.CauseImpossible) {
+					t.Causes = append(slices.Clone(t.Causes), rundir.CauseImpossible)
+				}
 				t.Reasons = append(slices.Clone(t.Reasons), c.Text)
 			}
 		}

@@ -41,8 +41,9 @@ func TestTrialsThatCannotBeTrueAreJudgedOnce(t *testing.T) {
 		}
 	}
 	r.in.Trials[3].Metrics["total_throughput"] = 1e9
+	r.in.Trials[3].Metrics["tpot_p50"] = 1e-9 // a second fault, of the same cause
 	judged := Judge(r.in)
-	if x := judged[3]; x.Outcome != rundir.OutcomeInvalid || !impossible(x) || len(x.Reasons) != 1 {
+	if x := judged[3]; x.Outcome != rundir.OutcomeInvalid || !impossible(x) || len(x.Reasons) != 2 || len(x.Causes) != 1 {
 		t.Errorf("judged %+v", x)
 	}
 	if r.in.Trials[3].Outcome != rundir.OutcomeOK {
