@@ -16,7 +16,7 @@ var runFile = regexp.MustCompile(`^run=([0-9]+)\.json$`)
 
 // benchWords are the members that `vllm bench serve` writes by itself; others
 // are metadata or overrides.
-var benchWords = regexp.MustCompile(`^(date|endpoint_type|backend|label|model_id|tokenizer_id|best_of|num_prompts|request_rate|burstiness|max_concurrency|ramp_up_.*|duration|completed|failed|total_.*|request_(throughput|goodput).*|output_throughput|total_token_throughput|max_output_tokens_per_s|max_concurrent_requests|rtfx|(mean|median|std|p[0-9.]+)_.*_(ms|s)|probe_.*|rps_change_events|spec_decode_.*|diffusion_.*|max_output_tokens_per_s|latencies|queue_times|run_number|qps|filename|steady_state_.*)$`)
+var benchWords = regexp.MustCompile(`^(date|endpoint_type|backend|label|model_id|tokenizer_id|best_of|num_prompts|request_rate|burstiness|max_concurrency|ramp_up_.*|duration|completed|failed|total_.*|request_(throughput|goodput).*|output_throughput|total_token_throughput|max_output_tokens_per_s|max_concurrent_requests|rtfx|(mean|median|std|p[0-9.]+)_.*_(ms|s)|probe_.*|rps_change_events|spec_decode_.*|diffusion_.*|latencies|queue_times|run_number|qps|filename|steady_state_.*)$`)
 
 // sweepTree finds out from the folder what was varied. It returns false for a
 // file that is no run of a sweep.

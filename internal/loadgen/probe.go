@@ -36,7 +36,7 @@ type Refusal struct {
 func (e *Refusal) Error() string {
 	text := fmt.Sprintf("%s: %s", e.Route, e.Text)
 	switch {
-	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
+	case e.unauthorized():
 		return fmt.Sprintf("%s refuses the API key, or wants one: %s answered %s", e.URL, e.Route, e.Text)
 	case e.Class == ClassTimeout:
 		return fmt.Sprintf("%s does not answer: %s", e.URL, text)

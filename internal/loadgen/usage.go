@@ -48,7 +48,7 @@ func (u usage) since(b usage) usage {
 		pauses: subtract(u.pauses, b.pauses), sched: subtract(u.sched, b.sched),
 		busy: u.busy - b.busy, all: u.all - b.all,
 	}
-	if d.known && d.all > 0 && b.all > 0 {
+	if d.known && d.all > 0 && b.all != 0 {
 		d.others = min(1, max(0, float64(d.busy-d.cpu)/float64(d.all)))
 	}
 	return d

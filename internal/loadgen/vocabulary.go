@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -42,7 +42,7 @@ func Fit(ctx context.Context, cfg *Config, limit time.Duration) error {
 	}
 	err := Probe(ctx, *cfg, limit)
 	var refused *Refusal
-	if !errors.As(err, &refused) || !refused.ofTheRequest() {
+	if !errors.As(err, &refused) || !refused.OfTheRequest() || refused.unauthorized() {
 		return err
 	}
 	// takes says whether the server takes the IDs below n.
@@ -74,17 +74,27 @@ func Fit(ctx context.Context, cfg *Config, limit time.Duration) error {
 	return refused
 }
 
-// ofTheRequest says whether another request might be served: the server
-// answered, and not that it is unable to serve or that the key is wrong.
-func (e *Refusal) ofTheRequest() bool {
-	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnprocessableEntity, http.StatusNotImplemented:
+// OfTheRequest reports whether the server refuses this kind of request, and would
+// refuse the next one with the same words: it said no, does not have the route,
+// or answers in another language. What may pass is none: silence, too many
+// requests, an error of the server.
+func (e *Refusal) OfTheRequest() bool {
+	switch e.Class {
+	case ClassHTTP:
+		switch e.Status {
+		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+			return false
+		}
+		return e.Status >= 400 && e.Status < 500 || e.Status == http.StatusNotImplemented
+	case ClassStream, ClassProtocol:
 		return true
-	case http.StatusOK:
-		return e.Class == ClassStream || e.Class == ClassProtocol
-	default:
-		return false
 	}
+	return false
+}
+
+// unauthorized reports whether the server wants another API key.
+func (e *Refusal) unauthorized() bool {
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 }
 
 // sendsIDs says whether prompts are made of token IDs.
@@ -114,11 +124,7 @@ func vocabularyOf(folder string) int {
 	if !filepath.IsAbs(folder) {
 		return 0
 	}
-	path := filepath.Join(folder, "config.json")
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 16<<20 {
-		return 0 // the server chose the path
-	}
-	data, err := os.ReadFile(path)
+	data, err := boundary.ReadFile(filepath.Join(folder, "config.json"), 16<<20) // the server chose the path
 	if err != nil {
 		return 0
 	}

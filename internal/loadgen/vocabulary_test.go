@@ -99,3 +99,28 @@ func TestFitNamesTheWayOut(t *testing.T) {
 		}
 	}
 }
+
+// What a server refuses for good, and what may pass.
+func TestRefusalsOfTheRequest(t *testing.T) {
+	for _, c := range []struct {
+		refusal Refusal
+		want    bool
+	}{
+		{Refusal{Class: ClassHTTP, Status: 400}, true},
+		{Refusal{Class: ClassHTTP, Status: 403}, true},
+		{Refusal{Class: ClassHTTP, Status: 501}, true}, // llama-server: this server does not do that
+		{Refusal{Class: ClassStream, Status: 200}, true},
+		{Refusal{Class: ClassProtocol, Status: 200}, true},
+		{Refusal{Class: ClassHTTP, Status: 408}, false},
+		{Refusal{Class: ClassHTTP, Status: 425}, false},
+		{Refusal{Class: ClassHTTP, Status: 429}, false},
+		{Refusal{Class: ClassHTTP, Status: 500}, false},
+		{Refusal{Class: ClassHTTP, Status: 503}, false},
+		{Refusal{Class: ClassTimeout}, false},
+		{Refusal{Class: ClassTruncated, Status: 200}, false},
+	} {
+		if got := c.refusal.OfTheRequest(); got != c.want {
+			t.Errorf("%s %d: %v", c.refusal.Class, c.refusal.Status, got)
+		}
+	}
+}

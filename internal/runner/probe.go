@@ -67,7 +67,7 @@ func (n refusals) refuse(load, configuration, words string) {
 // them, or a *death.
 func (r *run) probe(ctx context.Context, loads []string, s *launcher.Server, rec *rundir.Start) (map[string]string, error) {
 	r.stage(StageProbing)
-	refused, asked := map[string]string{}, map[string]string{}
+	refused, asked := map[string]string{}, map[string]probed{}
 	r.vocabulary = 0
 	for _, name := range loads {
 		l, err := r.load(name)
@@ -75,19 +75,20 @@ func (r *run) probe(ctx context.Context, loads []string, s *launcher.Server, rec
 			return nil, err
 		}
 		shape := shapeOf(l)
-		words, known := asked[shape]
+		found, known := asked[shape]
 		if !known {
-			if words, err = r.ask(ctx, l, s, rec); err != nil {
+			if found, err = r.ask(ctx, l, s, rec); err != nil {
 				return nil, err
 			}
-			asked[shape] = words
+			asked[shape] = found
 		}
-		if words == "" {
+		if found.answered {
 			r.probed.answered[name] = true
-			continue
 		}
-		refused[name] = words
-		r.probed.refuse(name, rec.Configuration, words)
+		if found.words != "" {
+			refused[name] = found.words
+			r.probed.refuse(name, rec.Configuration, found.words)
+		}
 	}
 	return refused, nil
 }
@@ -107,20 +108,30 @@ func (r *run) loadsOf(trials []matrix.Trial) []string {
 // one probe.
 func shapeOf(l experiment.Load) string {
 	trace := l.Arrivals.Trace
-	l.Name, l.Arrivals, l.Duration, l.Requests, l.StopWhenSaturated, l.Benchmark = "", experiment.Arrivals{Trace: trace}, 0, 0, false, nil
-	shape, _ := json.Marshal(l) // plain data; where it is not, each load is probed
-	if len(shape) == 0 {
-		return l.Name
+	name := l.Name
+	l.Name, l.Arrivals, l.Duration, l.Requests, l.StopWhenSaturated = "", experiment.Arrivals{Trace: trace}, 0, 0, false
+	if !l.Benchmark.Foreign() {
+		l.Benchmark = nil
+	}
+	shape, err := json.Marshal(l)
+	if err != nil {
+		return name // lengths that JSON cannot hold: such a load is probed by itself
 	}
 	return string(shape)
 }
 
-// ask sends the request, and sends it again where it is refused. "" is an
-// answer, or a failure that the load itself will meet and judge: silence, 503.
-func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, rec *rundir.Start) (words string, err error) {
+// probed is what came of a probe. Neither is a failure that the load itself will
+// meet and judge (silence, 503), or a load that another tool makes.
+type probed struct {
+	answered bool
+	words    string // with which the server refused it
+}
+
+// ask sends the request, and sends it again where it is refused.
+func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, rec *rundir.Start) (probed, error) {
 	cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Throughput, Value: 1}, r.Experiment.Trials.Seed, s)
 	if err != nil {
-		return "", err
+		return probed{}, err
 	}
 	// Another tool words its requests itself; only its warm-up is ours.
 	foreign := l.Benchmark.Foreign()
@@ -140,7 +151,7 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 			if err == nil && !foreign {
 				err = loadgen.ProbeLoad(loadCtx, cfg, 0)
 			}
-			if refusal = nil; !errors.As(err, &refusal) || !ofTheRequest(refusal) || try == probeTries {
+			if refusal = nil; !errors.As(err, &refusal) || !refusal.OfTheRequest() || try == probeTries {
 				break
 			}
 			if wait.For(loadCtx, probeGap) != nil {
@@ -158,31 +169,20 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 	r.vocabulary = cfg.Vocabulary
 	switch {
 	case ctx.Err() != nil:
-		return "", ctx.Err()
+		return probed{}, ctx.Err()
 	case dead != nil:
-		return "", dead
+		return probed{}, dead
 	case foreign:
-	case refusal != nil && ofTheRequest(refusal):
-		words = refusal.Route + ": " + refusal.Text
+		return probed{}, nil
+	case refusal != nil && refusal.OfTheRequest():
+		words := refusal.Route + ": " + refusal.Text
 		r.probed.ways[words] = wayOut(l, refusal)
-		return words, nil
+		return probed{words: words}, nil
 	case err != nil:
 		r.message("warning: %s: a first request of load %s was not answered: %v", rec.ID, l.Name, err)
+		return probed{}, nil
 	}
-	return "", nil
-}
-
-// ofTheRequest reports whether a refusal is of the request, and would be the
-// same for the next one: the server said no, or speaks another language.
-func ofTheRequest(e *loadgen.Refusal) bool {
-	switch e.Class {
-	case loadgen.ClassHTTP:
-		later := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
-		return e.Status >= 400 && e.Status < 500 && !slices.Contains(later, e.Status)
-	case loadgen.ClassStream, loadgen.ClassProtocol:
-		return true
-	}
-	return false
+	return probed{answered: true}, nil
 }
 
 // refuse records the trials of this start whose load its server refuses, and
@@ -289,7 +289,7 @@ func wayOut(l experiment.Load, e *loadgen.Refusal) string {
 		return slices.ContainsFunc(fragments, func(f string) bool { return strings.Contains(words, f) })
 	}
 	chat := l.API == string(loadgen.Chat)
-	noRoute := (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) && !has("model")
+	noRoute := slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, e.Status) && !has("model")
 	switch {
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		return "Give sweep the API key that the server asks for (server.api_key)."

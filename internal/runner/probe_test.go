@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -94,6 +96,7 @@ func TestKindsOfRefusal(t *testing.T) {
 		"a key":                    {status(403, `{"error":"Unauthorized"}`), []string{"server.api_key"}},
 		"text only":                {status(422, `{"detail":"prompt: Input should be a valid string"}`), []string{"api: chat in loads.chat"}},
 		"a web page":               {status(200, "<html>hello</html>"), []string{"a web page", "loads.chat"}},
+		"not implemented":          {status(501, `{"error":{"message":"This server does not support completions"}}`), []string{"501", "api: chat in loads.chat"}},
 		"overloaded":               {status(503, `{"error":{"message":"No available backend"}}`), nil},
 		"too many":                 {status(429, `{"error":{"message":"slow down"}}`), nil},
 	} {
@@ -154,17 +157,63 @@ func TestShapes(t *testing.T) {
 	if shapeOf(base) != shapeOf(same) {
 		t.Errorf("%s\n%s", shapeOf(base), shapeOf(same))
 	}
+	base.Prompt.Mean, same.Prompt.Mean = math.Inf(1), math.Inf(1) // JSON does not have it
+	if shapeOf(base) == shapeOf(same) {
+		t.Errorf("two loads of no known shape share %q", shapeOf(base))
+	}
+	base.Prompt.Mean = 9
 	for name, change := range map[string]func(*experiment.Load){
 		"api":     func(l *experiment.Load) { l.API = "completions" },
 		"length":  func(l *experiment.Load) { l.Prompt.Mean = 10 },
 		"options": func(l *experiment.Load) { l.Body = `{"top_k": 3}` },
 		"headers": func(l *experiment.Load) { l.Headers = []experiment.Header{{Name: "X", Value: "y"}} },
 		"dataset": func(l *experiment.Load) { l.Dataset = &experiment.Dataset{File: "f"} },
+		"tool":    func(l *experiment.Load) { l.Benchmark = &experiment.Benchmark{Tool: experiment.ToolVLLM} },
 	} {
 		other := base
 		change(&other)
 		if shapeOf(base) == shapeOf(other) {
 			t.Errorf("%s makes no difference", name)
 		}
+	}
+}
+
+// A first request that failed for a reason that may pass says nothing about the
+// load: the configurations that refuse it can still end the run.
+func TestAnOutageIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	down.Store(true)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet && r.URL.Path == "/v1/models":
+			fmt.Fprint(w, `{"data":[{"id":"m","max_model_len":4096}]}`)
+		case r.Method == http.MethodGet:
+		case down.Load():
+			w.WriteHeader(http.StatusBadGateway)
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	defer s.Close()
+	b := newBench(t, fmt.Sprintf(`
+version: 1
+name: outage
+server: {endpoint: {url: %s}, ready_timeout: 10s}
+loads:
+  chat: {prompt_tokens: 8, output_tokens: 4, arrivals: {concurrency: 1}, requests: 4, timeout: 5s}
+trials: {repeat: 2, warmup: 0s}
+gates: {requeue: 0}
+`, s.URL))
+	d, err := rundir.Open(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	// The first start meets the outage, the second the refusal.
+	_, err = Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv,
+		Backend: endpoint.New(s.URL), AfterTrial: func(context.Context) error { down.Store(false); return nil }})
+	if !errors.Is(err, ErrRefused) {
+		t.Errorf("%v\n%s", err, strings.Join(b.watch.messages, "\n"))
 	}
 }

@@ -93,10 +93,12 @@ func (n *notes) Message(text string) { n.lines = append(n.lines, text) }
 // A server that cannot tell its configuration is named once in a run.
 func TestARefusalIsToldOnce(t *testing.T) {
 	n := &notes{}
-	r := &run{Options: Options{Observer: n}}
-	for range 3 {
-		r.tellRefused(nil)
-		r.tellRefused(&launcher.Effective{Refused: "/server_info answered 500: no pip"})
+	r := &run{Options: Options{Experiment: &experiment.Experiment{}, Observer: n}, told: new(notices)}
+	for range 3 { // each start of a run side by side has a lane of its own
+		lane := r.lane(nil)
+		lane.monitor.Close()
+		lane.tellRefused(nil)
+		lane.tellRefused(&launcher.Effective{Refused: "/server_info answered 500: no pip"})
 	}
 	if len(n.lines) != 1 || !strings.Contains(n.lines[0], "/server_info answered 500: no pip") {
 		t.Errorf("%q", n.lines)

@@ -111,7 +111,6 @@ type run struct {
 	fatal      map[string]string       // by trial ID: what happened to the server that died under it
 	hopeless   map[string]verdict      // by configuration ID: fails for certain
 	started    map[string]bool         // by configuration ID: was ready once
-	refused    bool                    // the server's refusal to tell its configuration has been told
 	starved    map[string]int          // by configuration ID: starts that failed for want of memory
 	rates      map[string]rundir.Rates // of sweep loads, by load name
 	order      *int                    // of the last trial
@@ -134,8 +133,14 @@ type run struct {
 	again      map[string]bool              // by planned trial ID: to be measured again
 	kept       map[string]int               // by planned trial ID: records that do not count
 	probed     refusals
-	vocabulary int        // token IDs of the server that runs, where they were asked for; 0: not known
-	told       *sync.Once // that client and server share the machine
+	vocabulary int      // token IDs of the server that runs, where they were asked for; 0: not known
+	told       *notices // what is said once, whichever lane meets it first
+}
+
+// notices are messages that a run shows once, however many starts run side by side.
+type notices struct {
+	shared  sync.Once // client and server share the machine
+	refused sync.Once // the server failed when it was asked for its configuration
 }
 
 // verdict remembers why a configuration is not started (again).
@@ -150,7 +155,7 @@ func newRun(o Options) (*run, error) {
 		Options: o, dir: o.Dir, mu: new(sync.Mutex), order: new(int),
 		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
-		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{}, probed: newRefusals(), told: new(sync.Once),
+		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{}, probed: newRefusals(), told: new(notices),
 	}
 	if r.Observer == nil {
 		r.Observer = silent{}

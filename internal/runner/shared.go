@@ -55,7 +55,7 @@ func (r *run) tellShared(c loadgen.Client) {
 	if !c.Limits.Shared || r.Experiment.Server.Simulated != nil {
 		return
 	}
-	r.told.Do(func() {
+	r.told.shared.Do(func() {
 		r.message("client and server share this machine (%s): the client may send up to %s late, or %.0f%% of the median TTFT; gates: {client: strict} forbids that",
 			c.Limits.Why, c.Limits.LagFloor, 100*c.Limits.LagShare)
 	})

@@ -168,11 +168,12 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 // tellRefused says once in a run that the server could not answer for its own
 // configuration.
 func (r *run) tellRefused(e *launcher.Effective) {
-	if e == nil || e.Refused == "" || r.refused {
+	if e == nil || e.Refused == "" {
 		return
 	}
-	r.refused = true
-	r.message("warning: the server failed when it was asked for its configuration: %s. Its log and its metrics are used instead.", e.Refused)
+	r.told.refused.Do(func() {
+		r.message("warning: the server failed when it was asked for its configuration: %s. Its log and its metrics are used instead.", e.Refused)
+	})
 }
 
 // sameServer refuses to mix results of two servers: a tag can move, and an

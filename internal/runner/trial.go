@@ -186,7 +186,11 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 		}
 		fail(rec, cause, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
 	case !timed(rec):
-		fail(rec, rundir.FailedLoad, fmt.Sprintf("%d requests succeeded, but not one latency is known: %s", ok, rec.Absent["ttft_mean"]))
+		reason := count(ok, "request", "requests") + " succeeded, but not one latency is known"
+		if why := rec.Absent["ttft_mean"]; why != "" {
+			reason += ": " + why
+		}
+		fail(rec, rundir.FailedLoad, reason)
 	default:
 		rec.Outcome = rundir.OutcomeOK
 		if float64(all-ok) > r.Experiment.Gates.Failures*float64(all) {
