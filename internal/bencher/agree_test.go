@@ -37,7 +37,7 @@ func TestClientsAreSetBesideEachOther(t *testing.T) {
 		t.Errorf("%+v", ttft)
 	}
 	var text bytes.Buffer
-	if err := a.WriteText(&text); err != nil || !strings.Contains(text.String(), "request_throughput") || !strings.Contains(text.String(), "GuideLLM calls it inter-token latency") {
+	if err := a.WriteText(&text); err != nil || !strings.Contains(text.String(), "request_throughput") || !strings.Contains(text.String(), "call it inter-token latency") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 	a, err = Agree(t.Context(), AgreeOptions{Load: base, Tools: tools[2:], Rounds: 1, Dir: t.TempDir()})
