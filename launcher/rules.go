@@ -169,11 +169,6 @@ func firstRule(rules []Rule, x *complaint) *Rule {
 	return nil
 }
 
-// firstText returns the first rule that knows the text.
-func firstText(rules []Rule, text string) *Rule {
-	return firstRule(rules, &complaint{kind: kindRecord, message: text})
-}
-
 const (
 	fdRemedy    = "the process may open too few files: raise the limit (ulimit -n 65536; in a container ulimits: nofile)"
 	writeRemedy = "${path} cannot be written by the server's user: make it writable, mount a volume there, or point the caches elsewhere (HOME, VLLM_CACHE_ROOT, HF_HOME, TORCHINDUCTOR_CACHE_DIR, TRITON_CACHE_DIR)"
