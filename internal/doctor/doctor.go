@@ -66,7 +66,9 @@ func Examine(ctx context.Context, o Options) []Check {
 		out = append(out, lateness(o.Lateness(ctx)))
 	}
 	out = append(out, o.disks()...)
-	out = append(out, o.cache(ctx), ports())
+	out = append(out, o.cache(ctx))
+	out = append(out, o.folder()...)
+	out = append(out, ports())
 	if o.Experiment != nil {
 		out = append(out, o.needs(ctx, out)...)
 	}

@@ -270,3 +270,47 @@ func TestModelHub(t *testing.T) {
 		}
 	}
 }
+
+// TestServerOnProcessors expects no advice about GPUs where the vLLM that the
+// command starts is a build for processors, and the model's folder to be
+// looked for before every start fails on it.
+func TestServerOnProcessors(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	vllm := write("cpu/bin/vllm", "#!"+root+"/cpu/bin/python\n")
+	write("cpu/lib/python3.12/site-packages/vllm-0.32.0+cpu.dist-info/METADATA", "")
+	other := write("gpu/bin/vllm", "#!"+root+"/gpu/bin/python\n")
+	write("gpu/lib/python3.12/site-packages/vllm-0.32.0.dist-info/METADATA", "")
+	wrapper := write("ssh", "#!/bin/sh\n")
+	model := filepath.Dir(write("model/config.json", "{}"))
+	for _, c := range []struct {
+		name, command, model string
+		driver, folder       Status
+	}{
+		{"for processors", vllm, model, OK, OK},
+		{"for GPUs", other, model, Warning, OK},
+		{"no such model", vllm, model + "s", OK, Failure},
+		{"the model may be on another machine", wrapper + ", " + vllm, model + "s", OK, Warning},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := host(t, nil)
+			o.Experiment = parse(t, fmt.Sprintf("  model: %s\n  process: {command: [%s, serve]}\n", c.model, c.command))
+			checks := Examine(t.Context(), o)
+			if got := get(t, checks, "driver"); got.Status != c.driver {
+				t.Errorf("driver: %+v", got)
+			}
+			if got := get(t, checks, "model"); got.Status != c.folder || (c.folder == OK) != (got.Remedy == "") {
+				t.Errorf("model: %+v", got)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/launcher/preflight"
 )
 
 // freeGPU is memory in use that an idle GPU may show: driver and display.
@@ -41,12 +42,18 @@ func (o Options) noGPU(err error) Check {
 		return Check{Name: "driver", Status: Failure, Text: "the NVIDIA driver is loaded and does not answer: " + err.Error(),
 			Remedy: "run nvidia-smi: after an update of the driver the machine must be restarted"}
 	}
+	if version := o.installed(); preflight.OnProcessors(version) {
+		c.Text = fmt.Sprintf("no NVIDIA GPU on this host; vLLM %s runs on its processors", version)
+		return c
+	}
 	if o.mayUseGPU() {
 		c.Status, c.Text = Warning, err.Error()
+		c.Remedy = "install the NVIDIA driver, or see why nvidia-smi does not work"
 		if o.needsGPU() {
 			c.Status = Failure
+		} else {
+			c.Remedy = "a server that runs on processors needs no GPU; for one on GPUs " + c.Remedy
 		}
-		c.Remedy = "install the NVIDIA driver, or see why nvidia-smi does not work"
 	}
 	return c
 }

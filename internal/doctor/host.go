@@ -191,7 +191,7 @@ func (o Options) cache(ctx context.Context) Check {
 	if o.Experiment == nil || !o.mayUseGPU() || o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
 		return c
 	}
-	dirs := preflight.Caches(o.Experiment.Server, preflight.Host{LookupEnv: o.LookupEnv, Home: o.Home})
+	dirs := preflight.Caches(o.Experiment.Server, o.host())
 	if vllmmemory.FindConfig(o.Experiment.Server.Model, dirs) == "" {
 		model := o.Experiment.Server.Model
 		c.Status, c.Remedy = Warning, "hf download "+model
@@ -203,6 +203,42 @@ func (o Options) cache(ctx context.Context) Check {
 		}
 	}
 	return c
+}
+
+// folder looks for a model that is a folder of this machine and is not there:
+// every start would fail after vLLM's imports, a minute each. A command that
+// may run elsewhere (ssh, a container) makes it a warning.
+func (o Options) folder() []Check {
+	if o.Experiment == nil || o.Experiment.Server.Process == nil || o.Experiment.Server.Engine != experiment.EngineVLLM {
+		return nil
+	}
+	s := o.Experiment.Server
+	if !filepath.IsAbs(s.Model) {
+		return nil
+	}
+	if _, err := os.Stat(s.Model); err == nil {
+		return []Check{{Name: "model", Status: OK, Text: s.Model + " is here"}}
+	}
+	c := Check{Name: "model", Status: Warning, Text: "there is no folder " + s.Model,
+		Remedy: "correct server.model: the folder that holds the model's config.json, or a Hugging Face name (organization/model)"}
+	alone := *s.Process
+	alone.Command = alone.Command[:min(1, len(alone.Command))]
+	s.Process = &alone
+	if preflight.Installed(s, o.host()) != "" {
+		c.Status = Failure
+	}
+	return []Check{c}
+}
+
+// host is what the pre-flight checks may ask of this machine.
+func (o Options) host() preflight.Host { return preflight.Host{LookupEnv: o.LookupEnv, Home: o.Home} }
+
+// installed is the version of vLLM that the experiment starts here, if known.
+func (o Options) installed() string {
+	if o.Experiment == nil {
+		return ""
+	}
+	return preflight.Installed(o.Experiment.Server, o.host())
 }
 
 // ports opens one on the loopback device, as every start does.

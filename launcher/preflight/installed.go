@@ -9,6 +9,20 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 )
 
+// Installed is the version of the vLLM that the experiment's command starts on
+// this machine, such as 0.32.0 or 0.32.0+cpu; "" where it cannot be told, or
+// where the server is not a process, or not vLLM. Nothing is started.
+func Installed(s experiment.Server, h Host) string {
+	if s.Process == nil || s.Engine != experiment.EngineVLLM {
+		return ""
+	}
+	return installed(s.Process, h)
+}
+
+// OnProcessors reports whether a version of vLLM is a build for processors. It
+// is vLLM's own rule (vllm/platforms): such a build has "cpu" in its version.
+func OnProcessors(version string) bool { return strings.Contains(version, "cpu") }
+
 // installed is the version of the vLLM that a command would start, from the
 // metadata of the Python environment that it runs in; "" if it cannot be told.
 // Nothing is started: importing vLLM takes a minute on a busy machine.
