@@ -411,7 +411,9 @@ func aiCompanion(path string, r *Result) {
 	}
 	switch {
 	case !r.Load.open():
-	case r.due == nil:
+	case r.due == nil, r.Load.Cap > 0:
+		// With a cap a credit is issued when there is a slot, and without one the
+		// arrival is skipped: nothing says when a request was due.
 		r.warn(sentWarning)
 	default:
 		r.Clock = ClockIntended
