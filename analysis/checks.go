@@ -247,9 +247,13 @@ func (c *trialCheck) server() {
 	}
 }
 
-// counts compares the tokens that server and client counted.
+// counts compares what server and client counted.
 func (c *trialCheck) counts() {
 	tel := c.t.Telemetry
+	if tel != nil && tel.ServerAbsent != "" {
+		c.add(CheckServerCount, Suspect, map[string]float64{"requests": float64(c.t.Requests["ok"])}, "the engine's own figures are left out: %s", tel.ServerAbsent)
+		return
+	}
 	v, ok := c.get(throughput)
 	if !ok || tel == nil || tel.Server == nil || tel.Server.GenerationRate == nil || tel.Server.Span < 5 {
 		return

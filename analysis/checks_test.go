@@ -61,6 +61,9 @@ func TestChecksOfATrial(t *testing.T) {
 		}, want: "client-server suspect", text: "time to first token"},
 		{what: "tokens that only the server counted", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.GenerationRate = new(500.0) },
 			want: "token-count suspect", text: "the client counted 400 tok/s, the server 500 tok/s"},
+		{what: "an engine's figures that are of one of two workers", point: open, change: func(t *rundir.Trial) {
+			t.Telemetry.Server, t.Telemetry.ServerAbsent = nil, "the server counted 120 requests, the client completed 240"
+		}, want: "token-count suspect", text: "the engine's own figures are left out: the server counted 120 requests"},
 		{what: "several tokens a chunk", point: open, change: func(t *rundir.Trial) { t.Metrics["itl_mean"] = .032 },
 			want: "tokens-per-chunk note", text: "about 4 tokens each"},
 		{what: "sent less than asked", point: open, change: func(t *rundir.Trial) { t.Client.OfferedRate = 3.8 },

@@ -61,6 +61,12 @@ func (r *results) traces() []plots.Trace {
 	type key struct{ quantity, device int }
 	series := map[key]*plots.TraceSeries{}
 	wanted := quantities()
+	apart := map[string]bool{} // starts whose engine's metrics are not those of the loads
+	for _, t := range r.run.Trials {
+		if t.Telemetry != nil && t.Telemetry.ServerAbsent != "" {
+			apart[t.Start] = true
+		}
+	}
 	for _, s := range r.run.Starts {
 		readings, err := startTelemetry(filepath.Join(r.run.Path, "starts", s.ID, "telemetry.parquet"))
 		if errors.Is(err, os.ErrNotExist) {
@@ -77,7 +83,7 @@ func (r *results) traces() []plots.Trace {
 		}
 		for _, reading := range readings {
 			i := slices.IndexFunc(wanted, func(q quantity) bool { return q.source == reading.Source && q.metric == reading.Metric })
-			if i < 0 {
+			if i < 0 || apart[s.ID] && wanted[i].source == telemetry.SourceEngine {
 				continue
 			}
 			k := key{i, reading.Device}

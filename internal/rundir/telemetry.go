@@ -22,7 +22,10 @@ type Telemetry struct {
 	Sources []TelemetrySource `json:"sources"`
 	GPU     *GPUFacts         `json:"gpu,omitempty"`
 	Server  *ServerFacts      `json:"server,omitempty"`
-	Host    *HostFacts        `json:"host,omitempty"`
+	// ServerAbsent says why the engine's figures were left out: its counters are
+	// not those of the trial's load.
+	ServerAbsent string     `json:"server_absent,omitempty"`
+	Host         *HostFacts `json:"host,omitempty"`
 }
 
 // TelemetrySource says how well a source answered over the whole trial.

@@ -84,15 +84,35 @@ func (r *run) observed(ctx context.Context, recording *telemetry.Recording, rec 
 		origin = res.Start
 		window.From, window.To = res.Start.Add(res.WindowStart), res.Start.Add(res.WindowEnd)
 		window.OutputTokens, window.Requests = float64(res.WindowTokens), float64(res.WindowCompleted)
+		window.Load = sent(res)
 	}
 	if r.night != nil {
 		window.Owns = owner(r.night.start.Facts)
 		window.Resident = r.night.resident
 	}
 	rec.Telemetry = facts.Derive(all, window)
-	rec.Engine = engineFacts(all.Scrapes)
+	if rec.Telemetry.ServerAbsent == "" {
+		rec.Engine = engineFacts(all.Scrapes)
+	}
 	dir, err := r.dir.TrialDir(rec.ID)
 	return errors.Join(err, storeReadings(dir, origin, all))
+}
+
+// sent is all that the client sent in a trial.
+func sent(res *loadgen.Result) *facts.Load {
+	l := &facts.Load{Began: res.Start}
+	for i := range res.Requests {
+		switch q := &res.Requests[i]; q.Class {
+		case loadgen.ClassDropped:
+		case loadgen.ClassOK:
+			l.Completed++
+			l.Tokens += float64(q.OutputTokens)
+			l.Sent++
+		default:
+			l.Sent++
+		}
+	}
+	return l
 }
 
 // engineFacts is the change of the engine's counters over a trial, warm-up and

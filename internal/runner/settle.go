@@ -28,6 +28,9 @@ func (r *run) warmAndLoad(ctx context.Context, cfg loadgen.Config, s *launcher.S
 		return nil, dead, err
 	}
 	r.emptyPrefixCache(ctx, s, rec)
+	if rec.Warmup != nil {
+		r.scrape(ctx) // what the rounds above did to the server's counters is not the load's
+	}
 	return r.runLoad(ctx, cfg, s, generate)
 }
 

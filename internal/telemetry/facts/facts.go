@@ -19,10 +19,21 @@ type Trial struct {
 	From, To time.Time
 	// OutputTokens and Requests were received and completed inside it.
 	OutputTokens, Requests float64
+	// Load is all that the client sent; nil: not known.
+	Load *Load
 	// Owns tells the server's processes from others; nil: not known.
 	Owns func(pid int) Ownership
 	// Resident are processes that were on the GPUs before the server started.
 	Resident []int
+}
+
+// Load is what the client sent after Began and until the recording ended, in
+// whichever phase.
+type Load struct {
+	Began     time.Time
+	Sent      int     // requests
+	Completed int     // requests of those, successful
+	Tokens    float64 // output tokens of the successful ones
 }
 
 // Ownership of a process by the server.
@@ -38,12 +49,11 @@ const (
 // Derive computes the facts of a recording.
 func Derive(rec telemetry.Recorded, t Trial) *rundir.Telemetry {
 	s := index(rec.Readings)
-	return &rundir.Telemetry{
-		Sources: sources(rec),
-		GPU:     gpu(rec, s, t),
-		Server:  server(rec, t),
-		Host:    host(s, t),
+	out := &rundir.Telemetry{Sources: sources(rec), GPU: gpu(rec, s, t), Host: host(s, t)}
+	if out.ServerAbsent = uncovered(rec.Scrapes, t.Load); out.ServerAbsent == "" {
+		out.Server = server(rec, t)
 	}
+	return out
 }
 
 func sources(rec telemetry.Recorded) []rundir.TelemetrySource {

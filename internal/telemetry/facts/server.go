@@ -100,17 +100,20 @@ func hitRate(a, b telemetry.Engine) *float64 {
 }
 
 // restarted says whether the server's counters began anew.
-func restarted(scrapes []telemetry.Engine) bool {
+func restarted(scrapes []telemetry.Engine) bool { return begun(scrapes) > 0 }
+
+// begun is how often the server's counters began anew from one scrape to the next.
+func begun(scrapes []telemetry.Engine) int {
+	n := 0
 	for i := 1; i < len(scrapes); i++ {
 		a, b := scrapes[i-1].Values, scrapes[i].Values
-		if s, ok := a[telemetry.ProcessStart]; ok && b[telemetry.ProcessStart] > s+1 {
-			return true
-		}
-		if n, ok := b[telemetry.GenerationTokens]; ok && n < a[telemetry.GenerationTokens] {
-			return true
+		s, ok := a[telemetry.ProcessStart]
+		tokens, offered := b[telemetry.GenerationTokens]
+		if ok && b[telemetry.ProcessStart] > s+1 || offered && tokens < a[telemetry.GenerationTokens] {
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 func latency(h telemetry.Histogram, mean float64) rundir.ServerLatency {
