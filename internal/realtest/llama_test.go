@@ -28,6 +28,7 @@ loads:
 trials: {repeat: 1, warmup: 1s, seed: 1}
 confirm: false
 cooldown: {at_least: 10ms}
+gates: {requeue: 3}
 use_cases:
   throughput: {maximize: output_throughput, load: chat}
 `
@@ -66,11 +67,7 @@ func TestLlamaTruth(t *testing.T) {
 		{name: "1 in flight, chat", arrivals: closed(1), prompt: 64, output: 128, requests: 20, api: loadgen.Chat},
 		{name: "4 in flight", arrivals: closed(4), prompt: 64, output: 128, requests: 40},
 	} {
-		idle(t, url, "llamacpp:requests_processing")
-		a := scrape(t, url)
-		res := l.run(t, url, "tiny.gguf")
-		idle(t, url, "llamacpp:requests_processing")
-		b := scrape(t, url)
+		res, a, b := l.counts(t, url, "tiny.gguf", "llamacpp:requests_processing")
 		sum := loadgen.Summarize(res, loadgen.SummaryOptions{})
 		if n := sum.Requests[loadgen.ClassOK]; n != l.requests {
 			t.Errorf("%s: %d of %d requests ok: %v", l.name, n, l.requests, sum.Requests)

@@ -78,10 +78,33 @@ type load struct {
 	requests       int
 	api            loadgen.API
 	eos            bool // answers may end early
-	special        int  // how strongly the end-of-answer token is favored (logit_bias); 0: not
+	special        int  // logit_bias of the end-of-answer token, drawn at temperature 1; 0: greedy, without
 }
 
 func fixed(n int) loadgen.Lengths { return loadgen.Lengths{Kind: loadgen.Fixed, Mean: float64(n)} }
+
+// attempts is how often a load is made until the client was in time: this
+// machine serves and measures on the same processors.
+const attempts = 3
+
+// counts runs a load until it counts, between two looks at the server's
+// counters.
+func (l load) counts(t testing.TB, url, name, running string) (res *loadgen.Result, a, b scraped) {
+	t.Helper()
+	for range attempts {
+		idle(t, url, running)
+		a = scrape(t, url)
+		res = l.run(t, url, name)
+		idle(t, url, running)
+		b = scrape(t, url)
+		if len(res.Invalid) == 0 {
+			return res, a, b
+		}
+		t.Logf("%s: discarded: %s", l.name, strings.Join(res.Invalid, "; "))
+	}
+	t.Errorf("%s: discarded %d times", l.name, attempts)
+	return res, a, b
+}
 
 // run puts a load on a server, whole: no warm-up, every request counts.
 func (l load) run(t testing.TB, url, name string) *loadgen.Result {
@@ -100,19 +123,17 @@ func (l load) run(t testing.TB, url, name string) *loadgen.Result {
 	if err != nil {
 		t.Fatalf("%s: %v", l.name, err)
 	}
-	for _, reason := range res.Invalid {
-		t.Errorf("%s: does not count: %s", l.name, reason)
-	}
 	return res
 }
 
 // body makes the model say its end-of-answer token more often than its random
-// weights would: a token that takes its time and has no text.
+// weights would: a token that takes its time and has no text. Of 12,000 words
+// with nearly equal weights it is drawn with a share of e^special / 12,000.
 func (l load) body() map[string]any {
 	if l.special == 0 {
 		return nil
 	}
-	return map[string]any{"logit_bias": map[string]int{"1": l.special}}
+	return map[string]any{"logit_bias": map[string]int{"1": l.special}, "temperature": 1, "seed": 1}
 }
 
 // closed keeps n requests in flight until all are sent. A closed loop of the
@@ -129,7 +150,8 @@ func open(kind loadgen.ArrivalKind, rate float64) loadgen.Arrivals {
 // cells are the loads of the truth table; the short form has three of them.
 var cells = []load{
 	{name: "2 in flight", arrivals: closed(2), prompt: 64, output: 64, requests: 30},
-	{name: "4 in flight, a tenth of the tokens special", arrivals: closed(4), prompt: 64, output: 64, requests: 60, special: 8},
+	{name: "4 in flight, a tenth of the tokens without text", arrivals: closed(4), prompt: 64, output: 64, requests: 60,
+		special: 7},
 	{name: "poisson 2/s", arrivals: open(loadgen.Poisson, 2), prompt: 64, output: 64, requests: 30},
 	{name: "1 in flight", arrivals: closed(1), prompt: 64, output: 64, requests: 20},
 	{name: "8 in flight", arrivals: closed(8), prompt: 128, output: 100, requests: 80},
@@ -138,19 +160,23 @@ var cells = []load{
 	{name: "4 in flight, long answers", arrivals: closed(4), prompt: 32, output: 600, requests: 12},
 	{name: "4 in flight, chat", arrivals: closed(4), prompt: 64, output: 64, requests: 60, api: loadgen.Chat},
 	{name: "4 in flight, answers end by themselves", arrivals: closed(4), prompt: 64, output: 200, requests: 60,
-		eos: true, special: 6},
+		eos: true, special: 5},
 	{name: "constant 2/s", arrivals: open(loadgen.Constant, 2), prompt: 64, output: 64, requests: 30},
-	{name: "poisson 3/s, chat, special tokens", arrivals: open(loadgen.Poisson, 3), prompt: 64, output: 64, requests: 45,
-		api: loadgen.Chat, special: 8},
+	{name: "poisson 3/s, chat, no token with text", arrivals: open(loadgen.Poisson, 3), prompt: 64, output: 64, requests: 45,
+		api: loadgen.Chat, special: 30},
 }
 
-// tolerance of a mean against the server's own. The client's figures hold the
-// way through HTTP and the server's front end on top of the engine's.
+// tolerance of a mean against the server's own: 2 % of ITL, TPOT and E2E.
 const tolerance = 0.02
 
+// vLLM's clock of a request starts when its front end has read and tokenized
+// the request, some milliseconds after the client's. Those are part of what a
+// user waits for, and the same for TTFT and E2E of the same requests: what TTFT
+// has more than the server's, E2E must have too, to surplus.
+const surplus = time.Millisecond
+
 // What the client saw against the histograms that vLLM keeps itself, over the
-// very same requests. TTFT may be longer by the time that the request and the
-// first chunk spend between the two clocks, which is stated in the table.
+// very same requests, each load in a trial that counts.
 func TestVLLMTruth(t *testing.T) {
 	root := need(t, short, vllm, tiny)
 	url := vllmServer(t, root)
@@ -161,11 +187,7 @@ func TestVLLMTruth(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("\n| load | requests | tokens | TTFT ms | ITL ms | TPOT ms | E2E ms |\n|---|---|---|---|---|---|---|\n")
 	for _, l := range loads {
-		idle(t, url, "vllm:num_requests_running")
-		a := scrape(t, url)
-		res := l.run(t, url, "tiny")
-		idle(t, url, "vllm:num_requests_running")
-		b := scrape(t, url)
+		res, a, b := l.counts(t, url, "tiny", "vllm:num_requests_running")
 		sum := loadgen.Summarize(res, loadgen.SummaryOptions{})
 		if n := sum.Requests[loadgen.ClassOK]; n != l.requests {
 			t.Errorf("%s: %d of %d requests ok: %v", l.name, n, l.requests, sum.Requests)
@@ -175,10 +197,13 @@ func TestVLLMTruth(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %d ", l.name, l.requests)
 		prompts, answers := tokens(res)
 		row.equal("tokens", answers, b.since(a, "vllm:generation_tokens_total"))
-		row.ttft(sum.Metrics["ttft_sent_mean"], b.mean(a, "vllm:time_to_first_token_seconds"))
+		first := row.write(sum.Metrics["ttft_sent_mean"], b.mean(a, "vllm:time_to_first_token_seconds"))
 		row.near("itl", sum.Metrics["itl_mean"], b.mean(a, "vllm:inter_token_latency_seconds"))
 		row.near("tpot", sum.Metrics["tpot_mean"], b.mean(a, "vllm:request_time_per_output_token_seconds"))
-		row.near("e2e", sum.Metrics["e2e_sent_mean"], b.mean(a, "vllm:e2e_request_latency_seconds"))
+		whole := row.near("e2e", sum.Metrics["e2e_sent_mean"], b.mean(a, "vllm:e2e_request_latency_seconds"))
+		if first < 0 || math.Abs(whole-first) > surplus.Seconds() {
+			t.Errorf("%s: ttft is %.2f ms above the server's, e2e %.2f ms", l.name, first*1e3, whole*1e3)
+		}
 		table.WriteString("|\n")
 		if want := b.since(a, "vllm:prompt_tokens_total"); prompts != want {
 			t.Errorf("%s: %v prompt tokens, the server counts %v", l.name, prompts, want)
@@ -209,18 +234,15 @@ func (r truthRow) equal(name string, got, want float64) {
 	}
 }
 
-func (r truthRow) near(name string, got, want float64) {
-	r.within(name, got, want, tolerance*want)
-}
-
-// ttft allows for the way to the server and back beside the tolerance: vLLM's
-// clock starts when its front end has parsed the request and stops before the
-// chunk is written.
-func (r truthRow) ttft(got, want float64) { r.within("ttft", got, want, tolerance*want+0.005) }
-
-func (r truthRow) within(name string, got, want, limit float64) {
-	fmt.Fprintf(r.table, "| %.2f / %.2f (%+.1f%%) ", got*1e3, want*1e3, (got/want-1)*100)
-	if math.IsNaN(got) || math.Abs(got-want) > limit {
+// near compares two times and returns the difference.
+func (r truthRow) near(name string, got, want float64) float64 {
+	if math.IsNaN(got) || math.IsNaN(want) || math.Abs(got-want) > tolerance*want {
 		r.t.Errorf("%s: %s %.3f ms, the server says %.3f ms (%+.1f%%)", r.load, name, got*1e3, want*1e3, (got/want-1)*100)
 	}
+	return r.write(got, want)
+}
+
+func (r truthRow) write(got, want float64) float64 {
+	fmt.Fprintf(r.table, "| %.2f / %.2f (%+.1f%%) ", got*1e3, want*1e3, (got/want-1)*100)
+	return got - want
 }
