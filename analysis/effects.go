@@ -90,7 +90,7 @@ func (a *analyser) refusals() []Failure {
 			i = len(out)
 			at[key] = i
 			out = append(out, Failure{
-				Configuration: t.Configuration, Label: a.label(t.Configuration), Class: cause,
+				Configuration: t.Configuration, Label: a.label(t.Configuration), Class: cause, Starts: []string{},
 				Cause: cmp.Or(strings.Join(t.Reasons, "; "), "no reason is recorded"),
 			})
 		}

@@ -77,6 +77,11 @@ func TestFailuresAreToldByTheirOwnCauses(t *testing.T) {
 	if !contains(f.Warnings, want) {
 		t.Errorf("warnings %q, want %q", f.Warnings, want)
 	}
+	for _, x := range f.Failures {
+		if x.Starts == nil { // null in the file, where its readers want a list
+			t.Errorf("%s: no list of starts", x.Class)
+		}
+	}
 	var b bytes.Buffer
 	if err := f.WriteText(&b); err != nil || !strings.Contains(b.String(), "refused every request") {
 		t.Errorf("text %s", b.String())

@@ -107,7 +107,7 @@ func (f *Facts) released(s experiment.Server, h Host) (notes []string) {
 	}
 	f.Release, f.Known = vllmflags.Release(version)
 	if !f.Known && len(s.Flags) > 0 && s.Endpoint == nil && s.Engine == experiment.EngineVLLM {
-		notes = append(notes, fmt.Sprintf("the release of vLLM is not known, so flags are checked against 0.%d and only warned of; server.version declares it", vllmflags.Newest()))
+		notes = append(notes, fmt.Sprintf("sweep does not know the release of vLLM, so it checks flags against 0.%d and only warns; set server.version to have them checked", vllmflags.Newest()))
 	}
 	return notes
 }
