@@ -7,31 +7,33 @@ import (
 	"testing"
 )
 
-// TestDocumentedExamples decodes every YAML example of the reference. An
-// example that shows only a part is completed with the other required parts;
-// files that it names lie in testdata.
+// TestDocumentedExamples decodes every YAML example of the reference and of
+// the tutorial. An example that shows only a part is completed with the other
+// required parts; files that it names lie in testdata.
 func TestDocumentedExamples(t *testing.T) {
-	doc, err := os.ReadFile("../docs/experiment-file.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(doc), -1)
-	if len(blocks) < 10 {
-		t.Fatalf("%d examples", len(blocks))
-	}
 	rest := map[string]string{
 		"version": "version: 1\n", "name": "name: x\n", "server": "server: {model: m, simulated: {}}\n",
 		"loads": "loads: {chat: {prompt_tokens: 1, output_tokens: 1, arrivals: {poisson: 1}, requests: 1}}\n",
 	}
-	for _, block := range blocks {
-		text := block[1]
-		for name, part := range rest {
-			if !strings.HasPrefix(text, name+":") && !strings.Contains(text, "\n"+name+":") {
-				text += part
-			}
+	for page, least := range map[string]int{"experiment-file.md": 10, "first-answer.md": 3} {
+		doc, err := os.ReadFile("../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, ds := Parse("testdata/experiment-file.md", []byte(text)); len(ds) > 0 {
-			t.Errorf("%s", render(t, ds))
+		blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(doc), -1)
+		if len(blocks) < least {
+			t.Fatalf("%s: %d examples", page, len(blocks))
+		}
+		for _, block := range blocks {
+			text := block[1]
+			for name, part := range rest {
+				if !strings.HasPrefix(text, name+":") && !strings.Contains(text, "\n"+name+":") {
+					text += part
+				}
+			}
+			if _, ds := Parse("testdata/"+page, []byte(text)); len(ds) > 0 {
+				t.Errorf("%s", render(t, ds))
+			}
 		}
 	}
 }
