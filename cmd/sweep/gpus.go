@@ -10,7 +10,8 @@ import (
 )
 
 // openGPUs opens the GPUs where the experiment says they are read; nil where
-// none can be read, which is said once. A source that the experiment names must
+// none can be read, which is said once unless the installed vLLM is a build for
+// processors. A source that the experiment names must
 // answer.
 func (sys *System) openGPUs(ctx context.Context, e *experiment.Experiment) (telemetry.GPUs, error) {
 	source := e.Telemetry.GPUs
