@@ -63,6 +63,9 @@ func CompareRuns(a, b Input, metrics []string) (*Between, error) {
 	if len(pairs) == 0 {
 		return nil, errors.New("the runs have no cell in common: no configuration with the same flags at the same load")
 	}
+	if mixed := warnEnds(slices.Concat(a.Trials, b.Trials)); mixed != "" {
+		out.Warnings = append(out.Warnings, mixed)
+	}
 	var claims []claim
 	for i, p := range pairs {
 		for _, m := range metrics {

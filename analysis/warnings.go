@@ -30,6 +30,9 @@ func (a *analyser) warn(drifts []drift) {
 	for _, d := range drifts {
 		*w = append(*w, "drift: "+d.String()+"; ratios are safe from it, estimates are not")
 	}
+	if mixed := warnEnds(slices.Concat(a.trials...)); mixed != "" {
+		*w = append(*w, mixed)
+	}
 	a.warnVariances(w)
 	a.warnFloors(w)
 	if len(a.unknown) > 0 {

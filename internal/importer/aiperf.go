@@ -3,8 +3,11 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -273,6 +276,9 @@ func readAIPerfSummary(s *stream) ([]Result, error) {
 	if r.Load.open() {
 		r.warn(sentWarning)
 	}
+	if a["was_cancelled"] == true {
+		r.Invalid = append(r.Invalid, "the run was cancelled before its end")
+	}
 	return []Result{r}, nil
 }
 
@@ -337,12 +343,31 @@ func (a aiSummary) facts(r *Result) {
 	case concurrency > 0:
 		r.Load.Kind, r.Load.Value = experiment.Concurrency, concurrency
 	}
+	if varied := a.varied(); varied != "" {
+		r.Load.Note = strings.TrimPrefix(r.Load.Note+", "+varied, ", ")
+	}
 	for at, key := range map[*time.Time]string{&r.Began: "start_time", &r.Ended: "end_time"} {
 		text, _ := a[key].(string)
 		if t, err := time.Parse("2006-01-02T15:04:05.999999", text); err == nil {
 			*at = t
 		}
 	}
+}
+
+// aiAxes are the parameters of AIPerf's sweeps that the load itself tells, and
+// those that change only how long it is measured.
+var aiAxes = regexp.MustCompile(`(^|\.)(concurrency|rate|request_rate|requests|request_count|duration|grace_period|smoothness|isl\.mean|osl\.mean|isl|osl|random_seed|entries)$`)
+
+// varied is what a sweep of AIPerf varied besides, such as "prefill_concurrency 4".
+func (a aiSummary) varied() string {
+	var out []string
+	values := member(member(a, "run_info"), "variation_values")
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if v := plain(values[key]); !aiAxes.MatchString(key) && len(v) < 40 {
+			out = append(out, key[strings.LastIndexByte(key, '.')+1:]+" "+v)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // member is an object inside an object; nil: none.
@@ -405,6 +430,7 @@ func aiCompanion(path string, r *Result) {
 		return
 	}
 	sum := all[0]
+	r.Invalid = append(r.Invalid, sum.Invalid...)
 	r.Load, r.Model, r.Target, r.ToolVersion, r.sentFor = sum.Load, sum.Model, sum.Target, sum.ToolVersion, sum.sentFor
 	if have, want := r.Requests[string(loadgen.ClassOK)], sum.Requests[string(loadgen.ClassOK)]; have < want {
 		r.warn(fmt.Sprintf("%d of the %d requests that succeeded are in the file: the numbers describe only those", have, want))

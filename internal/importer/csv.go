@@ -64,6 +64,9 @@ func readCSV(src source, columns Columns) ([]Result, error) {
 	return t.out, nil
 }
 
+// errNoMetric is a table of something else, as far as its heading says.
+var errNoMetric = errors.New("no column is a metric that we know")
+
 func csvFault(src source, r *csv.Reader, err error) error {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
@@ -126,7 +129,7 @@ func (t *table) prepare(given Columns) error {
 	})
 	if !measured {
 		return &FaultError{File: t.src.name, Line: 1, Column: 1,
-			Err: fmt.Errorf("no column is a metric that we know; name them with --map, such as --map ttft_p50=COLUMN:ms (columns: %s)", strings.Join(t.header, ", "))}
+			Err: fmt.Errorf("%w; name them with --map, such as --map ttft_p50=COLUMN:ms (columns: %s)", errNoMetric, strings.Join(t.header, ", "))}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 // Names of the tools.
@@ -130,6 +131,26 @@ const (
 	ClockIntended = "intended" // when the request was due
 	ClockSent     = "sent"     // when it was sent: a wait in the client is not seen
 )
+
+// Ends says where the end-to-end latencies end, as rundir.Source has it; "": not
+// known. GuideLLM's own request_latency goes on to the end of the response; its
+// requests tell the last token.
+func (r *Result) Ends() string {
+	switch r.Tool {
+	case VLLMBench, InferenceMAX:
+		return rundir.EndsToken
+	case AIPerf:
+		return rundir.EndsText
+	case GenAIPerf:
+		return rundir.EndsChunk
+	case GuideLLM, InferencePerf:
+		if r.Recomputed() {
+			return rundir.EndsToken
+		}
+		return rundir.EndsResponse
+	}
+	return ""
+}
 
 // Recomputed reports whether the numbers come from the requests.
 func (r *Result) Recomputed() bool { return r.recomputed }

@@ -187,6 +187,13 @@ func sniff(src source) (kind shape, why string, err error) {
 	return shapeNone, "none of the known formats", nil
 }
 
+// aiSeveral is why AIPerf's accounts of several runs (its repeats, its sweeps)
+// are no results of their own.
+const aiSeveral = "AIPerf's account of several runs: each of them is read by itself"
+
+// aiSweepTable is the heading of AIPerf's table of a sweep.
+var aiSweepTable = regexp.MustCompile(`,([a-z_0-9]+)_avg_mean,([a-z_0-9]+)_avg_std,`)
+
 // foreignTable says which tool's table a text is that repeats, in a shape of
 // its own, what the tool's JSON says; "": none that is known.
 func foreignTable(text []byte) string {
@@ -194,6 +201,10 @@ func foreignTable(text []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("Run Info,Run Info,")):
 		return "GuideLLM's table: its headings are not unique; the results are in its JSON report"
+	case bytes.HasPrefix(head, []byte("metric,mean,std,min,max,cv")), aiSweepTable.Match(head):
+		return aiSeveral
+	case bytes.HasPrefix(head, []byte("Timeslice,Start_NS,")):
+		return "parts of an AIPerf run: the whole of it is read"
 	case bytes.HasPrefix(head, []byte("Metric,avg,")), bytes.HasPrefix(head, []byte("# AIPerf Server Metrics")),
 		bytes.HasPrefix(head, []byte("Endpoint,Type,Metric")):
 		return "a table of AIPerf, one metric a row: the results are in its JSON files"
@@ -218,6 +229,10 @@ func sniffJSON(src source) (shape, string, error) {
 	look := func() error {
 		return s.object(func(key string) error {
 			keys[key] = true
+			if keys["aiperf_version"] && keys["metadata"] || keys["aggregation_type"] { // of several runs
+				keys["aggregate"] = true
+				return errDone
+			}
 			if kind = byKeys(keys); kind != shapeNone {
 				return errDone
 			}
@@ -263,6 +278,10 @@ func sniffJSON(src source) (shape, string, error) {
 	}
 	switch {
 	case kind != shapeNone:
+	case keys["aggregate"]:
+		return shapeNone, aiSeveral, nil
+	case keys["timeslices"] && keys["input_config"]:
+		return shapeNone, "parts of an AIPerf run: the whole of it is read", nil
 	case keys["phases"] && keys["schema_version"], keys["data"] && keys["phase"] && keys["schema_version"], keys["aiperf_version"] && keys["metrics_phase"]:
 		return shapeNone, "AIPerf's account of its run or of the server: read beside its results, or not needed", nil
 	}
@@ -327,6 +346,9 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 			kind, why, err = sniff(fileSource(path))
 			return err
 		})
+		if err != nil && !resultName.MatchString(path) {
+			kind, why, err = shapeNone, "no results: "+brief(err), nil // a README that begins with [ is no broken report
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -335,6 +357,10 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 			continue
 		}
 		got, err := readFile(path, o)
+		if errors.Is(err, errNoMetric) && len(o.Map) == 0 {
+			skipped = append(skipped, Skipped{path, "a table of something else: " + errNoMetric.Error()})
+			continue
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -348,6 +374,19 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 		return nil, skipped, &FaultError{File: root, Err: errors.New("no file in it holds results")}
 	}
 	return out, skipped, nil
+}
+
+// resultName is how files are called that hold results: one of them that cannot
+// be read is an error.
+var resultName = regexp.MustCompile(`(?i)\.(json|jsonl|ya?ml|csv|tsv)(\.gz)?$`)
+
+// brief is what is wrong with a file, without its name.
+func brief(err error) string {
+	var fault *FaultError
+	if errors.As(err, &fault) {
+		return fault.Err.Error()
+	}
+	return err.Error()
 }
 
 func tableRank(path string) int {
@@ -387,6 +426,18 @@ var (
 	aiRoot    = regexp.MustCompile(`^(phase_manifest|profile_export_aiperf)\.json$`)
 )
 
+const aiRepeats = "sums up the records beside it; load and model are taken from it"
+
+// isShape says whether a file is of a shape. What cannot be read is of none.
+func isShape(path string, want shape) bool {
+	var kind shape
+	err := boundary.Guard(path, func() (err error) {
+		kind, _, err = sniff(fileSource(path))
+		return err
+	})
+	return err == nil && kind == want
+}
+
 // redundant says why a file need not be read beside its neighbours; "": it must.
 func redundant(path string, files []string) string {
 	dir, base := filepath.Split(path)
@@ -407,7 +458,9 @@ func redundant(path string, files []string) string {
 	case base == "summary_lifecycle_metrics.json" && has(stageFile.MatchString):
 		return "pools the stages beside it"
 	case base == "profile_export_aiperf.json" && has(func(f string) bool { return f == "profile_export.jsonl" }):
-		return "sums up the records beside it; load and model are taken from it"
+		return aiRepeats
+	case strings.HasSuffix(base, ".json") && has(func(f string) bool { return f == base+"l" }) && isShape(path, shapeAISummary) && isShape(path+"l", shapeAIRecords):
+		return aiRepeats // of --profile-export-prefix
 	case base == "summary.csv" && slices.ContainsFunc(files, func(f string) bool {
 		return strings.HasPrefix(f, dir) && runFile.MatchString(filepath.Base(f))
 	}):

@@ -314,3 +314,104 @@ func TestAIPerfOpenLoop(t *testing.T) {
 		t.Errorf("%+v, clock %s, %v, %v", r.Load, r.Clock, r.Invalid, r.Warnings)
 	}
 }
+
+// The tree of a sweep of AIPerf with repeats: one trial per run, one load point
+// per concurrency, and none of its accounts of several runs.
+func TestAIPerfSweepWithRepeats(t *testing.T) {
+	summary := func(concurrency, trial int, more string) string {
+		text := aiSummaryOf(40, fmt.Sprintf(`"type":"concurrency","requests":40,"concurrency":%d`, concurrency))
+		return strings.Replace(text, `"was_cancelled":false`, fmt.Sprintf(`"run_info":{"trial":%d,"run_label":"run_%04d","variation_label":"phases.profiling.concurrency=%d","variation_values":{"phases.profiling.concurrency":%d%s}},"was_cancelled":false`, trial, trial+1, concurrency, concurrency, more), 1)
+	}
+	aggregate := `{"schema_version":"1.0","aiperf_version":"0.13.0","metadata":{"aggregation_type":"confidence","num_profile_runs":2,"run_labels":["run_0001","run_0002"]},"metrics":{"request_latency_avg":{"mean":145.0,"std":1.0,"unit":"ms"}}}`
+	collated := `{"schema_version":"1.0.0","aiperf_version":"0.13.0","description":"Collated per-request metrics across all runs.","metadata":{"aggregation_type":"detailed"},"metrics":{"request_latency":{"combined":{"mean":145.0,"count":80}}}}`
+	wide := "concurrency,request_latency_avg_mean,request_latency_avg_std,request_throughput_avg_mean,request_throughput_avg_std\n1,145.00,1.00,9.20,0.10\n2,145.00,1.00,9.20,0.10\n\nBest Configurations\n"
+	long := "metric,mean,std,min,max,cv,se,ci_low,ci_high,t_critical,unit\nrequest_latency_avg,145.00,1.00,144.00,146.00,0.0074,0.5000,143.00,147.00,12.7062,ms\n"
+	for name, layout := range map[string]struct{ run, aggregate, sweep string }{
+		"trials outside":         {"profile_runs/trial_%04[2]d/concurrency_%[1]d", "aggregate/concurrency_%d", "aggregate/sweep_aggregate"},
+		"concurrencies outside":  {"concurrency_%[1]d/profile_runs/trial_%04[2]d", "concurrency_%d/aggregate", "sweep_aggregate"},
+		"with a prefix and more": {"concurrency_%[1]d/profile_runs/trial_%04[2]d", "concurrency_%d/aggregate", "sweep_aggregate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put := func(folder, file, text string) { write(t, filepath.Join(dir, filepath.FromSlash(folder), file), text) }
+			records, sum := "profile_export.jsonl", "profile_export_aiperf.json"
+			if strings.Contains(name, "prefix") {
+				records, sum = "foo.jsonl", "foo.json"
+			}
+			for c := 1; c <= 2; c++ {
+				for trial := range 2 {
+					folder := fmt.Sprintf(layout.run, c, trial+1)
+					put(folder, records, aiRecords(every(40, 0.1, 0.11+float64(10*c+trial)/1e3), 0))
+					put(folder, sum, summary(c, trial, ""))
+					put(folder, "run_config.json", `{"benchmark_id":"a","sweep_id":"b","cfg":{"models":{"items":[{"name":"tiny"}]}},"trial":0}`)
+					put(folder, "profile_export_aiperf_timeslices.csv", "Timeslice,Start_NS,End_NS,Metric,Unit,Stat,Value\n0,1,2,Request Latency,ms,avg,145.0\n")
+					put(folder, "profile_export_aiperf_timeslices.json", `{"timeslices":[{"start_ns":1,"end_ns":2}],"input_config":{}}`)
+				}
+				folder := fmt.Sprintf(layout.aggregate, c)
+				put(folder, "profile_export_aiperf_aggregate.json", aggregate)
+				put(folder, "profile_export_aiperf_collated.json", collated)
+				put(folder, "profile_export_aiperf_aggregate.csv", long)
+			}
+			put(layout.sweep, "profile_export_aiperf_sweep.json", `{"aggregation_type":"sweep","num_profile_runs":4,"metadata":{"num_combinations":2},"per_combination_metrics":[]}`)
+			put(layout.sweep, "profile_export_aiperf_sweep.csv", wide)
+			got, skipped := imported(t, dir)
+			per := map[string]int{}
+			for _, trial := range got.Trials {
+				point, _ := got.Plan.LoadPoint(trial.LoadPoint)
+				per[point.Label]++
+			}
+			if len(got.Plan.Configurations) != 1 || len(per) != 2 || per["in100-out20 c=1"] != 2 || per["in100-out20 c=2"] != 2 {
+				t.Errorf("%d configurations, trials %v\n%v", len(got.Plan.Configurations), per, skipped)
+			}
+		})
+	}
+	if _, _, err := Read(writeFile(t, "profile_export_aiperf_aggregate.json", aggregate), Options{}); err == nil || !strings.Contains(err.Error(), "each of them is read by itself") {
+		t.Errorf("an aggregate alone: %v", err)
+	}
+	// What else was varied tells load points apart; a run that was cancelled does not count.
+	r := read(t, "profile_export_aiperf.json", summary(2, 0, `,"phases.profiling.prefill_concurrency":4`))[0]
+	if r.Load.Note != "prefill_concurrency 4" || len(r.Invalid) > 0 {
+		t.Errorf("%+v %v", r.Load, r.Invalid)
+	}
+	cut := strings.Replace(summary(2, 0, ""), `"was_cancelled":false`, `"was_cancelled":true`, 1)
+	if r := read(t, "profile_export_aiperf.json", cut)[0]; len(r.Invalid) != 1 || !strings.Contains(r.Invalid[0], "cancelled") {
+		t.Errorf("%v", r.Invalid)
+	}
+}
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	write(t, path, text)
+	return path
+}
+
+// Other files of a folder do not end the import of its results; a broken result does.
+func TestFolderWithOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "results.csv"), "config,concurrency,output_throughput,ttft_p50_ms\na,8,100,30\n")
+	write(t, filepath.Join(dir, "README.md"), "[![build](https://example.com/badge.svg)](https://example.com)\n# Results\n")
+	write(t, filepath.Join(dir, "hosts.csv"), "host,rack,serial\na,1,x\n")
+	results, skipped, err := Read(dir, Options{})
+	if err != nil || len(results) != 1 || len(skipped) != 2 {
+		t.Fatalf("%d results, %v, %v", len(results), skipped, err)
+	}
+	write(t, filepath.Join(dir, "broken.json"), `{"request_throughput":7,"completed":`)
+	if _, _, err := Read(dir, Options{}); err == nil {
+		t.Error("a result that is cut short was passed over")
+	}
+}
+
+// Tools end their end-to-end latencies at different moments.
+func TestWhereLatenciesEnd(t *testing.T) {
+	for want, r := range map[string]Result{
+		rundir.EndsToken:    read(t, "r.json", guidePoisson(every(48, uneven...), 0, ""))[0],
+		rundir.EndsResponse: read(t, "r.json", strippedD1)[0],
+		rundir.EndsText:     read(t, "profile_export.jsonl", aiRecords(every(40, 0.1), 0))[0],
+	} {
+		var rec rundir.Trial
+		if r.Fill(&rec); rec.Source.Ends != want {
+			t.Errorf("%s: %q, want %q", r.Tool, rec.Source.Ends, want)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (r *Result) Fill(rec *rundir.Trial) {
 	rec.LoadLabel, rec.TooFew, rec.TokensPerChunk = label(r.Load), r.TooFew, r.TokensPerChunk
 	rec.Warnings = append(rec.Warnings, r.Warnings...)
 	rec.Source = &rundir.Source{
-		Tool: r.Tool, Version: r.ToolVersion, Format: r.Format, File: r.File, Place: r.Place, Clock: r.Clock, Recomputed: r.Recomputed(), Metadata: r.Metadata,
+		Tool: r.Tool, Version: r.ToolVersion, Format: r.Format, File: r.File, Place: r.Place, Clock: r.Clock, Ends: r.Ends(), Recomputed: r.Recomputed(), Metadata: r.Metadata,
 	}
 	ok, known := r.Requests[string(loadgen.ClassOK)]
 	switch {

@@ -11,12 +11,23 @@ type Source struct {
 	Place   string `json:"place,omitempty"` // inside the file
 	// Clock says where latencies count from: "intended" or "sent".
 	Clock string `json:"clock,omitempty"`
+	// Ends says where end-to-end latencies end, one of the constants below;
+	// absent: not known, and in records of earlier versions.
+	Ends string `json:"ends,omitempty"`
 	// Recomputed says that the metrics come from the file's requests, not from
 	// the tool's own summary.
 	Recomputed bool `json:"recomputed"`
 	// Metadata is what the tool was told to note of the run, in its user's words.
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
+
+// Where the end-to-end latencies of a tool end.
+const (
+	EndsToken    = "last token"
+	EndsText     = "last chunk with text" // of AIPerf: later tokens without a text do not show
+	EndsChunk    = "last chunk"           // a closing one without a token may be
+	EndsResponse = "response"
+)
 
 // Imported says what a run directory was made of, when sweep did not measure it.
 type Imported struct {

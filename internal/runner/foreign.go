@@ -54,7 +54,7 @@ func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config
 	}
 	rec.Warnings = append(rec.Warnings, res.Warnings...)
 	rec.Source = &rundir.Source{
-		Tool: res.Tool, Version: res.ToolVersion, Format: res.Format, File: res.File, Place: res.Place, Clock: res.Clock, Recomputed: true,
+		Tool: res.Tool, Version: res.ToolVersion, Format: res.Format, File: res.File, Place: res.Place, Clock: res.Clock, Ends: res.Ends(), Recomputed: true,
 	}
 	if res.Run == nil || !res.Timed {
 		return nil, fmt.Errorf("%s wrote no requests with points in time: this version cannot be driven, only its results imported", l.Benchmark.Tool)
