@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,27 +129,26 @@ func (j *Job) limit() time.Duration {
 	return limitFactor*load + limitRoom
 }
 
-// redactFiles takes the API key out of the files that the tool wrote.
+// redactFiles takes the API key out of the files that the tool wrote, whatever
+// their names: a server's refusal may repeat it in a log or a record.
 func (j *Job) redactFiles() error {
 	if j.Load.APIKey == "" {
 		return nil
 	}
-	for _, name := range []string{ResultFile, configFile, filepath.Join(aiperfDir, "profile_export_aiperf.json")} {
-		path := filepath.Join(j.Dir, name)
-		data, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
+	return filepath.WalkDir(j.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
 		}
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		if clean := bytes.ReplaceAll(data, []byte(j.Load.APIKey), []byte(redacted)); !bytes.Equal(clean, data) {
-			if err := os.WriteFile(path, clean, 0o644); err != nil {
-				return err
-			}
+		clean := bytes.ReplaceAll(data, []byte(j.Load.APIKey), []byte(redacted))
+		if bytes.Equal(clean, data) {
+			return nil
 		}
-	}
-	return nil
+		return os.WriteFile(path, clean, 0o644)
+	})
 }
 
 const redacted = "[redacted]"

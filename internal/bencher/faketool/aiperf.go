@@ -154,11 +154,12 @@ func (c *aiperfConfig) export(shots []*shot, began, ended time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Artifacts.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(c.Artifacts.Dir, "logs"), 0o755); err != nil {
 		return err
 	}
 	fmt.Printf("JSON Export: %s\n", filepath.Join(c.Artifacts.Dir, "profile_export_aiperf.json"))
-	for name, text := range map[string]string{"profile_export_aiperf.json": string(summary), "profile_export_aiperf.csv": "Metric,avg,min,max\n", "inputs.json": `{"data":[]}`} {
+	for name, text := range map[string]string{"profile_export_aiperf.json": string(summary), "profile_export_aiperf.csv": "Metric,avg,min,max\n", "inputs.json": `{"data":[]}`,
+		"logs/aiperf.log": "a server said: no key " + c.Endpoint.APIKey + "\n"} {
 		if err := os.WriteFile(filepath.Join(c.Artifacts.Dir, name), []byte(text), 0o644); err != nil {
 			return err
 		}
