@@ -55,16 +55,16 @@ func Shared() Limits {
 // engine on a GPU takes one or two for itself; where there is none, only a
 // tunnel to another machine takes next to nothing.
 const (
-	busyNeighbours    = 0.25
-	busyNeighboursCPU = 0.05 // on a machine without an accelerator
+	busyNeighbors    = 0.25
+	busyNeighborsCPU = 0.05 // on a machine without an accelerator
 )
 
 // limits are those that the run is judged by. others is the share of this
 // machine's processors that other processes kept busy.
 func (c *Config) limits(others float64) Limits {
-	busy := busyNeighbours
+	busy := busyNeighbors
 	if !Accelerated() {
-		busy = busyNeighboursCPU
+		busy = busyNeighborsCPU
 	}
 	switch {
 	case c.Limits == (Limits{}) && c.Beside && others >= busy:
