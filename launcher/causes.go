@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ type causes struct {
 	engine *Engine
 	reader Reader
 	asked  map[string]string
+	device string // that the server is expected to compute on: "cpu", or "" for any other
 	dead   bool   // of a server that had been ready
 	common string // prefix of all lines
 	tracer *tracer
@@ -37,6 +39,9 @@ func readCauses(spec Spec, part span) *causes {
 		dead:   part.from > 0,
 		engine: spec.Engine, reader: spec.Engine.reader(), asked: spec.Asked,
 		tracer: newTracer(spec.Engine), behind: map[*Rule]string{},
+	}
+	if spec.Compute == ComputeCPU {
+		c.device = "cpu"
 	}
 	if spec.LogPath == "" {
 		return c
@@ -287,8 +292,12 @@ func (c *causes) diagnosis() Diagnosis {
 		}
 	}
 	if r != nil {
+		values := c.values()
 		d.Class, d.Certain = r.Class, r.certain
-		d.Remedy, d.Limit = r.fill(x, c.values())
+		d.Remedy, d.Limit = r.fill(x, values)
+		if d.Class == ClassGPUMemory && values["device"] == "cpu" {
+			d.Class = ClassHostMemory // it has no other
+		}
 	} else if advice := adviceIn(x.whole()); advice != "" {
 		d.Remedy = "the server advises: " + advice
 	}
@@ -352,7 +361,7 @@ func (c *causes) values() map[string]string {
 			out[name] = strconv.FormatFloat(x, 'f', -1, 64)
 		}
 	}
-	out["device"] = logged.Device
+	out["device"] = cmp.Or(logged.Device, c.device)
 	return out
 }
 

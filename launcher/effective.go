@@ -30,22 +30,22 @@ type Difference struct{ Flag, Asked, InEffect string }
 
 // effective gathers what log, model list and server tell; the server's own
 // answer counts most. Nil when nothing tells anything.
-func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader) *Effective {
+func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader) (*Effective, Told) {
 	values := map[string]string{}
 	var sources []string
 	if told := log.Settings(); len(told) > 0 {
 		maps.Copy(values, told)
 		sources = []string{"log"}
 	}
-	if id.MaxModelLen > 0 && spec.Engine != nil && spec.Engine.Settings != nil {
-		values["max-model-len"] = strconv.Itoa(id.MaxModelLen)
+	if id.MaxModelLen > 0 && spec.Engine != nil && spec.Engine.LengthFlag != "" {
+		values[spec.Engine.LengthFlag] = strconv.Itoa(id.MaxModelLen)
 		sources = append([]string{"/v1/models"}, sources...)
 	}
-	refused := ""
+	refused, told := "", Told{}
 	if spec.Engine != nil && spec.Engine.Settings != nil {
 		p := newProber(h, spec)
 		defer p.client.CloseIdleConnections()
-		told, source := spec.Engine.Settings(ctx, func(ctx context.Context, path string) ([]byte, error) {
+		told = spec.Engine.Settings(ctx, func(ctx context.Context, path string) ([]byte, error) {
 			body, err := p.get(ctx, path, spec.APIKey)
 			var status *statusError
 			if errors.As(err, &status) && status.code >= 500 && refused == "" {
@@ -53,13 +53,13 @@ func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader
 			}
 			return body, err
 		})
-		if len(told) > 0 {
-			maps.Copy(values, told)
-			sources = append([]string{source}, sources...)
+		if len(told.Values) > 0 {
+			maps.Copy(values, told.Values)
+			sources = append([]string{told.Source}, sources...)
 		}
 	}
 	if len(values) == 0 {
-		return nil
+		return nil, told
 	}
 	for _, name := range []string{"api-key", "hf-token", "host", "port"} { // secrets, and what is in the facts
 		delete(values, name)
@@ -73,7 +73,7 @@ func effective(ctx context.Context, h Handle, spec Spec, id Identity, log Reader
 			e.Unconfirmed = append(e.Unconfirmed, flag)
 		}
 	}
-	return e
+	return e, told
 }
 
 // differs compares what was asked with what is in effect; nil when nothing is

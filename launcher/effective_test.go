@@ -28,12 +28,12 @@ func TestAServerThatCannotTellItsConfiguration(t *testing.T) {
 		fmt.Fprint(w, `{"error":{"message":"'NoneType' object has no attribute 'splitlines', hf_secret","type":"InternalServerError","code":500}}`)
 	}))
 	defer s.Close()
-	engine := &Engine{Settings: func(ctx context.Context, get Getter) (map[string]string, string) {
+	engine := &Engine{Settings: func(ctx context.Context, get Getter) Told {
 		get(ctx, "/server_info?config_format=json")
 		body, _ := get(ctx, "/metrics")
-		return map[string]string{"block-size": string(body)}, "/metrics"
+		return Told{Values: map[string]string{"block-size": string(body)}, Source: "/metrics"}
 	}}
-	e := effective(t.Context(), at{url: s.URL}, Spec{Engine: engine, Secrets: []string{"hf_secret"}}, Identity{}, PhaseReader(nil))
+	e, _ := effective(t.Context(), at{url: s.URL}, Spec{Engine: engine, Secrets: []string{"hf_secret"}}, Identity{}, PhaseReader(nil))
 	if want := "/server_info answered 500: 'NoneType' object has no attribute 'splitlines', [redacted]"; e == nil || e.Refused != want || e.Values["block-size"] != "16" {
 		t.Errorf("%+v, want refused %q", e, want)
 	}

@@ -55,12 +55,26 @@ type Engine struct {
 	// Complaint matches lines that tell a cause beside Python's exceptions and
 	// argparse's errors; nil: none.
 	Complaint *regexp.Regexp
-	// Settings asks a server that is ready for the configuration in effect, by
-	// flag name; source says who told. Nil, or nothing told: only the log's.
-	Settings func(ctx context.Context, get Getter) (values map[string]string, source string)
+	// Settings asks a server that is ready for the configuration in effect. Nil,
+	// or nothing told: only the log's.
+	Settings func(ctx context.Context, get Getter) Told
+	// LengthFlag is the flag whose value the model list tells as its longest
+	// context; "": none.
+	LengthFlag string
 	// Same compares what was asked for a flag with what is in effect; nil:
 	// nothing is compared.
 	Same func(flag, asked, inEffect string) bool
+}
+
+// Told is what a server that is ready tells of itself.
+type Told struct {
+	Values  map[string]string // in effect, by flag name
+	Source  string            // who told: /server_info, a metric
+	Version string            // of the server, where /version does not tell it
+	Device  string            // "cpu", "cuda", ...; "" where it does not say
+	// Sizes that a log, where there is one, has told already.
+	KVCacheTokens  int64
+	MaxConcurrency float64
 }
 
 // Getter fetches a path of the server.

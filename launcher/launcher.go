@@ -34,6 +34,9 @@ type Spec struct {
 	// TLS verifies a server over https; nil: by the system's trust.
 	TLS *tls.Config
 
+	// Compute is on what the server is expected to compute: ComputeCPU,
+	// ComputeGPU, or "" where that is not known beforehand.
+	Compute string
 	// Engine is what is known of the server's make; nil: nothing in particular.
 	Engine *Engine
 	// Asked are the flags by name as the experiment writes them ("true" and

@@ -87,6 +87,7 @@ type Failure struct {
 	Logged  Logged
 	// Effective is the configuration in effect, of a start that failed for it.
 	Effective *Effective
+	Compute   string   // see Server
 	Release   *Release // of the server that had been launched
 }
 

@@ -28,6 +28,7 @@ type Server struct {
 	Phases     []Phase
 	Logged     Logged
 	Effective  *Effective    // configuration in effect; nil: nothing told it
+	Compute    string        // ComputeCPU, ComputeGPU; "": nothing told it
 	ReadyAfter time.Duration // launch to ready
 
 	spec       Spec

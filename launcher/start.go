@@ -48,12 +48,15 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 	w.enter(PhaseLaunched)
 	identity, failure := w.untilReady(ctx, h, spec)
 	s.Phases, s.Logged, s.Identity = w.phases, w.reader.Logged(), identity
+	var told Told
 	if failure == nil {
-		s.Effective = effective(ctx, h, spec, identity, w.reader)
+		s.Effective, told = effective(ctx, h, spec, identity, w.reader)
+		s.complete(told)
 		w.readLog() // what our questions made the server say is not the load's
 		s.logAtReady = w.log.Offset()
 		failure = s.Effective.differs(spec)
 	}
+	s.Compute = computeOf(spec, s.Logged, told, s.Identity)
 	if failure == nil {
 		s.ReadyAfter = w.phases[len(w.phases)-1].At
 		return s, nil
@@ -218,7 +221,7 @@ func (w *watch) enterAt(name string, at time.Duration) {
 func (s *Server) describe(why *notReady, release Release, decided int64) *Failure {
 	f := &Failure{
 		ID: s.Handle.ID(), Command: s.Handle.Command(), Facts: s.Handle.Facts(),
-		Phases: s.Phases, Logged: s.Logged, Effective: s.Effective, Release: &release,
+		Phases: s.Phases, Logged: s.Logged, Effective: s.Effective, Compute: s.Compute, Release: &release,
 	}
 	switch {
 	case why.exited:

@@ -17,7 +17,7 @@ func Engine() *launcher.Engine {
 		Name: "vllm", NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
 		Rules: rules, Last: fields, Hints: hints, Rooms: rooms, Unknown: unknown, Own: []string{"/vllm/"},
 		Wrappers: wrappers, Quoting: quoting, Consequences: consequences, Deaths: deaths, ExitCode: exitCode, Teardown: teardown, Told: told, Fatal: fatal,
-		Settings: settings, Same: same,
+		Settings: settings, LengthFlag: "max-model-len", Same: same,
 	}
 }
 

@@ -35,6 +35,27 @@ const log2025 = `
 Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): 100%
 (EngineCore_0 pid=9) INFO 09-02 12:00:40 [core.py:214] init engine (profile, create kv cache, warmup model) took 31.50 seconds`
 
+// An engine on processors: 0.32 compiled, and 0.20 eager, which still calls
+// its cache the GPU's.
+const logCPU = `
+(EngineCore pid=9) INFO 11-30 21:30:08 [core.py:112] Initializing a V1 LLM engine (v0.32.0) with config: model='m', enforce_eager=False, device_config=cpu, max_seq_len=2048
+(EngineCore pid=9) INFO 11-30 21:30:08 [ompmultiprocessing.py:185] 	VLLM_CPU_OMP_THREADS_BIND='auto', auto_setup=True, skip_setup=False
+(Worker pid=10) INFO 11-30 21:30:23 [cpu_model_runner.py:68] Starting to load model m...
+(Worker pid=10) INFO 11-30 21:30:25 [cpu_model_runner.py:87] Warming up model for the compilation...
+(Worker pid=10) INFO 11-30 21:31:35 [monitor.py:91] [backbone] Initial profiling/warmup run took 0.29 s
+(Worker pid=10) INFO 11-30 21:31:36 [cpu_model_runner.py:91] Warming up done.
+(Worker pid=10) INFO 11-30 21:31:36 [cpu_worker.py:260] Explicitly set (1.0/23.54) GiB for KV cache on node 0.
+(EngineCore pid=9) INFO 11-30 21:31:36 [kv_cache_utils.py:2327] CPU KV cache size: 524,288 tokens, Maximum concurrency for 2,048 tokens per request: 256.00x
+(EngineCore pid=9) INFO 11-30 21:31:36 [core.py:402] init engine (profile, create kv cache, warmup model) took 71.50 s
+(APIServer pid=1) INFO 11-30 21:31:38 [entry.py:140] Starting vLLM server on http://127.0.0.1:8000`
+
+const logCPUEager = `
+(Worker pid=10) INFO 11-30 22:15:19 [cpu_model_runner.py:101] Starting to load model m...
+(Worker pid=10) INFO 11-30 22:15:19 [cpu_model_runner.py:116] Warming up model for the compilation...
+(Worker pid=10) INFO 11-30 22:15:41 [cpu_model_runner.py:120] Warming up done.
+(EngineCore pid=9) INFO 11-30 22:15:41 [kv_cache_utils.py:1708] GPU KV cache size: 524,288 tokens
+(APIServer pid=1) INFO 11-30 22:15:44 [api_server.py:602] Starting vLLM server on http://127.0.0.1:8000`
+
 func TestReader(t *testing.T) {
 	for name, c := range map[string]struct {
 		log      string
@@ -55,6 +76,16 @@ func TestReader(t *testing.T) {
 			log2025, "loading compiling profiling graphs serving",
 			launcher.Logged{EngineVersion: "0.10.1", KVCacheTokens: 176240, MaxConcurrency: 21.51, KVCacheGiB: 21.51, ModelGiB: 14.9889},
 			map[string]string{"model": "m", "enforce-eager": "false", "max-model-len": "8192", "enable-chunked-prefill": "true"},
+		},
+		"processors": {
+			logCPU, "loading compiling profiling serving",
+			launcher.Logged{EngineVersion: "0.32.0", KVCacheTokens: 524288, MaxConcurrency: 256, KVCacheGiB: 1, Device: "cpu"},
+			map[string]string{"model": "m", "enforce-eager": "false", "max-model-len": "2048"},
+		},
+		"processors, eager": {
+			logCPUEager, "loading compiling profiling serving",
+			launcher.Logged{KVCacheTokens: 524288, Device: "cpu"},
+			map[string]string{},
 		},
 		"eager": {`
 (EngineCore pid=9) INFO 08-17 12:00:01 [core.py:90] Initializing a V1 LLM engine (v0.27.1) with config: model='m', enforce_eager=True
@@ -110,14 +141,43 @@ func TestSettings(t *testing.T) {
 		"nothing":  {nil, "", nil},
 		"not json": {map[string]string{"/server_info?config_format=json": "hello"}, "", nil},
 	} {
-		values, source := settings(t.Context(), func(_ context.Context, path string) ([]byte, error) {
+		told := settings(t.Context(), func(_ context.Context, path string) ([]byte, error) {
 			if body, ok := c.answers[path]; ok {
 				return []byte(body), nil
 			}
 			return nil, away
 		})
-		if diff := cmp.Diff(c.want, values); diff != "" || source != c.source {
-			t.Errorf("%s: source %q (-want +got):\n%s", name, source, diff)
+		if diff := cmp.Diff(c.want, told.Values); diff != "" || told.Source != c.source {
+			t.Errorf("%s: source %q (-want +got):\n%s", name, told.Source, diff)
+		}
+	}
+}
+
+// What releases tell of the cache in labels, and on what they compute.
+func TestToldSizes(t *testing.T) {
+	const head = "vllm:cache_config_info{block_size=\"128\",cache_dtype=\"auto\",engine=\"0\",num_gpu_blocks=\"4096\","
+	for name, c := range map[string]struct {
+		metrics, info string
+		want          launcher.Told
+	}{
+		"0.15 on processors": {head + "cpu_kvcache_space_bytes=\"1073741824\"} 1.0\n", "", launcher.Told{KVCacheTokens: 524288, Device: "cpu"}},
+		"0.15 on GPUs":       {head + "cpu_kvcache_space_bytes=\"None\"} 1.0\n", "", launcher.Told{KVCacheTokens: 524288}},
+		"0.32": {head + "kv_cache_max_concurrency=\"256.0\",kv_cache_size_tokens=\"520000\"} 1.0\n", `{"vllm_config": {"device_config": {"device": "cpu"}, "cache_config": {"block_size": 128}}}`,
+			launcher.Told{KVCacheTokens: 520000, MaxConcurrency: 256, Device: "cpu"}},
+		"not finite": {"vllm:cache_config_info{block_size=\"NaN\",num_gpu_blocks=\"1e300\"} 1.0\n", "", launcher.Told{}},
+	} {
+		told := settings(t.Context(), func(_ context.Context, path string) ([]byte, error) {
+			switch {
+			case path == "/metrics":
+				return []byte(c.metrics), nil
+			case c.info != "":
+				return []byte(c.info), nil
+			}
+			return nil, errors.New("404")
+		})
+		told.Values, told.Source = nil, ""
+		if diff := cmp.Diff(c.want, told); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -85,31 +85,31 @@ func plain(value string) string {
 // settings asks a server that is ready: /server_info tells everything, but
 // only with VLLM_SERVER_DEV_MODE=1; the labels of vllm:cache_config_info tell
 // what concerns the cache.
-func settings(ctx context.Context, get launcher.Getter) (map[string]string, string) {
+func settings(ctx context.Context, get launcher.Getter) launcher.Told {
+	var cache launcher.Told
+	if body, err := get(ctx, "/metrics"); err == nil {
+		cache = cacheInfo(string(body))
+	}
 	if body, err := get(ctx, "/server_info?config_format=json"); err == nil {
-		if values := serverInfo(body); len(values) > 0 {
-			return values, "/server_info"
+		if told := serverInfo(body); len(told.Values) > 0 {
+			told.KVCacheTokens, told.MaxConcurrency = cache.KVCacheTokens, cache.MaxConcurrency
+			return told
 		}
 	}
-	body, err := get(ctx, "/metrics")
-	if err != nil {
-		return nil, ""
-	}
-	if values := cacheInfo(string(body)); len(values) > 0 {
-		return values, "vllm:cache_config_info"
-	}
-	return nil, ""
+	return cache
 }
 
 // serverInfo reads the fields of all sections that are single values.
-func serverInfo(body []byte) map[string]string {
+func serverInfo(body []byte) launcher.Told {
 	var info struct {
 		Config map[string]json.RawMessage `json:"vllm_config"`
 	}
 	if json.Unmarshal(body, &info) != nil {
-		return nil
+		return launcher.Told{}
 	}
 	out := map[string]string{}
+	var on struct{ Device string }
+	_ = json.Unmarshal(info.Config["device_config"], &on) // a section of another form says nothing
 	for _, raw := range info.Config {
 		var section map[string]any
 		if json.Unmarshal(raw, &section) != nil {
@@ -130,7 +130,7 @@ func serverInfo(body []byte) map[string]string {
 			}
 		}
 	}
-	return out
+	return launcher.Told{Values: out, Source: "/server_info", Device: on.Device}
 }
 
 var (
@@ -138,19 +138,42 @@ var (
 	label       = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-func cacheInfo(metrics string) map[string]string {
+// cacheInfo reads the labels of vllm:cache_config_info: flags, and the size of
+// the cache, which releases before 0.25 tell in blocks.
+func cacheInfo(metrics string) launcher.Told {
 	m := cacheMetric.FindStringSubmatch(metrics)
 	if m == nil {
-		return nil
+		return launcher.Told{}
 	}
 	out := map[string]string{}
+	var told launcher.Told
+	var blocks, size int64
 	for _, pair := range label.FindAllStringSubmatch(m[1], -1) {
+		switch n, err := strconv.ParseFloat(pair[2], 64); {
+		case err != nil || n <= 0 || n > 1e15:
+		case pair[1] == "num_gpu_blocks":
+			blocks = int64(n)
+		case pair[1] == "block_size":
+			size = int64(n)
+		case pair[1] == "kv_cache_size_tokens":
+			told.KVCacheTokens = int64(n)
+		case pair[1] == "kv_cache_max_concurrency":
+			told.MaxConcurrency = n
+		case pair[1] == "cpu_kvcache_space_bytes": // until 0.19, of processors alone
+			told.Device = "cpu"
+		}
 		flag, ok := flagOf(pair[1])
 		if v := plain(pair[2]); ok && v != "" {
 			out[flag] = v
 		}
 	}
-	return out
+	if told.KVCacheTokens == 0 {
+		told.KVCacheTokens = blocks * size
+	}
+	if len(out) > 0 {
+		told.Values, told.Source = out, "vllm:cache_config_info"
+	}
+	return told
 }
 
 // same compares values by the flag's type. Values that the server chooses

@@ -1,0 +1,46 @@
+package launcher
+
+import "strings"
+
+// On what a server computes. The values are stored in records.
+const (
+	ComputeCPU = "cpu" // the processors of its machine
+	ComputeGPU = "gpu" // any accelerator
+)
+
+// computeOf is on what a server computes: what it says of itself, in its log
+// and when it is asked, before what was expected of it; "" where nobody knows.
+func computeOf(spec Spec, logged Logged, told Told, id Identity) string {
+	for _, device := range []string{told.Device, logged.Device} {
+		if device != "" {
+			return computeOn(device)
+		}
+	}
+	for _, version := range []string{id.Version, told.Version, logged.EngineVersion} {
+		if strings.HasSuffix(version, "+cpu") || strings.Contains(version, "+cpu.") {
+			return ComputeCPU
+		}
+	}
+	return spec.Compute
+}
+
+// computeOn is what a device's name stands for: "cpu", "cuda", "cuda:0", "xpu".
+func computeOn(device string) string {
+	if device == "cpu" || strings.HasPrefix(device, "cpu:") {
+		return ComputeCPU
+	}
+	return ComputeGPU
+}
+
+// complete takes what the server told of itself and its log did not.
+func (s *Server) complete(told Told) {
+	if s.Identity.Version == "" {
+		s.Identity.Version = told.Version
+	}
+	if s.Logged.KVCacheTokens == 0 {
+		s.Logged.KVCacheTokens = told.KVCacheTokens
+	}
+	if s.Logged.MaxConcurrency == 0 {
+		s.Logged.MaxConcurrency = told.MaxConcurrency
+	}
+}
