@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -122,8 +123,15 @@ func newAnalyser(in Input) (*analyser, error) {
 
 // addCells lists the cells of the plan.
 func (a *analyser) addCells() error {
+	onProcessors := map[string]bool{}
+	for _, s := range a.in.Starts {
+		onProcessors[s.Configuration] = onProcessors[s.Configuration] || s.Compute == experiment.ComputeCPU
+	}
 	for _, pc := range a.in.Plan.Cells {
 		conf, ok := a.in.Plan.Configuration(pc.Configuration)
+		if onProcessors[conf.ID] {
+			conf.GPUs = 0 // the plan did not know
+		}
 		if !ok {
 			return fmt.Errorf("analyse run: cell %s names unknown configuration %s", pc.ID, pc.Configuration)
 		}

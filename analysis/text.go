@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
@@ -184,19 +185,26 @@ func (f *Findings) writeFrontier(b *strings.Builder, fr Frontier) {
 	for _, c := range f.Cells {
 		cells[c.ID] = c
 	}
-	rows := [][]string{{fr.X, fr.Y, "GPUs", "on it", "slo", "configuration", "load point"}}
+	gpus := slices.ContainsFunc(f.Cells, func(c Cell) bool { return c.GPUs > 0 })
+	row := func(x, y, n, on, slo, configuration, point string) []string {
+		if !gpus {
+			return []string{x, y, on, slo, configuration, point}
+		}
+		return []string{x, y, n, on, slo, configuration, point}
+	}
+	rows := [][]string{row(fr.X, fr.Y, "GPUs", "on it", "slo", "configuration", "load point")}
 	for _, id := range fr.Cells {
 		c := cells[id]
 		slo := ""
 		if c.MeetsSLO != nil {
 			slo = map[bool]string{true: "met", false: "missed"}[*c.MeetsSLO]
 		}
-		rows = append(rows, []string{
+		rows = append(rows, row(
 			metric.Format(fr.X, c.Estimates[fr.X].Center), metric.Format(fr.Y, c.Estimates[fr.Y].Center),
 			fmt.Sprint(c.GPUs), membershipText(fr, id), slo, c.Label, c.PointLabel,
-		})
+		))
 	}
-	writeTable(b, rows, 4)
+	writeTable(b, rows, len(rows[0])-3)
 	f.writeStanding(b, fr)
 	b.WriteString("\n")
 }

@@ -17,6 +17,12 @@ const (
 	EngineOther    = "other"
 )
 
+// On what a server computes.
+const (
+	ComputeCPU = "cpu" // the processors of its machine
+	ComputeGPU = "gpu" // any accelerator
+)
+
 // Styles of flags on the command line.
 const (
 	FlagsHyphens     = "hyphens"     // --max-model-len 8192 (default)
@@ -31,6 +37,11 @@ const DefaultSilenceTimeout = 15 * time.Minute
 func engineField() field[Server] {
 	return bind("engine", "Make of the server: vllm (default), sglang, llama.cpp or other. It decides how its log is read and which flags are known.",
 		word(EngineVLLM, EngineSGLang, EngineLlamaCPP, EngineOther), func(s *Server) *string { return &s.Engine })
+}
+
+func computeField() field[Server] {
+	return bind("compute", "On what the server computes: gpu or cpu (the machine's processors). Without it sweep looks at the container's GPUs, or for GPUs on this machine, and later asks the server.",
+		word(ComputeGPU, ComputeCPU), func(s *Server) *string { return &s.Compute })
 }
 
 func flagStyleField() field[Server] {

@@ -33,7 +33,7 @@ func serverSection() section[Server] {
 				func(s *Server) **Endpoint { return &s.Endpoint }),
 			bind("simulated", "Start the simulated vLLM server: no GPU is needed.", pointerTo(simulatedSection().value()),
 				func(s *Server) **Simulated { return &s.Simulated }),
-			engineField(), versionField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
+			engineField(), computeField(), versionField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
 			bind("parallel", "per-gpu: independent starts run side by side on disjoint GPUs; without it one server runs at a time.",
 				word(PerGPU), func(s *Server) *string { return &s.Parallel }),
 			bind("stall_timeout", "Longest time under load without a token from any stream before the server counts as wedged; 2m.", duration(time.Nanosecond),

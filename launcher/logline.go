@@ -69,7 +69,9 @@ var (
 	keyHead  = regexp.MustCompile(`^(?:time=\S+ |ts=\S+ )?level=(\w+) (?:msg=)?`)
 	// torch's C++ and glog: [W1130 22:34:15.41 utils.cpp:68], E0817 12:00:00.1 12 f.cc:3].
 	glogHead = regexp.MustCompile(`^\[?([IWEF])\d{3,4} \d\d:\d\d:\d\d\S* +(?:\d+ )?(\S+:\d+)\] ?`)
-	ncclHead = regexp.MustCompile(`^\S+:\d+:\d+ \[\d+\] (?:\S+:\d+ )?NCCL (INFO|WARN|TRACE) `)
+	// llama.cpp's: minutes.seconds.milliseconds.microseconds and a letter.
+	llamaHead = regexp.MustCompile(`^\d+\.\d\d\.\d{3}\.\d{3} ([DIWE]) (?:(?:srv|cmn|slot|que|main) +)?`)
+	ncclHead  = regexp.MustCompile(`^\S+:\d+:\d+ \[\d+\] (?:\S+:\d+ )?NCCL (INFO|WARN|TRACE) `)
 	// Python's warnings module.
 	pythonWarning = regexp.MustCompile(`^\S*[/<]\S*:\d+: \w*Warning: `)
 )
@@ -226,6 +228,10 @@ func (l *logLine) head(s string) string {
 	}
 	if m := vllmHead.FindStringSubmatch(s); m != nil {
 		l.level, l.place = m[1], m[2]+m[3]
+		return s[len(m[0]):]
+	}
+	if m := llamaHead.FindStringSubmatch(s); m != nil {
+		l.level = map[string]string{"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR"}[m[1]]
 		return s[len(m[0]):]
 	}
 	if m := webHead.FindStringSubmatch(s); m != nil {

@@ -105,7 +105,7 @@ func (p *Plan) combine(e *experiment.Experiment, parts []string) (Configuration,
 		return Configuration{}, fmt.Sprintf("the combination %s is not measured: it matches exclude %s", label(changed), label(pattern))
 	}
 	return Configuration{
-		ID: configurationID(e, flags), Label: label(changed), Flags: flags, Changed: changed, GPUs: gpus(flags),
+		ID: configurationID(e, flags), Label: label(changed), Flags: flags, Changed: changed, GPUs: gpus(e.Server, flags),
 	}, ""
 }
 

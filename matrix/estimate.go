@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -87,6 +88,11 @@ func (p *Plan) estimate(e *experiment.Experiment) Estimate {
 // has none, and an endpoint's belong to somebody else.
 func (p *Plan) ownsGPUs() bool {
 	return p.Backend == "podman" || p.Backend == "docker" || p.Backend == "process"
+}
+
+// takesGPUs says whether any configuration takes GPUs, as far as is known.
+func (p *Plan) takesGPUs() bool {
+	return slices.ContainsFunc(p.Configurations, func(c Configuration) bool { return c.GPUs > 0 })
 }
 
 // window is the measured time of one trial, and whether it is known rather

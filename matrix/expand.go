@@ -33,7 +33,7 @@ func (p *Plan) expand(e *experiment.Experiment) error {
 		changed := changes(baseline, flags)
 		c := Configuration{
 			ID: configurationID(e, flags), Label: label(changed), Baseline: i == 0,
-			Flags: flags, Changed: changed, GPUs: gpus(flags),
+			Flags: flags, Changed: changed, GPUs: gpus(e.Server, flags),
 		}
 		if pattern, hit := excludedBy(e.Matrix.Exclude, flags); hit {
 			p.Excluded = append(p.Excluded, Exclusion{Label: c.Label, Flags: flags, Reason: "matches exclude " + label(pattern)})
@@ -147,8 +147,12 @@ func label(flags experiment.Flags) string {
 // parallelism are the flags whose product is the number of GPUs.
 var parallelism = [...]string{"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"}
 
-// gpus is the number of GPUs that a server with these flags takes.
-func gpus(flags experiment.Flags) int {
+// gpus is the number of GPUs that a server with these flags takes; 0: none, or
+// not known.
+func gpus(s experiment.Server, flags experiment.Flags) int {
+	if s.Compute == experiment.ComputeCPU || s.Engine == experiment.EngineLlamaCPP && s.Compute != experiment.ComputeGPU {
+		return 0 // llama.cpp takes as many as it finds, and needs none
+	}
 	n := 1
 	for _, name := range parallelism {
 		if size, ok := get(flags, name).Int(); ok && size > 0 && size < 1<<16 {

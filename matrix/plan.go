@@ -56,7 +56,7 @@ type Configuration struct {
 	Baseline bool             `json:"baseline,omitempty"`
 	Flags    experiment.Flags `json:"flags"`             // complete and effective, in file order
 	Changed  experiment.Flags `json:"changed,omitempty"` // those that differ from the baseline
-	GPUs     int              `json:"gpus"`              // tensor x pipeline x data parallel size
+	GPUs     int              `json:"gpus"`              // tensor x pipeline x data parallel size; 0: none, or not known
 }
 
 // LoadPoint is one point of a load.

@@ -65,7 +65,10 @@ func (p *Plan) writeConfigurations(b *strings.Builder) {
 					text += ": " + label(c.Flags)
 				}
 			}
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", c.ID, count(c.GPUs, "GPU"), text)
+			if c.GPUs > 0 {
+				text = count(c.GPUs, "GPU") + "\t" + text
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", c.ID, text)
 		}
 	})
 }
@@ -130,9 +133,11 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 		if e.CooldownLimit > e.CoolingDown {
 			fmt.Fprintf(w, "  cool-down\tup to %s\twhere the GPUs are not as wanted earlier\n", round(e.CooldownLimit))
 		}
-		if !p.ownsGPUs() {
+		switch {
+		case !p.takesGPUs(): // none, or nobody knows
+		case !p.ownsGPUs():
 			fmt.Fprintf(w, "  GPU-hours\t0\t%s\n", p.Backend)
-		} else {
+		default:
 			fmt.Fprintf(w, "  GPU-hours\t%.3g\n", e.GPUHours)
 		}
 	})

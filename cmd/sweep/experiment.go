@@ -15,6 +15,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -39,6 +40,7 @@ func (sys *System) load(ctx context.Context, path, format string, strict bool) (
 	l := &loaded{Experiment: e}
 	var planErr error
 	if !ds.HasErrors() {
+		runner.Resolve(&e.Server, sys.LookupEnv)
 		if l.plan, planErr = matrix.New(e); planErr == nil {
 			l.before, l.notes = sys.preflight(ctx, e, l.plan)
 			ds = ds.Add(l.before.Diagnostics(e, l.plan, strict)...)

@@ -30,7 +30,7 @@ func (sys *System) openGPUs(ctx context.Context, e *experiment.Experiment) (tele
 			return nil, withCode(exitEnvironment, fmt.Errorf("telemetry.gpus.dcgm: %w", err))
 		}
 		return g, nil
-	case e.Server.Simulated != nil || e.Server.Endpoint != nil:
+	case e.Server.Simulated != nil || e.Server.Endpoint != nil || e.Server.Compute == experiment.ComputeCPU:
 		return nil, nil
 	}
 	g, err := telemetry.OpenGPUs(ctx)

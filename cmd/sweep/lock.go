@@ -17,7 +17,7 @@ import (
 func (sys *System) lockGPUs(e *experiment.Experiment, gpus telemetry.GPUs, name string) (*hostlock.Locks, error) {
 	s, host := e.Server, ""
 	switch {
-	case s.Container() != nil && s.Container().GPUs == "none":
+	case s.Compute == experiment.ComputeCPU:
 		return &hostlock.Locks{}, nil
 	case s.Container() != nil:
 		host = remote(s.Container())

@@ -121,7 +121,7 @@ func (r *results) plotInput() plots.Input {
 	return plots.Input{
 		Plan: r.run.Plan, Findings: r.findings, SLO: r.run.Plan.SLO,
 		Facts: plots.Facts{
-			Model: r.run.Plan.Model, Device: device(r.run.Provenance), Run: r.run.Provenance.RunID,
+			Model: r.run.Plan.Model, Device: device(r.run.Provenance, r.run.Starts), Run: r.run.Provenance.RunID,
 			Date: dateOf(r.run.Provenance.Began), Warmup: r.warmup(),
 		},
 		Trials: r.run.Trials, Starts: r.run.Starts, Latencies: r.latencies, Traces: r.traces(),
@@ -155,8 +155,12 @@ func (r *results) draw(dir string) ([]report.Figure, error) {
 	return out, nil
 }
 
-// device names what the run measured on: "2 x NVIDIA H100", "simulated H100".
-func device(p rundir.Provenance) string {
+// device names what the run measured on: "2 x NVIDIA H100", "simulated H100",
+// or the processor.
+func device(p rundir.Provenance, starts []rundir.Start) string {
+	if slices.ContainsFunc(starts, func(s rundir.Start) bool { return s.Compute == experiment.ComputeCPU }) {
+		return p.CPU
+	}
 	if p.Simulated {
 		name := "simulated " + p.Backend["simulated_gpu"]
 		if n, _ := strconv.Atoi(p.Backend["simulated_gpus"]); n > 1 {

@@ -171,6 +171,7 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 	if ds.HasErrors() {
 		return errors.Join(ds.Write(sys.Stderr, "text", sys.Colour), quiet(exitInvalid))
 	}
+	runner.Resolve(&e.Server, sys.LookupEnv)
 	b, gpus, err := sys.surroundings(ctx, e)
 	if err != nil {
 		return err

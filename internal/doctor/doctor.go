@@ -121,9 +121,14 @@ func (o Options) env(name string) string {
 // needsGPU reports whether the experiment gives its server GPUs of this host;
 // mayUseGPU whether the server, a process that sees them all, may want them.
 func (o Options) needsGPU() bool {
-	return o.Experiment != nil && o.Experiment.Server.Container() != nil && o.Experiment.Server.Container().GPUs != "none"
+	return o.Experiment != nil && o.Experiment.Server.Container() != nil && o.Experiment.Server.Container().GPUs != "none" && !o.onProcessors()
 }
 
 func (o Options) mayUseGPU() bool {
-	return o.needsGPU() || o.Experiment != nil && o.Experiment.Server.Process != nil
+	return o.needsGPU() || o.Experiment != nil && o.Experiment.Server.Process != nil && !o.onProcessors()
+}
+
+// onProcessors reports whether the experiment's server computes on processors.
+func (o Options) onProcessors() bool {
+	return o.Experiment != nil && o.Experiment.Server.Compute == experiment.ComputeCPU
 }

@@ -46,6 +46,10 @@ func (o Options) noGPU(err error) Check {
 		c.Text = fmt.Sprintf("no NVIDIA GPU on this host; vLLM %s runs on its processors", version)
 		return c
 	}
+	if o.onProcessors() {
+		c.Text = "no NVIDIA GPU on this host; the server computes on processors and needs none"
+		return c
+	}
 	if o.mayUseGPU() {
 		c.Status, c.Text = Warning, err.Error()
 		c.Remedy = "install the NVIDIA driver, or see why nvidia-smi does not work"

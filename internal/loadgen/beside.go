@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"runtime"
 )
 
 // accelerators are the devices that engines compute on besides processors:
@@ -13,8 +14,8 @@ var accelerators = []string{
 }
 
 // Accelerated reports whether this machine has any device that engines compute
-// on besides its processors.
-func Accelerated() bool { return accelerated("/") }
+// on besides its processors; true where that cannot be told.
+func Accelerated() bool { return runtime.GOOS != "linux" || accelerated("/") }
 
 // accelerated is Accelerated of a file system that begins at root.
 func accelerated(root string) bool {

@@ -15,6 +15,8 @@ import (
 type SummaryOptions struct {
 	// GPUs that the server used; 0: not known, and no metric per GPU.
 	GPUs int
+	// OnProcessors: the server used no GPU, whatever GPUs says.
+	OnProcessors bool
 	// Goodput holds the limits in seconds that a good request meets, by base:
 	// ttft, tpot, e2e. Empty: no goodput.
 	Goodput map[string]float64
@@ -213,13 +215,17 @@ func (s *Summary) rates(r *Result, o SummaryOptions) {
 	put("request_throughput", float64(r.WindowCompleted))
 	put("output_throughput", out)
 	put("total_throughput", total)
-	if o.GPUs > 0 {
+	if o.GPUs > 0 && !o.OnProcessors {
 		put("output_throughput_per_gpu", out/float64(o.GPUs))
 		put("total_throughput_per_gpu", total/float64(o.GPUs))
 		return
 	}
+	why := "the number of GPUs is not known"
+	if o.OnProcessors {
+		why = "the server computes on processors"
+	}
 	for _, name := range []string{"output_throughput_per_gpu", "total_throughput_per_gpu"} {
-		s.Absent[name] = "the number of GPUs is not known"
+		s.Absent[name] = why
 	}
 }
 

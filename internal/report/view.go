@@ -42,6 +42,7 @@ type page struct {
 // question is what the run was asked.
 type question struct {
 	Model          string
+	Program        string // "vllm serve"
 	Backend        string
 	Configurations string // "7 configurations: baseline and 6 with one flag changed"
 	Loads          []string
@@ -165,7 +166,7 @@ func newPage(in Input) *page {
 }
 
 func (b *build) question() question {
-	q := question{Model: b.Plan.Model, Backend: b.Plan.Backend}
+	q := question{Model: b.Plan.Model, Program: b.program(), Backend: b.Plan.Backend}
 	q.Configurations = count(len(b.Plan.Configurations), "configuration")
 	if len(b.Plan.Parameters) > 0 {
 		q.Configurations += " of " + strings.Join(b.Plan.Parameters, ", ") + " (" + b.Plan.Strategy + ")"
@@ -180,6 +181,19 @@ func (b *build) question() question {
 		q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
 	}
 	return q
+}
+
+// program is the server's command, of which the run varied the flags.
+func (b *build) program() string {
+	switch b.Plan.Engine {
+	case experiment.EngineLlamaCPP:
+		return "llama-server"
+	case experiment.EngineSGLang:
+		return "sglang.launch_server"
+	case experiment.EngineOther:
+		return "server"
+	}
+	return "vllm serve"
 }
 
 // loads describes each load with its points, and its lengths where the

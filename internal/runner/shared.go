@@ -3,6 +3,7 @@ package runner
 import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/launcher/preflight"
 )
 
 // clientLimits are the limits that the load generator is judged by against a
@@ -22,31 +23,39 @@ func (r *run) clientLimits(base string) (limits loadgen.Limits, beside bool) {
 	case experiment.ClientStrict:
 		return loadgen.Strict(), false
 	}
-	switch {
+	switch on, because := compute(s, r.ownEnv); {
 	case s.Simulated != nil:
 		return shared("the server is simulated on this machine")
 	case !loadgen.Here(base):
 		return loadgen.Limits{}, false
-	case s.Container() != nil && s.Container().GPUs == "none":
-		return shared("the server's container has no GPU and computes on this machine's processors")
-	case s.Process != nil && (r.hidesGPUs() || !loadgen.Accelerated()):
-		return shared("the server finds no GPU and computes on this machine's processors")
+	case on == experiment.ComputeCPU:
+		return shared(because)
 	}
 	return loadgen.Limits{}, true // an endpoint here may be a tunnel to elsewhere
 }
 
-// hidesGPUs reports whether the server's environment hides all GPUs from it.
-func (r *run) hidesGPUs() bool {
-	for _, name := range []string{"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"} {
-		v, given := r.env[name]
-		if !given && r.LookupEnv != nil {
-			v, given = r.LookupEnv(name)
-		}
-		if given && (v == "" || v == "-1") {
-			return true
-		}
+// Resolve fills in on what the servers of an experiment will compute, where the
+// file does not declare it and this machine tells. Call it before the plan is
+// made.
+func Resolve(s *experiment.Server, lookup func(string) (string, bool)) {
+	s.Compute, s.ComputeBecause = compute(*s, lookup)
+}
+
+// compute is preflight.Compute of this machine.
+func compute(s experiment.Server, lookup func(string) (string, bool)) (on, because string) {
+	return preflight.Compute(s, preflight.Host{
+		LookupEnv: lookup, Accelerated: loadgen.Accelerated,
+		Listens: func(address string) bool { return loadgen.Here(address) && preflight.Listens(address) },
+	})
+}
+
+// ownEnv looks a variable up as the server sees it.
+func (r *run) ownEnv(name string) (string, bool) {
+	v, given := r.env[name]
+	if !given && r.LookupEnv != nil {
+		v, given = r.LookupEnv(name)
 	}
-	return false
+	return v, given
 }
 
 // tellShared says once a session that the client was judged by looser limits.

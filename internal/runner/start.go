@@ -136,6 +136,7 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 		GPUs: r.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
+	spec.Compute, _ = compute(srv, r.ownEnv)
 	r.level, _, _ = r.memory(time.Time{})
 	s, failure, err := r.persist(ctx, rec, spec)
 	if s == nil || err != nil {
@@ -150,7 +151,7 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	r.started[rec.Configuration] = true
 	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
-	rec.Effective = s.Effective
+	rec.Effective, rec.Compute = s.Effective, s.Compute
 	r.tellRefused(s.Effective)
 	r.message("%s %s: ready after %s%s", rec.ID, rec.Label, round(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
@@ -212,7 +213,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	d := f.Diagnosis
 	rec.Outcome, rec.Diagnosis = rundir.StartFailed, &d
 	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, f.Phases
-	rec.Logged, rec.Effective = &f.Logged, f.Effective
+	rec.Logged, rec.Effective, rec.Compute = &f.Logged, f.Effective, f.Compute
 	if f.Release != nil {
 		setRelease(rec, *f.Release)
 	} else {

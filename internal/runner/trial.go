@@ -50,7 +50,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		return err
 	}
 	if result != nil {
-		if err := r.fill(rec, result); err != nil {
+		if err := r.fill(rec, result, start.Compute == launcher.ComputeCPU); err != nil {
 			return err
 		}
 	}
@@ -130,9 +130,9 @@ func failures(res *loadgen.Result, err error) bool {
 
 // fill copies what the generator measured into the record and writes the raw
 // records beside it.
-func (r *run) fill(rec *rundir.Trial, res *loadgen.Result) error {
+func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, onProcessors bool) error {
 	conf, _ := r.Plan.Configuration(rec.Configuration)
-	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs})
+	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs, OnProcessors: onProcessors})
 	rec.Metrics, rec.Absent, rec.Upper = sum.Metrics, sum.Absent, sum.Upper
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens

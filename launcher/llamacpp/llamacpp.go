@@ -1,11 +1,13 @@
 // Package llamacpp is what the launcher knows of llama.cpp's llama-server: the
-// phases of its start and the messages of its failures, which are no Python
-// exceptions. Sources: logs in the issues of ggml-org/llama.cpp (#7366,
-// #25145) and of programs that embed it, 2024 to 2026.
+// phases of its start, the messages of its failures, which are no Python
+// exceptions, and how it tells its configuration in effect. Sources: builds up
+// to b11669, and logs in the issues of ggml-org/llama.cpp (#7366, #25145) and
+// of programs that embed it, 2024 to 2026.
 package llamacpp
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -14,38 +16,76 @@ import (
 func Engine() *launcher.Engine {
 	return &launcher.Engine{
 		Name: "llama.cpp", Rules: rules, Complaint: complaint, Wrappers: wrappers,
-		NewReader: func() launcher.Reader { return phases },
+		NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
+		Settings:  settings, Same: same,
 	}
 }
 
-var phases = launcher.PhaseReader{
-	{Fragment: "load_tensors: loading model tensors", Phase: launcher.PhaseLoading},
-	{Fragment: "llm_load_tensors: ggml ctx size", Phase: launcher.PhaseLoading}, // 2024
-	{Fragment: "llama_context: constructing", Phase: launcher.PhaseProfiling},
-	{Fragment: "llama_new_context_with_model:", Phase: launcher.PhaseProfiling}, // 2024
-	{Fragment: "model loaded", Phase: launcher.PhaseServing},
-	{Fragment: "server is listening on", Phase: launcher.PhaseServing},
-}
-
 // complaint matches the lines that tell what failed.
-var complaint = regexp.MustCompile(`error loading model|cudaMalloc failed|failed to (allocate|create|open|fit|bind)|invalid argument:|error while handling argument|unknown argument|couldn't bind`)
+var complaint = regexp.MustCompile(`error loading model|cudaMalloc failed|insufficient memory|bad_alloc|ErrorOut(?:OfDevice|OfHost)?Memory|out of memory|` +
+	`failed to (?:allocate|create|open|fit|bind|map|initialize the context)|invalid argument:|error while handling argument|unknown argument|couldn't bind|` +
+	`V cache (?:quantization )?requires|invalid magic|GGML_ASSERT|unknown model architecture|ggml_cuda_error|CUDA error`)
 
 // wrappers say only that loading failed.
 var wrappers = []string{
 	"failed to load model",
-	"exiting due to model loading error",
+	"exiting due to",
 	"llama_model_load: error loading model: unable to allocate",
-	"common_init_from_params",
+	"common_init_from_params", "common_init_:",
+	"common_fit_params",
+	"failed to create context", "failed to create_context",
 }
+
+const (
+	less     = "lower ctx-size or parallel, or use a smaller quantization"
+	lessGPU  = "lower n-gpu-layers, ctx-size or parallel, or use a smaller quantization"
+	lessHost = "the host has no more memory: " + less + ", or raise the limit (container's memory, ulimit -v)"
+)
 
 var rules = []launcher.Rule{
 	launcher.On(launcher.ClassGPUMemory, `allocating (?P<size>[\d.]+) MiB on device (?P<gpu>\d+): cudaMalloc failed`,
-		"${size} MiB more were wanted on GPU ${gpu}: lower n-gpu-layers, ctx-size or parallel, or use a smaller quantisation"),
-	launcher.On(launcher.ClassGPUMemory, `cudaMalloc failed`, `failed to allocate`, `unable to allocate`,
-		"lower n-gpu-layers, ctx-size or parallel, or use a smaller quantisation"),
-	launcher.On(launcher.ClassModel, `error loading model: (?P<why>.*)`, `failed to open (?P<why>.*)`,
+		"${size} MiB more were wanted on GPU ${gpu}: "+lessGPU),
+	launcher.On(launcher.ClassHostMemory, `insufficient memory \(attempted to allocate\s+(?P<size>[\d.]+) MB\)`,
+		"${size} MB more were wanted and "+lessHost),
+	launcher.On(launcher.ClassHostMemory, `failed to allocate (?:buffer of type )?CPU`, `alloc_tensor_range: failed to allocate CPU`, `ggml_backend_cpu_buffer_type_alloc_buffer`, `bad_alloc`, `posix_memalign`, `mmap failed: Cannot allocate`, `mlock`, lessHost),
+	launcher.On(launcher.ClassGPUMemory, `cudaMalloc failed`, `CUDA error: out of memory`, `ErrorOut(?:OfDevice)?Memory`, `failed to allocate`, `unable to allocate`,
+		lessGPU).With(func(v map[string]string) {
+		if v["device"] == "cpu" {
+			v["remedy"] = lessHost
+		}
+	}),
+	launcher.On(launcher.ClassConfig, `(?:quantized V cache|V cache quantization) requires flash_att`,
+		"a quantized V cache needs flash attention: set flash-attn to on (or auto), or leave cache-type-v at f16"),
+	launcher.On(launcher.ClassModel, `unknown model architecture: '?(?P<arch>[^']+)`,
+		"this build of llama.cpp does not know the architecture ${arch}: use a newer build, or another model").Certain(),
+	launcher.On(launcher.ClassModel, `error loading model: (?P<why>.*)`, `failed to open (?P<why>.*)`, `invalid magic`,
 		"check the path of the model's file and that it is a GGUF file which this version knows"),
-	launcher.On(launcher.ClassArguments, `error: invalid argument: (?P<arg>\S+)`, `error while handling argument "(?P<arg>[^"]+)"`,
+	launcher.On(launcher.ClassArguments, `error: invalid argument: (?P<arg>\S+)`, `unknown argument: (?P<arg>\S+)`,
 		"this version of llama-server does not take ${arg}: correct or remove it"),
-	launcher.On(launcher.ClassPort, `couldn't bind`, "another program took the port: try again, or end that program"),
+	launcher.On(launcher.ClassArguments, `error while handling argument "(?P<arg>[^"]+)": (?P<why>.*)`, "${arg} has a value that it does not take (${why}): correct it").With(argument),
+	launcher.On(launcher.ClassConfig, `GGML_ASSERT\((?P<what>[^)]*)\)`, "llama.cpp ended at a check of its own (${what}): correct the flag that leads to it, or use another build"),
+	launcher.On(launcher.ClassPort, `couldn't bind`, "another program took the port, or host is not an address of this machine: try again, end that program, or correct host"),
+}
+
+// argument words how the parser refuses a value: by the C++ function that did
+// not read it, or in its own sentence.
+func argument(v map[string]string) {
+	arg := v["arg"]
+	value := v["asked "+strings.TrimLeft(arg, "-")]
+	if value != "" {
+		value = " is " + value + ", which"
+	} else {
+		value = " has a value that"
+	}
+	why := strings.TrimPrefix(v["why"], "error: ")
+	switch {
+	case why == "stoi", why == "stol", why == "stoul", why == "stoll", why == "stoull":
+		v["remedy"] = arg + value + " is not a whole number, or is too large: correct it"
+	case why == "stof", why == "stod":
+		v["remedy"] = arg + value + " is not a number: correct it"
+	case why == "expected value for argument":
+		v["remedy"] = arg + " needs a value: give it one"
+	default:
+		v["remedy"] = "correct the value of " + arg + ": " + why
+	}
 }

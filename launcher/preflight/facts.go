@@ -44,6 +44,10 @@ type Host struct {
 	Home      string
 	// Simulated returns the memory of a GPU of the simulator's library.
 	Simulated func(name string) (GPU, bool)
+	// Accelerated reports whether this machine has any GPU; Listens whether an
+	// inference server of this machine listens at an address.
+	Accelerated func() bool
+	Listens     func(address string) bool
 }
 
 // Gather collects the facts about an experiment. notes say what could not be
@@ -55,6 +59,8 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
 	notes = append(notes, f.model(s, h)...)
 	gpus := h.GPUs
 	switch {
+	case s.Compute == experiment.ComputeCPU:
+		return f, notes // vLLM reserves what it is told of the host's memory, which other rules hold for
 	case s.Simulated != nil:
 		f.GPUs = s.Simulated.GPUs
 		gpus = nil
