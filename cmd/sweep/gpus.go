@@ -6,7 +6,6 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
-	"github.com/vllm-sweep/sweep/launcher/preflight"
 )
 
 // openGPUs opens the GPUs where the experiment says they are read; nil where
@@ -35,9 +34,7 @@ func (sys *System) openGPUs(ctx context.Context, e *experiment.Experiment) (tele
 	}
 	g, err := telemetry.OpenGPUs(ctx)
 	if err != nil {
-		if !preflight.OnProcessors(preflight.Installed(e.Server, preflight.Host{LookupEnv: sys.LookupEnv})) {
-			sys.say("warning: %v; GPUs are not watched and not waited for", err)
-		}
+		sys.say("warning: %v; GPUs are not watched and not waited for", err)
 		return nil, nil
 	}
 	return g, nil
