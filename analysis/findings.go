@@ -76,7 +76,7 @@ type Cell struct {
 	PointLabel    string         `json:"point_label"`
 	Load          string         `json:"load"`
 	Baseline      bool           `json:"baseline,omitempty"`
-	GPUs          int            `json:"gpus"` // 0: none, or not known
+	GPUs          int            `json:"gpus"`              // 0: none, or not known
 	Trials        int            `json:"trials"`            // that count
 	Invalid       int            `json:"invalid"`           // measured but not counted
 	Repeats       int            `json:"repeats,omitempty"` // records that measure a planned trial again because it did not count

@@ -70,6 +70,22 @@ func TestChatTokens(t *testing.T) {
 	}
 }
 
+// llama-server tokenizes texts, not messages: they are rendered first.
+func TestChatByTemplate(t *testing.T) {
+	s := start(t, mock.Options{ChatOverhead: 12, LlamaTokenize: true, TwoTokenWords: []string{"time", "year"}})
+	cfg := config(s, Arrivals{Kind: Throughput, Concurrency: 1})
+	cfg.API, cfg.Requests = Chat, 3
+	r := mustRun(t, cfg)
+	for i := range r.Requests {
+		if n := r.Requests[i].PromptTokens; n != 50 {
+			t.Errorf("%d prompt tokens, asked 50", n)
+		}
+	}
+	if w := strings.Join(r.Warnings, "\n"); strings.Contains(w, "prompt") {
+		t.Error(w)
+	}
+}
+
 // Without /tokenize the run says that lengths are approximate, and how far off
 // they turned out.
 func TestChatApproximate(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -120,50 +121,84 @@ func (t tokenizer) single(ctx context.Context, words []string, one int) ([]strin
 	return append(a[:len(a):len(a)], b...), err
 }
 
-// count asks the server for the tokens of a chat prompt of these words.
+// count asks the server for the tokens of a chat prompt of these words. vLLM
+// tokenizes messages; llama-server renders them by POST /apply-template and
+// tokenizes the text.
 func (t tokenizer) count(ctx context.Context, words []string) (int, error) {
-	return t.ask(ctx, map[string]any{
-		"model":                 t.model,
-		"messages":              []map[string]string{{"role": "user", "content": strings.Join(words, " ")}},
-		"add_generation_prompt": true,
-	})
+	messages := []map[string]string{{"role": "user", "content": strings.Join(words, " ")}}
+	n, err := t.ask(ctx, map[string]any{"model": t.model, "messages": messages, "add_generation_prompt": true})
+	if !errors.Is(err, errNoCount) {
+		return n, err
+	}
+	var rendered struct{ Prompt string }
+	if err := t.post(ctx, "/apply-template", map[string]any{"messages": messages}, &rendered); err != nil {
+		return 0, err
+	}
+	// As the server itself tokenizes a chat prompt.
+	return t.ask(ctx, map[string]any{"content": rendered.Prompt, "add_special": true, "parse_special": true})
 }
+
+// errNoCount is of an answer of llama-server, which looks for a content and
+// finds none.
+var errNoCount = errors.New("POST /tokenize: no tokens")
 
 // text asks the server for the tokens of a text alone.
 func (t tokenizer) text(ctx context.Context, text string) (int, error) {
-	return t.ask(ctx, map[string]any{"model": t.model, "prompt": text, "add_special_tokens": false})
+	n, err := t.ask(ctx, map[string]any{"model": t.model, "prompt": text, "add_special_tokens": false})
+	if errors.Is(err, errNoCount) {
+		return t.ask(ctx, map[string]any{"content": text})
+	}
+	return n, err
 }
 
+// ask counts tokens: by the count of vLLM, or the list of llama-server.
 func (t tokenizer) ask(ctx context.Context, request map[string]any) (int, error) {
+	var answer struct {
+		Count  *int
+		Tokens []json.RawMessage
+	}
+	if err := t.post(ctx, "/tokenize", request, &answer); err != nil {
+		return 0, err
+	}
+	n := len(answer.Tokens)
+	if answer.Count != nil {
+		n = *answer.Count
+	} else if n == 0 {
+		return 0, errNoCount
+	}
+	if n <= 0 {
+		return 0, fmt.Errorf("POST /tokenize: count %d", n)
+	}
+	return n, nil
+}
+
+// post sends a request and reads the answer.
+func (t tokenizer) post(ctx context.Context, route string, request map[string]any, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenizeTimeout)
 	defer cancel()
 	body, err := json.Marshal(request)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	u := *t.client.url
-	u.Path = t.client.root + "/tokenize"
+	u.Path = t.client.root + route
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	req.Header = t.client.header.Clone()
 	req.Header.Set("Accept", "application/json")
 	req.Header["Idempotency-Key"] = nil // not sent; package net/http asks once more where a kept connection has ended
 	resp, err := t.client.transport.RoundTrip(req)
 	if err != nil {
-		return 0, fmt.Errorf("POST /tokenize: %s", cause(err))
+		return fmt.Errorf("POST %s: %s", route, cause(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("POST /tokenize: %s", resp.Status)
+		return fmt.Errorf("POST %s: %s", route, resp.Status)
 	}
-	var answer struct{ Count int }
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&answer); err != nil {
-		return 0, fmt.Errorf("POST /tokenize: %w", err)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(answer); err != nil {
+		return fmt.Errorf("POST %s: %w", route, err)
 	}
-	if answer.Count <= 0 {
-		return 0, fmt.Errorf("POST /tokenize: count %d", answer.Count)
-	}
-	return answer.Count, nil
+	return nil
 }

@@ -142,7 +142,7 @@ type Start struct {
 	Label         string              `json:"label"`
 	Purpose       string              `json:"purpose"`
 	Backend       string              `json:"backend"`
-	GPUs          []int               `json:"gpus,omitempty"` // of the host, that this start was given; absent: all that the experiment names
+	GPUs          []int               `json:"gpus,omitempty"`    // of the host, that this start was given; absent: all that the experiment names
 	Compute       string              `json:"compute,omitempty"` // on what the server computes: launcher.ComputeCPU, ComputeGPU; absent: not known
 	Flags         experiment.Flags    `json:"flags"`
 	Command       []string            `json:"command,omitempty"` // as started, secrets redacted

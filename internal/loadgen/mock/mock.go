@@ -31,6 +31,10 @@ type Options struct {
 	Capacity     int  // requests served at a time, others wait in order; 0: no limit
 	ChatOverhead int  // tokens that the chat template adds to the words of a message
 	NoTokenize   bool // POST /tokenize answers 404
+	// LlamaTokenize answers POST /tokenize as llama-server does: with the tokens
+	// of a content, and none where there is no content. POST /apply-template
+	// renders messages.
+	LlamaTokenize bool
 	// CharsPerToken makes the chat tokenizer count characters instead of words,
 	// this many a token; 0: words.
 	CharsPerToken int
@@ -126,6 +130,9 @@ func Start(o Options) (*Server, error) {
 		mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, o.Models) })
 	}
 	mux.HandleFunc("POST /tokenize", s.tokenize)
+	if o.LlamaTokenize {
+		mux.HandleFunc("POST /apply-template", s.template)
+	}
 	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
 	s.http.Handler = mux
 	go func() {
@@ -164,7 +171,8 @@ func (s *Server) Peak() int {
 type request struct {
 	Prompt    prompt `json:"prompt"`
 	Messages  []message
-	MaxTokens int `json:"max_tokens"`
+	Content   string // of llama-server
+	MaxTokens int    `json:"max_tokens"`
 }
 
 // prompt is token IDs or text.
@@ -196,7 +204,25 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if s.options.LlamaTokenize {
+		json.NewEncoder(w).Encode(map[string]any{"tokens": make([]int, s.count(req.Content))})
+		return
+	}
 	json.NewEncoder(w).Encode(map[string]any{"count": s.tokens(req)})
+}
+
+// template renders messages as many words longer as the template costs tokens.
+func (s *Server) template(w http.ResponseWriter, r *http.Request) {
+	var req request
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	text := ""
+	for _, m := range req.Messages {
+		text += strings.Repeat("x ", s.options.ChatOverhead) + m.Content
+	}
+	json.NewEncoder(w).Encode(map[string]string{"prompt": text})
 }
 
 // tokens counts a prompt: its IDs, or its words and the template.
