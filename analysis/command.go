@@ -9,8 +9,12 @@ import (
 )
 
 // command is the command line that starts a configuration: vLLM's own, or for
-// another make of server the one that started it here.
+// another make of server the one that started it here. Of an endpoint nobody
+// here knows how it was started: empty.
 func (a *analyser) command(conf matrix.Configuration) string {
+	if a.in.Plan.Backend == "endpoint" {
+		return ""
+	}
 	if a.in.Plan.Engine == "" {
 		return command(a.in.Plan.Model, conf.Flags)
 	}

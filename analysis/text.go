@@ -87,8 +87,10 @@ func (f *Findings) writeRecommendation(b *strings.Builder, r Recommendation) {
 	for i, x := range r.Overturn {
 		row(b, first(i, "could overturn it"), x.Text)
 	}
-	b.WriteString("  command\n")
-	writeCommand(b, r)
+	if r.Command != "" {
+		b.WriteString("  command\n")
+		writeCommand(b, r)
+	}
 	if r.Container != "" {
 		b.WriteString("  container\n    " + r.Container + "\n")
 	}

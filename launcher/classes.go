@@ -13,8 +13,8 @@ type policy struct {
 // policies of the classes; a class that is not named may pass.
 var policies = map[Class]policy{
 	ClassArguments: {certain: true}, ClassKVCache: {certain: true}, ClassConfig: {certain: true}, ClassGPUs: {certain: true},
-	ClassNotApplied: {certain: true}, ClassEnvironment: {certain: true},
-	ClassGPUMemory: {second: true}, ClassHostMemory: {second: true},
+	ClassNotApplied: {certain: true},
+	ClassGPUMemory:  {second: true}, ClassHostMemory: {second: true}, ClassEnvironment: {second: true},
 }
 
 // Repeats reports whether the same configuration is certain to fail the same

@@ -112,7 +112,7 @@ func TestWhatRepeats(t *testing.T) {
 		first, second bool
 	}{
 		{launcher.Diagnosis{Class: launcher.ClassConfig}, true, true},
-		{launcher.Diagnosis{Class: launcher.ClassEnvironment}, true, true},
+		{launcher.Diagnosis{Class: launcher.ClassEnvironment}, false, true},
 		{launcher.Diagnosis{Class: launcher.ClassModel}, false, false},
 		{launcher.Diagnosis{Class: launcher.ClassModel, Certain: true}, true, true},
 		{launcher.Diagnosis{Class: launcher.ClassGPUMemory}, false, true},
