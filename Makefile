@@ -21,7 +21,7 @@ test: ## all checks and tests; installs podman and Chromium where it may
 real-env: ## install the real servers and tools of test-real: pinned, cached, each part optional
 	internal/realtest/env/install.sh
 
-test-real: ## sweep against real vLLM, llama-server, GuideLLM, AIPerf, vllm bench and a router (about an hour)
+test-real: ## sweep against real vLLM, llama-server, GuideLLM, AIPerf, vllm bench and a router
 	SWEEP_REAL=full $(GO) test -count=1 -timeout 120m -v ./internal/realtest
 
 lint: ## gofmt, go vet, staticcheck

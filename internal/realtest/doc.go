@@ -3,7 +3,7 @@
 // router. It holds tests only, and the script that installs what they need
 // (env/install.sh, `make real-env`).
 //
-// The tests run where SWEEP_REAL says so: short (about five minutes, part of
+// The tests run where SWEEP_REAL says so: short (about six minutes, part of
 // .ci/run) or full (`make test-real`). What is not installed is skipped with
 // one loud line; with SWEEP_REQUIRE_REAL=1 it fails. The tables that the tests
 // log are those of docs/truth.md.
