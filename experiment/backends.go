@@ -80,14 +80,19 @@ func volume() value[string] {
 	}}
 }
 
+// Ways of passing the model to the server's command.
+const (
+	ModelFlag, ModelPositional, ModelNone = "flag", "positional", "none"
+)
+
 func processSection() section[Process] {
 	return section[Process]{
-		initial: Process{ModelArg: "flag"},
+		initial: Process{ModelArg: ModelFlag},
 		fields: []field[Process]{
 			must(bind("command", "Command line, to which the model and the flags are appended: [vllm, serve].", words(),
 				func(p *Process) *[]string { return &p.Command })),
 			bind("model", "How the model is passed: flag (default; --model NAME), positional (NAME) or none.",
-				word("flag", "positional", "none"), func(p *Process) *string { return &p.ModelArg }),
+				word(ModelFlag, ModelPositional, ModelNone), func(p *Process) *string { return &p.ModelArg }),
 			bind("env", "Environment added to what is inherited. Secrets by reference: {from_env: NAME} or {from_file: PATH}.", environment(),
 				func(p *Process) *[]EnvVar { return &p.Env }),
 			bind("dir", "Working directory of the process.", text("a directory"), func(p *Process) *string { return &p.Dir }),

@@ -11,11 +11,13 @@ var (
 // containerSection is podman or docker; both have the same fields.
 func containerSection(program string) section[Container] {
 	return section[Container]{
-		initial: Container{GPUs: "none", Port: DefaultContainerPort, Pull: "missing"},
+		initial: Container{ModelArg: ModelFlag, GPUs: "none", Port: DefaultContainerPort, Pull: "missing"},
 		fields: []field[Container]{
 			must(bind("image", "Image with registry and tag or digest.", image(), func(c *Container) *string { return &c.Image })),
 			bind("command", "Command put before the flags; not needed for vllm-openai images, whose entry point is the server.",
 				words(), func(c *Container) *[]string { return &c.Command }),
+			bind("model", "How the model is passed: flag (default; --model NAME), positional (NAME) or none, where the command, a flag or the image's entry point names it.",
+				word(ModelFlag, ModelPositional, ModelNone), func(c *Container) *string { return &c.ModelArg }),
 			bind("gpus", "GPUs of the container: all, none (default) or indices such as 0,1.", gpus(),
 				func(c *Container) *string { return &c.GPUs }),
 			bind("volumes", "Mounts, host:container[:options]; ~ is the home directory.", listOf(volume(), "a list of mounts", false),

@@ -98,17 +98,18 @@ func (s Server) Container() *Container {
 // Container starts each configuration in a container through a podman or
 // docker service.
 type Container struct {
-	Image   string   // fully qualified reference
-	Command []string // put before the flags; empty for vllm-openai images, whose entry point is the server
-	GPUs    string   // "all", "none" (default) or a comma-separated list of indices, podman takes them as CDI devices nvidia.com/gpu=...
-	Volumes []string // "host:container[:options]", ~ expanded
-	Env     []EnvVar
-	Network string // "" = published port on 127.0.0.1 (default); "host" = host network
-	Port    int    // port inside the container with a published port; DefaultContainerPort
-	IPC     string // "host" or ""; set to host automatically where tensor-parallel-size > 1 and no ShmSize
-	ShmSize int64  // bytes; 0: the service's default
-	Pull    string // missing (default), always, never
-	Socket  string // address of the service (unix:///..., tcp://..., for podman ssh://...); "" = found as its own program finds it
+	Image    string   // fully qualified reference
+	Command  []string // put before the flags; empty for vllm-openai images, whose entry point is the server
+	ModelArg string   // how the model is passed, as in Process
+	GPUs     string   // "all", "none" (default) or a comma-separated list of indices, podman takes them as CDI devices nvidia.com/gpu=...
+	Volumes  []string // "host:container[:options]", ~ expanded
+	Env      []EnvVar
+	Network  string // "" = published port on 127.0.0.1 (default); "host" = host network
+	Port     int    // port inside the container with a published port; DefaultContainerPort
+	IPC      string // "host" or ""; set to host automatically where tensor-parallel-size > 1 and no ShmSize
+	ShmSize  int64  // bytes; 0: the service's default
+	Pull     string // missing (default), always, never
+	Socket   string // address of the service (unix:///..., tcp://..., for podman ssh://...); "" = found as its own program finds it
 	// Connection names one in podman's configuration (podman system
 	// connection list) or a docker context; "" = the default one.
 	Connection string
@@ -116,6 +117,19 @@ type Container struct {
 	Memory     int64   // limit in bytes; 0: none
 	CPUs       float64 // limit in cores; 0: none
 	CPUSet     string  // cores it may use, such as 0-7,16; "" = all
+}
+
+// PassesModel reports whether the server's command is given the model's name.
+// Otherwise the command, a flag or the image names the model, and Model is only
+// the name that requests use.
+func (s Server) PassesModel() bool {
+	switch {
+	case s.Container() != nil:
+		return s.Container().ModelArg != ModelNone
+	case s.Process != nil:
+		return s.Process.ModelArg != ModelNone
+	}
+	return s.Endpoint == nil
 }
 
 // Process starts each configuration as a child process.

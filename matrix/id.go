@@ -64,6 +64,9 @@ func backendIdentity(s experiment.Server) []any {
 		if c.Memory > 0 || c.CPUs > 0 || c.CPUSet != "" { // resources bound what the server can do
 			out = append(out, c.Memory, c.CPUs, c.CPUSet)
 		}
+		if c.ModelArg != "" && c.ModelArg != experiment.ModelFlag { // the default changes no ID
+			out = append(out, c.ModelArg)
+		}
 		return out
 	case s.Process != nil:
 		return []any{"process", words(s.Process.Command), s.Process.ModelArg, variables(s.Process.Env)}

@@ -268,6 +268,7 @@ func TestIDsDifferByServer(t *testing.T) {
 		"model: m, simulated: {speedup: 2}", "model: m, simulated: {args: [x]}", "model: m, process: {command: [a]}", "model: m, process: {command: [a, b]}",
 		"model: m, process: {command: [a], env: {A: 1}}", "model: m, process: {command: [a], env: {A: {from_env: B}}}",
 		`model: m, podman: {image: "localhost/a:1"}`, `model: m, podman: {image: "localhost/a:2"}`, `model: m, podman: {image: "localhost/a:1", gpus: all}`,
+		`model: m, podman: {image: "localhost/a:1", model: none}`, `model: m, podman: {image: "localhost/a:1", model: positional}`,
 		"model: m, endpoint: http://a", "model: m, endpoint: http://b",
 	} {
 		p := plan(t, "version: 1\nname: t\nserver: {"+server+"}\n"+tail)

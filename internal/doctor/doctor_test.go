@@ -240,6 +240,10 @@ func TestWhatAnExperimentNeeds(t *testing.T) {
 	if c := get(t, checks, "model cache"); c.Status != Warning || !strings.Contains(c.Remedy, "hf download acme/bot") {
 		t.Errorf("%+v", c)
 	}
+	o.Experiment = parse(t, strings.Replace(inPodman, "gpus: all", "gpus: all, model: none", 1)) // its name is only what requests use
+	if c := get(t, Examine(t.Context(), o), "model cache"); c.Status != OK {
+		t.Errorf("%+v", c)
+	}
 }
 
 func TestModelHub(t *testing.T) {

@@ -188,7 +188,8 @@ func (o Options) cache(ctx context.Context) Check {
 		models, _ = filepath.Glob(filepath.Join(dir, "models--*"))
 	}
 	c := Check{Name: "model cache", Status: OK, Text: fmt.Sprintf("%s, %d models", dir, len(models))}
-	if o.Experiment == nil || !o.mayUseGPU() || o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
+	if o.Experiment == nil || !o.mayUseGPU() || !o.Experiment.Server.PassesModel() ||
+		o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
 		return c
 	}
 	dirs := preflight.Caches(o.Experiment.Server, o.host())
@@ -213,7 +214,7 @@ func (o Options) folder() []Check {
 		return nil
 	}
 	s := o.Experiment.Server
-	if !filepath.IsAbs(s.Model) {
+	if !filepath.IsAbs(s.Model) || !s.PassesModel() {
 		return nil
 	}
 	if _, err := os.Stat(s.Model); err == nil {

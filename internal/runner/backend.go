@@ -29,13 +29,13 @@ func NewBackend(s experiment.Server, self string, progress func(string)) launche
 	case s.Endpoint != nil:
 		return endpoint.New(s.Endpoint.URL)
 	default:
-		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: process.ModelFlag})
+		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: launcher.ModelFlag})
 	}
 }
 
 func containerOptions(c *experiment.Container, progress func(string)) podman.Options {
 	return podman.Options{
-		Image: c.Image, Command: c.Command, GPUs: c.GPUs, Volumes: c.Volumes, Network: c.Network, Port: c.Port,
+		Image: c.Image, Command: c.Command, ModelArg: c.ModelArg, GPUs: c.GPUs, Volumes: c.Volumes, Network: c.Network, Port: c.Port,
 		IPC: c.IPC, ShmSize: c.ShmSize, Pull: c.Pull, Socket: c.Socket, Connection: c.Connection, User: c.User,
 		Memory: c.Memory, CPUs: c.CPUs, CPUSet: c.CPUSet, Progress: progress,
 	}

@@ -127,7 +127,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	defer d.Close()
 	return Run(ctx, Options{
 		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus, RetryWaits: b.retryWaits, ReleaseWait: b.releaseWait, Impossible: b.impossible,
-		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: process.ModelFlag}), b},
+		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: launcher.ModelFlag}), b},
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,13 +17,6 @@ import (
 	"github.com/vllm-sweep/sweep/launcher/internal/procs"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 	"github.com/vllm-sweep/sweep/launcher/internal/sockets"
-)
-
-// Ways of passing the model to the command.
-const (
-	ModelFlag       = "flag"       // --model NAME (default)
-	ModelPositional = "positional" // NAME
-	ModelNone       = "none"       // not at all
 )
 
 // host is where the servers listen.
@@ -35,7 +29,7 @@ type Options struct {
 	// contain {port}, that is replaced and neither --host nor --port is
 	// appended; {host} is replaced too.
 	Command  []string
-	ModelArg string // ModelFlag, ModelPositional or ModelNone; "" means ModelFlag
+	ModelArg string // how the model is passed; see launcher.ModelArgs
 	Dir      string // working directory; "" = this program's
 	// Environ is the environment to choose from what servers inherit; nil
 	// means this program's.
@@ -63,10 +57,8 @@ func (b *Backend) Check(context.Context) error {
 	if len(b.options.Command) == 0 {
 		return errors.New("no command given for the server process")
 	}
-	switch b.options.ModelArg {
-	case "", ModelFlag, ModelPositional, ModelNone:
-	default:
-		return fmt.Errorf("unknown way to pass the model: %q", b.options.ModelArg)
+	if _, err := launcher.ModelArgs(b.options.ModelArg, ""); err != nil {
+		return err
 	}
 	if b.options.Dir != "" {
 		if info, err := os.Stat(b.options.Dir); err != nil || !info.IsDir() {
@@ -131,14 +123,8 @@ func (b *Backend) Launch(ctx context.Context, spec launcher.Spec) (launcher.Hand
 
 // arguments is the complete command line.
 func (b *Backend) arguments(spec launcher.Spec, port int) []string {
-	args := append([]string(nil), b.options.Command...)
-	switch b.options.ModelArg {
-	case "", ModelFlag:
-		args = append(args, "--model", spec.Model)
-	case ModelPositional:
-		args = append(args, spec.Model)
-	}
-	args = append(args, spec.Args...)
+	model, _ := launcher.ModelArgs(b.options.ModelArg, spec.Model) // Check has seen it
+	args := slices.Concat(b.options.Command, model, spec.Args)
 	placed := false
 	replace := strings.NewReplacer("{port}", strconv.Itoa(port), "{host}", host)
 	for i, a := range args {

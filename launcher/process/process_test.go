@@ -287,8 +287,8 @@ func TestArguments(t *testing.T) {
 		want    string
 	}{
 		{Options{Command: []string{"vllm", "serve"}}, "vllm serve --model m --max-model-len 32k --host 127.0.0.1 --port 81"},
-		{Options{Command: []string{"vllm", "serve"}, ModelArg: ModelPositional}, "vllm serve m --max-model-len 32k --host 127.0.0.1 --port 81"},
-		{Options{Command: []string{"srun", "-p={port}", "-h={host}"}, ModelArg: ModelNone}, "srun -p=81 -h=127.0.0.1 --max-model-len 32k"},
+		{Options{Command: []string{"vllm", "serve"}, ModelArg: launcher.ModelPositional}, "vllm serve m --max-model-len 32k --host 127.0.0.1 --port 81"},
+		{Options{Command: []string{"srun", "-p={port}", "-h={host}"}, ModelArg: launcher.ModelNone}, "srun -p=81 -h=127.0.0.1 --max-model-len 32k"},
 	} {
 		if got := strings.Join(New(c.options).arguments(s, 81), " "); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)

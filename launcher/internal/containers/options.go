@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // Pull policies.
@@ -27,11 +29,13 @@ const defaultServiceWait = 30 * time.Second
 // Options say which image is started and how.
 type Options struct {
 	Image   string   // fully qualified reference
-	Command []string // put before --model and the flags; empty for vllm-openai images
-	GPUs    string   // "all", "none" or "", or a comma-separated list of indices
-	Volumes []string // host:container[:options], or volume:container[:options]
-	Network string   // "": a published port on the loopback interface; "host": the host's network
-	Port    int      // port inside the container with a published port; 0 means 8000
+	Command []string // put before the model and the flags; empty for vllm-openai images
+	// ModelArg says how the model is passed; see launcher.ModelArgs.
+	ModelArg string
+	GPUs     string   // "all", "none" or "", or a comma-separated list of indices
+	Volumes  []string // host:container[:options], or volume:container[:options]
+	Network  string   // "": a published port on the loopback interface; "host": the host's network
+	Port     int      // port inside the container with a published port; 0 means 8000
 	// IPC "host" shares the host's shared memory. With "" that is done for
 	// configurations on several GPUs for which no ShmSize is given, because
 	// NCCL needs more than the 64 MB that a container has.
@@ -77,6 +81,9 @@ func (o Options) validate() error {
 	case PullMissing, PullAlways, PullNever:
 	default:
 		return fmt.Errorf("unknown pull policy %q", o.Pull)
+	}
+	if _, err := launcher.ModelArgs(o.ModelArg, ""); err != nil {
+		return err
 	}
 	if o.Network != "" && o.Network != "host" {
 		return fmt.Errorf("unknown network %q: it is \"host\" or left out", o.Network)

@@ -63,7 +63,8 @@ func (o Options) spec(start launcher.Spec, image Image, port int, local bool) Sp
 	case !s.HostNetwork && local:
 		s.HostIP = "127.0.0.1"
 	}
-	s.Command = slices.Concat(command(image.Entrypoint, o.Command), []string{"--model", start.Model}, start.Args,
+	model, _ := launcher.ModelArgs(o.ModelArg, start.Model) // Check has seen it
+	s.Command = slices.Concat(command(image.Entrypoint, o.Command), model, start.Args,
 		[]string{"--host", address, "--port", strconv.Itoa(s.Port)})
 	return s
 }
@@ -86,8 +87,8 @@ func (o Options) gpus(start launcher.Spec) []string {
 
 // command leaves out what the image's entry point says already. The image of
 // vLLM began with `python3 -m vllm.entrypoints.openai.api_server` until
-// October 2025 and begins with `vllm serve` since; both take --model and the
-// flags, neither takes a second "vllm serve" or "serve".
+// October 2025 and begins with `vllm serve` since; both take the flags, neither
+// takes a second "vllm serve" or "serve".
 func command(entrypoint, given []string) []string {
 	for n := min(len(entrypoint), len(given)); n > 0; n-- {
 		if slices.Equal(entrypoint[len(entrypoint)-n:], given[:n]) {

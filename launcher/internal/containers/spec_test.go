@@ -80,6 +80,35 @@ func TestCommandAndEntryPoint(t *testing.T) {
 	}
 }
 
+// The model is passed as the experiment says: an image of llama-server takes it
+// by a flag of another name, and some images name it themselves.
+func TestModelOfACommand(t *testing.T) {
+	start := launcher.Spec{Model: "m", Args: []string{"--ctx-size", "8192"}}
+	const end = "--ctx-size 8192 --host 0.0.0.0 --port 8000"
+	for _, c := range []struct {
+		options Options
+		entry   []string
+		want    string
+	}{
+		{Options{}, nil, "--model m " + end},
+		{Options{ModelArg: launcher.ModelFlag}, nil, "--model m " + end},
+		{Options{ModelArg: launcher.ModelPositional, Command: []string{"vllm", "serve"}}, []string{"vllm", "serve"}, "m " + end},
+		{Options{ModelArg: launcher.ModelNone, Command: []string{"-m", "/models/m.gguf"}}, []string{"/app/llama-server"}, "-m /models/m.gguf " + end},
+		{Options{ModelArg: launcher.ModelNone}, []string{"/serve-this-model"}, end},
+	} {
+		s := c.options.withDefaults().spec(start, Image{Entrypoint: c.entry}, 81, true)
+		if got := strings.Join(s.Command, " "); got != c.want {
+			t.Errorf("%q: got %s, want %s", c.options.ModelArg, got, c.want)
+		}
+		if err := c.options.withDefaults().validate(); err != nil {
+			t.Errorf("%q: %v", c.options.ModelArg, err)
+		}
+	}
+	if err := (Options{ModelArg: "argument"}).withDefaults().validate(); err == nil {
+		t.Error("an unknown way is accepted")
+	}
+}
+
 // A start that was given GPUs of its own takes those and no others.
 func TestGPUsOfAStart(t *testing.T) {
 	for _, c := range []struct {
