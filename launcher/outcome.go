@@ -120,6 +120,7 @@ type Logged struct {
 	KVCacheGiB     float64 `json:"kv_cache_gib,omitempty"`    // memory available for the cache
 	ModelGiB       float64 `json:"model_gib,omitempty"`       // memory taken by the weights
 	Device         string  `json:"device,omitempty"`          // "cpu", "cuda", ...
+	Cores          Cores   `json:"cores,omitempty"`           // that an engine on processors binds its threads to
 }
 
 // Release says what was proved after a stop. Durations are wall-clock.

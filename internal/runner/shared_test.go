@@ -7,6 +7,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // Which limits the client is judged by, as far as that is known beforehand.
@@ -40,6 +41,55 @@ func TestClientLimits(t *testing.T) {
 		l, beside := r.clientLimits(c.base)
 		if l.Shared != c.shared || beside != c.beside || l.Shared && l.Why == "" || c.declared == experiment.ClientStrict && l != loadgen.Strict() {
 			t.Errorf("%s: %+v, beside %v; want shared %v, beside %v", name, l, beside, c.shared, c.beside)
+		}
+	}
+}
+
+// What is said of the cores that vLLM's threads are bound to, and how one of
+// them is left to the client.
+func TestSpareCore(t *testing.T) {
+	const environment = " in the server's environment leaves core "
+	for name, c := range map[string]struct {
+		bound        launcher.Cores
+		usable       []int
+		text, remedy string
+	}{
+		"all":                   {"0-1", []int{0, 1}, "vLLM binds its threads to cores 0-1, which are all", "VLLM_CPU_OMP_THREADS_BIND=0" + environment + "1 to the client"},
+		"a core is left":        {"0-2", []int{0, 1, 2, 3}, "vLLM binds its threads to cores 0-2 (VLLM_CPU_OMP_THREADS_BIND) and leaves core 3 to the client", ""},
+		"not told":              {"", []int{0, 1, 2, 3}, "vLLM's log does not say", "VLLM_CPU_OMP_THREADS_BIND=0-2" + environment + "3 to"},
+		"two workers":           {"0-3|4-7", []int{0, 1, 2, 3, 4, 5, 6, 7}, "vLLM binds its threads to cores 0-7", "VLLM_CPU_OMP_THREADS_BIND=0-3|4-6" + environment + "7 to"},
+		"a core per worker":     {"0|1", []int{0, 1}, "vLLM binds its threads to cores 0-1", ""},
+		"the last has one core": {"0,2|1", []int{0, 1, 2}, "vLLM binds its threads to cores 0-2", "VLLM_CPU_OMP_THREADS_BIND=0|1" + environment + "2 to"},
+		"the client is pinned":  {"0-3", []int{1}, "vLLM binds its threads to cores 0-3", "VLLM_CPU_OMP_THREADS_BIND=0,2-3" + environment + "1 to"},
+		"one core":              {"0", []int{0}, "vLLM binds its threads to core 0, the only one", ""},
+		"one core, not told":    {"", []int{0}, "", ""},
+	} {
+		text, remedy := spareCore(c.bound, c.usable)
+		if !strings.HasPrefix(text, c.text) || !strings.HasPrefix(remedy, c.remedy) || (c.text == "") != (text == "") || (c.remedy == "") != (remedy == "") {
+			t.Errorf("%s: %q: %q, want %q: %q", name, text, remedy, c.text, c.remedy)
+		}
+	}
+	if len(usableCores()) == 0 {
+		t.Error("this process may use no core")
+	}
+}
+
+// Only of a vLLM on processors is anything said of its threads.
+func TestSharedMachineNamesTheBinding(t *testing.T) {
+	for _, c := range []struct {
+		engine, compute string
+		want            bool
+	}{
+		{experiment.EngineVLLM, launcher.ComputeCPU, true}, {experiment.EngineVLLM, launcher.ComputeGPU, false}, {experiment.EngineLlamaCPP, launcher.ComputeCPU, false},
+	} {
+		heard := &notes{}
+		r := &run{Options: Options{Observer: heard, Experiment: &experiment.Experiment{Server: experiment.Server{Engine: c.engine}}}, told: new(notices)}
+		server := &launcher.Server{Compute: c.compute, Logged: launcher.Logged{Cores: "0-1023"}}
+		for range 2 {
+			r.tellShared(loadgen.Client{Limits: loadgen.Shared()}, server)
+		}
+		if len(heard.lines) != 1 || strings.Contains(heard.lines[0], "VLLM_CPU_OMP_THREADS_BIND=") != c.want {
+			t.Errorf("%+v: %q", c, heard.lines)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		return err
 	}
 	if result != nil {
-		if err := r.fill(rec, result, start.Compute == launcher.ComputeCPU); err != nil {
+		if err := r.fill(rec, result, s); err != nil {
 			return err
 		}
 	}
@@ -130,9 +130,9 @@ func failures(res *loadgen.Result, err error) bool {
 
 // fill copies what the generator measured into the record and writes the raw
 // records beside it.
-func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, onProcessors bool) error {
+func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) error {
 	conf, _ := r.Plan.Configuration(rec.Configuration)
-	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs, OnProcessors: onProcessors})
+	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs, OnProcessors: s.Compute == launcher.ComputeCPU})
 	rec.Metrics, rec.Absent, rec.Upper = sum.Metrics, sum.Absent, sum.Upper
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
@@ -141,7 +141,7 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, onProcessors bool) er
 	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
 	rec.Client = ClientFacts(sum.Client)
-	r.tellShared(sum.Client)
+	r.tellShared(sum.Client, s)
 	rec.Requests = map[string]int{}
 	for class, n := range sum.Requests {
 		rec.Requests[string(class)] = n
@@ -200,7 +200,8 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 			discount(rec, rundir.CauseClient, reason)
 		}
 		if n := len(rec.Reasons); res.Client.Strained && rec.Source == nil {
-			rec.Reasons[n-1] += "; " + res.Client.Limits.WayOut("gates: {client: shared}")
+			_, remedy := r.spareCore(s)
+			rec.Reasons[n-1] += "; " + res.Client.Limits.WayOut("gates: {client: shared}") + after("; ", remedy)
 		}
 		r.gate(rec)
 	}

@@ -40,6 +40,7 @@ type reader struct {
 	eager    bool // no compilation and no graphs
 	logged   launcher.Logged
 	settings map[string]string
+	bound    binding
 }
 
 // Logged are the sizes that the log told.
@@ -111,6 +112,9 @@ func (r *reader) sizes(line string) {
 	}
 	if l.Device == "" && containsAny(line, onProcessors) {
 		l.Device = "cpu"
+	}
+	if r.bound.read(line) {
+		l.Cores = r.bound.cores()
 	}
 	for _, memory := range []*regexp.Regexp{kvMemory, kvOnNode} {
 		if n, ok := sizeOf(memory, line); ok {

@@ -40,6 +40,8 @@ Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): 100%
 const logCPU = `
 (EngineCore pid=9) INFO 11-30 21:30:08 [core.py:112] Initializing a V1 LLM engine (v0.32.0) with config: model='m', enforce_eager=False, device_config=cpu, max_seq_len=2048
 (EngineCore pid=9) INFO 11-30 21:30:08 [ompmultiprocessing.py:185] 	VLLM_CPU_OMP_THREADS_BIND='auto', auto_setup=True, skip_setup=False
+(EngineCore pid=9) INFO 11-30 21:30:08 [ompmultiprocessing.py:185] 	local_rank=0, core ids=[0]
+(EngineCore pid=9) INFO 11-30 21:30:08 [ompmultiprocessing.py:185] 	reserved_cpus=[1]
 (Worker pid=10) INFO 11-30 21:30:23 [cpu_model_runner.py:68] Starting to load model m...
 (Worker pid=10) INFO 11-30 21:30:25 [cpu_model_runner.py:87] Warming up model for the compilation...
 (Worker pid=10) INFO 11-30 21:31:35 [monitor.py:91] [backbone] Initial profiling/warmup run took 0.29 s
@@ -79,7 +81,7 @@ func TestReader(t *testing.T) {
 		},
 		"processors": {
 			logCPU, "loading compiling profiling serving",
-			launcher.Logged{EngineVersion: "0.32.0", KVCacheTokens: 524288, MaxConcurrency: 256, KVCacheGiB: 1, Device: "cpu"},
+			launcher.Logged{EngineVersion: "0.32.0", KVCacheTokens: 524288, MaxConcurrency: 256, KVCacheGiB: 1, Device: "cpu", Cores: "0"},
 			map[string]string{"model": "m", "enforce-eager": "false", "max-model-len": "2048"},
 		},
 		"processors, eager": {
@@ -116,6 +118,46 @@ func TestReader(t *testing.T) {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The cores that an engine on processors binds its threads to, as its releases
+// tell them: of each thread and of a list until 0.19, of each rank since.
+func TestCores(t *testing.T) {
+	for name, c := range map[string]struct {
+		log  string
+		want launcher.Cores
+	}{
+		"0.6, by threads": {`
+INFO 09-24 10:50:13 cpu_worker.py:211] OMP threads binding of Process 1563:
+INFO 09-24 10:50:13 cpu_worker.py:211] 	OMP tid: 1563, core 0
+INFO 09-24 10:50:13 cpu_worker.py:211] 	OMP tid: 1754, core 1
+(VllmWorkerProcess pid=274) INFO 09-24 10:50:13 cpu_worker.py:211] 	OMP tid: 420, core 19
+(VllmWorkerProcess pid=274) INFO 09-24 10:50:13 cpu_worker.py:211] 	OMP tid: 419, core 18`, "0-1|18-19"},
+		"0.11, chosen": {`
+(EngineCore_DP0 pid=95672) INFO 10-28 13:27:47 [cpu_worker.py:164] auto thread-binding list (id, physical core): [(1, 0), (3, 1), (5, 2)]
+(EngineCore_DP0 pid=95672) INFO 10-28 13:27:47 [cpu_worker.py:70] OMP threads binding of Process 95672:
+(EngineCore_DP0 pid=95672) INFO 10-28 13:27:47 [cpu_worker.py:70]       OMP tid: 95672, core 1
+(EngineCore_DP0 pid=95672) INFO 10-28 13:27:47 [cpu_worker.py:70]       OMP tid: 95715, core 3`, "1,3,5"},
+		"0.20, by ranks": {`
+(EngineCore pid=30682) INFO 11-30 22:14:43 [ompmultiprocessing.py:180] OpenMP thread binding info:
+(EngineCore pid=30682) INFO 11-30 22:14:43 [ompmultiprocessing.py:180] 	local_rank=0, core ids=[0, 1]
+(EngineCore pid=30682) INFO 11-30 22:14:43 [ompmultiprocessing.py:180] 	local_rank=1, core ids=[2, 3]
+(EngineCore pid=30682) INFO 11-30 22:14:43 [ompmultiprocessing.py:180] 	reserved_cpus=[]`, "0-1|2-3"},
+		"two engines": {`
+(EngineCore_DP0 pid=7) INFO 11-30 22:14:43 [ompmultiprocessing.py:185] 	local_rank=0, core ids=[0]
+(EngineCore_DP1 pid=8) INFO 11-30 22:14:43 [ompmultiprocessing.py:185] 	local_rank=0, core ids=[1]`, "0|1"},
+		"not bound": {`
+(EngineCore pid=7) INFO 11-30 22:14:43 [ompmultiprocessing.py:185] 	VLLM_CPU_OMP_THREADS_BIND='nobind', auto_setup=False, skip_setup=True
+(EngineCore pid=7) INFO 11-30 22:14:43 [ompmultiprocessing.py:185] 	local_rank=0, core ids=[]`, ""},
+	} {
+		r := Engine().NewReader()
+		for line := range strings.Lines(c.log) {
+			r.Read(strings.TrimSuffix(line, "\n"))
+		}
+		if got := r.Logged().Cores; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 
