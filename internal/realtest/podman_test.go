@@ -66,18 +66,24 @@ const podmanServer = `  podman:
     env: {HF_HUB_OFFLINE: "1", TRANSFORMERS_OFFLINE: "1", VLLM_NO_USAGE_STATS: "1", VLLM_CPU_KVCACHE_SPACE: "1", VLLM_SERVER_DEV_MODE: "1"}
 `
 
+// mounts are this machine's folders that a program of the environment needs, as
+// read-only volumes.
+func mounts(dirs ...string) string {
+	var volumes []string
+	for _, dir := range append([]string{"/usr"}, dirs...) {
+		if dir == "/usr" || !strings.HasPrefix(dir, "/usr/") {
+			volumes = append(volumes, fmt.Sprintf("%q", dir+":"+dir+":ro"))
+		}
+	}
+	return strings.Join(volumes, ", ")
+}
+
 // podmanSection is the server section of an experiment that runs the installed
 // vLLM in a container.
 func podmanSection(t testing.TB, root string) string {
 	t.Helper()
-	var volumes []string
-	for _, dir := range []string{"/usr", python(t, root), root} {
-		if !strings.HasPrefix(dir, "/usr/") {
-			volumes = append(volumes, fmt.Sprintf("%q", dir+":"+dir+":ro"))
-		}
-	}
 	return fmt.Sprintf(podmanServer, rootImage(t, filepath.Join(root, vllm.file), "serve"), podmantest.Service(t),
-		strings.Join(volumes, ", "))
+		mounts(python(t, root), root))
 }
 
 // The same two configurations in containers.
@@ -99,4 +105,32 @@ func TestVLLMPodman(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 2 {
 		t.Errorf("%v in the working directory, want the experiment and its runs", entries)
 	}
+}
+
+const llamaPodman = `  podman:
+    image: %s
+    command: [-m, %s]
+    model: none
+    socket: %s
+    pull: never
+    volumes: [%s]
+`
+
+// llama-server in a container takes its model by another flag.
+func TestLlamaPodman(t *testing.T) {
+	root := need(t, full, llama, gguf)
+	model := filepath.Join(root, gguf.file)
+	yaml := fmt.Sprintf(llamaExperiment, "x", model)
+	yaml = strings.Replace(yaml, "  process: {command: [x, -m, "+model+"], model: none}\n",
+		fmt.Sprintf(llamaPodman, rootImage(t, filepath.Join(root, llama.file)), model, podmantest.Service(t), mounts(root)), 1)
+	dir := write(t, yaml)
+	left := before()
+	stdout, stderr, code := sweep(t, dir, 10*time.Minute, "run", "e.yaml")
+	if code != 3 { // finished, one configuration could not start
+		t.Fatalf("exit code %d, want 3\n%s\n%s", code, stdout, stderr)
+	}
+	left.check(t, dir)
+	r := read(t, dir)
+	counted(t, r, 6)
+	applied(t, r, "alias", "tiny")
 }
