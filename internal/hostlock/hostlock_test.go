@@ -16,11 +16,13 @@ import (
 // TestMain lets the test binary be another process that holds locks.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("HOSTLOCK_HOLD"); dir != "" {
-		if _, err := Hold(dir, "", []int{1}, Owner{PID: os.Getpid(), User: "anna", Run: "runs/other", Since: time.Now()}); err != nil {
+		held, err := Hold(dir, "", []int{1}, Owner{PID: os.Getpid(), User: "anna", Run: "runs/other", Since: time.Now()})
+		if err != nil {
 			panic(err)
 		}
 		os.Stdout.WriteString("held\n")
-		select {}
+		time.Sleep(time.Minute)
+		held.Release() // until here the collector must not close its file
 	}
 	os.Exit(m.Run())
 }
