@@ -138,7 +138,7 @@ func DiagnoseDeath(spec Spec, exit Exit, ready int64) Diagnosis {
 
 // diagnoseIdentity explains why what answers is not to be measured. A port
 // that somebody took between its choice and its use is another one at the next
-// try.
+// try; a server that was launched and serves another model is the same then.
 func diagnoseIdentity(err error, base string) Diagnosis {
 	var other *otherServer
 	if errors.As(err, &other) && other.taken {
@@ -149,9 +149,10 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 		}
 	}
 	return Diagnosis{
-		Class:  ClassIdentity,
-		Cause:  fmt.Sprintf("what answers at %s is not the server that is to be measured: %s", base, err),
-		Remedy: "correct the model name (server.model, served-model-name) or the API key, or end the other server",
+		Class:   ClassIdentity,
+		Cause:   fmt.Sprintf("what answers at %s is not the server that is to be measured: %s", base, err),
+		Remedy:  "correct the model name (server.model, served-model-name) or the API key, or end the other server",
+		Certain: other != nil && other.certain,
 	}
 }
 

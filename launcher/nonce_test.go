@@ -49,3 +49,38 @@ func TestNonce(t *testing.T) {
 		})
 	}
 }
+
+// What only the server that was launched can say of itself would be said again
+// at the next launch; what may have come from another server may not, nor what
+// a router says before its servers have come.
+func TestWhichRefusalsRepeat(t *testing.T) {
+	const models, none = `{"data":[{"id":"other"}]}`, `{"data":[]}`
+	for name, c := range map[string]struct {
+		answer string
+		status int
+		owner  string
+		log    string
+		want   bool
+	}{
+		"another model of our server":       {models, 200, "pid 7", "server.log", true},
+		"another model of an endpoint":      {models, 200, "", "", true},
+		"another model, nobody knows whose": {models, 200, "", "server.log", false},
+		"no model yet":                      {none, 200, "pid 7", "server.log", false},
+		"our server refuses the key":        {"{}", 401, "pid 7", "server.log", true},
+		"somebody refuses the key":          {"{}", 401, "", "server.log", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, c.answer)
+			}))
+			defer srv.Close()
+			p := newProber(remote{srv.URL}, Spec{ModelName: "m", LogPath: c.log})
+			err := p.model(t.Context(), &Identity{Owner: c.owner})
+			d := diagnoseIdentity(err, srv.URL)
+			if d.Class != ClassIdentity || d.Repeats(false) != c.want {
+				t.Errorf("%s repeats %v, want %v: %s", d.Class, d.Repeats(false), c.want, d.Cause)
+			}
+		})
+	}
+}

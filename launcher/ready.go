@@ -59,6 +59,9 @@ func probe(ctx context.Context, h Handle, spec Spec) probeResult {
 type otherServer struct {
 	why   string
 	taken bool // the port is not of the server that was launched
+	// certain: the server that was launched, or the endpoint, says it of itself,
+	// and would say it again when the same configuration is launched again.
+	certain bool
 }
 
 func (o *otherServer) Error() string { return o.why }
@@ -91,7 +94,7 @@ func (p prober) once(ctx context.Context) (Identity, error) {
 	case errors.Is(err, ErrServiceAway):
 		return Identity{}, err // asked again: it says nothing about the server
 	default:
-		return Identity{}, &otherServer{err.Error(), true}
+		return Identity{}, &otherServer{why: err.Error(), taken: true}
 	}
 	if err := p.model(ctx, &id); err != nil {
 		return Identity{}, err
@@ -108,9 +111,10 @@ func (p prober) once(ctx context.Context) (Identity, error) {
 // model finds the expected name in the model list.
 func (p prober) model(ctx context.Context, id *Identity) error {
 	body, err := p.get(ctx, "/v1/models", p.spec.APIKey)
+	ours := id.Owner != "" || p.spec.LogPath == "" // without a log nothing was launched: an endpoint is what is asked for
 	var status *statusError
 	if errors.As(err, &status) && (status.code == http.StatusUnauthorized || status.code == http.StatusForbidden) {
-		return &otherServer{why: fmt.Sprintf("the server refuses the API key (%s answered %d)", "/v1/models", status.code)}
+		return &otherServer{why: fmt.Sprintf("the server refuses the API key (%s answered %d)", "/v1/models", status.code), certain: ours}
 	}
 	if err != nil {
 		return err
@@ -138,9 +142,10 @@ func (p prober) model(ctx context.Context, id *Identity) error {
 			id.Model, id.MaxModelLen = list.Data[0].ID, list.Data[0].MaxModelLen
 			return nil
 		}
-		return &otherServer{why: fmt.Sprintf("no model is named (server.model), and the server offers %q: name one of them", served)}
+		return &otherServer{why: fmt.Sprintf("no model is named (server.model), and the server offers %q: name one of them", served), certain: len(served) > 0}
 	}
-	return &otherServer{why: fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served)}
+	// A router lists no model until its servers have come.
+	return &otherServer{why: fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served), certain: ours && len(served) > 0}
 }
 
 type statusError struct {

@@ -275,6 +275,31 @@ func TestAnImpossibleConfigurationIsRecordedOnceAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
+// A server that serves another model does so in every round: each configuration
+// is launched once, and all of its trials carry the reason.
+func TestAServerOfAnotherModelIsLaunchedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, small, "--served-model-name", "other")
+	res, err := b.run(t.Context())
+	if err != nil || res.Failed != 8 {
+		t.Fatalf("result %+v, %v; want all 8 trials failed", res, err)
+	}
+	run := b.read()
+	if len(run.Starts) != 2 {
+		t.Errorf("%d starts, want one per configuration\n%s", len(run.Starts), strings.Join(b.watch.messages, "\n"))
+	}
+	for _, s := range run.Starts {
+		if s.Outcome != rundir.StartFailed || s.Diagnosis == nil || s.Diagnosis.Class != launcher.ClassIdentity || !s.Released {
+			t.Errorf("start %+v", s)
+		}
+	}
+	for _, tr := range run.Trials {
+		if reasons := strings.Join(tr.Reasons, " "); !strings.Contains(reasons, `"other"`) {
+			t.Errorf("trial %s: %q does not name the model that is served", tr.ID, reasons)
+		}
+	}
+}
+
 func TestInterruptAndResumeMeasuresEachTrialOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, small, "--sim-speedup", "1")

@@ -228,8 +228,8 @@ func TestOtherModelIsRefused(t *testing.T) {
 	s := launchertest.Spec(t, "serve")
 	s.Args = append(s.Args, "--served-model-name", "other")
 	_, err := start(t, s)
-	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, `"other"`) {
-		t.Errorf("cause %q", f.Diagnosis.Cause)
+	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, `"other"`) || !f.Diagnosis.Repeats(false) {
+		t.Errorf("cause %q, repeats %v", f.Diagnosis.Cause, f.Diagnosis.Repeats(false))
 	}
 	gone(t, s)
 }
@@ -238,8 +238,8 @@ func TestAPIKey(t *testing.T) {
 	s := launchertest.Spec(t, "serve")
 	s.Args = append(s.Args, "--api-key", "k-123456")
 	_, err := start(t, s)
-	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, "API key") {
-		t.Errorf("cause %q", f.Diagnosis.Cause)
+	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, "API key") || !f.Diagnosis.Repeats(false) {
+		t.Errorf("cause %q, repeats %v", f.Diagnosis.Cause, f.Diagnosis.Repeats(false))
 	}
 	s.APIKey = "k-123456"
 	srv, err := start(t, s)
