@@ -1,10 +1,14 @@
 package experiment
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	arrivallaw "github.com/vllm-sweep/sweep/internal/arrivals"
 )
 
 // named reads a mapping of free names to sections, in file order.
@@ -73,6 +77,7 @@ func loadSection() section[Load] {
 			if !duration && !requests && l.Arrivals.Kind != TraceReplay {
 				d.fail(e.keyPlace(), "", "%s needs duration or requests", path).Help = "duration: 60s ends the load after a minute, requests: 200 after 200 requests"
 			}
+			d.checkTurnovers(path, e, l)
 			if l.Prompt.Kind == Empirical && l.Output.Kind == Empirical && l.Prompt.File == l.Output.File {
 				d.checkSameRows(path, e, l)
 			}
@@ -101,6 +106,26 @@ func (d *decoder) checkLoad(path string, e entry, l *Load) {
 	} else if given && l.StopWhenSaturated && l.Sessions != nil {
 		d.fail(stop.key.at, "not with sessions", "%s: sessions wait for their answers and cannot outrun the server", path)
 	}
+}
+
+// checkTurnovers warns of a closed loop that ends before each slot has had a few
+// requests. How many a duration gives is not known before the run.
+func (d *decoder) checkTurnovers(path string, e entry, l *Load) {
+	if l.Arrivals.Kind != Concurrency || l.Sessions != nil || l.Requests == 0 || len(l.Arrivals.Points) == 0 {
+		return
+	}
+	slots := int(slices.Max(l.Arrivals.Points))
+	least := arrivallaw.Turnovers * slots
+	if l.Requests >= least {
+		return
+	}
+	requests, _ := e.value.get("requests")
+	process, _ := e.value.get("arrivals")
+	points, _ := process.value.get(string(Concurrency))
+	diag := d.warn(requests.place(), fmt.Sprintf("less than %d x %d", arrivallaw.Turnovers, slots),
+		"%s.requests gives fewer than %d requests per slot at concurrency %d: throughput will be imprecise", path, arrivallaw.Turnovers, slots)
+	diag.Related = []Related{{points.place(), fmt.Sprintf("up to %d requests in flight", slots)}}
+	diag.Help = fmt.Sprintf("raise requests to at least %d", least)
 }
 
 // loadNames are the fields of a load.

@@ -1,7 +1,7 @@
 // Package arrivals holds the law of an open loop: whether the requests that a
 // load generator sent are the arrivals that it was asked for. One judgement
 // serves our own generator, the tools that are driven and the files that are
-// imported.
+// imported. Of a closed loop it holds how many requests make a throughput.
 //
 // The tests are exact or bounded, each at the error rate Alpha: a generator
 // that keeps its law fails one less than once in a million runs, whatever the
@@ -28,6 +28,11 @@ const (
 	jitter     = 2 * time.Millisecond // of one gap
 	gapShare   = 0.25                 // of the gap of a constant rate, for the median gap
 )
+
+// Turnovers is the number of requests per slot under which the window of a closed
+// loop is rough: its beginning and its end, where not all slots are busy, weigh too
+// much in the throughput.
+const Turnovers = 4
 
 // Law is what was asked for.
 type Law struct {

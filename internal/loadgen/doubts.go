@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	arrivallaw "github.com/vllm-sweep/sweep/internal/arrivals"
 )
 
 // Limits beyond which a doubt is worth a warning.
@@ -17,7 +19,6 @@ const (
 	batches        = 20   // of the window, for the comparison of halves
 	coalescedLimit = 0.2
 	promptLimit    = 0.02 // prompt tokens counted by the server against asked
-	turnovers      = 4    // requests per slot under which a closed loop's window is rough
 	bundleLimit    = 1.05 // tokens a chunk above which gaps between chunks are not gaps between tokens
 )
 
@@ -90,8 +91,8 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 				a.MaxConcurrency, waited, round(longest), dropped)
 		}
 	case LabelClosed:
-		if n := res.windowRequests(); n < turnovers*r.cfg.slots() {
-			warn("%d requests over %d slots: throughput of a closed loop needs at least %d a slot", n, r.cfg.slots(), turnovers)
+		if n := res.windowRequests(); n < arrivallaw.Turnovers*r.cfg.slots() {
+			warn("%d requests over %d slots: throughput of a closed loop needs at least %d per slot", n, r.cfg.slots(), arrivallaw.Turnovers)
 		}
 	}
 	if c := r.cfg; a.Kind == Trace && c.Requests+int(c.Duration) > 0 {
