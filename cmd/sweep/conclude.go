@@ -68,8 +68,7 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		if errors.Is(runErr, runner.ErrRefused) {
 			return withCode(exitFailed, runErr, "Change the experiment and run it again. Where only the server had to change: "+resumeCommand(shown)+" --retry-failed")
 		}
-		sys.say("%d of %d trials are finished. To continue:\n  %s",
-			result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, resumeCommand(shown))
+		sys.toContinue(result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, shown)
 		if errors.Is(runErr, runner.ErrInterrupted) {
 			return quiet(exitInterrupted)
 		}
@@ -87,6 +86,11 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 	fmt.Fprintf(sys.Stdout, "\nReport:   %s\nFigures:  %s\n",
 		filepath.Join(shown, "report", "index.html"), filepath.Join(shown, "report", "figures"))
 	return sys.verdict(res, result)
+}
+
+// toContinue prints how far an unfinished run is and the command that continues it.
+func (sys *System) toContinue(finished, planned int, path string) {
+	sys.say("%d of %d trials are finished. To continue:\n  %s", finished, planned, resumeCommand(path))
 }
 
 // verdict chooses the exit code of a finished run.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -37,10 +38,17 @@ func newAnalyze(sys *System) *cobra.Command {
 			for _, w := range r.run.Warnings {
 				sys.say("warning: %s", w)
 			}
+			show := r.findings.WriteText
 			if asJSON {
-				return writeJSON(sys, r.findings)
+				show = func(io.Writer) error { return writeJSON(sys, r.findings) }
 			}
-			return r.findings.WriteText(sys.Stdout)
+			if err := show(sys.Stdout); err != nil {
+				return err
+			}
+			if s := statusOfRun(r.run); s.Resume != "" {
+				sys.toContinue(s.finished(), s.Planned, args[0])
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON (docs/run-directory.md)")
@@ -81,10 +89,10 @@ func newReport(sys *System) *cobra.Command {
 			}
 			index := filepath.Join(args[0], "report", "index.html")
 			fmt.Fprintln(sys.Stdout, index)
-			if !open {
-				return nil
+			if open {
+				sys.openBrowser(index)
 			}
-			return openBrowser(index)
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "open the page in a browser")

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,14 +67,12 @@ func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) e
 	address := "http://" + listener.Addr().String() + "/"
 	fmt.Fprintf(sys.Stdout, "%s\n", address)
 	fmt.Fprintf(sys.Stderr, "%s; Ctrl-C ends it\n", counted(len(runs), "run"))
-	if open {
-		if err := openBrowser(address); err != nil {
-			sys.say("warning: %v", err)
-		}
-	}
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
+	if open {
+		sys.openBrowser(address)
+	}
 	select {
 	case err := <-ended:
 		return err
@@ -89,21 +89,47 @@ func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) e
 	return nil
 }
 
-// openBrowser hands an address or a file to the desktop.
-func openBrowser(target string) error {
+// openBrowser shows an address or a file in a browser. Where there is none, it
+// says so and where the page is: the page is there all the same.
+func (sys *System) openBrowser(target string) {
+	err := handToDesktop(target)
+	if err == nil {
+		return
+	}
+	if path, e := filepath.Abs(target); e == nil && !strings.Contains(target, "://") {
+		target = path
+	}
+	sys.say("No browser was opened: %v. Open the page yourself:\n  %s", err, target)
+}
+
+// openerWait is how long the desktop's opener is waited for. It ends at once
+// where it finds no browser, and may go on as long as the browser it became.
+const openerWait = 2 * time.Second
+
+// handToDesktop has the desktop open an address or a file.
+func handToDesktop(target string) error {
 	opener := map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
 	if opener == "" {
 		opener = "xdg-open"
 	}
 	path, err := exec.LookPath(opener)
 	if err != nil {
-		return fmt.Errorf("open %s: there is no %s on this machine", target, opener)
+		return fmt.Errorf("this machine has no %s", opener)
 	}
 	cmd := exec.Command(path, target)
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("open %s: %w", target, err)
+		return err
 	}
-	return cmd.Process.Release()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }() // a browser may outlive us
+	select {
+	case err := <-ended:
+		if err != nil && runtime.GOOS != "windows" { // explorer ends with 1 when it has opened the page
+			return fmt.Errorf("%s failed (%w)", opener, err)
+		}
+	case <-time.After(openerWait):
+	}
+	return nil
 }
 
 // shownEvents is how many events the page of a run shows.
@@ -133,7 +159,7 @@ func summarise(path string) (site.Summary, error) {
 				break
 			}
 		}
-		out.Events = append(out.Events, site.Event{Time: e.Time, Event: e.Event, Text: text})
+		out.Events = append(out.Events, site.Event{Time: e.Time, Event: eventText(e.Event), Text: text})
 	}
 	for _, rec := range r.findings.Recommendations {
 		out.Answers = append(out.Answers, answerText(rec))

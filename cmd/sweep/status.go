@@ -57,7 +57,11 @@ func statusOf(path string) (*runStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &runStatus{Path: path, Name: run.Plan.Name, Began: run.Provenance.Began, Warnings: run.Warnings}
+	return statusOfRun(run), nil
+}
+
+func statusOfRun(run *rundir.Run) *runStatus {
+	s := &runStatus{Path: run.Path, Name: run.Plan.Name, Began: run.Provenance.Began, Warnings: run.Warnings}
 	s.Planned = len(run.Plan.MeasuredTrials())
 	for _, outcome := range outcomes(run.Trials) {
 		switch outcome {
@@ -75,17 +79,17 @@ func statusOf(path string) (*runStatus, error) {
 		s.LastEvent, s.Event = run.Events[n-1].Time, run.Events[n-1].Event
 	}
 	switch {
-	case rundir.Busy(path):
+	case rundir.Busy(run.Path):
 		s.State = "running"
 	case run.Finished() && s.finished() >= s.Planned: // none was lost since
 		s.State = "finished"
 	default:
 		s.State = "interrupted"
 		if !run.JournalDamaged {
-			s.Resume = resumeCommand(path)
+			s.Resume = resumeCommand(run.Path)
 		}
 	}
-	return s, nil
+	return s
 }
 
 // outcomes are those of the planned trials. A trial that was measured again
@@ -117,7 +121,7 @@ func (s *runStatus) write(sys *System) error {
 	}
 	last := "no event yet"
 	if s.Event != "" {
-		last = fmt.Sprintf("last event %s: %s", s.LastEvent.Local().Format(time.DateTime), s.Event)
+		last = fmt.Sprintf("last event %s: %s", s.LastEvent.Local().Format(time.DateTime), eventText(s.Event))
 	}
 	fmt.Fprintf(sys.Stdout, "\nbegan %s, %s\n", began, last)
 	for _, w := range s.Warnings {
@@ -127,4 +131,33 @@ func (s *runStatus) write(sys *System) error {
 		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", s.Resume)
 	}
 	return nil
+}
+
+// eventWords say what the events of a journal mean.
+var eventWords = map[string]string{
+	rundir.EventRunStarted:     "the run began",
+	rundir.EventRunResumed:     "the run was resumed",
+	rundir.EventLoadsResolved:  "the rates of the sweep loads were found",
+	rundir.EventConfirmPlanned: "the confirmation runs were planned",
+	rundir.EventStartBegan:     "launching a server",
+	rundir.EventStartReady:     "the server is ready",
+	rundir.EventStartRetried:   "a launch failed, and sweep tries again",
+	rundir.EventStartPutOff:    "a launch was put off to the end of the run",
+	rundir.EventStartFailed:    "a server did not start",
+	rundir.EventStartSkipped:   "a configuration was skipped",
+	rundir.EventStartStopped:   "a server was stopped",
+	rundir.EventTrialBegan:     "a trial began",
+	rundir.EventTrialFinished:  "a trial ended",
+	rundir.EventCooldown:       "the cool-down ended",
+	rundir.EventOrphans:        "sweep removed what an earlier session left running",
+	rundir.EventRunInterrupted: "the run was interrupted",
+	rundir.EventRunFinished:    "the run finished",
+}
+
+// eventText is an event in words. Those of a later sweep are readable at least.
+func eventText(event string) string {
+	if text, known := eventWords[event]; known {
+		return text
+	}
+	return strings.ReplaceAll(event, "_", " ")
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -33,5 +36,38 @@ func TestStatusWithoutEvents(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "no event yet") || strings.Contains(out.String(), "0001") {
 		t.Error(out.String())
+	}
+}
+
+// Every event that a journal can hold has words, and people see no other.
+func TestEventsHaveWords(t *testing.T) {
+	constant := regexp.MustCompile(`\bEvent\w+\s*= "(\w+)"`)
+	files, err := filepath.Glob("../../internal/rundir/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range constant.FindAllStringSubmatch(string(text), -1) {
+			n++
+			var out bytes.Buffer
+			s := &runStatus{Name: "x", State: "running", LastEvent: time.Now(), Event: m[1]}
+			if err := s.write(&System{Stdout: &out}); err != nil {
+				t.Fatal(err)
+			}
+			if eventWords[m[1]] == "" || strings.Contains(out.String(), m[1]) || strings.Contains(out.String(), "_") {
+				t.Errorf("%s: %q, shown as\n%s", m[1], eventWords[m[1]], out.String())
+			}
+		}
+	}
+	if n != len(eventWords) {
+		t.Errorf("%d events in the sources, %d in words", n, len(eventWords))
+	}
+	if got := eventText("moon_rose"); got != "moon rose" {
+		t.Errorf("an event of a later sweep: %q", got)
 	}
 }

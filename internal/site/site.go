@@ -42,7 +42,7 @@ type Summary struct {
 // Event is one line of the journal.
 type Event struct {
 	Time  time.Time `json:"time"`
-	Event string    `json:"event"`
+	Event string    `json:"event"` // in words
 	Text  string    `json:"text"`
 }
 
