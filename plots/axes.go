@@ -106,11 +106,7 @@ func unitOf(name string) metric.Unit {
 	return m.Unit
 }
 
-// Widest parts of an axis that intervals may claim beyond the estimates:
-// a very wide interval is cut at the edge rather than let it flatten the rest.
-const intervalReach = 1.35
-
-// span is the range of estimates, widened by their intervals within reason.
+// span is the range of estimates, widened by their intervals within reach.
 func span(points []point, of func(point) (center, lo, hi float64)) (lo, hi float64) {
 	for i, q := range points {
 		c, _, _ := of(q)
@@ -119,14 +115,13 @@ func span(points []point, of func(point) (center, lo, hi float64)) (lo, hi float
 		}
 		lo, hi = min(lo, c), max(hi, c)
 	}
-	cLo, cHi := lo, hi
-	for _, q := range points {
-		_, l, h := of(q)
-		if h > l {
-			lo, hi = min(lo, max(l, cLo/intervalReach)), max(hi, min(h, cHi*intervalReach))
+	return widened(lo, hi, func(yield func(lo, hi float64) bool) {
+		for _, q := range points {
+			if _, l, h := of(q); !yield(l, h) {
+				return
+			}
 		}
-	}
-	return lo, hi
+	})
 }
 
 func xOf(q point) (center, lo, hi float64) { return q.x.Center, q.x.Lo, q.x.Hi }

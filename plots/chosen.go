@@ -20,7 +20,7 @@ func Chosen(in Input, x, y string) (figures []Figure, absent []Absence) {
 			absent = append(absent, Absence{Name: f.Name, Reason: reason})
 			continue
 		}
-		figures = append(figures, f)
+		figures = append(figures, f.saysWhatIsCut())
 	}
 	return figures, absent
 }

@@ -85,7 +85,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 	grey := 0
 	for _, pn := range d.panels {
 		for _, s := range pn.series {
-			if s.family == familyContext {
+			if s.context {
 				grey++
 			}
 		}
@@ -147,7 +147,7 @@ func panelsOf(in Input, all []series) []panel {
 	var base []series
 	var out []panel
 	for _, s := range all {
-		if s.family == familyBaseline {
+		if s.config.Baseline {
 			base = append(base, s)
 		}
 	}
@@ -155,13 +155,13 @@ func panelsOf(in Input, all []series) []panel {
 		var members []series
 		for _, s := range all {
 			inPanel := s.panel == name || name == combinations && !slices.Contains(in.Plan.Parameters, s.panel)
-			if s.family != familyBaseline && inPanel {
+			if !s.config.Baseline && inPanel {
 				members = append(members, s)
 			}
 		}
 		if name != combinations && len(members) <= panelLevels {
 			for i := range members { // few enough to show all of them
-				members[i].family, members[i].level = slices.Index(in.Plan.Parameters, name), i
+				members[i].context = false
 			}
 		}
 		if len(members) > 0 {
@@ -310,7 +310,7 @@ func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
 	drawBars(p, a, pn.series, pl)
 	for _, context := range []bool{true, false} {
 		for _, s := range pn.series {
-			if (s.family == familyContext) == context {
+			if s.context == context {
 				d.marks(p, a, pl, s, radius)
 			}
 		}
@@ -334,7 +334,7 @@ func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
 // another configuration covers it.
 func (d curvePlot) baselineBand(p *pen, a axes, all []series) {
 	for _, s := range all {
-		if s.family != familyBaseline {
+		if !s.config.Baseline {
 			continue
 		}
 		var pts []vg.Point
@@ -349,10 +349,10 @@ func (d curvePlot) marks(p *pen, a axes, pl *placer, s series, radius vg.Length)
 	for _, q := range s.points {
 		r, c := radius, s.color(p.theme)
 		filled := !d.hasSLO || q.cell.MeetsSLO != nil && *q.cell.MeetsSLO
-		switch s.family {
-		case familyContext:
+		switch {
+		case s.context:
 			r *= 0.8
-		case familyBaseline:
+		case s.config.Baseline:
 			r *= 1.25 // shows behind a point that covers it
 		}
 		p.marker(s.shape(), a.place(q), r, c, filled)

@@ -27,6 +27,7 @@ type distributionPlot struct {
 // cellDistribution is one cell with the requests of its counted trials.
 type cellDistribution struct {
 	series series
+	nth    int                                  // of those drawn
 	trials map[string][]*hdrhistogram.Histogram // by base
 	pooled map[string]*hdrhistogram.Histogram
 }
@@ -119,6 +120,7 @@ func newDistribution(in Input, load string) (distributionPlot, string) {
 			}
 		}
 		if len(c.pooled) > 0 {
+			c.nth = len(d.cells)
 			d.cells = append(d.cells, c)
 		}
 	}
@@ -164,10 +166,8 @@ func (d distributionPlot) selected(in Input, load string) []series {
 			}
 		}
 	}
-	for i := range out { // few enough for a hue each
-		if !out[i].config.Baseline {
-			out[i].family, out[i].own = i-1, true
-		}
+	for i := range out { // few enough to show all of them
+		out[i].context = false
 	}
 	return out
 }
@@ -217,7 +217,8 @@ func (d distributionPlot) draw(p *pen, area vg.Rectangle) {
 func (d distributionPlot) legend(p *pen, at vg.Point, width vg.Length) {
 	for _, c := range d.cells {
 		color := c.series.color(p.theme)
-		p.line(lineStyle{width: 2.4, color: color}, vg.Point{X: at.X - 22, Y: at.Y}, vg.Point{X: at.X - 6, Y: at.Y})
+		p.line(lineStyle{width: 2.4, color: color}, vg.Point{X: at.X - 24, Y: at.Y}, vg.Point{X: at.X - 6, Y: at.Y})
+		p.marker(c.series.shape(), vg.Point{X: at.X - 15, Y: at.Y}, curveMark, color, true)
 		style := textStyle{size: sizeLabel, bold: true, color: p.theme.text(color)}
 		p.textMiddle(at, p.fit(c.series.short, style, width), style, alignLeft)
 		n := int64(0)
@@ -257,16 +258,19 @@ func (d distributionPlot) ecdf(p *pen, base string, x scale, area vg.Rectangle, 
 	p.text(vg.Point{X: area.Min.X - 44, Y: top - sizeAxis - 2}, "Share of requests, %", axisStyle(p.theme), alignLeft)
 	d.xTitle(p, a, base)
 	d.curves(base, func(c cellDistribution, h *hdrhistogram.Histogram, thick bool) {
-		var pts []vg.Point
-		for i := range 200 {
-			q := float64(i) / 199
+		var pts, marks []vg.Point
+		for i := range 201 {
+			q := float64(i) / 200
 			v := microseconds(h.ValueAtQuantile(100 * q))
 			if v > x.max {
 				break
 			}
 			pts = append(pts, vg.Point{X: a.x.clamped(v), Y: a.y.at(q)})
+			if c.marked(i, 50) && q < 0.95 {
+				marks = append(marks, pts[i])
+			}
 		}
-		p.line(curveStyle(p.theme, c.series, thick), simplified(pts)...)
+		drawCurve(p, c.series, thick, pts, marks)
 	})
 }
 
@@ -342,7 +346,7 @@ func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top v
 	p.text(vg.Point{X: area.Min.X - 50, Y: top - sizeAxis - 2}, title, axisStyle(p.theme), alignLeft)
 	p.text(vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: area.Min.Y - roomXTicks - 12}, "Percentile", axisStyle(p.theme), alignCentre)
 	d.curves(base, func(c cellDistribution, h *hdrhistogram.Histogram, thick bool) {
-		var pts []vg.Point
+		var pts, marks []vg.Point
 		for i := range 161 {
 			v := x.min + (x.max-x.min)*float64(i)/160
 			q := 1 - math.Pow(10, -v)
@@ -350,8 +354,11 @@ func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top v
 				break
 			}
 			pts = append(pts, vg.Point{X: x.clamped(v), Y: y.clamped(microseconds(h.ValueAtQuantile(100 * q)))})
+			if c.marked(i, 40) {
+				marks = append(marks, pts[i])
+			}
 		}
-		p.line(curveStyle(p.theme, c.series, thick), simplified(pts)...)
+		drawCurve(p, c.series, thick, pts, marks)
 	})
 }
 
@@ -369,11 +376,28 @@ func (d distributionPlot) curves(base string, draw func(c cellDistribution, h *h
 	}
 }
 
-func curveStyle(t Theme, s series, thick bool) lineStyle {
-	if thick {
-		return lineStyle{width: 2, color: s.color(t)}
+// curveMark is the radius of the marks on a distribution, which tell
+// configurations of like color apart.
+const curveMark vg.Length = 2.9
+
+// marked says whether the curve has a mark at its i-th point: at every one of
+// so many, elsewhere on each curve, so that those which coincide show all of
+// theirs.
+func (c cellDistribution) marked(i, every int) bool {
+	return i >= every/5 && i%every == (every/2+c.nth*every/maxDistributions)%every
+}
+
+// drawCurve draws the distribution of single trials thin, that of all thick and
+// with its marks.
+func drawCurve(p *pen, s series, thick bool, pts, marks []vg.Point) {
+	if !thick {
+		p.line(lineStyle{width: 0.6, color: fade(s.color(p.theme), 0.45)}, simplified(pts)...)
+		return
 	}
-	return lineStyle{width: 0.6, color: fade(s.color(t), 0.45)}
+	p.line(lineStyle{width: 2, color: s.color(p.theme)}, simplified(pts)...)
+	for _, at := range marks {
+		p.marker(s.shape(), at, curveMark, s.color(p.theme), true)
+	}
 }
 
 // records are percentiles of every cell, pooled and by trial.

@@ -22,6 +22,7 @@ type dotsPlot struct {
 
 type dotRow struct {
 	name string
+	id   identity
 	cell analysis.Cell
 	why  string // instead of estimates
 	base bool
@@ -40,13 +41,13 @@ func dotsFigure(in Input, name, load string) (Figure, string) {
 	lp := pointsOf(in.Plan, load)[0]
 	d := dotsPlot{}
 	var points []point
-	short := shortLabels(in.Plan.Configurations)
+	short, ids := shortLabels(in.Plan.Configurations), in.identities()
 	for i, conf := range in.Plan.Configurations {
 		for _, c := range in.Findings.Cells {
 			if c.Configuration != conf.ID || c.LoadPoint != lp.ID {
 				continue
 			}
-			r := dotRow{name: short[i], cell: c, base: conf.Baseline, pick: recommendedFor(in, c.ID) != ""}
+			r := dotRow{name: short[i], id: ids[conf.ID], cell: c, base: conf.Baseline, pick: recommendedFor(in, c.ID) != ""}
 			if len(c.Estimates) == 0 {
 				r.why = missingText(in, conf)
 			} else {
@@ -73,6 +74,9 @@ func dotsFigure(in Input, name, load string) (Figure, string) {
 	}
 	f.Title = d.title(in, load)
 	f.Subtitle = fmt.Sprintf("Each row is one configuration at the one rate offered, %s; lower is better. Bars: %s intervals. Line: the baseline. Ring: recommended.", pointName(lp), percent(in.Findings.Confidence))
+	if d.verdictWidth(newPen(nil, Light())) > 0 {
+		f.Subtitle += " Words: what the trials show against the baseline."
+	}
 	f.Caption = caption(in, load, points, notes)
 	f.frame = newFrame(f, figureWidth, 0, d.height())
 	f.body = d.draw
@@ -154,7 +158,7 @@ func (d dotsPlot) draw(p *pen, area vg.Rectangle) {
 	top, bottom := area.Max.Y-28, area.Min.Y+roomXTicks+6
 	for i, m := range d.metrics {
 		s := d.scales[i]
-		s.lo, s.hi = left+vg.Length(i)*width+4, left+vg.Length(i+1)*width-26
+		s.lo, s.hi = left+vg.Length(i)*width+4, left+vg.Length(i+1)*width-18-d.verdictWidth(p)
 		d.column(p, m, s, top, bottom)
 	}
 	for i, r := range d.rows {
@@ -171,6 +175,31 @@ func (d dotsPlot) draw(p *pen, area vg.Rectangle) {
 			p.textMiddle(vg.Point{X: left + 18, Y: y}, r.why, note, alignLeft)
 		}
 	}
+}
+
+// told is a verdict as the dot plot writes it; one that says nothing is left out.
+func told(verdict string) string {
+	if decided(verdict) || verdict == analysis.Equivalent {
+		return verdict
+	}
+	return ""
+}
+
+func (d dotsPlot) verdictStyle(p *pen, verdict string) textStyle {
+	return textStyle{size: min(sizeNumber, d.rowHeight()*0.75), color: verdictColor(p.theme, verdict), bold: decided(verdict)}
+}
+
+// verdictWidth is the room for verdicts at the right of each column.
+func (d dotsPlot) verdictWidth(p *pen) vg.Length {
+	width := vg.Length(0)
+	for _, r := range d.rows {
+		for _, m := range d.metrics {
+			if q, ok := r.cell.Ratios[m]; ok && !r.base {
+				width = max(width, p.width(told(q.Verdict), d.verdictStyle(p, q.Verdict)))
+			}
+		}
+	}
+	return width
 }
 
 // column draws one metric over all rows.
@@ -203,18 +232,15 @@ func (d dotsPlot) column(p *pen, m string, s scale, top, bottom vg.Length) {
 			continue
 		}
 		y := top - (vg.Length(i)+0.5)*h
-		c, mark := p.theme.Muted, circle
-		if q, ok := r.cell.Ratios[m]; ok {
-			c, mark = verdictColor(p.theme, q.Verdict), verdictShape(q.Verdict)
-		}
-		if r.base {
-			c = p.theme.Ink
-		}
+		c := r.id.color(p.theme)
 		if e.HasInterval() {
-			p.line(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.35)}, vg.Point{X: s.clamped(e.Lo), Y: y}, vg.Point{X: s.clamped(e.Hi), Y: y})
+			p.interval(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.35)}, s, e.Lo, e.Hi, func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} })
 		}
 		radius := min(3.6, h*0.26)
-		p.marker(mark, vg.Point{X: s.at(e.Center), Y: y}, radius, c, e.HasInterval())
+		p.marker(r.id.shape, vg.Point{X: s.at(e.Center), Y: y}, radius, c, e.HasInterval())
+		if q, ok := r.cell.Ratios[m]; ok && !r.base {
+			p.textMiddle(vg.Point{X: s.hi + 7, Y: y}, told(q.Verdict), d.verdictStyle(p, q.Verdict), alignLeft)
+		}
 		if r.pick {
 			p.stroke(lineStyle{width: 1.5, color: p.theme.Ink}, circle.outline(vg.Point{X: s.at(e.Center), Y: y}, radius+3.2))
 		}

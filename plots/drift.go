@@ -3,6 +3,7 @@ package plots
 import (
 	"cmp"
 	"fmt"
+	"image/color"
 	"math"
 	"slices"
 	"strings"
@@ -133,6 +134,13 @@ func (d driftPlot) title(in Input) string {
 	return fmt.Sprintf("No drift beyond ±%s is shown over the blocks", percent(in.Findings.Margin))
 }
 
+// tone is the color of a load point. All lines are the baseline's, so that they
+// have its ink, the paler the earlier in the plan.
+func (d driftPlot) tone(t Theme, point int) color.NRGBA {
+	last := max(len(d.points)-1, 1)
+	return mix(t.Ink, t.Background, 0.5*float64(last-point)/float64(last))
+}
+
 const driftPanelHeight vg.Length = 150
 
 func (d driftPlot) height() vg.Length {
@@ -162,7 +170,7 @@ func (d driftPlot) draw(p *pen, area vg.Rectangle) {
 		}) {
 			continue
 		}
-		c := p.theme.hue(i)
+		c := d.tone(p.theme, i)
 		p.marker(shape(i%int(shapes)), vg.Point{X: x - 10, Y: y}, 3.4, c, true)
 		p.textMiddle(vg.Point{X: x, Y: y}, p.fit(name, style, legend), style, alignLeft)
 		y -= 16
@@ -195,7 +203,7 @@ func (d driftPlot) panel(p *pen, panel driftPanel, area vg.Rectangle) {
 		p.line(lineStyle{width: 1, color: p.theme.Muted, dash: []vg.Length{1.5, 2.5}}, vg.Point{X: x.at(v), Y: area.Min.Y}, vg.Point{X: x.at(v), Y: area.Max.Y})
 	}
 	for _, l := range panel.lines {
-		c := p.theme.hue(l.point)
+		c := d.tone(p.theme, l.point)
 		var pts []vg.Point
 		for i, v := range l.values {
 			pts = append(pts, vg.Point{X: x.at(float64(l.trials[i].Order)), Y: y.clamped(v / l.values[0])})

@@ -30,6 +30,7 @@ type effectsPlot struct {
 // effectRow is one level of one parameter.
 type effectRow struct {
 	parameter, level string
+	id               identity
 	first            bool   // of its parameter
 	note             string // instead of ratios: why there are none
 	ratios           map[string]analysis.Ratio
@@ -93,6 +94,7 @@ func highestCommon(points []matrix.LoadPoint, count func(id string) int) (best m
 // effectRows are the levels in plan order, those without a result too.
 func effectRows(in Input, lp matrix.LoadPoint, effects []analysis.Effect) []effectRow {
 	var out []effectRow
+	ids := in.identities()
 	parameters := slices.Clone(in.Plan.Parameters)
 	for _, e := range effects { // a list names none
 		if !slices.Contains(parameters, e.Parameter) {
@@ -105,7 +107,7 @@ func effectRows(in Input, lp matrix.LoadPoint, effects []analysis.Effect) []effe
 			if panelOf(c) != parameter || c.Baseline {
 				continue
 			}
-			row := effectRow{parameter: parameter, level: shortValue(c.Changed[0]), first: first}
+			row := effectRow{parameter: parameter, level: shortValue(c.Changed[0]), id: ids[c.ID], first: first}
 			for _, e := range effects {
 				if e.Configuration == c.ID {
 					row.ratios = e.Ratios
@@ -150,7 +152,7 @@ func firstCompared(rows []effectRow, metrics []string) (string, bool) {
 }
 
 // ratioScale is a logarithmic axis about 1 that holds all ratios, and their
-// intervals within reason.
+// intervals within reach.
 func ratioScale(rows []effectRow, m string, margin float64) scale {
 	lo, hi := 1-1.6*margin, 1+1.6*margin
 	for _, r := range rows {
@@ -158,12 +160,13 @@ func ratioScale(rows []effectRow, m string, margin float64) scale {
 			lo, hi = min(lo, q.Center), max(hi, q.Center)
 		}
 	}
-	cLo, cHi := lo, hi
-	for _, r := range rows {
-		if q, ok := r.ratios[m]; ok && q.HasInterval() {
-			lo, hi = min(lo, max(q.Lo, cLo/intervalReach)), max(hi, min(q.Hi, cHi*intervalReach))
+	lo, hi = widened(lo, hi, func(yield func(lo, hi float64) bool) {
+		for _, r := range rows {
+			if q, ok := r.ratios[m]; ok && drawable(q.Center) && !yield(q.Lo, q.Hi) {
+				return
+			}
 		}
-	}
+	})
 	pad := math.Pow(hi/lo, 0.06)
 	return scale{log: true, min: lo / pad, max: hi * pad}
 }
@@ -345,14 +348,15 @@ func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bo
 	}
 	for i, r := range d.rows {
 		if q, ok := r.ratios[m]; ok && drawable(q.Center) {
-			d.row(p, s, tops[i]-d.rowHeight()/2, q, r.trials)
+			d.row(p, s, tops[i]-d.rowHeight()/2, q, r)
 		}
 	}
 }
 
-// row draws one ratio with its interval and its verdict in words.
-func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, trials int) {
-	c := verdictColor(p.theme, q.Verdict)
+// row draws one ratio with its interval, in its configuration's color, and its
+// verdict in words.
+func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, r effectRow) {
+	c := r.id.color(p.theme)
 	at := vg.Point{X: s.clamped(q.Center), Y: y}
 	size := change(q.Center)
 	if inFactors(s) { // as the axis says it
@@ -364,28 +368,19 @@ func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, trials 
 	}
 	words := size + " " + q.Verdict
 	if q.HasInterval() {
-		p.line(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.25)}, vg.Point{X: s.clamped(q.Lo), Y: y}, vg.Point{X: s.clamped(q.Hi), Y: y})
+		p.interval(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.25)}, s, q.Lo, q.Hi, func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} })
 	} else {
-		words = fmt.Sprintf("%s  n=%d", size, trials)
+		words = fmt.Sprintf("%s  n=%d", size, r.trials)
 	}
-	p.marker(verdictShape(q.Verdict), at, 3.5, c, q.HasInterval())
-	style := textStyle{size: sizeNumber + 0.8, color: c, bold: q.Verdict == analysis.Better || q.Verdict == analysis.Worse}
+	p.marker(r.id.shape, at, 3.5, c, q.HasInterval())
+	style := textStyle{size: sizeNumber + 0.8, color: verdictColor(p.theme, q.Verdict), bold: decided(q.Verdict)}
 	p.textMiddle(vg.Point{X: s.hi + 7, Y: y}, words, style, alignLeft)
 }
 
-// verdictShape tells verdicts apart without colour.
-func verdictShape(verdict string) shape {
-	switch verdict {
-	case analysis.Better:
-		return triangle
-	case analysis.Worse:
-		return wedge
-	case analysis.Equivalent:
-		return square
-	}
-	return circle
-}
+// decided says whether a verdict is one of a difference.
+func decided(verdict string) bool { return verdict == analysis.Better || verdict == analysis.Worse }
 
+// verdictColor is the color of a verdict in words.
 func verdictColor(t Theme, verdict string) color.NRGBA {
 	switch verdict {
 	case analysis.Better:

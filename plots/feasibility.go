@@ -23,7 +23,7 @@ type feasibilityPlot struct {
 
 // feasibilityRow is one configuration, or all those without a fault.
 type feasibilityRow struct {
-	name  string
+	name  rowName
 	cells []feasibility
 	why   string
 	grave bool
@@ -67,7 +67,7 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	default:
 		f.Title = fmt.Sprintf("%d of %s %s all planned trials", whole, plural(n, "configuration"), map[bool]string{true: "has", false: "have"}[whole == 1])
 	}
-	f.Subtitle = "Rows: configurations; columns: load points. Numbers: trials that count of those planned."
+	f.Subtitle = "Rows: configurations; columns: load points. Numbers: trials that count of those planned. " + rowNote
 	left := 0
 	if len(d.rows) > maxRows {
 		left, d.rows = len(d.rows)-maxRows, d.rows[:maxRows]
@@ -91,10 +91,11 @@ func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 		cells[[2]string{c.Configuration, c.LoadPoint}] = c
 	}
 	var good []feasibilityRow
-	short := shortLabels(in.Plan.Configurations)
+	short, ids := shortLabels(in.Plan.Configurations), in.identities()
 	collapse := len(in.Plan.Configurations) > 24 // the faults are what the map is for
 	for i, c := range in.Plan.Configurations {
-		row := feasibilityRow{name: short[i]}
+		id := ids[c.ID]
+		row := feasibilityRow{name: rowName{short[i], &id}}
 		failure, failed := failureOf(in, c)
 		row.grave = failed
 		faulty := false
@@ -123,7 +124,7 @@ func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 	if collapse {
 		slices.SortStableFunc(d.rows, func(a, b feasibilityRow) int { return cmp.Compare(yes(b.grave), yes(a.grave)) })
 		if len(good) > 0 {
-			good[0].name = "the other " + plural(len(good), "configuration")
+			good[0].name = rowName{text: "the other " + plural(len(good), "configuration")}
 			d.rows = append(d.rows, good[0])
 		}
 	}
@@ -224,7 +225,7 @@ func (d feasibilityPlot) draw(p *pen, area vg.Rectangle) {
 	style := textStyle{size: min(sizeLabel, h*0.75), color: p.theme.Ink}
 	gutter := vg.Length(0)
 	for _, r := range d.rows {
-		gutter = max(gutter, min(p.width(r.name, style), 250))
+		gutter = max(gutter, r.name.width(p, style, 250))
 	}
 	why := vg.Length(330)
 	if !slices.ContainsFunc(d.rows, func(r feasibilityRow) bool { return r.why != "" }) {
@@ -238,7 +239,7 @@ func (d feasibilityPlot) draw(p *pen, area vg.Rectangle) {
 	note := textStyle{size: min(sizeNumber+0.5, h*0.75), color: p.theme.Worse}
 	for i, r := range d.rows {
 		y := top - (vg.Length(i)+0.5)*h
-		p.textMiddle(vg.Point{X: left - 8, Y: y}, p.fit(r.name, style, gutter), style, alignRight)
+		r.name.draw(p, vg.Point{X: left - 8, Y: y}, style, gutter)
 		for j, c := range r.cells {
 			box := vg.Rectangle{Min: vg.Point{X: left + vg.Length(j)*w + 1, Y: y - h/2 + 1}, Max: vg.Point{X: left + vg.Length(j+1)*w - 1, Y: y + h/2 - 1}}
 			p.fillRect(stateColor(p.theme, c.state), box)

@@ -284,6 +284,36 @@ func rich() Input {
 	))
 }
 
+// noisy has trials that differ much from each other, at a load of several rates
+// and at one of a single rate: most intervals reach to 1.6 times their value,
+// those of max-num-seqs=64 to 30 times, those of the combination to 1.02 times.
+func noisy() Input {
+	w := newWorld(3, experiment.Poisson, map[string][]float64{"chat": {2, 10, 30}, "documents": {8}}, "chat", "documents")
+	w.add(server{1, 1, 1})
+	w.add(server{0.9, 1.1, 1.05}, "max-num-seqs", "64")
+	w.add(server{1.15, 0.9, 0.95}, "max-num-seqs", "512")
+	w.add(server{1.02, 1, 1}, "kv-cache-dtype", "fp8")
+	w.add(server{1.2, 0.9, 0.9}, "max-num-seqs", "512", "kv-cache-dtype", "fp8")
+	w.scatter(1.6, "")
+	w.scatter(30, "max-num-seqs=64")
+	w.scatter(1.02, "max-num-seqs=512, kv-cache-dtype=fp8")
+	return played(w.finish("ttft_p95", []experiment.Constraint{{Metric: "ttft_p95", Op: experiment.AtMost, Value: 2}},
+		experiment.UseCase{Name: "latency", Objective: "ttft_p95", Load: "chat"}))
+}
+
+// scatter makes the intervals of a configuration, of all with "", reach so many
+// times their value up and down.
+func (w *world) scatter(factor float64, label string) {
+	for _, c := range w.find.Cells {
+		for m, e := range c.Estimates {
+			if label == "" || c.Label == label {
+				e.Lo, e.Hi = e.Center/factor, e.Center*factor
+				c.Estimates[m] = e
+			}
+		}
+	}
+}
+
 // small has three cells, two trials, no SLO.
 func small() Input {
 	w := newWorld(2, experiment.Poisson, map[string][]float64{"documents": {8}}, "documents")

@@ -129,7 +129,7 @@ func (d frontierPlot) notes(in Input) []string {
 	}
 	grey := 0
 	for _, s := range d.all {
-		if s.family == familyContext {
+		if s.context {
 			grey++
 		}
 	}

@@ -28,10 +28,10 @@ func (d frontierPlot) filled(q point) bool {
 // marks draws the points, those of the context first, recommended ones last.
 func (d frontierPlot) marks(p *pen, a axes, pl *placer) {
 	for _, pass := range []func(series, point) bool{
-		func(s series, _ point) bool { return s.family == familyContext },
-		func(s series, q point) bool { return s.family != familyContext && !q.frontier && !d.picked(q) },
-		func(s series, q point) bool { return s.family != familyContext && q.frontier && !d.picked(q) },
-		func(s series, q point) bool { return s.family != familyContext && d.picked(q) },
+		func(s series, _ point) bool { return s.context },
+		func(s series, q point) bool { return !s.context && !q.frontier && !d.picked(q) },
+		func(s series, q point) bool { return !s.context && q.frontier && !d.picked(q) },
+		func(s series, q point) bool { return !s.context && d.picked(q) },
 	} {
 		for _, s := range d.all {
 			for _, q := range s.points {
@@ -66,10 +66,8 @@ func (d frontierPlot) mark(p *pen, a axes, pl *placer, s series, q point) {
 		r *= 1.12
 	case d.possible(q):
 		p.stroke(lineStyle{width: 0.9, color: mix(p.theme.Ink, p.theme.Background, 0.35), dash: []vg.Length{1.6, 1.6}}, circle.outline(at, r+3))
-	case s.family == familyContext:
+	case s.context:
 		r *= 0.85
-	case d.hasSLO && !filled:
-		c = mix(c, p.theme.Background, 0.3)
 	}
 	p.marker(s.shape(), at, r, c, filled)
 	if d.picked(q) {

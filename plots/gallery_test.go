@@ -11,7 +11,7 @@ var gallery = flag.String("gallery", "", "write the pictures of all fixtures int
 
 // fixtures are the inputs that tests and the gallery draw.
 func fixtures() map[string]func() Input {
-	return map[string]func() Input{"rich": rich, "small": small, "big": big, "wide": wide, "list": list, "grid": grid}
+	return map[string]func() Input{"rich": rich, "small": small, "big": big, "wide": wide, "list": list, "grid": grid, "noisy": noisy}
 }
 
 // TestGallery writes every fixture in both themes for people to look at:

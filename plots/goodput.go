@@ -137,7 +137,7 @@ func (d goodputPlot) draw(p *pen, area vg.Rectangle) {
 	drawBars(p, a, d.all, pl)
 	for _, context := range []bool{true, false} {
 		for _, s := range d.all {
-			if (s.family == familyContext) != context {
+			if s.context != context {
 				continue
 			}
 			for _, q := range s.points {
@@ -159,7 +159,7 @@ func (d goodputPlot) legend(p *pen, area vg.Rectangle) vg.Length {
 		}
 		return best
 	}
-	shown := slices.DeleteFunc(slices.Clone(d.all), func(s series) bool { return s.family == familyContext })
+	shown := slices.DeleteFunc(slices.Clone(d.all), func(s series) bool { return s.context })
 	slices.SortStableFunc(shown, func(a, b series) int { return cmp.Compare(peak(b), peak(a)) })
 	style := textStyle{size: sizeLabel, bold: true}
 	width := vg.Length(0)

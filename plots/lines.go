@@ -115,17 +115,17 @@ func lineWidths(radius vg.Length) widths {
 func drawSeries(p *pen, a axes, all []series, pl *placer, w widths) {
 	for _, context := range []bool{true, false} {
 		for _, s := range all {
-			if (s.family == familyContext) != context {
+			if s.context != context {
 				continue
 			}
 			style := lineStyle{width: w.normal, color: mix(s.color(p.theme), p.theme.Background, 0.35)}
-			switch s.family {
-			case familyContext:
+			switch {
+			case s.context:
 				if len(all) > 40 { // lines of so many would be a mat
 					continue
 				}
 				style.width, style.color = w.context, fade(s.color(p.theme), 0.55)
-			case familyBaseline:
+			case s.config.Baseline:
 				style.width = w.baseline
 			}
 			pts := make([]vg.Point, len(s.points))
@@ -140,16 +140,15 @@ func drawSeries(p *pen, a axes, all []series, pl *placer, w widths) {
 	}
 }
 
-// drawBars draws the intervals of both axes; an end beyond the axes is cut
-// there. The context has none.
+// drawBars draws the intervals of both axes. The context has none.
 func drawBars(p *pen, a axes, all []series, pl *placer) {
-	bar := func(style lineStyle, from, to vg.Point) {
-		p.line(style, from, to)
+	bar := func(style lineStyle, along scale, lo, hi float64, at func(vg.Length) vg.Point) {
+		from, to := p.interval(style, along, lo, hi, at)
 		pl.lines = append(pl.lines, [2]vg.Point{from, to})
 	}
 	n := len(allPoints(all))
 	for _, s := range all {
-		if s.family == familyContext {
+		if s.context {
 			continue
 		}
 		style := lineStyle{width: 1.1, color: fade(s.color(p.theme), 0.6)}
@@ -159,10 +158,10 @@ func drawBars(p *pen, a axes, all []series, pl *placer) {
 		for _, q := range s.points {
 			at := a.place(q)
 			if q.x.HasInterval() {
-				bar(style, vg.Point{X: a.x.clamped(q.x.Lo), Y: at.Y}, vg.Point{X: a.x.clamped(q.x.Hi), Y: at.Y})
+				bar(style, a.x, q.x.Lo, q.x.Hi, func(x vg.Length) vg.Point { return vg.Point{X: x, Y: at.Y} })
 			}
 			if q.y.HasInterval() {
-				bar(style, vg.Point{X: at.X, Y: a.y.clamped(q.y.Lo)}, vg.Point{X: at.X, Y: a.y.clamped(q.y.Hi)})
+				bar(style, a.y, q.y.Lo, q.y.Hi, func(y vg.Length) vg.Point { return vg.Point{X: at.X, Y: y} })
 			}
 		}
 	}
@@ -176,7 +175,7 @@ func (s series) name() string { return s.short }
 func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series) string) []label {
 	var first, rest []label
 	for _, s := range all {
-		if s.family == familyContext {
+		if s.context {
 			continue
 		}
 		l := label{
@@ -184,7 +183,7 @@ func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series)
 			styles: []textStyle{{size: sizeLabel, bold: true, color: p.theme.text(s.color(p.theme))}},
 			anchor: a.place(s.points[len(s.points)-1]), clear: radius + 1, must: s.pick, says: sayName + s.config.ID,
 		}
-		if s.pick || s.family == familyBaseline {
+		if s.pick || s.config.Baseline {
 			first = append(first, l)
 		} else {
 			rest = append(rest, l)
@@ -198,7 +197,7 @@ func endLabels(p *pen, a axes, all []series, radius vg.Length, name func(series)
 func numberLabels(p *pen, a axes, all []series, radius vg.Length) []label {
 	var out []label
 	for _, s := range all {
-		if s.family == familyContext || len(s.points) < 2 {
+		if s.context || len(s.points) < 2 {
 			continue
 		}
 		for _, q := range s.points {

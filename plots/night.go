@@ -26,7 +26,7 @@ type nightPlot struct {
 
 // lane is one row of the timeline.
 type lane struct {
-	name  string
+	name  rowName
 	spans []stretch
 	fails []time.Duration // failed starts and deaths
 }
@@ -83,16 +83,17 @@ func newNight(in Input) nightPlot {
 	for _, t := range in.Trials {
 		trials[t.Start] = append(trials[t.Start], t)
 	}
-	short := shortLabels(in.Plan.Configurations)
+	short, ids := shortLabels(in.Plan.Configurations), in.identities()
 	lanes := map[string]*lane{}
 	for i, c := range in.Plan.Configurations {
+		id := ids[c.ID]
+		name := rowName{short[i], &id}
 		if len(in.Plan.Configurations) > maxLanes {
-			short[i] = plural(len(in.Plan.Configurations), "configuration")
+			name = rowName{text: plural(len(in.Plan.Configurations), "configuration")}
 		}
 		if i == 0 || len(in.Plan.Configurations) <= maxLanes {
-			d.lanes = append(d.lanes, lane{name: short[i]})
+			d.lanes = append(d.lanes, lane{name: name})
 		}
-		_ = c
 	}
 	for i, c := range in.Plan.Configurations {
 		lanes[c.ID] = &d.lanes[min(i, len(d.lanes)-1)]
@@ -236,6 +237,9 @@ func (d nightPlot) subtitle(in Input) string {
 	if len(in.Plan.Configurations) > maxLanes {
 		out = "All configurations share the lane; from " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
 	}
+	if len(d.lanes) > 0 && d.lanes[0].name.id != nil {
+		out += " " + rowNote
+	}
 	if len(d.traces) == 0 {
 		out += " No GPU or engine telemetry is recorded."
 	}
@@ -353,7 +357,7 @@ func (d nightPlot) drawLanes(p *pen, s scale, left, top vg.Length) {
 	style := textStyle{size: min(sizeLabel, h*0.82), color: p.theme.Ink}
 	for i, l := range d.lanes {
 		y := top - (vg.Length(i)+0.5)*h
-		p.textMiddle(vg.Point{X: s.lo - 8, Y: y}, p.fit(l.name, style, nightGutter-12), style, alignRight)
+		l.name.draw(p, vg.Point{X: s.lo - 8, Y: y}, style, nightGutter-12)
 		p.line(lineStyle{width: 0.5, color: p.theme.Grid}, vg.Point{X: s.lo, Y: y - h/2}, vg.Point{X: s.hi, Y: y - h/2})
 		half := h * 0.34
 		for _, q := range l.spans {
@@ -403,7 +407,7 @@ func (d nightPlot) records() [][]string {
 	out := [][]string{{"configuration", "start", "trial", "part", "from_s", "to_s"}}
 	for _, l := range d.lanes {
 		for _, s := range l.spans {
-			out = append(out, []string{l.name, s.start, s.trial, s.kind, float(s.from.Seconds()), float(s.to.Seconds())})
+			out = append(out, []string{l.name.text, s.start, s.trial, s.kind, float(s.from.Seconds()), float(s.to.Seconds())})
 		}
 	}
 	return out

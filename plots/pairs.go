@@ -65,9 +65,14 @@ func pairsFigure(in Input, name, load string) (Figure, string) {
 	if n == 0 {
 		return f, "no configuration can be compared with the baseline at load " + load
 	}
-	left := max(len(all)-maxPairs, 0)
-	d.pairs = all[:len(all)-left]
-	d.fill(in)
+	d.pairs = all
+	confirmed := d.fill(in)
+	d.pairs = slices.DeleteFunc(d.pairs, func(q pair) bool { return !q.combined() })
+	if len(d.pairs) == 0 {
+		return f, "no two parameters were varied together at " + d.point.Label
+	}
+	left := max(len(d.pairs)-maxPairs, 0)
+	d.pairs = d.pairs[:len(d.pairs)-left]
 	_, latency := curveMetrics(in, load)
 	for _, m := range []string{"output_throughput", latency} {
 		reach := 0.0
@@ -92,6 +97,9 @@ func pairsFigure(in Input, name, load string) (Figure, string) {
 	var notes []string
 	if left > 0 {
 		notes = append(notes, plural(left, "further pair")+" in the data, not drawn")
+	}
+	if len(confirmed) > 0 {
+		notes = append(notes, "measured in the confirm stage alone, against its baseline: "+strings.Join(confirmed, ", "))
 	}
 	f.Caption = caption(in, load, d.points(), notes)
 	f.frame = newFrame(f, wideWidth, 0, d.height())
@@ -142,7 +150,18 @@ func onlyChanges(c matrix.Configuration, names ...string) bool {
 	return c.Baseline || len(c.Changed) > 0
 }
 
-func (d *pairsPlot) fill(in Input) {
+// combined says whether a configuration that changes both was to be measured at
+// the point of the figure.
+func (q pair) combined() bool {
+	return slices.ContainsFunc(q.cells, func(row []pairCell) bool {
+		return slices.ContainsFunc(row, func(c pairCell) bool { return c.planned && len(c.config.Changed) == 2 })
+	})
+}
+
+// fill puts the cells at the figure's point into the pairs, and returns the
+// configurations that the confirm stage alone measured there.
+func (d *pairsPlot) fill(in Input) (confirmed []string) {
+	cells := mapped(in)
 	for i := range d.pairs {
 		q := &d.pairs[i]
 		q.cells = make([][]pairCell, len(q.a.levels))
@@ -157,10 +176,13 @@ func (d *pairsPlot) fill(in Input) {
 				return slices.IndexFunc(col.levels, func(l responseLevel) bool { return l.name == levelName(c, col.parameter) })
 			}
 			cell := &q.cells[at(q.a)][at(q.b)]
-			cell.planned, cell.baseline, cell.config = true, c.Baseline, c
-			for _, fc := range in.Findings.Cells {
+			cell.baseline, cell.config = c.Baseline, c
+			for n, fc := range cells {
 				if fc.Configuration == c.ID && fc.LoadPoint == d.point.ID {
-					cell.cell = fc
+					cell.planned, cell.cell = true, fc
+					if n >= len(in.Findings.Cells) && len(fc.Estimates) > 0 {
+						confirmed = append(confirmed, titleLabel(c))
+					}
 				}
 			}
 			if len(cell.cell.Estimates) == 0 {
@@ -168,6 +190,7 @@ func (d *pairsPlot) fill(in Input) {
 			}
 		}
 	}
+	return confirmed
 }
 
 func (d pairsPlot) points() []point {
@@ -347,7 +370,7 @@ func (d pairsPlot) records(in Input, load string) [][]string {
 			if !onlyChanges(c, q.a.parameter, q.b.parameter) {
 				continue
 			}
-			for _, cell := range in.Findings.Cells {
+			for _, cell := range mapped(in) {
 				if cell.Configuration != c.ID || cell.Load != load {
 					continue
 				}

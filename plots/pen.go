@@ -18,6 +18,7 @@ type pen struct {
 	canvas vg.Canvas
 	theme  Theme
 	fonts  *font.Cache
+	cut    bool // an interval was drawn that ends at the edge of its axis
 }
 
 func newPen(c vg.Canvas, t Theme) *pen {

@@ -47,6 +47,8 @@ type Input struct {
 	// in microseconds; nil: there are none. It is called for few trials only.
 	Latencies func(trial string) (map[string]*hdrhistogram.Histogram, error)
 	Traces    []Trace // telemetry over the run, in the order to draw
+
+	whole *matrix.Plan // of the run of which Plan is a part; nil: Plan is all of it
 }
 
 // Trace is one measured quantity over the run.
@@ -122,7 +124,7 @@ func build(in Input) (figures []Figure, absent []Absence) {
 			absent = append(absent, Absence{Name: f.Name, Reason: reason})
 			return
 		}
-		figures = append(figures, f)
+		figures = append(figures, f.saysWhatIsCut())
 	}
 	names := slugs{}
 	for _, load := range loads(in.Plan) {

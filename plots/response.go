@@ -27,12 +27,14 @@ type responsePlot struct {
 // responseColumn is one parameter with its levels in order.
 type responseColumn struct {
 	parameter string
+	hue       int  // of the theme
 	numeric   bool // the levels are numbers, so that a line between them means something
 	levels    []responseLevel
 }
 
 type responseLevel struct {
 	name     string
+	id       identity
 	baseline bool
 	cell     analysis.Cell
 	why      string // instead of estimates: "failed: kv-cache"
@@ -95,11 +97,14 @@ func responseFigure(in Input, name, load string) (Figure, string) {
 // addColumns adds the parameters that were varied alone, and returns how many
 // did not fit.
 func (d *responsePlot) addColumns(in Input, base matrix.Configuration) (left int) {
+	ids := in.identities()
 	for _, parameter := range in.Plan.Parameters {
-		column := responseColumn{parameter: parameter}
+		column := responseColumn{parameter: parameter, hue: in.hueOf(parameter)}
 		for _, c := range in.Plan.Configurations {
 			if c.Baseline || panelOf(c) == parameter {
-				column.levels = append(column.levels, d.level(in, c, parameter))
+				l := d.level(in, c, parameter)
+				l.id = ids[c.ID]
+				column.levels = append(column.levels, l)
 			}
 		}
 		if len(column.levels) < 2 {
@@ -271,12 +276,12 @@ func (d responsePlot) draw(p *pen, area vg.Rectangle) {
 			width := unit * vg.Length(max(len(c.levels), 2))
 			a.area = vg.Rectangle{Min: vg.Point{X: x, Y: top - h + gap}, Max: vg.Point{X: x + width, Y: top - 22}}
 			a.y.lo, a.y.hi = a.area.Min.Y, a.area.Max.Y
-			d.panel(p, a, c, m, j)
+			d.panel(p, a, c, m)
 			if j == 0 {
 				a.yLabels(p)
 			}
 			if i == 0 {
-				style := textStyle{size: sizeLabel, bold: true, color: p.theme.text(p.theme.hue(j))}
+				style := textStyle{size: sizeLabel, bold: true, color: p.theme.text(p.theme.hue(c.hue))}
 				for k, line := range hyphened(p, c.parameter, style, width) {
 					p.text(vg.Point{X: x, Y: area.Max.Y - 12 - 13*vg.Length(k)}, line, style, alignLeft)
 				}
@@ -304,11 +309,11 @@ func hyphened(p *pen, name string, s textStyle, width vg.Length) []string {
 }
 
 // panel draws one parameter against one metric.
-func (d responsePlot) panel(p *pen, a axes, c responseColumn, m string, hue int) {
+func (d responsePlot) panel(p *pen, a axes, c responseColumn, m string) {
 	a.grid(p)
 	step := (a.area.Max.X - a.area.Min.X) / vg.Length(len(c.levels))
 	at := func(i int) vg.Length { return a.area.Min.X + (vg.Length(i)+0.5)*step }
-	color := p.theme.hue(hue)
+	color := p.theme.hue(c.hue)
 	var line []vg.Point
 	for i, l := range c.levels {
 		e, ok := l.cell.Estimates[m]
@@ -339,9 +344,10 @@ func (d responsePlot) panel(p *pen, a axes, c responseColumn, m string, hue int)
 			continue
 		}
 		if e.HasInterval() {
-			p.line(lineStyle{width: 1.6, color: mix(color, p.theme.Background, 0.25)}, vg.Point{X: at(i), Y: a.y.clamped(e.Lo)}, vg.Point{X: at(i), Y: a.y.clamped(e.Hi)})
+			bar := lineStyle{width: 1.6, color: mix(l.id.color(p.theme), p.theme.Background, 0.25)}
+			p.interval(bar, a.y, e.Lo, e.Hi, func(y vg.Length) vg.Point { return vg.Point{X: at(i), Y: y} })
 		}
-		p.marker(circle, vg.Point{X: at(i), Y: a.y.at(e.Center)}, 4, color, !l.baseline)
+		p.marker(l.id.shape, vg.Point{X: at(i), Y: a.y.at(e.Center)}, 4, l.id.color(p.theme), !l.baseline)
 	}
 }
 

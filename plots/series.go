@@ -14,18 +14,13 @@ type series struct {
 	short  string // label for the picture
 	value  string // short, without the parameter's name where its panel names it
 	panel  string // parameter that varies alone, or combinations
-	family int    // hue; familyBaseline or familyContext have none
-	level  int    // place within the family
-	own    bool   // has its family for itself
-	pick   bool   // one of its cells is recommended
-	points []point
+	id     identity
+	// context: one of many and not the point of this figure, so that it recedes
+	// to an unlabelled grey circle.
+	context bool
+	pick    bool // one of its cells is recommended
+	points  []point
 }
-
-// Families without a hue.
-const (
-	familyBaseline = -1
-	familyContext  = -2 // one of many, not the point of the figure
-)
 
 // combinations is the panel of configurations that change several parameters.
 const combinations = "combinations"
@@ -44,16 +39,16 @@ type point struct {
 
 // seriesOf returns the configurations of a load that have estimates of both
 // metrics at some point, in plan order. The IDs of frontier cells mark points
-// and say which configurations keep their hue when there are many.
+// and say which configurations keep their color when there are many.
 func seriesOf(in Input, load, x, y string, frontier []string) []series {
-	short := shortLabels(in.Plan.Configurations)
+	short, ids := shortLabels(in.Plan.Configurations), in.identities()
 	cells := map[[2]string]analysis.Cell{}
 	for _, c := range in.Findings.Cells {
 		cells[[2]string{c.Configuration, c.LoadPoint}] = c
 	}
 	var out []series
 	for i, config := range in.Plan.Configurations {
-		s := series{config: config, short: short[i], value: valueLabel(config, short[i]), panel: panelOf(config)}
+		s := series{config: config, short: short[i], value: valueLabel(config, short[i]), panel: panelOf(config), id: ids[config.ID]}
 		for _, lp := range in.Plan.LoadPoints {
 			c, ok := cells[[2]string{config.ID, lp.ID}]
 			ex, okx := c.Estimates[x]
@@ -67,7 +62,7 @@ func seriesOf(in Input, load, x, y string, frontier []string) []series {
 			out = append(out, s)
 		}
 	}
-	assignHues(in, out, frontier)
+	recede(in, out, frontier)
 	return out
 }
 
@@ -84,42 +79,13 @@ func panelOf(c matrix.Configuration) string {
 	return combinations
 }
 
-// assignHues gives each parameter a hue, in plan order whether or not it is
-// present, so that it keeps its hue in every figure. Combinations get the hues
-// that are left, one each. With many configurations only the most notable keep
-// theirs and the rest recedes.
-func assignHues(in Input, all []series, frontier []string) {
-	levels := map[string]int{}
+// recede makes all but the most notable configurations context where there are
+// many, and notes which are recommended.
+func recede(in Input, all []series, frontier []string) {
 	kept := mostNotable(in, all, frontier)
-	taken := map[int]bool{}
-	for _, s := range all {
-		if known := slices.Index(in.Plan.Parameters, s.panel); known >= 0 && kept[s.config.ID] && !s.config.Baseline {
-			taken[known] = true
-		}
-	}
-	free := func() int {
-		for i := 0; ; i++ {
-			if !taken[i] {
-				taken[i] = true
-				return i
-			}
-		}
-	}
 	for i := range all {
 		s := &all[i]
-		known := slices.Index(in.Plan.Parameters, s.panel)
-		switch {
-		case s.config.Baseline:
-			s.family = familyBaseline
-		case !kept[s.config.ID]:
-			s.family = familyContext
-		case known < 0: // a combination, or a list's parameter
-			next := free()
-			s.family, s.level, s.own = next, next, true
-		default:
-			s.family, s.level = known, levels[s.panel]
-		}
-		levels[s.panel]++
+		s.context = !s.config.Baseline && !kept[s.config.ID]
 		s.pick = slices.ContainsFunc(s.points, func(q point) bool { return recommendedFor(in, q.cell.ID) != "" })
 	}
 }
@@ -155,24 +121,17 @@ func mostNotable(in Input, all []series, frontier []string) map[string]bool {
 }
 
 func (s series) color(t Theme) color.NRGBA {
-	switch s.family {
-	case familyBaseline:
-		return t.Ink
-	case familyContext:
+	if s.context {
 		return t.Context
 	}
-	if s.own {
-		return t.hue(s.family)
-	}
-	return t.level(s.family, s.level)
+	return s.id.color(t)
 }
 
 func (s series) shape() shape {
-	switch s.family {
-	case familyBaseline, familyContext:
+	if s.context {
 		return circle
 	}
-	return shape((s.level + 1) % int(shapes))
+	return s.id.shape
 }
 
 // loads are the names of the loads in plan order.

@@ -21,7 +21,7 @@ type startupPlot struct {
 // startupRow is one configuration. The bar is its median start; the dots are
 // all of its starts.
 type startupRow struct {
-	name   string
+	name   rowName
 	id     string
 	phases []phaseSpan
 	ready  []time.Duration // of each start that became ready
@@ -48,7 +48,7 @@ func startupFigure(in Input, name string) (Figure, string) {
 		d.rows = d.rows[:maxRows]
 	}
 	f.Title = d.title()
-	f.Subtitle = "Bar: the median start of a configuration, split into phases as its log tells them. Dots: each of its starts, launch to ready."
+	f.Subtitle = "Bar: the median start of a configuration, split into phases as its log tells them. Dots: each of its starts, launch to ready. " + rowNote
 	f.Caption = runCaption(in)
 	if left > 0 {
 		f.Caption = plural(left, "faster configuration") + " not drawn · " + f.Caption
@@ -64,9 +64,10 @@ const maxRows = 60
 
 func newStartup(in Input) startupPlot {
 	var d startupPlot
-	short := shortLabels(in.Plan.Configurations)
+	short, ids := shortLabels(in.Plan.Configurations), in.identities()
 	for i, c := range in.Plan.Configurations {
-		r := startupRow{name: short[i], id: c.ID}
+		id := ids[c.ID]
+		r := startupRow{name: rowName{short[i], &id}, id: c.ID}
 		var ready []rundir.Start
 		for _, s := range in.Starts {
 			switch {
@@ -214,7 +215,7 @@ func (d startupPlot) draw(p *pen, area vg.Rectangle) {
 	style := textStyle{size: min(sizeLabel, h*0.8), color: p.theme.Ink}
 	gutter, longest := vg.Length(0), time.Duration(0)
 	for _, r := range d.rows {
-		gutter = max(gutter, min(p.width(r.name, style), 210))
+		gutter = max(gutter, r.name.width(p, style, 210))
 		for _, v := range slices.Concat(r.ready, r.failed) {
 			longest = max(longest, v)
 		}
@@ -228,7 +229,7 @@ func (d startupPlot) draw(p *pen, area vg.Rectangle) {
 	p.text(vg.Point{X: (s.lo + s.hi) / 2, Y: area.Min.Y + 3}, "Seconds since the launch", axisStyle(p.theme), alignCentre)
 	for i, r := range d.rows {
 		y := top - (vg.Length(i)+0.5)*h
-		p.textMiddle(vg.Point{X: s.lo - 8, Y: y}, p.fit(r.name, style, gutter), style, alignRight)
+		r.name.draw(p, vg.Point{X: s.lo - 8, Y: y}, style, gutter)
 		at := time.Duration(0)
 		for _, q := range r.phases {
 			c := phaseColor(p.theme, slices.Index(d.phases, q.name))

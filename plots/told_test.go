@@ -2,6 +2,8 @@ package plots
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +43,42 @@ func TestDriftTitleGivesTheRangeThatIsDrawn(t *testing.T) {
 	}
 }
 
+// A combination that the confirm stage alone measured is in the heat map with
+// its change, and has no place where it was not to be measured.
+func TestPairOfACombination(t *testing.T) {
+	w := newWorld(3, experiment.Concurrency, map[string][]float64{"chat": {4, 64}}, "chat")
+	w.add(server{1, 1, 1})
+	w.add(server{1.1, 1, 1}, "max-num-seqs", "512")
+	w.add(server{1.1, 1, 1}, "kv-cache-dtype", "fp8")
+	in := w.finish("ttft_p95", nil)
+	both := matrix.Configuration{ID: "both", Label: "both", Changed: experiment.Flags{{Name: "max-num-seqs", Value: "512"}, {Name: "kv-cache-dtype", Value: "fp8"}}}
+	in.Plan.Configurations = append(in.Plan.Configurations, both)
+	for _, c := range []struct{ point, want, absent string }{
+		{"l-chat-64", "+21 %", ""},
+		{"l-chat-4", "", "no two parameters were varied together at chat c=64"},
+	} {
+		in.Findings.Confirm = &analysis.Confirm{Cells: []analysis.Cell{{
+			ID: "x", Configuration: "both", LoadPoint: c.point, Load: "chat", Trials: 5,
+			Estimates: map[string]analysis.Estimate{"output_throughput": {Center: 3000, N: 5}},
+			Ratios:    map[string]analysis.Ratio{"output_throughput": {Center: 1.21, Lo: 1.2, Hi: 1.22, Verdict: analysis.Better}},
+		}}}
+		f, absent := pairsFigure(in, "pairs-chat", "chat")
+		if absent != c.absent {
+			t.Errorf("%s: absent %q, want %q", c.point, absent, c.absent)
+		}
+		if absent != "" {
+			continue
+		}
+		texts := drawingOf(f, Light()).texts
+		if _, ok := texts[c.want]; !ok {
+			t.Errorf("%s: no %q in %v", c.point, c.want, slices.Sorted(maps.Keys(texts)))
+		}
+		if want := "measured in the confirm stage alone, against its baseline: max-num-seqs=512, kv-cache-dtype=fp8"; !strings.Contains(f.Caption, want) {
+			t.Errorf("caption %q", f.Caption)
+		}
+	}
+}
+
 // What the confirm stage alone measured was run, and what no plan asks for is not
 // waited for.
 func TestFeasibilityOfACombination(t *testing.T) {
@@ -58,7 +96,7 @@ func TestFeasibilityOfACombination(t *testing.T) {
 	got := map[string]string{}
 	for _, r := range d.rows {
 		for i, c := range r.cells {
-			got[r.name+" "+d.points[i].ID] = c.state
+			got[r.name.text+" "+d.points[i].ID] = c.state
 		}
 	}
 	for name, want := range map[string]string{

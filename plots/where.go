@@ -162,6 +162,9 @@ func (in Input) Where(conditions []Condition) Input {
 		return in
 	}
 	plan, findings := *in.Plan, *in.Findings
+	if in.whole == nil { // what is left looks as in the figures of the whole run
+		in.whole = in.Plan
+	}
 	cells, configurations, points := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	findings.Cells = nil
 	for _, c := range in.Findings.Cells {
