@@ -237,6 +237,37 @@ func TestExploreInChromium(t *testing.T) {
 	b.Check(path)
 }
 
+// An interval in the interactive frontier is whole up to twice the greatest
+// value; beyond, it ends at the edge with an arrowhead and a line that says so.
+func TestExploreMarksCutIntervals(t *testing.T) {
+	for _, c := range []struct {
+		reach float64
+		heads bool
+	}{{1.9, false}, {40, true}} {
+		in := fixtureInput()
+		for i, cell := range in.Findings.Cells {
+			for m, e := range cell.Estimates {
+				if cell.Baseline {
+					e.Lo, e.Hi = e.Center/c.reach, e.Center*c.reach
+					in.Findings.Cells[i].Estimates[m] = e
+				}
+			}
+		}
+		b, path := writtenPage(t, in)
+		for script, want := range map[string]bool{
+			`document.querySelectorAll('#explore-chart .head').length > 0`:                                             c.heads,
+			`!document.getElementById('explore-cut').hidden`:                                                           c.heads,
+			`document.querySelector('#explore-chart svg').getAttribute('aria-label').includes('continues beyond the')`: c.heads,
+			`document.querySelectorAll('#explore-chart .bar').length > 3`:                                              true,
+		} {
+			if got := b.Eval(script); got != fmt.Sprint(want) {
+				t.Errorf("reach %g: %s is %s, want %v", c.reach, script, got, want)
+			}
+		}
+		b.Check(path)
+	}
+}
+
 // axe finds no serious breach of the accessibility rules, light or dark. The
 // script comes from npm into a temporary folder; it is no part of the project.
 func TestAccessibility(t *testing.T) {

@@ -11,7 +11,7 @@
   var el = function (id) { return document.getElementById(id); };
   var load = el('explore-load'), xs = el('explore-x'), ys = el('explore-y');
   var useCase = el('explore-case'), limited = el('explore-metric'), slider = el('explore-limit');
-  var limitText = el('explore-limit-text'), answer = el('explore-answer'), detail = el('explore-detail'), chart = el('explore-chart');
+  var limitText = el('explore-limit-text'), answer = el('explore-answer'), detail = el('explore-detail'), chart = el('explore-chart'), cut = el('explore-cut');
   section.hidden = false;
 
   var current = { winner: null, near: [], limit: null };
@@ -159,9 +159,18 @@
     return n;
   }
 
+  // Intervals widen an axis up to twice beyond its points, as in the figures of
+  // package plots; what reaches farther ends at its edge with an arrowhead.
+  var REACH = 2;
+
   function scale(points, which, lo, hi, log) {
     var min = Infinity, max = -Infinity;
     points.forEach(function (p) { min = Math.min(min, p[which][0]); max = Math.max(max, p[which][0]); });
+    var least = min / REACH, most = max * REACH;
+    points.forEach(function (p) {
+      var v = p[which];
+      if (v[2] > v[1]) { min = Math.min(min, Math.max(v[1], least)); max = Math.max(max, Math.min(v[2], most)); }
+    });
     log = log && min > 0 && max > 3 * min;
     if (log) { min /= 1.15; max *= 1.15; } else { var pad = (max - min) * 0.06 || Math.abs(max) * 0.1 || 1; min = min > 0 && min < max * 0.6 ? 0 : min - pad; max += pad; }
     var f = log ? Math.log : function (v) { return v; };
@@ -197,6 +206,7 @@
     var points = cellsOf(load.value).map(function (c) { return { cell: c, x: value(c, mx.name), y: value(c, my.name) }; })
       .filter(function (p) { return p.x.length && p.y.length; });
     chart.textContent = '';
+    cut.hidden = true;
     if (!points.length) {
       chart.textContent = 'No cell of this load has both metrics.';
       return;
@@ -219,6 +229,8 @@
     }
     frontier(points, mx, my, sx, sy, svg);
     points.forEach(function (p, i) { mark(p, i, mx, my, sx, sy, svg); });
+    cut.hidden = !svg.querySelector('.head');
+    if (!cut.hidden) { svg.setAttribute('aria-label', svg.getAttribute('aria-label') + ' ' + cut.textContent); }
     chart.appendChild(svg);
     el('explore-y-title').textContent = my.title + (my.higher ? ' (higher is better)' : ' (lower is better)');
   }
@@ -238,6 +250,24 @@
     node('path', { d: path, 'class': 'front' }, svg);
   }
 
+  // interval draws the interval of v along a scale; place makes a point of a
+  // position on it.
+  function interval(v, s, place, svg) {
+    if (!(v[2] > v[1])) { return; }
+    var from = place(s.at(v[1])), to = place(s.at(v[2]));
+    node('line', { x1: from[0], y1: from[1], x2: to[0], y2: to[1], 'class': 'bar' }, svg);
+    if (v[1] < s.min) { continues(from, to, svg); }
+    if (v[2] > s.max) { continues(to, from, svg); }
+  }
+
+  // continues draws an open arrowhead at the end of an interval, away from its
+  // other end.
+  function continues(tip, other, svg) {
+    var dx = Math.sign(other[0] - tip[0]), dy = Math.sign(other[1] - tip[1]);
+    var x = tip[0] + 7 * dx, y = tip[1] + 7 * dy;
+    node('polyline', { points: [[x - 4 * dy, y + 4 * dx], tip, [x + 4 * dy, y - 4 * dx]].join(' '), 'class': 'bar head' }, svg);
+  }
+
   function mark(p, i, mx, my, sx, sy, svg) {
     var X = sx.at(p.x[0]), Y = sy.at(p.y[0]), c = p.cell;
     var kind = c.base ? 'base' : 'cell';
@@ -245,8 +275,8 @@
     if (c.slo === false) { kind += ' misses'; }
     if (current.winner === c) { kind += ' winner'; } else if (current.near.indexOf(c) >= 0) { kind += ' near'; }
     if (p.front || current.winner === c || c.base) {
-      if (p.x[2] > p.x[1]) { node('line', { x1: sx.at(p.x[1]), x2: sx.at(p.x[2]), y1: Y, y2: Y, 'class': 'bar' }, svg); }
-      if (p.y[2] > p.y[1]) { node('line', { x1: X, x2: X, y1: sy.at(p.y[1]), y2: sy.at(p.y[2]), 'class': 'bar' }, svg); }
+      interval(p.x, sx, function (x) { return [x, Y]; }, svg);
+      interval(p.y, sy, function (y) { return [X, y]; }, svg);
     }
     if (current.winner === c) { node('circle', { cx: X, cy: Y, r: 11, 'class': 'ring' }, svg); }
     var n = node('circle', {
