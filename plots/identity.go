@@ -104,7 +104,7 @@ type rowName struct {
 const rowMark vg.Length = 12
 
 // rowNote explains the marks of [rowName].
-const rowNote = "Marks beside the names: color and shape of each configuration in the figures of this run."
+const rowNote = "Marks next to the names: the color and shape of each configuration in this run’s figures."
 
 // draw writes the name, at most width wide with its mark, so that it ends at
 // right.
