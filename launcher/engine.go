@@ -61,9 +61,27 @@ type Engine struct {
 	// LengthFlag is the flag whose value the model list tells as its longest
 	// context; "": none.
 	LengthFlag string
-	// Same compares what was asked for a flag with what is in effect; nil:
-	// nothing is compared.
-	Same func(flag, asked, inEffect string) bool
+	// Compare holds what is in effect of a flag, or of a key of one behind a
+	// dot, against what was asked for; nil: nothing is compared.
+	Compare func(flag, asked, inEffect string) Verdict
+}
+
+// Verdict is what came of a comparison. The zero value is Unjudged.
+type Verdict int
+
+// The verdicts.
+const (
+	Unjudged     Verdict = iota // both are known, and whether they mean the same is not
+	Confirmed                   // what was asked for is in effect
+	Contradicted                // something else is
+)
+
+// Judge is Confirmed or Contradicted.
+func Judge(same bool) Verdict {
+	if same {
+		return Confirmed
+	}
+	return Contradicted
 }
 
 // Told is what a server that is ready tells of itself.
@@ -93,9 +111,12 @@ type Reader interface {
 	// "".
 	Read(line string) (phase string)
 	// Logged are the sizes that the log told so far, and Settings the values
-	// in effect, by flag name.
+	// in effect, by flag name; keys of a flag's mapping stand behind a dot.
 	Logged() Logged
 	Settings() map[string]string
+	// Parsed are the values that the command line was understood to have. The
+	// server may still have changed them.
+	Parsed() map[string]string
 }
 
 // PhaseLine is a fragment of a log line that begins a phase.
@@ -119,6 +140,9 @@ func (PhaseReader) Logged() Logged { return Logged{} }
 
 // Settings is empty.
 func (PhaseReader) Settings() map[string]string { return nil }
+
+// Parsed is empty.
+func (PhaseReader) Parsed() map[string]string { return nil }
 
 func (e *Engine) reader() Reader {
 	if e == nil || e.NewReader == nil {

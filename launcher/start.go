@@ -54,7 +54,7 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 		s.complete(told)
 		w.readLog() // what our questions made the server say is not the load's
 		s.logAtReady = w.log.Offset()
-		failure = s.Effective.differs(spec)
+		failure = s.Effective.differs()
 	}
 	s.Compute = computeOf(spec, s.Logged, told, s.Identity)
 	if failure == nil {

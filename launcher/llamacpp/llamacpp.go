@@ -17,7 +17,7 @@ func Engine() *launcher.Engine {
 	return &launcher.Engine{
 		Name: "llama.cpp", Rules: rules, Complaint: complaint, Wrappers: wrappers,
 		NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
-		Settings:  settings, Same: same,
+		Settings:  settings, Compare: compare,
 	}
 }
 

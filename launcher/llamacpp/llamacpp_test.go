@@ -83,7 +83,15 @@ load_tensors: loading model tensors, this can take a while... (mmap = true)
 load_tensors: offloaded 33/33 layers to GPU
 load_tensors:        CUDA0 model buffer size =  4096.00 MiB
 llama_context: constructing llama_context
+llama_context: n_seq_max     = 1
 llama_context: n_ctx         = 8192
+llama_context: n_batch       = 2048
+llama_context: n_ubatch      = 512
+llama_context: flash_attn    = auto
+llama_kv_cache: size =  640.00 MiB (  8192 cells,  40 layers,  1/1 seqs), K (q8_0):  320.00 MiB, V (f16):  320.00 MiB
+llama_context: Flash Attention was auto, set to enabled
+srv    load_model: loading draft model '/models/d.gguf'
+llama_context: n_ctx         = 512
 main: server is listening on http://127.0.0.1:8080 - starting the main loop`
 
 func TestReader(t *testing.T) {
@@ -94,7 +102,8 @@ func TestReader(t *testing.T) {
 	}{
 		"2026, on processors": {start2026, "loading profiling serving", launcher.Logged{KVCacheTokens: 2048, MaxConcurrency: 2},
 			map[string]string{"parallel": "2", "ctx-size": "2048", "kv-unified": "false", "threads": "2"}},
-		"2025, on a GPU": {start2025, "loading profiling serving", launcher.Logged{ModelGiB: 4, Device: "cuda"}, map[string]string{"ctx-size": "8192"}},
+		"2025, on a GPU": {start2025, "loading profiling serving", launcher.Logged{ModelGiB: 4, Device: "cuda"}, map[string]string{
+			"ctx-size": "8192", "batch-size": "2048", "ubatch-size": "512", "flash-attn": "on", "cache-type-k": "q8_0", "cache-type-v": "f16", "n-gpu-layers": "33 of 33"}},
 	} {
 		r := Engine().NewReader()
 		var phases []string
@@ -137,15 +146,43 @@ func TestSettings(t *testing.T) {
 	if told := settings(t.Context(), get); told.Values != nil {
 		t.Errorf("of an answer of another form: %+v", told)
 	}
+	const confirmed, contradicted, unjudged = launcher.Confirmed, launcher.Contradicted, launcher.Unjudged
 	for _, c := range []struct {
 		flag, asked, inEffect string
-		want                  bool
+		want                  launcher.Verdict
 	}{
-		{"ctx-size", "2000", "2048", true}, {"ctx-size", "0", "4096", true}, {"ctx-size", "8192", "4096", false}, {"ctx-size", "2048", "100000", false},
-		{"parallel", "4", "2", false}, {"parallel", "-1", "4", true}, {"metrics", "true", "false", false}, {"cache-type-k", "q8_0", "f16", true},
+		{"ctx-size", "2000", "2048", confirmed}, {"ctx-size", "0", "4096", confirmed}, {"ctx-size", "8192", "4096", contradicted}, {"ctx-size", "2048", "100000", contradicted},
+		{"parallel", "4", "2", contradicted}, {"parallel", "-1", "4", confirmed}, {"metrics", "true", "false", contradicted}, {"cache-type-k", "q8_0", "f16", unjudged},
+		{"cache-type-k", "q8_0", "q8_0", confirmed}, {"flash-attn", "auto", "on", confirmed}, {"batch-size", "4096", "2048", unjudged}, {"batch-size", "512", "512", confirmed},
+		{"n-gpu-layers", "99", "33 of 33", confirmed}, {"n-gpu-layers", "20", "20 of 33", confirmed}, {"n-gpu-layers", "99", "0 of 33", contradicted},
+		{"n-gpu-layers", "0", "0 of 33", confirmed}, {"n-gpu-layers", "all", "33 of 33", unjudged}, {"threads", "2", "4", contradicted},
 	} {
-		if got := same(c.flag, c.asked, c.inEffect); got != c.want {
-			t.Errorf("%s asked %s, in effect %s: same %v", c.flag, c.asked, c.inEffect, got)
+		if got := compare(c.flag, c.asked, c.inEffect); got != c.want {
+			t.Errorf("%s asked %s, in effect %s: verdict %v, want %v", c.flag, c.asked, c.inEffect, got, c.want)
 		}
 	}
+}
+
+// What llama-server tells of the flags that were asked for: the lines and the
+// answers of build 11669, of 2026-12-01.
+func TestEffective(t *testing.T) {
+	r := launchertest.Recording{Log: start2026 + "\n", Answers: map[string]string{
+		"/props":     `{"default_generation_settings":{"params":{},"n_ctx":1024},"total_slots":2,"model_alias":"m","endpoint_slots":true,"endpoint_props":false,"endpoint_metrics":true,"build_info":"b11669-Debian"}`,
+		"/v1/models": `{"data":[{"id":"m","meta":{"n_vocab":12000,"n_ctx":2048}}]}`,
+	}}
+	as, other, want, otherwise := map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}
+	for _, c := range [][5]string{
+		{"alias", "m", "confirmed", "n", "unconfirmed"}, {"parallel", "2", "confirmed", "4", "contradicted"},
+		{"ctx-size", "2000", "confirmed", "8192", "contradicted"}, {"threads", "2", "confirmed", "4", "contradicted"},
+		{"kv-unified", "false", "confirmed", "true", "contradicted"}, {"metrics", "true", "confirmed", "false", "contradicted"},
+		{"slots", "true", "confirmed", "false", "contradicted"}, {"props", "false", "confirmed", "true", "contradicted"},
+		{"batch-size", "2048", "unconfirmed", "512", "unconfirmed"}, {"flash-attn", "auto", "unconfirmed", "on", "unconfirmed"},
+		{"cache-type-k", "f16", "unconfirmed", "q8_0", "unconfirmed"}, {"n-gpu-layers", "0", "unconfirmed", "99", "unconfirmed"},
+	} {
+		as[c[0]], want[c[0]], other[c[0]], otherwise[c[0]] = c[1], c[2], c[3], c[4]
+	}
+	got, _ := launchertest.Effective(t, Engine(), r, "m", as)
+	launchertest.Verdicts(t, "as it ran", got, want)
+	got, _ = launchertest.Effective(t, Engine(), r, "m", other)
+	launchertest.Verdicts(t, "otherwise", got, otherwise)
 }

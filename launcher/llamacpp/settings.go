@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -66,21 +67,40 @@ func modelContext(ctx context.Context, get launcher.Getter) int {
 	return list.Data[0].Meta.Context
 }
 
-// same compares whole numbers and switches. 0 and -1 leave the choice to the
-// server, and the context of each slot is rounded up to 256 tokens.
-func same(flag, asked, inEffect string) bool {
+// compare holds what is in effect against what was asked for. 0, -1 and auto
+// leave the choice to the server, which tells it, and the context of each slot is
+// rounded up to 256 tokens. Other words and numbers that differ are not judged: a
+// batch is cut to the context, and layers are counted by the model.
+func compare(flag, asked, inEffect string) launcher.Verdict {
 	a, err1 := strconv.Atoi(asked)
 	b, err2 := strconv.Atoi(inEffect)
+	numbers := err1 == nil && err2 == nil
 	switch {
+	case asked == inEffect, asked == "auto", numbers && a <= 0 && flag != "n-gpu-layers":
+		return launcher.Confirmed
 	case flag == "metrics", flag == "slots", flag == "props", flag == "kv-unified":
-		return asked == inEffect || asked != "true" && asked != "false"
-	case err1 != nil || err2 != nil || a <= 0:
-		return true
-	case flag == "ctx-size":
+		if asked == "true" || asked == "false" {
+			return launcher.Contradicted
+		}
+	case flag == "ctx-size" && numbers:
 		const slots, step = 64, 256 // of the most slots that are rounded up one by one
-		return b >= a && b < a+slots*step
-	case flag == "parallel", flag == "threads":
-		return a == b
+		return launcher.Judge(b >= a && b < a+slots*step)
+	case numbers && (flag == "parallel" || flag == "threads"):
+		return launcher.Contradicted
+	case flag == "n-gpu-layers" && err1 == nil:
+		return offloaded(a, inEffect)
 	}
-	return true
+	return launcher.Unjudged
+}
+
+// offloaded judges "33 of 33": so many layers of the model are on the GPU. All
+// were asked for by any number that is larger.
+func offloaded(asked int, inEffect string) launcher.Verdict {
+	there, all, ok := strings.Cut(inEffect, " of ")
+	n, err1 := strconv.Atoi(there)
+	of, err2 := strconv.Atoi(all)
+	if !ok || err1 != nil || err2 != nil || asked < 0 {
+		return launcher.Unjudged
+	}
+	return launcher.Judge(n == min(asked, of))
 }

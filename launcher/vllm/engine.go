@@ -14,10 +14,10 @@ import (
 // Engine returns the knowledge.
 func Engine() *launcher.Engine {
 	return &launcher.Engine{
-		Name: "vllm", NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
+		Name: "vllm", NewReader: func() launcher.Reader { return &reader{parsed: map[string]string{}, settings: map[string]string{}} },
 		Rules: rules, Last: fields, Hints: hints, Rooms: rooms, Unknown: unknown, Own: []string{"/vllm/"},
 		Wrappers: wrappers, Quoting: quoting, Consequences: consequences, Deaths: deaths, ExitCode: exitCode, Teardown: teardown, Told: told, Fatal: fatal,
-		Settings: settings, LengthFlag: "max-model-len", Same: same,
+		Settings: settings, LengthFlag: "max-model-len", Compare: compare,
 	}
 }
 

@@ -39,7 +39,8 @@ var phaseLines = []struct{ fragment, phase string }{
 type reader struct {
 	eager    bool // no compilation and no graphs
 	logged   launcher.Logged
-	settings map[string]string
+	parsed   map[string]string // as the parser understood the command line
+	settings map[string]string // as the engine got it
 	bound    binding
 }
 
@@ -49,12 +50,15 @@ func (r *reader) Logged() launcher.Logged { return r.logged }
 // Settings are the values in effect that the log told.
 func (r *reader) Settings() map[string]string { return r.settings }
 
+// Parsed are the flags that the log told when the command line had been read.
+func (r *reader) Parsed() map[string]string { return r.parsed }
+
 // Read takes the sizes and settings that the line tells and returns the phase
 // that it begins, or "".
 func (r *reader) Read(line string) string {
 	r.sizes(line)
 	r.configuration(line)
-	if r.settings["enforce-eager"] == "true" {
+	if r.settings["enforce-eager"] == "true" || r.parsed["enforce-eager"] == "true" {
 		r.eager = true
 	}
 	for _, l := range phaseLines {

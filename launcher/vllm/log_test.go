@@ -69,8 +69,7 @@ func TestReader(t *testing.T) {
 			log2026, "loading compiling profiling graphs serving",
 			launcher.Logged{EngineVersion: "0.27.1", KVCacheTokens: 444089, MaxConcurrency: 54.21, KVCacheGiB: 54.21, ModelGiB: 14.99},
 			map[string]string{
-				"model": "m", "max-num-seqs": "64", "gpu-memory-utilization": "0.9", "enable-prefix-caching": "false",
-				"max-num-batched-tokens": "8192", "dtype": "bfloat16", "max-model-len": "8192", "tensor-parallel-size": "1",
+				"model": "m", "enable-prefix-caching": "false", "max-num-batched-tokens": "8192", "dtype": "bfloat16", "max-model-len": "8192", "tensor-parallel-size": "1",
 				"enforce-eager": "false", "kv-cache-dtype": "auto", "enable-chunked-prefill": "true",
 			},
 		},
@@ -174,7 +173,8 @@ func TestSettings(t *testing.T) {
 	}{
 		"server info": {
 			map[string]string{"/server_info?config_format=json": info, "/metrics": metrics}, "/server_info",
-			map[string]string{"max-model-len": "4096", "enforce-eager": "false", "gpu-memory-utilization": "0.85", "kv-cache-dtype": "fp8_e4m3", "scheduling-policy": "fcfs", "max-num-seqs": "32"},
+			map[string]string{"max-model-len": "4096", "enforce-eager": "false", "gpu-memory-utilization": "0.85", "kv-cache-dtype": "fp8_e4m3", "scheduling-policy": "fcfs", "max-num-seqs": "32",
+				"cudagraph-capture-sizes": "[1,2]", "compilation-config.cudagraph_capture_sizes": "[1,2]"},
 		},
 		"metrics": {
 			map[string]string{"/metrics": metrics}, "vllm:cache_config_info",
@@ -224,19 +224,25 @@ func TestToldSizes(t *testing.T) {
 	}
 }
 
-func TestSame(t *testing.T) {
+func TestCompare(t *testing.T) {
+	const confirmed, contradicted, unjudged = launcher.Confirmed, launcher.Contradicted, launcher.Unjudged
 	for _, c := range []struct {
 		flag, asked, inEffect string
-		want                  bool
+		want                  launcher.Verdict
 	}{
-		{"max-model-len", "32k", "32000", true}, {"max-model-len", "32K", "32000", false}, {"max-model-len", "auto", "4096", true},
-		{"max-num-seqs", "512", "256", false}, {"gpu-memory-utilization", "0.90", "0.9", true}, {"gpu-memory-utilization", "0.95", "0.9", false},
-		{"enable-prefix-caching", "false", "true", false}, {"dtype", "half", "float16", true}, {"dtype", "half", "bfloat16", false},
-		{"kv-cache-dtype", "fp8", "fp8_e4m3", true}, {"kv-cache-dtype", "fp8", "auto", false}, {"quantization", "awq", "awq_marlin", true},
-		{"compilation-config", `{"a":1}`, "{}", true}, {"no-such-flag", "1", "2", true},
+		{"max-model-len", "32k", "32000", confirmed}, {"max-model-len", "32K", "32000", contradicted}, {"max-model-len", "auto", "4096", confirmed},
+		{"max-num-seqs", "512", "256", contradicted}, {"gpu-memory-utilization", "0.90", "0.9", confirmed}, {"gpu-memory-utilization", "0.95", "0.9", contradicted},
+		{"enable-prefix-caching", "false", "true", contradicted}, {"dtype", "half", "float16", confirmed}, {"dtype", "half", "bfloat16", contradicted},
+		{"kv-cache-dtype", "fp8", "fp8_e4m3", confirmed}, {"kv-cache-dtype", "fp8", "auto", contradicted}, {"quantization", "awq", "awq_marlin", unjudged},
+		{"quantization", "awq", "awq", confirmed}, {"max-logprobs", "-1", "20", unjudged}, {"enforce-eager", "true", "maybe", unjudged},
+		{"attention-backend", "flashinfer", "FLASH_ATTN", unjudged}, {"served-model-name", "tiny", `["tiny"]`, confirmed}, {"served-model-name", `["a","b"]`, "a", unjudged},
+		{"middleware", `["a","b"]`, `["a","b"]`, confirmed}, {"cudagraph-capture-sizes", "[1,2,4]", "[1,2]", unjudged},
+		{"compilation-config.mode", "3", "3 (VLLM_COMPILE)", confirmed}, {"compilation-config.cudagraph_mode", "none", "0 (NONE)", confirmed},
+		{"compilation-config.mode", "3", "0 (NONE)", unjudged}, {"eplb-config.use_async", "true", "true", confirmed}, {"speculative-config.x", "0.50", "0.5", confirmed},
+		{"no-such-flag", "1", "2", unjudged},
 	} {
-		if got := same(c.flag, c.asked, c.inEffect); got != c.want {
-			t.Errorf("%s asked %s, in effect %s: same %v, want %v", c.flag, c.asked, c.inEffect, got, c.want)
+		if got := compare(c.flag, c.asked, c.inEffect); got != c.want {
+			t.Errorf("%s asked %s, in effect %s: verdict %v, want %v", c.flag, c.asked, c.inEffect, got, c.want)
 		}
 	}
 }
@@ -271,8 +277,11 @@ func FuzzLog(f *testing.F) {
 func FuzzSettings(f *testing.F) {
 	f.Add(`{"vllm_config": {"cache_config": {"block_size": 16}}}`)
 	f.Add(`vllm:cache_config_info{block_size="16"} 1.0`)
+	f.Add(`a=1, b='x\'y', c=<M.NONE: (0, 1)>, d=K(e=[1, {'f': None}], g=P('h')), i={1, 2}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		serverInfo([]byte(body))
 		cacheInfo(body)
+		pythonDict(body)
+		pythonFields(body)
 	})
 }
