@@ -53,8 +53,10 @@ func FuzzGuideYAML(f *testing.F) {
 	fuzz(f, shapeGuideYAML, strippedD1, "benchmarks:\n- metrics: &a {b: *a}\n")
 }
 func FuzzBenchServe(f *testing.F) { fuzz(f, shapeBench, detailedBench, "[{}]", "{}{}") }
-func FuzzAIRecords(f *testing.F)  { fuzz(f, shapeAIRecords, aiperfRecords) }
-func FuzzAISummary(f *testing.F)  { fuzz(f, shapeAISummary, aiperfSummary) }
+func FuzzAIRecords(f *testing.F) {
+	fuzz(f, shapeAIRecords, aiperfRecords, fivePhases[1].records(1, 0, true)+fivePhases[3].records(3, 9, true))
+}
+func FuzzAISummary(f *testing.F) { fuzz(f, shapeAISummary, aiperfSummary, fivePhases[1].summary("")) }
 func FuzzGenAIPerf(f *testing.F) {
 	fuzz(f, shapeGenAI, `{"experiments":[{"experiment":{"mode":"concurrency","value":1},"requests":[{"timestamp":1,"response_timestamps":[2,3]}]}]}`)
 }

@@ -116,6 +116,8 @@ type Result struct {
 	toolWarnings, schedule []string
 	// sentFor is how long requests were sent, where a time limit ended it; else 0.
 	sentFor time.Duration
+	// phase is the phase of an AIPerf run that this is; "": a run has but one.
+	phase string
 	// due is when each request was due, where the tool tells it apart.
 	due []time.Duration
 	// outputMean is the mean length of the answers, for checks; 0: not told.

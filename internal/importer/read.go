@@ -92,7 +92,9 @@ func readOne(path string, o Options) ([]Result, error) {
 		case shapeLifecycle, shapePerfRequests:
 			companions(path, r)
 		case shapeAIRecords:
-			aiCompanion(path, r)
+			if err := aiCompanion(path, r); err != nil {
+				return nil, err
+			}
 		}
 		r.check()
 		if o.each != nil {
@@ -454,13 +456,17 @@ func redundant(path string, files []string) string {
 	case phaseFile.MatchString(filepath.ToSlash(path)) && slices.ContainsFunc(files, func(f string) bool {
 		return filepath.Dir(f) == filepath.Dir(filepath.Dir(filepath.Dir(path))) && aiRoot.MatchString(filepath.Base(f))
 	}):
-		return "one phase of the AIPerf run above it"
+		return aiPart(path, files)
+	case strings.HasSuffix(base, ".json") && phaseOf(path) != "" && readAIBeside(path).warmup(phaseOf(path)):
+		return aiWarmup
 	case base == "summary_lifecycle_metrics.json" && has(stageFile.MatchString):
 		return "pools the stages beside it"
 	case base == "profile_export_aiperf.json" && has(func(f string) bool { return f == "profile_export.jsonl" }):
 		return aiRepeats
 	case strings.HasSuffix(base, ".json") && has(func(f string) bool { return f == base+"l" }) && isShape(path, shapeAISummary) && isShape(path+"l", shapeAIRecords):
 		return aiRepeats // of --profile-export-prefix
+	case strings.HasSuffix(base, ".json") && aiPools(path, files):
+		return "pools the phases below it: each of them is read by itself"
 	case base == "summary.csv" && slices.ContainsFunc(files, func(f string) bool {
 		return strings.HasPrefix(f, dir) && runFile.MatchString(filepath.Base(f))
 	}):
