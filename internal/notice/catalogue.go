@@ -1,0 +1,184 @@
+package notice
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vllm-sweep/sweep/internal/say"
+)
+
+// entry is what the catalogue holds of one code. Its texts are templates:
+//
+//	{name}             the argument
+//	{name|one|many}    the argument and the noun in the form that it asks for
+//	[ text {name} ]    left out where the argument is absent
+type entry struct {
+	Code     Code
+	Severity Severity
+	Says     string // what happened, one or two sentences
+	Do       string // what to do about it; may be empty
+	Means    string // for `sweep explain`: when it appears and what it means for the numbers
+	Example  Args
+
+	says, do        []piece
+	names, required map[string]bool
+}
+
+// piece is a literal, an argument, or an optional part.
+type piece struct {
+	literal   string
+	name      string
+	one, many string
+	optional  []piece
+}
+
+// areas are the entries by what they are about.
+var areas = [][]entry{general}
+
+// catalogue is all entries with their templates parsed.
+var catalogue = sync.OnceValue(func() map[Code]*entry {
+	all := map[Code]*entry{}
+	for _, area := range areas {
+		for i := range area {
+			e := &area[i]
+			if all[e.Code] != nil {
+				panic("notice: two entries for " + string(e.Code))
+			}
+			e.names, e.required = map[string]bool{}, map[string]bool{}
+			e.says, e.do = e.parse(e.Says), e.parse(e.Do)
+			all[e.Code] = e
+		}
+	}
+	return all
+})
+
+func (e *entry) parse(text string) []piece {
+	pieces, rest := e.parseUntil(text, false)
+	if rest != "" {
+		panic("notice: a closing bracket too many in " + string(e.Code))
+	}
+	return pieces
+}
+
+// parseUntil reads pieces up to the end, or to the bracket that closes an
+// optional part.
+func (e *entry) parseUntil(text string, optional bool) (pieces []piece, rest string) {
+	for text != "" {
+		i := strings.IndexAny(text, "{[]")
+		if i < 0 {
+			i = len(text)
+		}
+		if i > 0 {
+			pieces, text = append(pieces, piece{literal: text[:i]}), text[i:]
+			continue
+		}
+		switch text[0] {
+		case '{':
+			inside, after, ok := strings.Cut(text[1:], "}")
+			words := strings.Split(inside, "|")
+			if !ok || len(words) != 1 && len(words) != 3 {
+				panic("notice: a broken argument in " + string(e.Code))
+			}
+			p := piece{name: words[0]}
+			if len(words) == 3 {
+				p.one, p.many = words[1], words[2]
+			}
+			e.names[p.name] = true
+			if !optional {
+				e.required[p.name] = true
+			}
+			pieces, text = append(pieces, p), after
+		case '[':
+			var part []piece
+			part, text = e.parseUntil(text[1:], true)
+			if !strings.HasPrefix(text, "]") {
+				panic("notice: an open bracket in " + string(e.Code))
+			}
+			pieces, text = append(pieces, piece{optional: part}), text[1:]
+		default: // ]
+			if !optional {
+				return pieces, text
+			}
+			return pieces, text
+		}
+	}
+	return pieces, ""
+}
+
+func render(pieces []piece, args Args) (text string, whole bool) {
+	var b strings.Builder
+	whole = true
+	for _, p := range pieces {
+		switch {
+		case p.name != "":
+			a, ok := args[p.name]
+			if !ok {
+				whole = false
+			}
+			b.WriteString(a.String())
+			if p.one != "" {
+				b.WriteString(" " + say.Plural(int(a.number), p.one, p.many))
+			}
+		case p.optional != nil:
+			if part, ok := render(p.optional, args); ok {
+				b.WriteString(part)
+			}
+		default:
+			b.WriteString(p.literal)
+		}
+	}
+	return b.String(), whole
+}
+
+// Text is what happened, in English. Of a code that this version of sweep does
+// not know, it is the code and the arguments.
+func (n Notice) Text() string {
+	e, ok := catalogue()[n.Code]
+	if !ok {
+		return n.bare()
+	}
+	text, _ := render(e.says, n.Args)
+	return text
+}
+
+// Remedy is what to do about it, in English; "" where nothing helps.
+func (n Notice) Remedy() string {
+	e, ok := catalogue()[n.Code]
+	if !ok {
+		return ""
+	}
+	text, _ := render(e.do, n.Args)
+	return text
+}
+
+func (n Notice) bare() string {
+	words := []string{string(n.Code)}
+	for _, name := range slices.Sorted(maps.Keys(n.Args)) {
+		words = append(words, name+"="+n.Args[name].String())
+	}
+	return strings.Join(words, " ")
+}
+
+// Codes are all codes, sorted.
+func Codes() []Code { return slices.Sorted(maps.Keys(catalogue())) }
+
+// Explanation is what the catalogue says of a code.
+type Explanation struct {
+	Code     Code     `json:"code"`
+	Severity Severity `json:"severity"`
+	Means    string   `json:"means"`
+	Do       string   `json:"do,omitempty"`
+	Example  string   `json:"example"`
+}
+
+// Explain looks a code up.
+func Explain(code Code) (Explanation, bool) {
+	e, ok := catalogue()[code]
+	if !ok {
+		return Explanation{}, false
+	}
+	example := New(code, e.Example)
+	return Explanation{code, e.Severity, e.Means, example.Remedy(), example.Text()}, true
+}
