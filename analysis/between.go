@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Between compares two runs cell by cell: last month's and tonight's, or two
@@ -211,7 +212,7 @@ func (out *Between) Worse() []string {
 	for _, c := range out.Cells {
 		for _, m := range out.Metrics {
 			if c.Ratios[m].Verdict == Worse {
-				worse = append(worse, fmt.Sprintf("%s at %s: %s %s", c.Label, c.PointLabel, metric.Title(m), percent(c.Ratios[m].Center-1)))
+				worse = append(worse, fmt.Sprintf("%s at %s: %s %s", c.Label, c.PointLabel, metric.Title(m), say.Change(c.Ratios[m].Center)))
 			}
 		}
 	}

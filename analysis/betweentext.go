@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // WriteText prints the comparison for a terminal: a table for each load point.
@@ -36,7 +36,7 @@ func (out *Between) WriteText(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, "%s, corrected together (Holm); %s intervals; margin %s.\n",
-		plural(out.Tests, "comparison"), metric.FormatUnit(metric.Fraction, out.Confidence), metric.FormatUnit(metric.Fraction, out.Margin))
+		say.Count(out.Tests, "comparison"), say.Percent(out.Confidence), say.Percent(out.Margin))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -54,11 +54,11 @@ func (out *Between) writePoint(b *strings.Builder, point string) {
 			if !okA || !okB {
 				continue
 			}
-			line := []string{metric.Format(m, ea.Center), metric.Format(m, eb.Center), "", "", "no ratio", m, c.Label, ""}
+			line := []string{say.Metric(m, ea.Center), say.Metric(m, eb.Center), "", "", "no ratio", m, c.Label, ""}
 			if r, ok := c.Ratios[m]; ok {
-				line[2], line[4] = percent(r.Center-1), r.Verdict
+				line[2], line[4] = say.Change(r.Center), r.Verdict
 				if r.HasInterval() {
-					line[3] = fmt.Sprintf("[%s, %s]", percent(r.Lo-1), percent(r.Hi-1))
+					line[3] = fmt.Sprintf("[%s, %s]", say.Change(r.Lo), say.Change(r.Hi))
 				}
 			}
 			rows = append(rows, line)

@@ -130,11 +130,11 @@ func TestCalibrateCoverageAndFalseVerdicts(t *testing.T) {
 	}{
 		{"equal cells", nightOf{cells: 24, blocks: 3, spread: evenly(.03)}, .05},
 		{"equal cells", nightOf{cells: 24, blocks: 5, spread: evenly(.03)}, .05},
-		{"blocks differ by 3 %", nightOf{cells: 24, blocks: 3, spread: evenly(.03), block: .03}, .05},
-		{"blocks differ by 3 %", nightOf{cells: 8, blocks: 3, spread: evenly(.03), block: .03}, .05},
-		{"blocks differ by 3 %", nightOf{cells: 4, blocks: 3, spread: evenly(.03), block: .03}, .05},
-		{"6 % drift", nightOf{cells: 24, blocks: 3, spread: evenly(.03), drift: .06}, .06},
-		{"6 % drift", nightOf{cells: 12, blocks: 3, spread: evenly(.03), drift: .06}, .06},
+		{"blocks differ by 3%", nightOf{cells: 24, blocks: 3, spread: evenly(.03), block: .03}, .05},
+		{"blocks differ by 3%", nightOf{cells: 8, blocks: 3, spread: evenly(.03), block: .03}, .05},
+		{"blocks differ by 3%", nightOf{cells: 4, blocks: 3, spread: evenly(.03), block: .03}, .05},
+		{"6% drift", nightOf{cells: 24, blocks: 3, spread: evenly(.03), drift: .06}, .06},
+		{"6% drift", nightOf{cells: 12, blocks: 3, spread: evenly(.03), drift: .06}, .06},
 		{"uneven spreads", nightOf{cells: 24, blocks: 3, spread: unevenly(.03), block: .03}, .065},
 		{"uneven spreads", nightOf{cells: 24, blocks: 5, spread: unevenly(.03), block: .03}, .065},
 		{"uneven spreads", nightOf{cells: 8, blocks: 3, spread: unevenly(.03), block: .03}, .065},
@@ -169,7 +169,7 @@ func TestCalibrateEquivalence(t *testing.T) {
 // How often a real gain of one cell is called better.
 func TestCalibratePower(t *testing.T) {
 	runs := simulations(60, 2000)
-	t.Log("| cells | trials | spread | gain 5 % | gain 10 % |")
+	t.Log("| cells | trials | spread | gain 5% | gain 10% |")
 	for _, c := range []struct {
 		cells, blocks int
 		sd, least     float64 // least: of the gain of 10 %
@@ -189,7 +189,7 @@ func TestCalibratePower(t *testing.T) {
 // as much among them.
 func TestCalibrateDrift(t *testing.T) {
 	runs := simulations(60, 1000)
-	t.Log("| cells | blocks | spread | queueing cells | no drift | drift 6 % | drift 15 % |")
+	t.Log("| cells | blocks | spread | queueing cells | no drift | drift 6% | drift 15% |")
 	for _, c := range []struct {
 		cells, blocks, queueing int
 		sd                      float64

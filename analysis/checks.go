@@ -7,6 +7,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -111,7 +112,7 @@ func (c *trialCheck) get(names ...string) ([]float64, bool) {
 	return out, true
 }
 
-func seconds(v float64) string { return metric.FormatUnit(metric.Seconds, v) }
+func seconds(v float64) string { return say.Seconds(v) }
 
 // failed: latencies of a trial with many failed requests are those of the
 // requests that survived. That it counts all the same was declared
@@ -261,7 +262,7 @@ func (c *trialCheck) counts() {
 	theirs := *tel.Server.GenerationRate
 	if theirs > 0 && math.Abs(theirs-v[0]) > countTolerance*theirs {
 		c.add(CheckServerCount, Suspect, map[string]float64{throughput: v[0], "server_generation_rate": theirs},
-			"the client counted %s, the server %s", metric.Format(throughput, v[0]), metric.Format(throughput, theirs))
+			"the client counted %s, the server %s", say.Metric(throughput, v[0]), say.Metric(throughput, theirs))
 	}
 }
 
@@ -294,7 +295,7 @@ func (c *trialCheck) rates() {
 	}
 	if f := c.t.Client; f != nil && f.OfferedRate > 0 && math.Abs(f.OfferedRate-asked) > chance*asked {
 		c.add(CheckRate, Suspect, map[string]float64{"asked": asked, "offered": f.OfferedRate},
-			"%s were asked for, %s were sent", metric.FormatUnit(metric.Requests, asked), metric.FormatUnit(metric.Requests, f.OfferedRate))
+			"%s were asked for, %s were sent", say.Unit(metric.Requests, asked), say.Unit(metric.Requests, f.OfferedRate))
 	}
 	// In a short window one request more or less at each end is a large share.
 	slack := math.Max(0.05, chance)
@@ -304,7 +305,7 @@ func (c *trialCheck) rates() {
 	if v, ok := c.get("request_throughput"); ok && v[0] < (1-slack)*asked {
 		c.add(CheckSaturated, Note, map[string]float64{"asked": asked, "completed": v[0]},
 			"%s were asked for and %s completed: the server is saturated, latencies grow with the length of the run",
-			metric.FormatUnit(metric.Requests, asked), metric.FormatUnit(metric.Requests, v[0]))
+			say.Unit(metric.Requests, asked), say.Unit(metric.Requests, v[0]))
 	}
 }
 
@@ -317,6 +318,6 @@ func (c *trialCheck) prefix() {
 	}
 	if hit > prefixTolerance {
 		c.add(CheckPrefix, Note, map[string]float64{"hit_rate": hit},
-			"%s of the prompt tokens came from the prefix cache: right if the load shares prefixes, else prompts were sent before", metric.FormatUnit(metric.Fraction, hit))
+			"%s of the prompt tokens came from the prefix cache: right if the load shares prefixes, else prompts were sent before", say.Percent(hit))
 	}
 }

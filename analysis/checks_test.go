@@ -72,10 +72,10 @@ func TestChecksOfATrial(t *testing.T) {
 		{what: "completed less than sent", point: open, change: func(t *rundir.Trial) { t.Rate, t.Client.OfferedRate = 8, 8 },
 			want: "saturated note", text: "8 req/s were asked for and 4 req/s completed"},
 		{what: "prefix hits", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.HitRate = new(.4) },
-			want: "prefix-cache note", text: "40 %"},
+			want: "prefix-cache note", text: "40%"},
 		{what: "prefix hits by the counters", point: open, change: func(t *rundir.Trial) {
 			t.Engine = &rundir.EngineFacts{PrefixCacheHits: new(100.0), PrefixCacheQueries: new(400.0)}
-		}, want: "prefix-cache note", text: "25 %"},
+		}, want: "prefix-cache note", text: "25%"},
 		{what: "more than an H100 computes", point: open, change: func(t *rundir.Trial) { t.Metrics["total_throughput"] = 2e5 },
 			want: "roofline impossible", text: "more than 1 x H100 can compute for a model of 8 billion"},
 		{what: "faster than the weights are read", point: open, change: func(t *rundir.Trial) { t.Metrics["tpot_p50"] = .0005 },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -224,9 +225,9 @@ func combinationText(c Combination) string {
 
 // changeText is a ratio as a change with its interval.
 func changeText(r Ratio) string {
-	s := percent(r.Center - 1)
+	s := say.Change(r.Center)
 	if r.HasInterval() {
-		s += fmt.Sprintf(" [%s, %s]", percent(r.Lo-1), percent(r.Hi-1))
+		s += fmt.Sprintf(" [%s, %s]", say.Change(r.Lo), say.Change(r.Hi))
 	}
 	return s
 }

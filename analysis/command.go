@@ -1,10 +1,9 @@
 package analysis
 
 import (
-	"strings"
-
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -20,7 +19,7 @@ func (a *analyser) command(conf matrix.Configuration) string {
 	}
 	for _, s := range a.in.Starts {
 		if s.Configuration == conf.ID && s.Outcome == rundir.StartReady && len(s.Command) > 0 {
-			return quoteAll(withoutAddress(s.Command))
+			return say.Shell(withoutAddress(s.Command))
 		}
 	}
 	return ""
@@ -41,25 +40,5 @@ func withoutAddress(words []string) []string {
 
 // command is vLLM's command line of a configuration, quoted for a POSIX shell.
 func command(model string, flags experiment.Flags) string {
-	return quoteAll(append([]string{"vllm", "serve", model}, flags.Args()...))
-}
-
-func quoteAll(words []string) string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = quote(w)
-	}
-	return strings.Join(out, " ")
-}
-
-// quote leaves words alone that mean themselves in a shell and wraps all
-// others in single quotes.
-func quote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,+@%", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return say.Shell(append([]string{"vllm", "serve", model}, flags.Args()...))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -142,7 +143,7 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 		after.Confirmation = StandingLost
 		after.Doubts = append([]string{fmt.Sprintf("not confirmed: %d of %d fresh starts count", after.Estimate.N, stage.Starts)}, after.Doubts...)
 	case after.Estimate.N < 5:
-		after.Doubts = append(after.Doubts, fmt.Sprintf("measured again on %s only; 5 or more are advised", plural(after.Estimate.N, "start")))
+		after.Doubts = append(after.Doubts, fmt.Sprintf("measured again on %s only; 5 or more are advised", say.Count(after.Estimate.N, "start")))
 	}
 	if before.Configuration == after.Configuration && len(before.Sensitivity) > 0 {
 		after.Sensitivity = before.Sensitivity // from all cells, not the finalists alone

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // check holds a cell's point estimate against a constraint. A metric without
@@ -22,7 +22,7 @@ func check(c Cell, k experiment.Constraint) (ConstraintCheck, string) {
 	if out.Holds {
 		return out, ""
 	}
-	return out, fmt.Sprintf("%s is %s, not %s %s", k.Metric, metric.Format(k.Metric, v), k.Op, metric.Format(k.Metric, k.Value))
+	return out, fmt.Sprintf("%s is %s, not %s %s", k.Metric, say.Metric(k.Metric, v), k.Op, say.Metric(k.Metric, k.Value))
 }
 
 // noEstimate says why a cell has no estimate of a metric.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Sensitivity says for which limits of one constraint the same configuration
@@ -202,7 +203,7 @@ func (a *analyser) at(c candidate) string {
 }
 
 func (s Sensitivity) words() string {
-	f := func(v float64) string { return metric.Format(s.Metric, v) }
+	f := func(v float64) string { return say.Metric(s.Metric, v) }
 	name := metric.Title(s.Metric)
 	switch {
 	case s.Loosest == nil && s.Op == experiment.AtLeast:
@@ -233,9 +234,9 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 		case lead < 0.0005:
 			r.Text = a.at(c) + " is equal by the point estimate"
 		case ahead:
-			r.Text = fmt.Sprintf("%s is %s by the point estimate", a.at(c), percent(r.Ratio-1))
+			r.Text = fmt.Sprintf("%s is %s by the point estimate", a.at(c), say.Change(r.Ratio))
 		default:
-			r.Text = fmt.Sprintf("%s (%s) would have to be %s better than measured", a.at(c), percent(r.Ratio-1), share(lead))
+			r.Text = fmt.Sprintf("%s (%s) would have to be %s better than measured", a.at(c), say.Change(r.Ratio), say.Percent(math.Abs(lead)))
 		}
 		if d.se > 0 {
 			p := distuv.StudentsT{Sigma: 1, Nu: d.df}.CDF(d.d / d.se)
@@ -263,11 +264,11 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 func probabilityText(p float64) string {
 	switch {
 	case p < 0.001:
-		return "under 0.1 %"
+		return "under 0.1%"
 	case p > 0.999:
-		return "over 99.9 %"
+		return "over 99.9%"
 	}
-	return metric.FormatUnit(metric.Fraction, math.Round(p*1000)/1000)
+	return say.Percent(math.Round(p*1000) / 1000)
 }
 
 // container is the command line that started the configuration in a container,
@@ -276,7 +277,7 @@ func (a *analyser) container(configuration string) string {
 	for i := len(a.in.Starts) - 1; i >= 0; i-- {
 		s := a.in.Starts[i]
 		if s.Configuration == configuration && len(s.Command) > 0 && (s.Backend == "podman" || s.Backend == "docker") {
-			return quoteAll(s.Command)
+			return say.Shell(s.Command)
 		}
 	}
 	return ""

@@ -74,7 +74,7 @@ func TestWhatWouldOverturnIt(t *testing.T) {
 		t.Fatalf("%+v", rec.Overturn)
 	}
 	near(t, "ratio", rec.Overturn[0].Ratio, .8, .001)
-	if p := rec.Overturn[0].Probability; p <= 0 || p > .001 || !strings.Contains(rec.Overturn[0].Text, "would have to be 25 % better") {
+	if p := rec.Overturn[0].Probability; p <= 0 || p > .001 || !strings.Contains(rec.Overturn[0].Text, "would have to be 25% better") {
 		t.Errorf("%+v", rec.Overturn[0])
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // doubts says what a reader should know before acting on a recommendation.
@@ -18,7 +18,7 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	}
 	out = append(out, a.reliability[c.Configuration].doubts()...)
 	if n := len(s.reps); n < 3 {
-		out = append(out, fmt.Sprintf("rests on %s", plural(n, "trial")))
+		out = append(out, fmt.Sprintf("rests on %s", say.Count(n, "trial")))
 	}
 	if e := c.Estimates[u.Objective]; len(s.reps) > 1 && !e.HasInterval() {
 		out = append(out, "its trials do not differ at all, so nothing is known of their scatter: no interval and no test")
@@ -32,7 +32,7 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	out = append(out, a.constraintDoubts(c, rec.Constraints)...)
 	out = append(out, a.baselineDoubts(rec, c)...)
 	if c.Invalid > 0 {
-		text := plural(c.Invalid, "trial") + " of this cell did not count"
+		text := say.Count(c.Invalid, "trial") + " of this cell did not count"
 		if c.Trials == c.Planned() {
 			text += "; all were measured again"
 		}
@@ -58,14 +58,14 @@ func (a *analyser) preference(u experiment.UseCase, w, top candidate) string {
 		label += " at " + t.PointLabel
 	}
 	return fmt.Sprintf("preferred to %s (%s), which is within %s of it and not shown to matter, because %s",
-		label, metric.Format(u.Objective, top.value), metric.FormatUnit(metric.Fraction, a.findings.Margin), a.cheapness(c, t))
+		label, say.Metric(u.Objective, top.value), say.Percent(a.findings.Margin), a.cheapness(c, t))
 }
 
 // cheapness says what makes c cheaper than other, see analyser.cheaper.
 func (a *analyser) cheapness(c, other Cell) string {
 	switch {
 	case c.GPUs < other.GPUs:
-		return fmt.Sprintf("it needs %s instead of %d", plural(c.GPUs, "GPU"), other.GPUs)
+		return fmt.Sprintf("it needs %s instead of %d", say.Count(c.GPUs, "GPU"), other.GPUs)
 	case c.Baseline:
 		return "it is the baseline and nothing has to change"
 	default:
@@ -88,7 +88,7 @@ func (a *analyser) constraintDoubts(c Cell, checks []ConstraintCheck) []string {
 		}
 		if !holds(bound, experiment.Constraint{Metric: k.Metric, Op: k.Op, Value: k.Limit}) {
 			out = append(out, fmt.Sprintf("%s: %s bound %s is beyond the limit %s",
-				k.Metric, side, metric.Format(k.Metric, bound), metric.Format(k.Metric, k.Limit)))
+				k.Metric, side, say.Metric(k.Metric, bound), say.Metric(k.Metric, k.Limit)))
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -117,6 +118,6 @@ func (f *family) trend() (change, p float64, order *orderTest) {
 
 // String is the drift in one sentence.
 func (d drift) String() string {
-	return metric.Title(d.metric) + " at " + d.point + " drifted by " + percent(d.change) +
+	return metric.Title(d.metric) + " at " + d.point + " drifted by " + say.Change(1+d.change) +
 		" from first to last trial (trend inside blocks, " + formatP(d.p) + ")"
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // warnFloors names, for each load, the lowest percentile that some trial had
@@ -42,7 +43,7 @@ func (a *analyser) warnFloors(w *[]string) {
 
 // windows is "2 s windows " or "2 s to 5 s windows ", for lengths in seconds.
 func windows(short, long float64) string {
-	lo, hi := metric.FormatUnit(metric.Seconds, math.Round(short)), metric.FormatUnit(metric.Seconds, math.Round(long))
+	lo, hi := say.Seconds(math.Round(short)), say.Seconds(math.Round(long))
 	switch {
 	case long < 0.5:
 		return "windows "

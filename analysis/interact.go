@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -199,7 +200,7 @@ func (a *analyser) settleInteraction(x *Interaction) {
 		r.Reason = "interval spans 1, or not significant among all interactions"
 	}
 	x.Text = fmt.Sprintf("%s=%s and %s=%s, %s at %s: the first alone %s, with the second %s", x.Parameters[0], x.Levels[0],
-		x.Parameters[1], x.Levels[1], metric.Title(x.Metric), a.pointLabel(x.LoadPoint), percent(x.Alone-1), percent(x.Together-1))
+		x.Parameters[1], x.Levels[1], metric.Title(x.Metric), a.pointLabel(x.LoadPoint), say.Change(x.Alone), say.Change(x.Together))
 	if x.Flips {
 		x.Text += ": its effect changes sign"
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -82,9 +83,9 @@ func FailureText(by map[string]int) string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf("%s failed because %s", plural(total, "trial"), failureWords(last, total))
+		return fmt.Sprintf("%s failed because %s", say.Count(total, "trial"), failureWords(last, total))
 	}
-	return fmt.Sprintf("%s failed: %s", plural(total, "trial"), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s failed: %s", say.Count(total, "trial"), strings.Join(parts, ", "))
 }
 
 // Reliability is how often the server of a configuration failed, in the blocks
@@ -160,12 +161,12 @@ func (r *Reliability) doubts() []string {
 	}
 	switch {
 	case r.Died > 0:
-		out = append(out, fmt.Sprintf("its server died under load in %d of %s%s", r.Died, plural(r.Starts, "start"), why))
+		out = append(out, fmt.Sprintf("its server died under load in %d of %s%s", r.Died, say.Count(r.Starts, "start"), why))
 	case rest[rundir.FailedDied] > 0:
-		out = append(out, fmt.Sprintf("its server died under load in %d of %s", rest[rundir.FailedDied], plural(r.Trials, "trial")))
+		out = append(out, fmt.Sprintf("its server died under load in %d of %s", rest[rundir.FailedDied], say.Count(r.Trials, "trial")))
 	}
 	if r.NotStarted > 0 {
-		text := fmt.Sprintf("its server did not start in %d of %s", r.NotStarted, plural(r.Starts, "start"))
+		text := fmt.Sprintf("its server did not start in %d of %s", r.NotStarted, say.Count(r.Starts, "start"))
 		if r.Died == 0 {
 			text += why
 		}
@@ -179,7 +180,7 @@ func (r *Reliability) doubts() []string {
 	}
 	if text := FailureText(rest); text != "" {
 		_, text, _ = strings.Cut(text, " failed")
-		out = append(out, fmt.Sprintf("%d of %s of this configuration failed%s", n, plural(r.Trials, "trial"), text))
+		out = append(out, fmt.Sprintf("%d of %s of this configuration failed%s", n, say.Count(r.Trials, "trial"), text))
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // linesShown bounds the lists of the text; the JSON form has all.
@@ -129,14 +131,14 @@ func (f *Findings) writePrecision(b *strings.Builder) {
 	for _, p := range f.Precision {
 		if wanted[p.Metric] {
 			lines = append(lines, fmt.Sprintf("%s at %s: %s corrected, %s alone; trials vary by %s",
-				p.Metric, f.pointLabel(p.LoadPoint), share(p.Corrected), share(p.Alone), share(p.SD)))
+				p.Metric, f.pointLabel(p.LoadPoint), say.Percent(math.Abs(p.Corrected)), say.Percent(math.Abs(p.Alone)), say.Percent(math.Abs(p.SD))))
 		}
 	}
 	if len(lines)+len(f.VarianceSplits) == 0 {
 		return
 	}
 	if len(lines) > 0 {
-		b.WriteString("Differences from the baseline that would have been found (80 % power)\n")
+		b.WriteString("Differences from the baseline that would have been found (80% power)\n")
 	}
 	for _, s := range lines[:min(len(lines), linesShown)] {
 		wrap(b, "  - ", s)

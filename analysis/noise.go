@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // respectFloor takes back a verdict on a latency whose difference is smaller
@@ -27,7 +27,7 @@ func (a *analyser) respectFloor(r *Ratio, cell int, name string) {
 	}
 	r.Verdict, r.MoreTrials = Undecided, 0
 	r.Reason = joinReason(r.Reason, fmt.Sprintf("the difference of %s is below the load generator's noise floor of %s",
-		metric.Format(name, gap), metric.Format(name, floor)))
+		say.Metric(name, gap), say.Metric(name, floor)))
 }
 
 // respectFloors is the same for the ratio of a configuration to the baseline
@@ -52,6 +52,6 @@ func (a *analyser) respectFloors(r *Ratio, baseline, load, name string) {
 		return
 	}
 	r.Verdict, r.MoreTrials = Undecided, 0
-	r.Reason = joinReason(r.Reason, fmt.Sprintf("the difference of %.1f %% is below the load generator's noise floor of %.1f %%",
+	r.Reason = joinReason(r.Reason, fmt.Sprintf("the difference of %.1f%% is below the load generator's noise floor of %.1f%%",
 		100*gap, 100*share/float64(points)))
 }

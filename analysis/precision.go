@@ -10,6 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/power"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Precision says what differences one metric could show at one load point.
@@ -153,7 +154,7 @@ func (a *analyser) costs(load string) (start, trial float64) {
 // advise says where further trials are spent best.
 func (s *VarianceSplit) advise(start, trial float64) {
 	s.Text = fmt.Sprintf("load %s, %s: starts differ by %s, repeats on one start by %s", s.Load, metric.Title(s.Metric),
-		share(s.Start), share(s.Within))
+		say.Percent(math.Abs(s.Start)), say.Percent(math.Abs(s.Within)))
 	switch {
 	case start <= 0 || trial <= 0:
 		return
@@ -165,7 +166,7 @@ func (s *VarianceSplit) advise(start, trial float64) {
 	n := math.Sqrt(start / trial * s.Within * s.Within / (s.Start * s.Start))
 	s.PerStart = int(math.Max(1, math.Min(100, math.Round(n))))
 	s.Text += fmt.Sprintf("; a start costs %s and a trial %s, so %s per start give the narrowest intervals for the time",
-		seconds(start), seconds(trial), plural(s.PerStart, "trial"))
+		seconds(start), seconds(trial), say.Count(s.PerStart, "trial"))
 	if s.PerStart == 1 {
 		s.Text += ": add blocks, not repeats"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // candidate is a cell that a use case could recommend.
@@ -155,12 +156,12 @@ func (a *analyser) refusal(all []candidate, near candidate) string {
 	fmt.Fprintf(&b, "none of %d measured cells meets every constraint; ", len(all))
 	fmt.Fprintf(&b, "nearest is %s at %s: %s", c.Label, c.PointLabel, strings.Join(near.why, ", "))
 	if finite(near.worst) && near.worst > 0 {
-		fmt.Fprintf(&b, " (%s off)", share(near.worst))
+		fmt.Fprintf(&b, " (%s off)", say.Percent(math.Abs(near.worst)))
 	}
 	m := a.miss(all, near)
 	k := near.checks[slices.IndexFunc(near.checks, func(k ConstraintCheck) bool { return k.Metric == m.Binding })]
 	fmt.Fprintf(&b, "; binding constraint: %s %s %s fails in %d of %d cells",
-		k.Metric, k.Op, metric.Format(k.Metric, k.Limit), m.Fails, m.Cells)
+		k.Metric, k.Op, say.Metric(k.Metric, k.Limit), m.Fails, m.Cells)
 	return b.String()
 }
 

@@ -95,7 +95,7 @@ func TestRecommendRefuses(t *testing.T) {
 	if rec.Cell != "" || rec.Command != "" || rec.Estimate != nil {
 		t.Fatalf("recommended %q", rec.Cell)
 	}
-	for _, want := range []string{"none of 3", "max-num-seqs=1", "612 ms, not <= 500 ms (22 % off)", "fails in 3 of 3"} {
+	for _, want := range []string{"none of 3", "max-num-seqs=1", "612 ms, not <= 500 ms (22.4% off)", "fails in 3 of 3"} {
 		if !strings.Contains(rec.Refused, want) {
 			t.Errorf("%q is not in %q", want, rec.Refused)
 		}
@@ -145,7 +145,7 @@ func TestRecommendCheaper(t *testing.T) {
 	if rec.Cell != cellID(1, 0) || len(rec.Ties) != 1 || rec.Ties[0].Cell != cellID(2, 0) {
 		t.Fatalf("recommended %q, ties %+v", rec.Cell, rec.Ties)
 	}
-	if rec.Preferred != "preferred to max-num-seqs=2 (1,001 tok/s), which is within 3 % of it and not shown to matter, because it needs 1 GPU instead of 2" {
+	if rec.Preferred != "preferred to max-num-seqs=2 (1,001 tok/s), which is within 3% of it and not shown to matter, because it needs 1 GPU instead of 2" {
 		t.Errorf("preferred %q", rec.Preferred)
 	}
 

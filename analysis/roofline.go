@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // gpuLimits are peak figures of one GPU from its maker's data sheet: dense
@@ -107,7 +107,7 @@ func (c *trialCheck) roofline() {
 		if v[0] > most && !c.mayHit() {
 			c.add(CheckRoofline, Impossible, map[string]float64{"total_throughput": v[0], "most": most},
 				"%s is more than %s can compute for a model of %.3g billion parameters (%s): requests were refused, or prompts not processed",
-				metric.Format("total_throughput", v[0]), name, params/1e9, metric.Format("total_throughput", most))
+				say.Metric("total_throughput", v[0]), name, params/1e9, say.Metric("total_throughput", most))
 		}
 	}
 	if _, drafting := c.conf.Flags.Get("speculative-config"); drafting {

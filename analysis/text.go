@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // textWidth is the widest line of WriteText in columns; names and command-line
@@ -109,7 +109,7 @@ func writeCommand(b *strings.Builder, r Recommendation) {
 	var flags []string
 	for _, f := range r.Flags {
 		if args := f.Args(); len(args) > 0 {
-			flags = append(flags, quoteAll(args))
+			flags = append(flags, say.Shell(args))
 		}
 	}
 	line := "    " + strings.TrimSuffix(r.Command, " "+strings.Join(flags, " "))
@@ -124,9 +124,9 @@ func writeCommand(b *strings.Builder, r Recommendation) {
 }
 
 func estimateText(name string, e Estimate) string {
-	s := metric.Format(name, e.Center)
+	s := say.Metric(name, e.Center)
 	if e.HasInterval() {
-		s += fmt.Sprintf("  [%s, %s]", metric.Format(name, e.Lo), metric.Format(name, e.Hi))
+		s += fmt.Sprintf("  [%s, %s]", say.Metric(name, e.Lo), say.Metric(name, e.Hi))
 	}
 	return s + fmt.Sprintf("  n=%d, %s", e.N, e.Method)
 }
@@ -146,31 +146,31 @@ func first(i int, name string) string {
 
 func (f *Findings) ratioText(r Recommendation) string {
 	q := *r.Ratio
-	s := percent(q.Center - 1)
+	s := say.Change(q.Center)
 	for _, c := range f.Cells {
 		if c.ID == r.BaselineCell && c.PointLabel != r.PointLabel {
 			s += " (the baseline at " + c.PointLabel + ")"
 		}
 	}
 	if q.HasInterval() {
-		s += fmt.Sprintf("  [%s, %s]", percent(q.Lo-1), percent(q.Hi-1))
+		s += fmt.Sprintf("  [%s, %s]", say.Change(q.Lo), say.Change(q.Hi))
 	}
 	s += ", " + q.Verdict
 	if q.P > 0 {
 		s += ", " + formatP(q.PAdjusted)
 	}
 	if q.MoreTrials > 0 {
-		s += fmt.Sprintf(", about %s more to decide", plural(q.MoreTrials, "block"))
+		s += fmt.Sprintf(", about %s more to decide", say.Count(q.MoreTrials, "block"))
 	}
 	return s
 }
 
 func checkText(k ConstraintCheck) string {
-	s := fmt.Sprintf("%s %s %s", k.Metric, k.Op, metric.Format(k.Metric, k.Limit))
+	s := fmt.Sprintf("%s %s %s", k.Metric, k.Op, say.Metric(k.Metric, k.Limit))
 	if k.Value == nil {
 		return s + ": no value"
 	}
-	s += ": " + metric.Format(k.Metric, *k.Value)
+	s += ": " + say.Metric(k.Metric, *k.Value)
 	if !k.Holds {
 		s += ", fails"
 	}
@@ -182,7 +182,7 @@ func checkText(k ConstraintCheck) string {
 
 func (f *Findings) writeFrontier(b *strings.Builder, fr Frontier) {
 	fmt.Fprintf(b, "Frontier of load %s: %s against %s, %d of %s\n", fr.Load, fr.Y, fr.X,
-		len(fr.Cells), plural(f.measured(fr.Load), "measured cell"))
+		len(fr.Cells), say.Count(f.measured(fr.Load), "measured cell"))
 	cells := map[string]Cell{}
 	for _, c := range f.Cells {
 		cells[c.ID] = c
@@ -202,7 +202,7 @@ func (f *Findings) writeFrontier(b *strings.Builder, fr Frontier) {
 			slo = map[bool]string{true: "met", false: "missed"}[*c.MeetsSLO]
 		}
 		rows = append(rows, row(
-			metric.Format(fr.X, c.Estimates[fr.X].Center), metric.Format(fr.Y, c.Estimates[fr.Y].Center),
+			say.Metric(fr.X, c.Estimates[fr.X].Center), say.Metric(fr.Y, c.Estimates[fr.Y].Center),
 			fmt.Sprint(c.GPUs), membershipText(fr, id), slo, c.Label, c.PointLabel,
 		))
 	}
@@ -241,7 +241,7 @@ func writeTable(b *strings.Builder, rows [][]string, right int) {
 	for _, r := range rows {
 		var line strings.Builder
 		for i, s := range r {
-			s = cut(s, width[i])
+			s = say.Clip(s, width[i])
 			gap := strings.Repeat(" ", width[i]-columns(s))
 			if i < right {
 				line.WriteString("  " + gap + s)
@@ -259,12 +259,12 @@ func writeFailures(b *strings.Builder, fs []Failure) {
 	}
 	b.WriteString("Failures\n")
 	for _, f := range fs {
-		when, times := f.When(), plural(len(f.Starts), "start")
+		when, times := f.When(), say.Count(len(f.Starts), "start")
 		if f.Skipped {
 			when = "was skipped"
 		}
 		if len(f.Trials) > 0 {
-			times = plural(len(f.Trials), "trial")
+			times = say.Count(len(f.Trials), "trial")
 		}
 		wrap(b, "  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, times, f.Cause))
 		if f.Remedy != "" {
@@ -294,11 +294,3 @@ func wrap(b *strings.Builder, head, text string) {
 
 // columns counts runes, which are one column each in what is printed here.
 func columns(s string) int { return len([]rune(s)) }
-
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-1]) + "…"
-}

@@ -2,12 +2,12 @@ package analysis
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // warn collects the doubts about the run as a whole and about its cells.
@@ -15,7 +15,7 @@ func (a *analyser) warn(drifts []drift) {
 	w := &a.findings.Warnings
 	*w = append(*w, a.findings.CountWarnings()...)
 	if a.strangers > 0 {
-		*w = append(*w, fmt.Sprintf("%s of cells that the plan does not have ignored", plural(a.strangers, "trial")))
+		*w = append(*w, fmt.Sprintf("%s of cells that the plan does not have ignored", say.Count(a.strangers, "trial")))
 	}
 	if a.in.Plan.Order == experiment.Sequential {
 		*w = append(*w, "order sequential: repeats share one server start and configurations ran one after the other, so that drift and differences between starts look like effects of flags")
@@ -76,12 +76,12 @@ func (f *Findings) CountWarnings() []string {
 		w = append(w, "no trial counts")
 	}
 	if missing > 0 {
-		w = append(w, fmt.Sprintf("the run is not finished: %s missing", plural(missing, "planned trial")))
+		w = append(w, fmt.Sprintf("the run is not finished: %s missing", say.Count(missing, "planned trial")))
 	}
 	if invalid > 0 {
-		text := plural(invalid, "invalid trial") + " measured and not counted"
+		text := say.Count(invalid, "invalid trial") + " measured and not counted"
 		if repeats > 0 {
-			text += "; " + plural(repeats, "repetition") + " made for them"
+			text += "; " + say.Count(repeats, "repetition") + " made for them"
 		}
 		w = append(w, text)
 	}
@@ -89,10 +89,10 @@ func (f *Findings) CountWarnings() []string {
 		w = append(w, text)
 	}
 	if skipped > 0 {
-		w = append(w, fmt.Sprintf("%s skipped for a known reason", plural(skipped, "trial")))
+		w = append(w, fmt.Sprintf("%s skipped for a known reason", say.Count(skipped, "trial")))
 	}
 	if single > 0 {
-		w = append(w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, plural(measured, "measured cell")))
+		w = append(w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, say.Count(measured, "measured cell")))
 	}
 	return w
 }
@@ -177,7 +177,7 @@ func (a *analyser) warnCell(i int) {
 		}
 	}
 	if partial > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s from fewer trials than counted", plural(partial, "metric")))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s from fewer trials than counted", say.Count(partial, "metric")))
 	}
 	seen := map[string]bool{}
 	for _, t := range a.trials[i] {
@@ -189,33 +189,6 @@ func (a *analyser) warnCell(i int) {
 		}
 	}
 }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
-
-// percent renders a relative change with its sign: "+12 %", "-0.4 %", "±0 %".
-func percent(x float64) string {
-	p := 100 * x
-	digits := 0
-	if math.Abs(p) < 9.95 {
-		digits = 1
-	}
-	s := strconv.FormatFloat(p, 'f', digits, 64)
-	switch {
-	case math.Abs(p) < 0.05:
-		return "±0 %"
-	case p > 0:
-		s = "+" + s
-	}
-	return s + " %"
-}
-
-// share is percent without sign.
-func share(x float64) string { return strings.TrimLeft(percent(math.Abs(x)), "+±") }
 
 func formatP(p float64) string {
 	if p < 0.001 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/power"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Detectable is the smallest difference from the baseline that the plan finds
@@ -50,16 +51,16 @@ func (p *Plan) writeDetectable(b *strings.Builder) {
 		return
 	}
 	comparisons := (len(p.Configurations) - 1) * len(p.LoadPoints)
-	fmt.Fprintf(b, "\nDetectable differences from the baseline (80 %% power, %s)\n", count(p.Blocks, "block"))
+	fmt.Fprintf(b, "\nDetectable differences from the baseline (80%% power, %s)\n", say.Count(p.Blocks, "block"))
 	for _, d := range p.Detectable {
-		fmt.Fprintf(b, "  %-22s  %s among %s, %s alone, if trials vary by %.3g %%\n",
-			d.Metrics, percentOf(d.All), count(comparisons, "comparison"), percentOf(d.Alone), 100*d.SD)
+		fmt.Fprintf(b, "  %-22s  %s among %s, %s alone, if trials vary by %.3g%%\n",
+			d.Metrics, percentOf(d.All), say.Count(comparisons, "comparison"), percentOf(d.Alone), 100*d.SD)
 	}
 }
 
 func percentOf(x float64) string {
 	if x > 9.99 {
-		return "over 1,000 %"
+		return "over 1,000%"
 	}
-	return fmt.Sprintf("%.*f %%", map[bool]int{true: 1, false: 0}[100*x < 9.95], 100*math.Max(x, 0))
+	return fmt.Sprintf("%.*f%%", map[bool]int{true: 1, false: 0}[100*x < 9.95], 100*math.Max(x, 0))
 }

@@ -6,15 +6,15 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // WriteText prints the plan for people.
 func (p *Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %s, seed %d\n", p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, p.Order, count(p.Blocks, "block"), p.Seed)
+	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %s, seed %d\n", p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, p.Order, say.Count(p.Blocks, "block"), p.Seed)
 	p.writeConfigurations(&b)
 	p.writeLoadPoints(&b)
 	p.writeExcluded(&b)
@@ -29,14 +29,6 @@ func (p *Plan) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// count is "1 block" or "3 blocks".
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // orDiscovered names the model, which an endpoint may tell only at run time.
@@ -66,7 +58,7 @@ func (p *Plan) writeConfigurations(b *strings.Builder) {
 				}
 			}
 			if c.GPUs > 0 {
-				text = count(c.GPUs, "GPU") + "\t" + text
+				text = say.Count(c.GPUs, "GPU") + "\t" + text
 			}
 			fmt.Fprintf(w, "  %s\t%s\n", c.ID, text)
 		}
@@ -101,7 +93,7 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 		if p.Starts[0].Purpose == PurposeCalibrate {
 			fmt.Fprintf(b, "  calibration: %s\n", p.Starts[0].Configuration)
 		}
-		fmt.Fprintf(b, "  one start per configuration in the order above, with %s each\n", count(p.Blocks, "repeat"))
+		fmt.Fprintf(b, "  one start per configuration in the order above, with %s each\n", say.Count(p.Blocks, "repeat"))
 		return
 	}
 	var lines []string
@@ -127,11 +119,11 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 	e := p.Estimate
 	b.WriteString("\nEstimate\n")
 	table(b, func(w io.Writer) {
-		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, round(e.PerStart))
-		fmt.Fprintf(w, "  trials\t%d\t%s\n", e.Trials, count(len(p.Cells), "cell"))
-		fmt.Fprintf(w, "  time\t%s\tloading %s, measuring %s, cooling down %s\n", round(e.Total), round(e.Loading), round(e.Measuring), round(e.CoolingDown))
+		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, say.Duration(e.PerStart))
+		fmt.Fprintf(w, "  trials\t%d\t%s\n", e.Trials, say.Count(len(p.Cells), "cell"))
+		fmt.Fprintf(w, "  time\t%s\tloading %s, measuring %s, cooling down %s\n", say.Duration(e.Total), say.Duration(e.Loading), say.Duration(e.Measuring), say.Duration(e.CoolingDown))
 		if e.CooldownLimit > e.CoolingDown {
-			fmt.Fprintf(w, "  cool-down\tup to %s\twhere the GPUs are not as wanted earlier\n", round(e.CooldownLimit))
+			fmt.Fprintf(w, "  cool-down\tup to %s\twhere the GPUs are not as wanted earlier\n", say.Duration(e.CooldownLimit))
 		}
 		switch {
 		case !p.takesGPUs(): // none, or nobody knows
@@ -144,31 +136,15 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 	p.writeConfirmStage(b)
 	if e.UnknownTrials > 0 {
 		fmt.Fprintf(b, "  %s end after a number of requests: their time is guessed from a latency of %s plus %s per output token\n",
-			count(e.UnknownTrials, "trial"), assumedFirstToken, assumedPerToken)
+			say.Count(e.UnknownTrials, "trial"), assumedFirstToken, assumedPerToken)
 	}
 }
 
 func (p *Plan) writeConfirmStage(b *strings.Builder) {
 	if c := p.ConfirmStage; c != nil {
 		fmt.Fprintf(b, "  confirm: then %s of every finalist (baseline, %d a use case, a combination of the best single changes): at most %s more, %s\n",
-			count(c.Starts, "fresh start"), c.Finalists, count(p.Estimate.ConfirmStarts, "start"), round(p.Estimate.Confirming))
+			say.Count(c.Starts, "fresh start"), c.Finalists, say.Count(p.Estimate.ConfirmStarts, "start"), say.Duration(p.Estimate.Confirming))
 	} else if len(p.UseCases) > 0 && len(p.Configurations) > 1 {
 		b.WriteString("  confirm: no; the recommendations will say that they are not confirmed\n")
 	}
-}
-
-// round drops what an estimate cannot know: "8h4m", "7m30s", "2m".
-func round(d time.Duration) string {
-	unit := time.Second
-	if d >= time.Hour {
-		unit = time.Minute
-	}
-	text := d.Round(unit).String()
-	if cut, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = cut + "m"
-	}
-	if cut, ok := strings.CutSuffix(text, "h0m"); ok {
-		text = cut + "h"
-	}
-	return text
 }

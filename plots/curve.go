@@ -9,6 +9,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // curvePlot draws latency against achieved throughput, one panel a parameter,
@@ -80,7 +81,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 	f.Subtitle = d.subtitle(in, points)
 	var notes []string
 	if left > 0 {
-		notes = append(notes, plural(left, "further parameter")+" in the data, not drawn")
+		notes = append(notes, say.Count(left, "further parameter")+" in the data, not drawn")
 	}
 	grey := 0
 	for _, pn := range d.panels {
@@ -91,7 +92,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 		}
 	}
 	if grey > 0 {
-		notes = append(notes, plural(grey, "configuration")+" in grey, unlabelled")
+		notes = append(notes, say.Count(grey, "configuration")+" in grey, unlabelled")
 	}
 	if note := gpuNote(points, d.x); note != "" {
 		notes = append(notes, note)
@@ -203,9 +204,9 @@ func verdictCounts(count map[string]int, n int, noun string) string {
 		return onlyVerdict(count, noun)
 	}
 	better := count[analysis.Better]
-	out := fmt.Sprintf("%d of %s better than the baseline", better, plural(n, noun))
+	out := fmt.Sprintf("%d of %s better than the baseline", better, say.Count(n, noun))
 	if better == 0 {
-		out = fmt.Sprintf("none of %s shown to be better than the baseline", plural(n, noun))
+		out = fmt.Sprintf("none of %s shown to be better than the baseline", say.Count(n, noun))
 	}
 	for _, v := range []string{analysis.Worse, analysis.Equivalent, analysis.Undecided, analysis.NotComparable} {
 		if k := count[v]; k > 0 {
@@ -240,7 +241,7 @@ func (d curvePlot) subtitle(in Input, points []point) string {
 		parts = append(parts, "Filled: meets the SLO; hollow: does not, or cannot tell.")
 	}
 	if countIntervals(points) > 0 {
-		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", percent(in.Findings.Confidence)))
+		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", say.Percent(in.Findings.Confidence)))
 	}
 	if len(d.knees) > 0 {
 		parts = append(parts, "Knee: from there on more throughput costs the most latency.")

@@ -12,6 +12,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -183,7 +184,7 @@ func (d distributionPlot) title(in Input) string {
 	if len(d.cells) == 1 {
 		return fmt.Sprintf("Distribution of %s at %s", b, d.point.Label)
 	}
-	return fmt.Sprintf("Distribution of %s at %s: the baseline and %s", b, d.point.Label, plural(len(d.cells)-1, "other configuration"))
+	return fmt.Sprintf("Distribution of %s at %s: the baseline and %s", b, d.point.Label, say.Count(len(d.cells)-1, "other configuration"))
 }
 
 // metricOfBase is a latency in words.
@@ -225,7 +226,7 @@ func (d distributionPlot) legend(p *pen, at vg.Point, width vg.Length) {
 		if h := c.pooled[d.bases[0]]; h != nil {
 			n = h.TotalCount()
 		}
-		note := fmt.Sprintf("%s requests, %s", number(float64(n)), plural(len(c.trials[d.bases[0]]), "trial"))
+		note := fmt.Sprintf("%s requests, %s", number(float64(n)), say.Count(len(c.trials[d.bases[0]]), "trial"))
 		p.textMiddle(vg.Point{X: at.X, Y: at.Y - 13}, note, textStyle{size: sizeNumber, color: p.theme.Muted}, alignLeft)
 		at.Y -= 32
 	}

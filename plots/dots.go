@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // dotsPlot compares latencies at one offered rate: one row a configuration,
@@ -66,14 +67,14 @@ func dotsFigure(in Input, name, load string) (Figure, string) {
 	notes := keyNotes(in)
 	if n := len(d.rows); n > maxRows {
 		d.keep(maxRows)
-		notes = append(notes, plural(n-maxRows, "further configuration")+" in the data, not drawn")
+		notes = append(notes, say.Count(n-maxRows, "further configuration")+" in the data, not drawn")
 	}
 	for _, m := range d.metrics {
 		d.scales = append(d.scales, d.scaleOf(m))
 		d.limits = append(d.limits, limitsOf(in, load, m, m)...)
 	}
 	f.Title = d.title(in, load)
-	f.Subtitle = fmt.Sprintf("Each row is one configuration at the one rate offered, %s; lower is better. Bars: %s intervals. Line: the baseline. Ring: recommended.", pointName(lp), percent(in.Findings.Confidence))
+	f.Subtitle = fmt.Sprintf("Each row is one configuration at the one rate offered, %s; lower is better. Bars: %s intervals. Line: the baseline. Ring: recommended.", pointName(lp), say.Percent(in.Findings.Confidence))
 	if d.verdictWidth(newPen(nil, Light())) > 0 {
 		f.Subtitle += " Words: what the trials show against the baseline."
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -52,7 +53,7 @@ func driftFigure(in Input, name string) (Figure, string) {
 		return f, "the baseline was not measured in two blocks at any load point"
 	}
 	f.Title = d.title(in)
-	f.Subtitle = fmt.Sprintf("The baseline in each block, relative to its first trial at the same load point. Band: ±%s. Blocks differ in prompts and arrivals, so some scatter is due to them.", percent(d.margin))
+	f.Subtitle = fmt.Sprintf("The baseline in each block, relative to its first trial at the same load point. Band: ±%s. Blocks differ in prompts and arrivals, so some scatter is due to them.", say.Percent(d.margin))
 	if d.confirm > 0 {
 		f.Subtitle += " Right of the dotted line: the confirm stage."
 	}
@@ -131,7 +132,7 @@ func (d driftPlot) title(in Input) string {
 	if lo < 1/(1+d.margin) || hi > 1+d.margin {
 		return fmt.Sprintf("No trend is shown: the baseline’s trials vary from %s to %s of the first at their load", change(lo), change(hi))
 	}
-	return fmt.Sprintf("No drift beyond ±%s is shown over the blocks", percent(in.Findings.Margin))
+	return fmt.Sprintf("No drift beyond ±%s is shown over the blocks", say.Percent(in.Findings.Margin))
 }
 
 // tone is the color of a load point. All lines are the baseline's, so that they

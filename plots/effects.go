@@ -5,13 +5,13 @@ import (
 	"image/color"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -218,8 +218,8 @@ func effectsTitle(d effectsPlot) string {
 func (d effectsPlot) subtitle(in Input) string {
 	parts := []string{
 		fmt.Sprintf("Each level alone against the baseline at %s.", pointName(d.point)),
-		fmt.Sprintf("Point: ratio; bar: %s interval; open point: no interval.", percent(in.Findings.Confidence)),
-		fmt.Sprintf("Band: ±%s, the margin within which a change does not matter.", percent(d.margin)),
+		fmt.Sprintf("Point: ratio; bar: %s interval; open point: no interval.", say.Percent(in.Findings.Confidence)),
+		fmt.Sprintf("Band: ±%s, the margin within which a change does not matter.", say.Percent(d.margin)),
 	}
 	return strings.Join(parts, " ")
 }
@@ -359,13 +359,6 @@ func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, r effec
 	c := r.id.color(p.theme)
 	at := vg.Point{X: s.clamped(q.Center), Y: y}
 	size := change(q.Center)
-	if inFactors(s) { // as the axis says it
-		digits := 2
-		if q.Center > 0.9 && q.Center < 1.1 {
-			digits = 3 // "×1" would claim no change
-		}
-		size = "×" + number(rounding(q.Center, digits))
-	}
 	words := size + " " + q.Verdict
 	if q.HasInterval() {
 		p.interval(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.25)}, s, q.Lo, q.Hi, func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} })
@@ -394,29 +387,20 @@ func verdictColor(t Theme, verdict string) color.NRGBA {
 // inFactors reports whether a ratio axis is labelled in factors.
 func inFactors(s scale) bool { return s.max > 3 || s.min < 1.0/3 }
 
-// rounding keeps so many significant digits.
-func rounding(v float64, digits int) float64 {
-	f, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
-	if err != nil {
-		return v
-	}
-	return f
-}
-
 // ratioTick is a tick of a ratio axis. An axis that reaches ×3 or a third is
 // labelled in factors throughout, any other in percent.
 func ratioTick(s scale, v float64) string {
 	switch {
 	case inFactors(s):
-		return "×" + number(v)
+		return number(v) + "×"
 	case v == 1:
-		return "0 %"
+		return "0%"
 	}
 	pc := number(tidy(math.Round((v-1)*1000) / 10))
 	if v > 1 {
 		pc = "+" + pc
 	}
-	return pc + " %"
+	return pc + "%"
 }
 
 // direction says which way is better.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -58,14 +59,14 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	n := len(in.Plan.Configurations)
 	switch {
 	case never > 0:
-		f.Title = fmt.Sprintf("%d of %s could not start, died or failed under load", never, plural(n, "configuration"))
+		f.Title = fmt.Sprintf("%d of %s could not start, died or failed under load", never, say.Count(n, "configuration"))
 		if !slices.ContainsFunc(in.Findings.Failures, func(q analysis.Failure) bool { return len(q.Trials) > 0 }) {
-			f.Title = fmt.Sprintf("%d of %s could not start or died", never, plural(n, "configuration"))
+			f.Title = fmt.Sprintf("%d of %s could not start or died", never, say.Count(n, "configuration"))
 		}
 	case whole == n:
-		f.Title = fmt.Sprintf("All %s started and completed their loads", plural(n, "configuration"))
+		f.Title = fmt.Sprintf("All %s started and completed their loads", say.Count(n, "configuration"))
 	default:
-		f.Title = fmt.Sprintf("%d of %s %s all planned trials", whole, plural(n, "configuration"), map[bool]string{true: "has", false: "have"}[whole == 1])
+		f.Title = fmt.Sprintf("%d of %s %s all planned trials", whole, say.Count(n, "configuration"), map[bool]string{true: "has", false: "have"}[whole == 1])
 	}
 	f.Subtitle = "Rows: configurations; columns: load points. Numbers: trials that count of those planned. " + rowNote
 	left := 0
@@ -74,7 +75,7 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	}
 	f.Caption = runCaption(in)
 	if left > 0 {
-		f.Caption = plural(left, "further configuration") + " with faults in the data, not drawn · " + f.Caption
+		f.Caption = say.Count(left, "further configuration") + " with faults in the data, not drawn · " + f.Caption
 	}
 	f.frame = newFrame(f, wideWidth, 0, d.height())
 	f.body = d.draw
@@ -124,7 +125,7 @@ func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 	if collapse {
 		slices.SortStableFunc(d.rows, func(a, b feasibilityRow) int { return cmp.Compare(yes(b.grave), yes(a.grave)) })
 		if len(good) > 0 {
-			good[0].name = rowName{text: "the other " + plural(len(good), "configuration")}
+			good[0].name = rowName{text: "the other " + say.Count(len(good), "configuration")}
 			d.rows = append(d.rows, good[0])
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // frontierPlot is the drawing of one Pareto frontier.
@@ -94,7 +95,7 @@ func (d frontierPlot) subtitle(in Input, points []point) string {
 		parts = append(parts, text)
 	}
 	if slices.ContainsFunc(points, func(q point) bool { return !q.frontier && d.possible(q) }) {
-		parts = append(parts, "Dotted ring: on the frontier with a probability of at least "+percent(possibleMember)+".")
+		parts = append(parts, "Dotted ring: on the frontier with a probability of at least "+say.Percent(possibleMember)+".")
 	}
 	switch {
 	case d.hasSLO:
@@ -103,7 +104,7 @@ func (d frontierPlot) subtitle(in Input, points []point) string {
 		parts = append(parts, "Filled: on the frontier; hollow: off it.")
 	}
 	if bars := countIntervals(points); bars > 0 {
-		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", percent(in.Findings.Confidence)))
+		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", say.Percent(in.Findings.Confidence)))
 	}
 	if len(d.picks) > 0 {
 		parts = append(parts, "Ring: recommended.")
@@ -125,7 +126,7 @@ func countIntervals(points []point) int {
 func (d frontierPlot) notes(in Input) []string {
 	var out []string
 	if n := len(d.front.Skipped); n > 0 {
-		out = append(out, plural(n, "cell")+" without an estimate not drawn")
+		out = append(out, say.Count(n, "cell")+" without an estimate not drawn")
 	}
 	grey := 0
 	for _, s := range d.all {
@@ -134,7 +135,7 @@ func (d frontierPlot) notes(in Input) []string {
 		}
 	}
 	if grey > 0 {
-		out = append(out, fmt.Sprintf("in grey, unlabelled: %s with fewer or no frontier cells", plural(grey, "configuration")))
+		out = append(out, fmt.Sprintf("in grey, unlabelled: %s with fewer or no frontier cells", say.Count(grey, "configuration")))
 	}
 	if key := abbreviations(in.Plan.Configurations); key != "" {
 		out = append(out, key)

@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/say"
 	"gonum.org/v1/plot/vg"
-
-	"github.com/vllm-sweep/sweep/internal/metric"
 )
 
 // Where points crowd, names and load numbers find no room. So that every cell
@@ -63,7 +62,7 @@ func (d frontierPlot) keyed(area vg.Rectangle) frontierPlot {
 		}
 		d.key = append(d.key, keyEntry{
 			letter: letterOf(len(d.key)), s: m.s, q: m.q,
-			text: fmt.Sprintf("%s, %s: %s, %s", keyName(m.s), pointName(m.q.load), metric.Format(d.front.X, m.q.x.Center), metric.Format(d.front.Y, m.q.y.Center)),
+			text: fmt.Sprintf("%s, %s: %s, %s", keyName(m.s), pointName(m.q.load), say.Metric(d.front.X, m.q.x.Center), say.Metric(d.front.Y, m.q.y.Center)),
 		})
 	}
 	return d

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // pick is a recommended cell with the use cases that it answers.
@@ -114,7 +114,7 @@ func pickDetail(r analysis.Recommendation) string {
 		out = "on fresh starts: " + out
 	}
 	if r.Estimate != nil {
-		out += " " + metric.Format(r.Objective, r.Estimate.Center)
+		out += " " + say.Metric(r.Objective, r.Estimate.Center)
 	}
 	if r.Ratio != nil {
 		out += fmt.Sprintf(", %s vs baseline’s best: %s", change(r.Ratio.Center), r.Ratio.Verdict)

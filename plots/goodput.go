@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // goodputPlot shows requests per second that kept the SLO against the rate
@@ -97,14 +98,14 @@ func (d goodputPlot) subtitle(in Input) string {
 			slo += ", "
 		}
 		name, _, _ := strings.Cut(shortTitle(c.Metric), " p") // a limit on each request, not on a percentile
-		slo += fmt.Sprintf("%s %s %s", name, sign(c.Op), metric.Format(c.Metric, c.Value))
+		slo += fmt.Sprintf("%s %s %s", name, sign(c.Op), say.Metric(c.Metric, c.Value))
 	}
 	out := "Goodput: requests per second that keep " + slo + "."
 	if d.open {
 		out += " Dashed: every request offered keeps it."
 	}
 	if countIntervals(allPoints(d.all)) > 0 {
-		out += fmt.Sprintf(" Bars: %s intervals.", percent(in.Findings.Confidence))
+		out += fmt.Sprintf(" Bars: %s intervals.", say.Percent(in.Findings.Confidence))
 	}
 	return out
 }

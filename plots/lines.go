@@ -6,7 +6,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // limit is a constraint that can be drawn as a line.
@@ -31,7 +31,7 @@ func limitsOf(in Input, load, x, y string) []limit {
 				return
 			}
 		}
-		out = append(out, limit{metric: name, x: name == x, value: value, text: fmt.Sprintf("%s: %s %s", who, sign(op), metric.Format(name, value)), slo: slo})
+		out = append(out, limit{metric: name, x: name == x, value: value, text: fmt.Sprintf("%s: %s %s", who, sign(op), say.Metric(name, value)), slo: slo})
 	}
 	for _, c := range in.SLO {
 		add("SLO", c.Metric, c.Op, c.Value, true)

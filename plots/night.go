@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -89,7 +90,7 @@ func newNight(in Input) nightPlot {
 		id := ids[c.ID]
 		name := rowName{short[i], &id}
 		if len(in.Plan.Configurations) > maxLanes {
-			name = rowName{text: plural(len(in.Plan.Configurations), "configuration")}
+			name = rowName{text: say.Count(len(in.Plan.Configurations), "configuration")}
 		}
 		if i == 0 || len(in.Plan.Configurations) <= maxLanes {
 			d.lanes = append(d.lanes, lane{name: name})
@@ -212,19 +213,19 @@ func (d nightPlot) title(in Input) string {
 			other++
 		}
 	}
-	out := fmt.Sprintf("%s and %s in %s", plural(len(in.Starts)-skipped, "server start"), plural(counted, "counted trial"), durationText(d.took))
+	out := fmt.Sprintf("%s and %s in %s", say.Count(len(in.Starts)-skipped, "server start"), say.Count(counted, "counted trial"), say.Duration(d.took))
 	var bad []string
 	if failed > 0 {
-		bad = append(bad, plural(failed, "start")+" failed")
+		bad = append(bad, say.Count(failed, "start")+" failed")
 	}
 	if skipped > 0 {
-		bad = append(bad, plural(skipped, "start")+" skipped")
+		bad = append(bad, say.Count(skipped, "start")+" skipped")
 	}
 	if invalid > 0 {
-		bad = append(bad, plural(invalid, "trial")+" invalid")
+		bad = append(bad, say.Count(invalid, "trial")+" invalid")
 	}
 	if other > 0 {
-		bad = append(bad, plural(other, "trial")+" failed")
+		bad = append(bad, say.Count(other, "trial")+" failed")
 	}
 	if len(bad) > 0 {
 		out += "; " + strings.Join(bad, ", ")
@@ -244,19 +245,6 @@ func (d nightPlot) subtitle(in Input) string {
 		out += " No GPU or engine telemetry is recorded."
 	}
 	return out
-}
-
-// durationText is "3m 20s", "7h 05m".
-func durationText(v time.Duration) string {
-	switch {
-	case v < time.Minute:
-		return number(tidy(v.Round(time.Second/10).Seconds())) + " s"
-	case v < time.Hour:
-		v = v.Round(time.Second)
-		return fmt.Sprintf("%dm %02ds", int(v.Minutes()), int(v.Seconds())%60)
-	}
-	v = v.Round(time.Minute)
-	return fmt.Sprintf("%dh %02dm", int(v.Hours()), int(v.Minutes())%60)
 }
 
 // Sizes of the timeline.

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -96,7 +96,7 @@ func pairsFigure(in Input, name, load string) (Figure, string) {
 	f.Subtitle = fmt.Sprintf("Change against the baseline (framed) at %s, other parameters at its levels. Bold: shown to be better or worse; plain: undecided or equivalent. Cross: no result.", d.point.Label)
 	var notes []string
 	if left > 0 {
-		notes = append(notes, plural(left, "further pair")+" in the data, not drawn")
+		notes = append(notes, say.Count(left, "further pair")+" in the data, not drawn")
 	}
 	if len(confirmed) > 0 {
 		notes = append(notes, "measured in the confirm stage alone, against its baseline: "+strings.Join(confirmed, ", "))
@@ -354,7 +354,7 @@ func readable(t Theme, fill color.NRGBA) color.NRGBA {
 }
 
 func formatShort(m string, v float64) string {
-	return strings.TrimSuffix(metric.Format(m, v), " tok/s")
+	return strings.TrimSuffix(say.Metric(m, v), " tok/s")
 }
 
 // records are all configurations of the pairs at every point of the load.

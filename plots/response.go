@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -74,7 +75,7 @@ func responseFigure(in Input, name, load string) (Figure, string) {
 	}
 	f.Title = d.title()
 	f.Subtitle = fmt.Sprintf("Each parameter alone, the others at the baseline, at %s. Open point: the baseline’s level. Bars: %s intervals. Cross: no result, and why.",
-		d.point.Label, percent(in.Findings.Confidence))
+		d.point.Label, say.Percent(in.Findings.Confidence))
 	var points []point
 	for _, c := range d.columns {
 		for _, l := range c.levels {
@@ -85,7 +86,7 @@ func responseFigure(in Input, name, load string) (Figure, string) {
 	}
 	var notes []string
 	if left > 0 {
-		notes = append(notes, plural(left, "further parameter")+" in the data, not drawn")
+		notes = append(notes, say.Count(left, "further parameter")+" in the data, not drawn")
 	}
 	f.Caption = caption(in, load, points, notes)
 	f.frame = newFrame(f, wideWidth, 0, vg.Length(len(d.metrics))*195+40)

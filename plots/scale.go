@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // scale maps a value range to a length range, linearly or by logarithm.
@@ -134,7 +135,7 @@ func tickLabels(u metric.Unit, ticks []float64) (labels []string, unit string) {
 			factor, unit = 1e3, "ms"
 		case lo < 0.1:
 			for _, t := range ticks {
-				labels = append(labels, metric.FormatUnit(u, t))
+				labels = append(labels, say.Unit(u, t))
 			}
 			return labels, ""
 		}

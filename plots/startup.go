@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // startupPlot is the start-up time of each configuration, split into phases.
@@ -51,7 +52,7 @@ func startupFigure(in Input, name string) (Figure, string) {
 	f.Subtitle = "Bar: the median start of a configuration, split into phases as its log tells them. Dots: each of its starts, launch to ready. " + rowNote
 	f.Caption = runCaption(in)
 	if left > 0 {
-		f.Caption = plural(left, "faster configuration") + " not drawn · " + f.Caption
+		f.Caption = say.Count(left, "faster configuration") + " not drawn · " + f.Caption
 	}
 	f.frame = newFrame(f, figureWidth, 0, d.height())
 	f.body = d.draw
@@ -178,22 +179,15 @@ func (d startupPlot) title() string {
 	if hi == 0 {
 		return "No server became ready"
 	}
-	out := fmt.Sprintf("Ready after %s to %s", seconds(lo), seconds(hi))
-	if seconds(lo) == seconds(hi) {
-		out = "Ready after " + seconds(lo)
+	out := fmt.Sprintf("Ready after %s to %s", say.Duration(lo), say.Duration(hi))
+	if say.Duration(lo) == say.Duration(hi) {
+		out = "Ready after " + say.Duration(lo)
 	}
 	out += ", median of each configuration"
 	if failed > 0 {
-		out += fmt.Sprintf("; %s never became ready", plural(failed, "configuration"))
+		out += fmt.Sprintf("; %s never became ready", say.Count(failed, "configuration"))
 	}
 	return out
-}
-
-func seconds(d time.Duration) string {
-	if d >= time.Minute {
-		return durationText(d)
-	}
-	return number(tidy(float64(int(d.Seconds()*10+0.5))/10)) + " s"
 }
 
 func (d startupPlot) rowHeight() vg.Length { return min(max(460/vg.Length(len(d.rows)), 10), 26) }

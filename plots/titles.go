@@ -2,41 +2,18 @@ package plots
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// percent prints a fraction as "95 %".
-func percent(v float64) string { return number(tidy(math.Round(v*1000)/10)) + " %" }
-
-// change prints a ratio as a signed percentage: "+24 %", "−3.1 %"; from three
-// times on as a factor: "×3.2".
-func change(ratio float64) string {
-	pc := (ratio - 1) * 100
-	switch {
-	case ratio >= 3:
-		return "×" + number(math.Round(ratio*10)/10)
-	case math.Abs(pc) >= 9.95:
-		pc = math.Round(pc)
-	default:
-		pc = math.Round(pc*10) / 10
-	}
-	if pc > 0 {
-		return "+" + number(pc) + " %"
-	}
-	return number(pc+0) + " %" // -0 becomes 0
-}
-
-// amount prints a ratio without its sign: "24 %".
-func amount(ratio float64) string {
-	return strings.TrimLeft(change(ratio), "+−")
-}
+// change prints a ratio as a change, with a minus sign.
+func change(ratio float64) string { return say.Typographic(say.Change(ratio)) }
 
 func configurationOf(in Input, id string) matrix.Configuration {
 	if c, ok := in.Plan.Configuration(id); ok {
@@ -89,7 +66,7 @@ func frontierFinding(in Input, fr analysis.Frontier) string {
 			n++
 		}
 	}
-	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), plural(n, "cell"), shortTitle(fr.Y), shortTitle(fr.X))
+	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), say.Count(n, "cell"), shortTitle(fr.Y), shortTitle(fr.X))
 }
 
 // recommendationTitle states a recommendation as strongly as its verdict
@@ -116,7 +93,7 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 		}
 		return fmt.Sprintf("%s: %s%s%s", name, gain, within, tied(r))
 	case analysis.Equivalent:
-		return fmt.Sprintf("%s leads in %s, yet is equivalent to the baseline (within ±%s)", name, objective, percent(in.Findings.Margin))
+		return fmt.Sprintf("%s leads in %s, yet is equivalent to the baseline (within ±%s)", name, objective, say.Percent(in.Findings.Margin))
 	case analysis.Worse:
 		return fmt.Sprintf("%s is the best in %s that meets the constraints; it is worse than the baseline", name, objective)
 	}
@@ -133,7 +110,7 @@ func withinText(r analysis.Recommendation) string {
 		return ""
 	case 1:
 		c := r.Constraints[0]
-		return fmt.Sprintf(" with %s %s %s", shortTitle(c.Metric), sign(c.Op), metric.Format(c.Metric, c.Limit))
+		return fmt.Sprintf(" with %s %s %s", shortTitle(c.Metric), sign(c.Op), say.Metric(c.Metric, c.Limit))
 	}
 	return fmt.Sprintf(" within its %d constraints", len(r.Constraints))
 }
@@ -153,9 +130,9 @@ func amountOf(r analysis.Recommendation) string {
 		more, less = "higher", "lower"
 	}
 	if ratio > 1 {
-		return amount(ratio) + " " + more
+		return say.Size(ratio) + " " + more
 	}
-	return amount(ratio) + " " + less
+	return say.Size(ratio) + " " + less
 }
 
 // tied tells of configurations that the data cannot separate from the winner.
@@ -178,7 +155,7 @@ func caption(in Input, load string, points []point, notes []string) string {
 	}
 	parts := []string{model, loadText(in.Plan, load), in.Facts.Device, trialsText(points)}
 	if countIntervals(points) > 0 {
-		parts = append(parts, percent(in.Findings.Confidence)+" intervals")
+		parts = append(parts, say.Percent(in.Findings.Confidence)+" intervals")
 	}
 	parts = append(parts, notes...)
 	if n := len(in.Findings.Failures); n > 0 {
@@ -198,7 +175,7 @@ func runCaption(in Input) string {
 	if model == "" {
 		model = in.Plan.Model
 	}
-	parts := []string{model, in.Facts.Device, fmt.Sprintf("%s at %s", plural(len(in.Plan.Configurations), "configuration"), plural(len(in.Plan.LoadPoints), "load point")), plural(in.Plan.Blocks, "block")}
+	parts := []string{model, in.Facts.Device, fmt.Sprintf("%s at %s", say.Count(len(in.Plan.Configurations), "configuration"), say.Count(len(in.Plan.LoadPoints), "load point")), say.Count(in.Plan.Blocks, "block")}
 	parts = append(parts, abbreviations(in.Plan.Configurations))
 	if in.Facts.Run != "" {
 		parts = append(parts, "run "+in.Facts.Run)
@@ -241,7 +218,7 @@ func trialsText(points []point) string {
 	}
 	switch {
 	case lo == hi:
-		return plural(lo, "trial") + " a cell"
+		return say.Count(lo, "trial") + " a cell"
 	default:
 		return fmt.Sprintf("%d to %d trials a cell", lo, hi)
 	}
@@ -251,7 +228,7 @@ func trialsText(points []point) string {
 func failuresText(failures []analysis.Failure) string {
 	var names []string
 	for _, f := range failures {
-		names = append(names, fmt.Sprintf("%s (%s)", cut(f.Label, maxLabel), f.Class))
+		names = append(names, fmt.Sprintf("%s (%s)", say.Clip(f.Label, maxLabel), f.Class))
 	}
 	if len(names) > 2 {
 		names = append(names[:2], fmt.Sprintf("%d more", len(failures)-2))

@@ -12,7 +12,7 @@ import (
 
 func TestChange(t *testing.T) {
 	for ratio, want := range map[float64]string{
-		1: "0 %", 0.99999: "0 %", 1.24: "+24 %", 1.0312: "+3.1 %", 0.96: "−4 %", 0.5: "−50 %", 2.4: "+140 %", 3.21: "×3.2", 0.0999: "−90 %",
+		1: "0%", 0.99999: "0%", 1.24: "+24%", 1.0312: "+3.1%", 0.96: "−4%", 0.5: "−50%", 2.4: "+140%", 3.21: "×3.2", 0.0999: "−90%",
 	} {
 		if got := change(ratio); got != want {
 			t.Errorf("change(%v) = %s, want %s", ratio, got, want)
@@ -36,17 +36,17 @@ func TestRecommendationTitle(t *testing.T) {
 		rec  analysis.Recommendation
 		want string
 	}{
-		{with(analysis.Better, 1.24, nil), "max-num-seqs=512: 24 % more output throughput than the baseline"},
+		{with(analysis.Better, 1.24, nil), "max-num-seqs=512: 24% more output throughput than the baseline"},
 		{with(analysis.Better, 3.3, nil), "max-num-seqs=512: ×3.3 the output throughput of the baseline"},
-		{with(analysis.Better, 0.8, func(r *analysis.Recommendation) { r.Objective, r.Maximize = "ttft_p95", false }), "max-num-seqs=512: 20 % lower TTFT p95 than the baseline"},
+		{with(analysis.Better, 0.8, func(r *analysis.Recommendation) { r.Objective, r.Maximize = "ttft_p95", false }), "max-num-seqs=512: 20% lower TTFT p95 than the baseline"},
 		{
 			with(analysis.Better, 1.1, func(r *analysis.Recommendation) {
 				r.Constraints = []analysis.ConstraintCheck{{Metric: "e2e_p95", Op: experiment.AtMost, Limit: 10}}
 				r.Ties = make([]analysis.Tie, 2)
 			}),
-			"max-num-seqs=512: 10 % more output throughput than the baseline with end-to-end latency p95 ≤ 10 s; 2 others are not separable from it",
+			"max-num-seqs=512: 10% more output throughput than the baseline with end-to-end latency p95 ≤ 10 s; 2 others are not separable from it",
 		},
-		{with(analysis.Equivalent, 1.01, nil), "max-num-seqs=512 leads in output throughput, yet is equivalent to the baseline (within ±3 %)"},
+		{with(analysis.Equivalent, 1.01, nil), "max-num-seqs=512 leads in output throughput, yet is equivalent to the baseline (within ±3%)"},
 		{with(analysis.Undecided, 1.08, nil), "Undecided: max-num-seqs=512 leads in output throughput, but the trials do not separate it from the baseline"},
 		{base, "Undecided: max-num-seqs=512 leads in output throughput, but the trials do not separate it from the baseline"},
 		{with(analysis.Worse, 0.9, nil), "max-num-seqs=512 is the best in output throughput that meets the constraints; it is worse than the baseline"},
@@ -136,7 +136,7 @@ func TestSlugs(t *testing.T) {
 
 func TestWrapKeepsUnitsTogether(t *testing.T) {
 	p := newPen(nil, Light())
-	for _, line := range p.wrap(strings.Repeat("Bars: 95 % intervals · ", 20), textStyle{size: 10}, 131, 30) {
+	for _, line := range p.wrap(strings.Repeat("Bars: 95% intervals · ", 20), textStyle{size: 10}, 131, 30) {
 		if strings.HasPrefix(line, "%") || strings.HasPrefix(line, "·") {
 			t.Errorf("line begins with a sign: %q", line)
 		}

@@ -35,10 +35,10 @@ func baselineTrials(shares ...float64) Input {
 // The title of the drift figure never denies what the figure draws.
 func TestDriftTitleGivesTheRangeThatIsDrawn(t *testing.T) {
 	f, why := driftFigure(baselineTrials(1, 1.09, 1.15, 0.99), "drift")
-	if want := "No trend is shown: the baseline’s trials vary from −1 % to +15 % of the first at their load"; f.Title != want {
+	if want := "No trend is shown: the baseline’s trials vary from −1% to +15% of the first at their load"; f.Title != want {
 		t.Errorf("title %q (%s), want %q", f.Title, why, want)
 	}
-	if f, _ := driftFigure(baselineTrials(1, 1.01, 0.99), "drift"); !strings.HasPrefix(f.Title, "No drift beyond ±3 %") {
+	if f, _ := driftFigure(baselineTrials(1, 1.01, 0.99), "drift"); !strings.HasPrefix(f.Title, "No drift beyond ±3%") {
 		t.Errorf("title %q", f.Title)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -39,13 +40,13 @@ func shortLabel(c matrix.Configuration) string {
 		return "baseline"
 	}
 	if len(c.Changed) == 0 {
-		return cut(c.Label, maxLabel)
+		return say.Clip(c.Label, maxLabel)
 	}
-	full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return cut(f.Name, maxLabel-6) })
+	full := joinFlags(c.Changed, ", ", func(f experiment.Flag) string { return say.Clip(f.Name, maxLabel-6) })
 	if len(c.Changed) == 1 || len([]rune(full)) <= maxLabel {
 		return full
 	}
-	return cut(joinFlags(c.Changed, " ", func(f experiment.Flag) string { return initials(f.Name) }), maxLabel+8)
+	return say.Clip(joinFlags(c.Changed, " ", func(f experiment.Flag) string { return initials(f.Name) }), maxLabel+8)
 }
 
 func joinFlags(flags experiment.Flags, separator string, name func(experiment.Flag) string) string {
@@ -123,9 +124,9 @@ func shortValue(f experiment.Flag) string {
 	case strings.HasPrefix(v, "["):
 		return "[…]"
 	case strings.Contains(v, "/"): // a model or a path: its end tells it apart
-		return cut(v[strings.LastIndexByte(v, '/')+1:], maxValue)
+		return say.Clip(v[strings.LastIndexByte(v, '/')+1:], maxValue)
 	}
-	return cut(v, maxValue)
+	return say.Clip(v, maxValue)
 }
 
 // valueLabel is a configuration's label where its parameter is already named.
@@ -134,14 +135,6 @@ func valueLabel(c matrix.Configuration, short string) string {
 		return v
 	}
 	return short
-}
-
-func cut(s string, limit int) string {
-	r := []rune(s)
-	if len(r) <= limit {
-		return s
-	}
-	return string(r[:limit-1]) + "…"
 }
 
 // pointName is a load point within its load: "c=16", "5/s".
@@ -160,7 +153,7 @@ func pointName(lp matrix.LoadPoint) string {
 // pointNumber is the small number at a point.
 func pointNumber(lp matrix.LoadPoint) string {
 	if lp.Kind == experiment.Sweep {
-		return number(tidy(100*lp.Value)) + " %"
+		return number(tidy(100*lp.Value)) + "%"
 	}
 	return number(lp.Value)
 }
@@ -173,7 +166,7 @@ func numbersMean(kind experiment.ArrivalKind) string {
 	case experiment.Throughput:
 		return "cap on concurrent requests"
 	case experiment.Sweep:
-		return "load between synchronous (0 %) and saturated (100 %)"
+		return "load between synchronous (0%) and saturated (100%)"
 	}
 	if kind == experiment.Ramp {
 		return "requests/s at the end of the ramp"
@@ -204,14 +197,6 @@ func capital(s string) string {
 		r[0] = unicode.ToUpper(r[0])
 	}
 	return string(r)
-}
-
-// plural is "1 cell", "3 cells".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // slugs makes file names from load names, different for different loads.

@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
 
@@ -119,7 +119,7 @@ func writeFloor(w io.Writer, f *rundir.Floor) error {
 		fmt.Fprintf(t, "%s\t%d", p.Label, p.Requests)
 		for _, c := range columns {
 			if v, ok := p.Errors[c]; ok {
-				fmt.Fprintf(t, "\t%s", metric.Format(c, v))
+				fmt.Fprintf(t, "\t%s", say.Metric(c, v))
 			} else {
 				fmt.Fprint(t, "\t-")
 			}
@@ -130,7 +130,7 @@ func writeFloor(w io.Writer, f *rundir.Floor) error {
 		return err
 	}
 	fmt.Fprintf(w, "the mock itself was late by %s (p50) and %s (p99); that is part of the figures\n",
-		metric.FormatUnit(metric.Seconds, f.LateP50), metric.FormatUnit(metric.Seconds, f.LateP99))
+		say.Seconds(f.LateP50), say.Seconds(f.LateP99))
 	for _, p := range f.Points {
 		for _, why := range p.Invalid {
 			fmt.Fprintf(w, "INVALID %s: %s\n", p.Label, why)

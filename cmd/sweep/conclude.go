@@ -8,8 +8,8 @@ import (
 	"syscall"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -36,7 +36,7 @@ func briefly(rec analysis.Recommendation) string {
 	}
 	text := rec.Label + " at " + rec.PointLabel
 	if rec.Estimate != nil {
-		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(rec.Objective, "_", " "), metric.Format(rec.Objective, rec.Estimate.Center))
+		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(rec.Objective, "_", " "), say.Metric(rec.Objective, rec.Estimate.Center))
 	}
 	return text
 }
@@ -59,7 +59,7 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		err = fmt.Errorf("export the results of %s: %w", shown, err)
 	}
 	if runErr == nil && err != nil {
-		return withCode(exitCode(err), err, fmt.Sprintf("The records are whole: 'sweep report %s' writes the report again.", shellWord(shown)))
+		return withCode(exitCode(err), err, fmt.Sprintf("The records are whole: 'sweep report %s' writes the report again.", say.ShellWord(shown)))
 	}
 	if runErr != nil {
 		if err != nil {
@@ -103,7 +103,7 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 	}
 	impossible := untrue(res.findings)
 	if impossible > 0 {
-		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see Consistency\n", counted(impossible, "trial"))
+		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see Consistency\n", say.Count(impossible, "trial"))
 	}
 	if r.OK <= impossible {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint

@@ -10,6 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/doctor"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher/docker"
 	"github.com/vllm-sweep/sweep/launcher/podman"
@@ -147,7 +148,7 @@ func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOpt
 		doubts = append(doubts, text)
 	}
 	if failed || o.strict && len(doubts) > 0 {
-		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+shellWord(e.File)+"' shows the whole examination.")
+		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+say.ShellWord(e.File)+"' shows the whole examination.")
 	}
 	return doubts, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // tellEnd sends the notifications at the end of a run. What does not arrive is
@@ -33,7 +34,7 @@ func (sys *System) tellEnd(e *experiment.Experiment, runID, path string, began t
 		}
 	}
 	m.Text = fmt.Sprintf("sweep %s %s after %s: %d of %d trials count, %d do not, %d failed", e.Name, m.End,
-		words(time.Since(began)), m.OK, m.Planned, m.Invalid, m.Failed)
+		say.Duration(time.Since(began)), m.OK, m.Planned, m.Invalid, m.Failed)
 	for _, r := range m.Recommendations {
 		m.Text += "; " + r.UseCase + ": " + r.Text
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -34,7 +35,7 @@ type loaded struct {
 // anything starts. With strict, doubts are errors.
 func (sys *System) load(ctx context.Context, path, format string, strict bool) (*loaded, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && format == "text" {
-		return nil, withCode(exitInvalid, fmt.Errorf("there is no file %s", path), fmt.Sprintf("'sweep init %s' writes one to start from.", shellWord(path)))
+		return nil, withCode(exitInvalid, fmt.Errorf("there is no file %s", path), fmt.Sprintf("'sweep init %s' writes one to start from.", say.ShellWord(path)))
 	}
 	e, ds := experiment.LoadFile(path)
 	l := &loaded{Experiment: e}
@@ -104,8 +105,8 @@ func newValidate(sys *System) *cobra.Command {
 
 // extent is the size of a plan in a few words.
 func extent(p *matrix.Plan) string {
-	return fmt.Sprintf("%s x %s, %s, %s", counted(len(p.Configurations), "configuration"), counted(len(p.LoadPoints), "load point"),
-		counted(p.Estimate.Starts, "start"), counted(p.Estimate.Trials, "trial"))
+	return fmt.Sprintf("%s x %s, %s, %s", say.Count(len(p.Configurations), "configuration"), say.Count(len(p.LoadPoints), "load point"),
+		say.Count(p.Estimate.Starts, "start"), say.Count(p.Estimate.Trials, "trial"))
 }
 
 func newPlan(sys *System) *cobra.Command {
@@ -196,7 +197,7 @@ func writeStarter(sys *System, path string, force bool) error {
 		return err
 	}
 	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  %s\n  %s\n",
-		path, path, sys.called("sweep plan "+shellWord(path)), sys.called("sweep run "+shellWord(path)))
+		path, path, sys.called("sweep plan "+say.ShellWord(path)), sys.called("sweep run "+say.ShellWord(path)))
 	return nil
 }
 

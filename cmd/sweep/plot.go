@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/plots"
 )
 
@@ -109,7 +110,7 @@ func runPlot(sys *System, dir string, o plotOptions) error {
 		if o.where != "" {
 			return fmt.Errorf("there is no figure to draw: no cell meets --where %q, or too few do", o.where)
 		}
-		return fmt.Errorf("there is no figure to draw; 'sweep plot --list %s' says why", shellWord(dir))
+		return fmt.Errorf("there is no figure to draw; 'sweep plot --list %s' says why", say.ShellWord(dir))
 	}
 	return nil
 }

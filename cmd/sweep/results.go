@@ -15,6 +15,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/report"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/plots"
 )
 
@@ -184,15 +185,4 @@ func device(p rundir.Provenance, starts []rundir.Start) string {
 }
 
 // resumeCommand continues an unfinished run.
-func resumeCommand(path string) string { return "sweep run --resume " + shellWord(path) }
-
-// shellWord quotes a word for a POSIX shell where it needs it.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,@+", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func resumeCommand(path string) string { return "sweep run --resume " + say.ShellWord(path) }

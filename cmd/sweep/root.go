@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Main runs the program and returns its exit code.
@@ -90,6 +91,6 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return misused(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), cmp.Or(strings.Join(names, " "), "no arguments"), counted(len(args), "argument")))
+		return misused(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), cmp.Or(strings.Join(names, " "), "no arguments"), say.Count(len(args), "argument")))
 	}
 }

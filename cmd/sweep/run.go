@@ -21,6 +21,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/process"
@@ -323,13 +324,13 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		observer = x
 		screen.Message("metrics of the run: " + at)
 	}
-	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), words(p.Estimate.Total)))
+	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), say.Duration(p.Estimate.Total)))
 	if o.past != "" {
 		screen.Message(o.past)
 	}
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
 		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d fresh starts each: at most %d starts, %s more",
-			c.Starts, p.Estimate.ConfirmStarts, words(p.Estimate.Confirming)))
+			c.Starts, p.Estimate.ConfirmStarts, say.Duration(p.Estimate.Confirming)))
 	}
 	if p.Backend == "simulated" {
 		screen.Message("the server is simulated: these are not measurements of a GPU")

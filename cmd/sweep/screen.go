@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -153,12 +153,12 @@ func progressLine(st runner.Status, now time.Time, width int) string {
 	if left := max(st.Left-now.Sub(st.At), 0); st.Left > 0 {
 		// Hours can pass between two states (a model is loaded): the estimate
 		// runs down and its end stays.
-		parts = append(parts, fmt.Sprintf("%s left, ends %s", words(left), now.Add(left).Format("15:04")))
+		parts = append(parts, fmt.Sprintf("%s left, ends %s", say.Duration(left), now.Add(left).Format("15:04")))
 	}
 	if st.Block > 0 {
 		parts = append(parts, fmt.Sprintf("block %d/%d", st.Block, st.Blocks))
 	}
-	return cut(strings.Join(append(parts, workParts(st, now)...), " | "), width)
+	return say.Clip(strings.Join(append(parts, workParts(st, now)...), " | "), width)
 }
 
 // workParts is what is done now: cell and stage.
@@ -172,7 +172,7 @@ func stageText(st runner.Status, now time.Time) string {
 	}
 	text := st.Stage
 	if st.Phase != "" && st.Stage == runner.StageStarting && !st.PhaseBegan.IsZero() {
-		return text + ", " + launcher.PhaseText(st.Phase) + " " + words(now.Sub(st.PhaseBegan))
+		return text + ", " + launcher.PhaseText(st.Phase) + " " + say.Duration(now.Sub(st.PhaseBegan))
 	}
 	if !st.StageBegan.IsZero() {
 		text += " " + now.Sub(st.StageBegan).Round(time.Second).String()
@@ -190,26 +190,4 @@ func stageText(st runner.Status, now time.Time) string {
 		}
 	}
 	return text
-}
-
-// cut shortens s to at most width runes.
-func cut(s string, width int) string {
-	if utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	r := []rune(s)
-	return string(r[:max(width-1, 0)]) + "…"
-}
-
-// words prints a duration for people: "45 s", "12 min", "7 h 05 min".
-func words(d time.Duration) string {
-	switch {
-	case d < 100*time.Second:
-		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
-	case d < 100*time.Minute:
-		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
-	default:
-		m := int(d.Round(time.Minute).Minutes())
-		return fmt.Sprintf("%d h %02d min", m/60, m%60)
-	}
 }

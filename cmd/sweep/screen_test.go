@@ -40,26 +40,6 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0 s", 99 * time.Second: "99 s", 100 * time.Second: "2 min", 7*time.Hour + 5*time.Minute: "7 h 05 min",
-	} {
-		if got := words(d); got != want {
-			t.Errorf("words(%v) = %q, want %q", d, got, want)
-		}
-	}
-}
-
-func TestShellWord(t *testing.T) {
-	for in, want := range map[string]string{
-		"runs/a/b": "runs/a/b", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'",
-	} {
-		if got := shellWord(in); got != want {
-			t.Errorf("shellWord(%q) = %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestSpark(t *testing.T) {
 	if got := spark([]float64{0, 0.5, 1}); got != "▁▅█" {
 		t.Errorf("got %s", got)
@@ -82,7 +62,7 @@ func TestLiveView(t *testing.T) {
 	})
 	s.draw()
 	lines := strings.Split(out.String(), "\n")
-	if len(lines) != 3 || lines[1] != "  12.5 req/s | TTFT ▅█ 40 ms | KV cache 41 % | GPU 62 °C 540 W" || !strings.HasPrefix(lines[2], "  best so far: throughput: baseline") {
+	if len(lines) != 3 || lines[1] != "  12.5 req/s | TTFT ▅█ 40 ms | KV cache 41% | GPU 62 °C 540 W" || !strings.HasPrefix(lines[2], "  best so far: throughput: baseline") {
 		t.Errorf("drawn %q", lines)
 	}
 	out.Reset()

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/site"
 )
 
@@ -66,7 +66,7 @@ func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) e
 	}
 	address := "http://" + listener.Addr().String() + "/"
 	fmt.Fprintf(sys.Stdout, "%s\n", address)
-	fmt.Fprintf(sys.Stderr, "%s; Ctrl-C ends it\n", counted(len(runs), "run"))
+	fmt.Fprintf(sys.Stderr, "%s; Ctrl-C ends it\n", say.Count(len(runs), "run"))
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -172,7 +172,7 @@ func answerText(r analysis.Recommendation) string {
 	if r.Cell == "" || r.Estimate == nil {
 		return r.UseCase + ": no answer"
 	}
-	text := fmt.Sprintf("%s: %s at %s, %s", r.UseCase, r.Label, r.PointLabel, metric.Format(r.Objective, r.Estimate.Center))
+	text := fmt.Sprintf("%s: %s at %s, %s", r.UseCase, r.Label, r.PointLabel, say.Metric(r.Objective, r.Estimate.Center))
 	if r.Ratio != nil {
 		text += fmt.Sprintf(" (%s)", r.Ratio.Verdict)
 	}

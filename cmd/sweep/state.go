@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // stateLines is the present state for a terminal: the progress line, what the
@@ -16,13 +17,13 @@ func (s *screen) stateLines(now time.Time, width int) []string {
 	st, working := s.overall()
 	lines := []string{progressLine(st, now, width)}
 	if text := liveText(st); text != "" {
-		lines = append(lines, cut("  "+text, width))
+		lines = append(lines, say.Clip("  "+text, width))
 	}
 	for _, lane := range working {
-		lines = append(lines, cut("  "+laneText(lane, now), width))
+		lines = append(lines, say.Clip("  "+laneText(lane, now), width))
 	}
 	for _, b := range s.best {
-		lines = append(lines, cut("  best so far: "+b, width))
+		lines = append(lines, say.Clip("  best so far: "+b, width))
 	}
 	return lines
 }
@@ -34,13 +35,13 @@ func liveText(st runner.Status) string {
 	var parts []string
 	if st.Stage == runner.StageMeasuring {
 		if l.Rate > 0 {
-			parts = append(parts, metric.FormatUnit(metric.Requests, l.Rate))
+			parts = append(parts, say.Unit(metric.Requests, l.Rate))
 		}
 		if n := len(l.TTFT); n > 0 {
-			parts = append(parts, "TTFT "+spark(l.TTFT)+" "+metric.FormatUnit(metric.Seconds, l.TTFT[n-1]))
+			parts = append(parts, "TTFT "+spark(l.TTFT)+" "+say.Seconds(l.TTFT[n-1]))
 		}
 		if l.KVUsage > 0 {
-			parts = append(parts, fmt.Sprintf("KV cache %.0f %%", 100*l.KVUsage))
+			parts = append(parts, fmt.Sprintf("KV cache %.0f%%", 100*l.KVUsage))
 		}
 		if l.Waiting > 0 {
 			parts = append(parts, fmt.Sprintf("%.0f waiting", l.Waiting))

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
@@ -124,7 +125,7 @@ func (sys *System) called(text string) string {
 	if sys.Name == "" {
 		return text
 	}
-	return commands.ReplaceAllString(text, "${1}"+strings.ReplaceAll(shellWord(sys.Name), "$", "$$")+" ${2}")
+	return commands.ReplaceAllString(text, "${1}"+strings.ReplaceAll(say.ShellWord(sys.Name), "$", "$$")+" ${2}")
 }
 
 // say prints a line for people on stderr: errors in plain words, commands as

@@ -81,11 +81,3 @@ func nearestFlag(cmd *cobra.Command, name string) string {
 	near, _ := experiment.Nearest(name, names)
 	return near
 }
-
-// counted is a number with its noun: 1 trial, 2 trials.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

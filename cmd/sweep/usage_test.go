@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Every command can stand in a hint.
@@ -10,15 +12,15 @@ func TestCommandsAreWrittenAsCalled(t *testing.T) {
 	sys := &System{Name: "/opt/my tools/sweep", Stdout: io.Discard, Stderr: io.Discard}
 	for _, c := range newRoot(sys).Commands() {
 		text := "'sweep " + c.Name() + " x'"
-		if got, want := sys.called(text), "'"+shellWord(sys.Name)+" "+c.Name()+" x'"; !c.Hidden && got != want {
+		if got, want := sys.called(text), "'"+say.ShellWord(sys.Name)+" "+c.Name()+" x'"; !c.Hidden && got != want {
 			t.Errorf("%s became %s, want %s", text, got, want)
 		}
 	}
 	for text, want := range map[string]string{
 		"a sweep load finds its rates":              "a sweep load finds its rates",
 		"see runs/sweep run":                        "see runs/sweep run",
-		"To continue:\n  sweep run --resume runs/a": "To continue:\n  " + shellWord(sys.Name) + " run --resume runs/a",
-		"help: `sweep init` writes one":             "help: `" + shellWord(sys.Name) + " init` writes one",
+		"To continue:\n  sweep run --resume runs/a": "To continue:\n  " + say.ShellWord(sys.Name) + " run --resume runs/a",
+		"help: `sweep init` writes one":             "help: `" + say.ShellWord(sys.Name) + " init` writes one",
 	} {
 		if got := sys.called(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)

@@ -17,6 +17,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Agreement sets several clients beside each other that made the same load on
@@ -239,7 +240,7 @@ func (a *Agreement) Agrees() (ok bool, beyond []string) {
 		for _, tool := range a.Clients[1:] {
 			off, known := r.Off[tool]
 			if known && r.Limit > 0 && math.Abs(off) > r.Limit {
-				beyond = append(beyond, fmt.Sprintf("%s of %s is off by %+.1f %%", r.Metric, tool, 100*off))
+				beyond = append(beyond, fmt.Sprintf("%s of %s is off by %+.1f%%", r.Metric, tool, 100*off))
 			}
 		}
 	}
@@ -258,20 +259,20 @@ func (a *Agreement) WriteText(out io.Writer) error {
 		if v == nil {
 			return "-"
 		}
-		return metric.Format(name, *v)
+		return say.Metric(name, *v)
 	}
 	for _, r := range a.Rows {
 		fmt.Fprintf(w, "%s\t%s\t%s", r.Metric, show(r.Metric, r.Native), show(r.Metric, r.Aligned))
 		for _, tool := range a.Clients[1:] {
 			off := "-"
 			if v, ok := r.Off[tool]; ok {
-				off = fmt.Sprintf("%+.1f %%", 100*v)
+				off = fmt.Sprintf("%+.1f%%", 100*v)
 			}
 			fmt.Fprintf(w, "\t%s\t%s", show(r.Metric, r.Tools[tool]), off)
 		}
 		limit := "-"
 		if r.Limit > 0 {
-			limit = fmt.Sprintf("%g %%", 100*r.Limit)
+			limit = fmt.Sprintf("%g%%", 100*r.Limit)
 		}
 		fmt.Fprintf(w, "\t%s\n", limit)
 	}

@@ -127,7 +127,7 @@ func (p *perfStage) lateness(r *Result) {
 	if a, q := p.Load.Achieved, p.Load.Requested; a != nil && q != nil && *a < 0.95**q {
 		delay := ""
 		if d := p.Load.ScheduleDelay["p99"]; d != nil {
-			delay = fmt.Sprintf(" (99 %% of them up to %.3g s late)", *d)
+			delay = fmt.Sprintf(" (99%% of them up to %.3g s late)", *d)
 		}
 		r.warn(fmt.Sprintf("the client sent %.4g of %.4g req/s asked for%s and its latencies leave that wait out", *a, *q, delay))
 		r.Load.Cap = 1 // partly open: the workers' limit held requests back

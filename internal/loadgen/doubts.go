@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/say"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -34,10 +35,10 @@ func (r *run) warn(res *Result) {
 	if res.Client.StampSource == StampUser && r.client.noStamps != "" {
 		warn("no kernel time stamps: %s; latencies contain the client's own read lag", r.client.noStamps)
 	} else if res.Client.StampSource == StampUser && r.client.readLags.all.Load() > 0 {
-		warn("only %.1f %% of the reads have a kernel time stamp; the rest contain the client's own read lag", 100*res.Client.Stamped)
+		warn("only %s of the reads have a kernel time stamp; the rest contain the client's own read lag", say.Percent(res.Client.Stamped))
 	}
 	if n := res.Client.SlowConnections; n > 0 {
-		warn("%d connections took over %s to make: the server's queue of new connections was full, or packets were lost; latencies from the schedule contain that", n, round(slowConnect))
+		warn("%d connections took over %s to make: the server's queue of new connections was full, or packets were lost; latencies from the schedule contain that", n, say.Duration(slowConnect))
 	}
 	if n := res.Client.Resent; n > 0 {
 		warn("%s sent again on a new connection: the server had closed the one that was kept for it; latencies contain both times", requestsWere(n))
@@ -88,7 +89,7 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 		}
 		if waited+dropped > 0 {
 			warn("partly open: with at most %d in flight, %d requests waited for a slot (longest %s) and %d were never sent",
-				a.MaxConcurrency, waited, round(longest), dropped)
+				a.MaxConcurrency, waited, say.Duration(longest), dropped)
 		}
 	case LabelClosed:
 		if n := res.windowRequests(); n < arrivallaw.Turnovers*r.cfg.slots() {
@@ -98,14 +99,14 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 	if c := r.cfg; a.Kind == Trace && c.Requests+int(c.Duration) > 0 {
 		rows, window := len(c.Trace)-c.traceWarm(), res.WindowEnd-res.WindowStart
 		if n := res.windowRequests(); n == rows && (c.Requests == 0 || n < c.Requests) && (c.Duration == 0 || window < c.Duration) {
-			warn("the trace ended before the load: %d requests in %s are what it has after the warm-up", n, round(window))
+			warn("the trace ended before the load: %d requests in %s are what it has after the warm-up", n, say.Duration(window))
 		}
 	}
 	if r.cfg.Warmup == 0 && res.Label != LabelBurst {
 		warn("no warm-up: the window begins on an idle server, which understates throughput")
 	}
 	if took := res.WindowStart; r.cfg.Warmup > 0 && took > r.cfg.Warmup*3/2 {
-		warn("the warm-up took %s instead of %s: every slot's first request had to end", round(took), r.cfg.Warmup)
+		warn("the warm-up took %s instead of %s: every slot's first request had to end", say.Duration(took), r.cfg.Warmup)
 	}
 }
 
@@ -159,7 +160,7 @@ func (res *Result) warnCounts(warn func(string, ...any), cfg *Config) {
 		warn("answers carry %.3g tokens a chunk: inter-token latency is the time between chunks, not between tokens", each)
 	}
 	if res.Client.Coalesced > coalescedLimit {
-		warn("%.0f %% of the chunks came with the same read as the one before: inter-token latency shows bundles", 100*res.Client.Coalesced)
+		warn("%s of the chunks came with the same read as the one before: inter-token latency shows bundles", say.Percent(res.Client.Coalesced))
 	}
 }
 

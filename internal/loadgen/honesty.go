@@ -9,6 +9,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Limits on the generator itself that are the same on every machine; the others
@@ -172,29 +173,29 @@ func (r *run) judge(res *Result) {
 	}
 	if limits.Mean > 0 {
 		if c.OwnLagMean > typical {
-			strained("the client sent late: %s on average, limit %s", round(c.OwnLagMean), round(typical))
+			strained("the client sent late: %s on average, limit %s", say.Duration(c.OwnLagMean), say.Duration(typical))
 		}
 		if c.OwnLag > limit {
-			strained("the client sent late: own lag %s %s, limit %s", c.OwnLagStat, round(c.OwnLag), round(limit))
+			strained("the client sent late: own lag %s %s, limit %s", c.OwnLagStat, say.Duration(c.OwnLag), say.Duration(limit))
 		}
 	} else if c.WriteLag > limit {
-		strained("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, round(c.WriteLag), round(limit))
+		strained("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, say.Duration(c.WriteLag), say.Duration(limit))
 	}
 	if took, ok := res.meanTime(); ok {
 		share := limits.HandoverShare * float64(took)
 		if limit := time.Duration(max(share, min(float64(limits.HandoverFloor), idleMost*share))); c.HandoverLag > limit {
-			strained("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", round(c.HandoverLag), round(limit))
+			strained("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", say.Duration(c.HandoverLag), say.Duration(limit))
 		}
 	}
 	if c.Unconnected > 0 {
 		invalid("the client had no connection for %d requests: %s", c.Unconnected, res.firstError(ClassConnect))
 	}
 	if c.Merged > limits.Merged {
-		strained("the client read late: %.1f %% of the gaps between chunks were lost in reads over %s late, limit %.0f %%", 100*c.Merged, lateRead, 100*limits.Merged)
+		strained("the client read late: %s of the gaps between chunks were lost in reads over %s late, limit %s", say.Percent(c.Merged), say.Duration(lateRead), say.Percent(limits.Merged))
 	}
 	if r.cfg.scheduled() {
 		if limits.Mean == 0 && c.DispatchLagP99 > limit {
-			strained("the client sent late: dispatch lag p99 %s, limit %s", round(c.DispatchLagP99), round(limit))
+			strained("the client sent late: dispatch lag p99 %s, limit %s", say.Duration(c.DispatchLagP99), say.Duration(limit))
 		}
 		if due, sent := res.dueAndSent(); r.cfg.Arrivals.MaxConcurrency == 0 &&
 			float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) {
@@ -208,11 +209,11 @@ func (r *run) judge(res *Result) {
 			limit = max(limit, time.Duration(ReadLagShare*float64(median)))
 		}
 		if lag := max(c.ReadLagP99, c.SchedLagP99); lag > limit {
-			strained("the client read late: lag p99 %s, limit %s without kernel time stamps", round(lag), round(limit))
+			strained("the client read late: lag p99 %s, limit %s without kernel time stamps", say.Duration(lag), say.Duration(limit))
 		}
 	}
 	if c.CPUShare > limits.CPU {
-		strained("the client used %.0f %% of its CPUs, limit %.0f %%", 100*c.CPUShare, 100*limits.CPU)
+		strained("the client used %s of its CPUs, limit %s", say.Percent(c.CPUShare), say.Percent(limits.CPU))
 	}
 	r.warn(res)
 }
@@ -301,19 +302,5 @@ func Classes() []Class {
 	return []Class{
 		ClassOK, ClassHTTP, ClassConnect, ClassTimeout, ClassStream, ClassTruncated,
 		ClassEmpty, ClassTokens, ClassProtocol, ClassUnfinished, ClassDropped,
-	}
-}
-
-// round cuts a duration to three significant digits or so, for messages.
-func round(d time.Duration) time.Duration {
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond)
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		return d.Round(100 * time.Microsecond)
-	default:
-		return d.Round(time.Microsecond)
 	}
 }

@@ -1,6 +1,10 @@
 package loadgen
 
-import "time"
+import (
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/say"
+)
 
 // outrunShare is the share of the requests offered that a server which keeps up
 // completes in the same time; what it holds at both ends of the window cancels.
@@ -59,6 +63,6 @@ func (res *Result) warnSessions(warn func(string, ...any), cfg *Config) {
 		return
 	}
 	if mean := total / time.Duration(n); mean > cfg.Warmup {
-		warn("sessions last %s on average, longer than the warm-up of %s: the window begins with more first turns than it ends with", round(mean), round(cfg.Warmup))
+		warn("sessions last %s on average, longer than the warm-up of %s: the window begins with more first turns than it ends with", say.Duration(mean), say.Duration(cfg.Warmup))
 	}
 }

@@ -123,7 +123,7 @@ func TestTable(t *testing.T) {
 	if err := s.WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	want := `load                open, window 10s
+	want := `load                open, window 10 s
 requests            200 ok, 3 failed (3 timeout)
 tokens a chunk      1
 request throughput  19.6 req/s
@@ -136,8 +136,8 @@ total throughput    2,049 tok/s
    ITL   10 ms    10 ms    10 ms    10 ms    10 ms    -
    E2E  130 ms   130 ms   180 ms   210 ms   220 ms    -
 
-client: sent 20 of 20 req/s asked, dispatch lag p50 0s p99 0s, 0 late, 0 not sent, in flight mean 0 peak 0
-client: CPU 0 %, longest GC pause 0s, scheduling latency p99 0s, 0 % of chunks shared a read
+client: sent 20 of 20 req/s asked, dispatch lag p50 0 s p99 0 s, 0 late, 0 not sent, in flight mean 0 peak 0
+client: CPU 0%, longest GC pause 0 s, scheduling latency p99 0 s, 0% of chunks shared a read
 INVALID: the client sent late
 warning: 200 successful requests are too few for percentiles p97 (219), p99 (662), p99.9 (6636)
 `
@@ -204,30 +204,30 @@ func TestInvalid(t *testing.T) {
 		want   string
 	}{
 		"sound":        {strict, func(*Result) {}, ""},
-		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1ms, limit 1.005ms"},
+		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1 ms, limit 1.01 ms"},
 		"in time":      {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
-		"written late": {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "write lag p99 2ms, limit 1.005ms"},
-		"late, shared": {Shared(), func(r *Result) { r.Client.OwnLag, r.Client.OwnLagStat = 6*ms, "p95" }, "own lag p95 6ms, limit 5.025ms"},
-		"always late":  {Shared(), func(r *Result) { r.Client.OwnLagMean = 6 * ms }, "6ms on average, limit 5.025ms"},
+		"written late": {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "write lag p99 2 ms, limit 1.01 ms"},
+		"late, shared": {Shared(), func(r *Result) { r.Client.OwnLag, r.Client.OwnLagStat = 6*ms, "p95" }, "own lag p95 6 ms, limit 5.03 ms"},
+		"always late":  {Shared(), func(r *Result) { r.Client.OwnLagMean = 6 * ms }, "6 ms on average, limit 5.03 ms"},
 		"often late":   {Shared(), func(r *Result) { r.Client.OwnLagMean = 4 * ms }, ""},
 		"always late, quick server": {Shared(), func(r *Result) {
 			r.Client.OwnLagMean = 1100 * time.Microsecond
 			for i := range r.Requests {
 				r.Requests[i].First = r.Requests[i].Scheduled + 10*ms
 			}
-		}, "1.1ms on average, limit 1ms"},
+		}, "1.1 ms on average, limit 1 ms"},
 		"unsent":        {strict, func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
 		"one off":       {strict, func(r *Result) { late(r, 2) }, ""},
-		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "3ms from the end of an answer to the next request"},
+		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "3 ms from the end of an answer to the next request"},
 		"slots, shared": {Shared(), func(r *Result) { r.Client.HandoverLag = 3 * ms }, ""},
 		"slots idle, short answers": {strict, func(r *Result) {
 			r.Client.HandoverLag = 200 * time.Microsecond
 			for i := range r.Requests {
 				r.Requests[i].End = r.Requests[i].Sent + ms
 			}
-		}, "200µs from the end of an answer to the next request (mean), limit 50µs"},
-		"read late":   {strict, func(r *Result) { r.Client.Merged = 0.02 }, "2.0 % of the gaps between chunks were lost in reads over 1ms late, limit 1 %"},
-		"cpu":         {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75 % of its CPUs, limit 70 %"},
+		}, "200 µs from the end of an answer to the next request (mean), limit 50 µs"},
+		"read late":   {strict, func(r *Result) { r.Client.Merged = 0.02 }, "2% of the gaps between chunks were lost in reads over 1 ms late, limit 1%"},
+		"cpu":         {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75% of its CPUs, limit 70%"},
 		"cpu, shared": {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
 	} {
 		r := handmade()

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // tableStats and tableBases are the columns and rows of the latency table.
@@ -39,14 +39,14 @@ func (s Summary) WriteTable(w io.Writer) error {
 
 func (s *Summary) writeRates(w io.Writer) {
 	ok := s.Requests[ClassOK]
-	fmt.Fprintf(w, "load\t%s, window %s\n", s.Label, s.Window.Round(time.Millisecond))
+	fmt.Fprintf(w, "load\t%s, window %s\n", s.Label, say.Duration(s.Window))
 	fmt.Fprintf(w, "requests\t%d ok, %d failed%s\n", ok, s.Total()-ok, s.failures())
 	if s.TokensPerChunk > 0 {
 		fmt.Fprintf(w, "tokens a chunk\t%.3g\n", s.TokensPerChunk)
 	}
 	for _, name := range []string{"request_throughput", "output_throughput", "output_throughput_per_gpu", "total_throughput", "goodput"} {
 		if v, has := s.Metrics[name]; has {
-			fmt.Fprintf(w, "%s\t%s\n", metric.Title(name), metric.Format(name, v))
+			fmt.Fprintf(w, "%s\t%s\n", metric.Title(name), say.Metric(name, v))
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (s *Summary) writeLatencies(w io.Writer) {
 		for _, st := range tableStats {
 			name := row.base + "_" + st
 			if v, has := s.Metrics[name]; has {
-				fmt.Fprintf(w, "%s\t", metric.Format(name, v))
+				fmt.Fprintf(w, "%s\t", say.Metric(name, v))
 			} else {
 				fmt.Fprint(w, "-\t")
 			}
@@ -118,25 +118,25 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	b.WriteString("\nclient: ")
 	if c.AskedRate > 0 {
 		fmt.Fprintf(&b, "sent %.4g of %.4g req/s asked, dispatch lag p50 %s p99 %s, %d late, %d not sent, ",
-			c.OfferedRate, c.AskedRate, round(c.DispatchLagP50), round(c.DispatchLagP99), c.Late, s.Requests[ClassDropped])
+			c.OfferedRate, c.AskedRate, say.Duration(c.DispatchLagP50), say.Duration(c.DispatchLagP99), c.Late, s.Requests[ClassDropped])
 	} else {
-		fmt.Fprintf(&b, "sent %.4g req/s, hand-over lag %s, ", c.OfferedRate, round(c.HandoverLag))
+		fmt.Fprintf(&b, "sent %.4g req/s, hand-over lag %s, ", c.OfferedRate, say.Duration(c.HandoverLag))
 	}
 	if c.Resent > 0 {
 		fmt.Fprintf(&b, "%d sent twice, ", c.Resent)
 	}
 	fmt.Fprintf(&b, "in flight mean %.3g peak %d\n", c.MeanInFlight, c.PeakInFlight)
-	fmt.Fprintf(&b, "client: CPU %.0f %%, longest GC pause %s, scheduling latency p99 %s, %.0f %% of chunks shared a read\n",
-		100*c.CPUShare, round(c.GCPauseMax), round(c.SchedLagP99), 100*c.Coalesced)
+	fmt.Fprintf(&b, "client: CPU %s, longest GC pause %s, scheduling latency p99 %s, %s of chunks shared a read\n",
+		say.Percent(c.CPUShare), say.Duration(c.GCPauseMax), say.Duration(c.SchedLagP99), say.Percent(c.Coalesced))
 	switch c.StampSource {
 	case StampKernel:
-		fmt.Fprintf(&b, "client: chunks timed by the kernel, read lag p50 %s p99 %s\n", round(c.ReadLagP50), round(c.ReadLagP99))
+		fmt.Fprintf(&b, "client: chunks timed by the kernel, read lag p50 %s p99 %s\n", say.Duration(c.ReadLagP50), say.Duration(c.ReadLagP99))
 	case StampUser:
 		b.WriteString("client: chunks timed in user space\n")
 	}
 	if c.Limits.Shared {
-		fmt.Fprintf(&b, "client: judged by the limits of a shared machine%s; its own lag is %s on average and %s at the %s, %.1f%% of the median TTFT\n",
-			because(c.Limits.Why), round(c.OwnLagMean), round(c.OwnLag), c.OwnLagStat, 100*c.OwnLagShare)
+		fmt.Fprintf(&b, "client: judged by the limits of a shared machine%s; its own lag is %s on average and %s at the %s, %s of the median TTFT\n",
+			because(c.Limits.Why), say.Duration(c.OwnLagMean), say.Duration(c.OwnLag), c.OwnLagStat, say.Percent(c.OwnLagShare))
 	}
 	for _, text := range s.Invalid {
 		fmt.Fprintf(&b, "INVALID: %s\n", text)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // answer is one use case with its recommendation, or the reason why there is none.
@@ -88,13 +89,13 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Turns = append(a.Turns, fmt.Sprintf("%s is the limit that most cells miss: %d of %d", m.Binding, m.Fails, m.Cells))
 	}
 	if r.Confirmed && r.Screening != nil {
-		a.Screening = metric.Format(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"
+		a.Screening = say.Metric(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"
 	}
 	for _, c := range r.Constraints {
 		a.Checks = append(a.Checks, newCheck(c))
 	}
 	for _, t := range r.Ties {
-		text := metric.Format(r.Objective, t.Estimate.Center) + " (" + estimateDoubt(r.Objective, t.Estimate) + ")"
+		text := say.Metric(r.Objective, t.Estimate.Center) + " (" + estimateDoubt(r.Objective, t.Estimate) + ")"
 		label := t.Label
 		if c, ok := b.cells[t.Cell]; ok && c.PointLabel != r.PointLabel {
 			label += " at " + c.PointLabel
@@ -136,7 +137,7 @@ func newCheck(c analysis.ConstraintCheck) check {
 	if c.Value == nil {
 		return out
 	}
-	out.Value, out.State = metric.Format(c.Metric, *c.Value), "fails"
+	out.Value, out.State = say.Metric(c.Metric, *c.Value), "fails"
 	if c.Holds {
 		out.State = "holds"
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -38,8 +38,8 @@ func (b *build) method() method {
 		margin = analysis.DefaultMargin
 	}
 	m := method{
-		Confidence: metric.FormatUnit(metric.Fraction, confidence),
-		Margin:     metric.FormatUnit(metric.Fraction, margin),
+		Confidence: say.Percent(confidence),
+		Margin:     say.Percent(margin),
 		Blocks:     b.Plan.Blocks,
 		Sequential: b.Plan.Order == experiment.Sequential,
 	}
@@ -55,7 +55,7 @@ func (b *build) method() method {
 		if l, ok := b.Plan.LoadPoint(p.LoadPoint); ok {
 			label = l.Label
 		}
-		share := func(v float64) string { return metric.FormatUnit(metric.Fraction, v) }
+		share := func(v float64) string { return say.Percent(v) }
 		m.Precision = append(m.Precision, precision{label, p.Metric, share(p.SD), share(p.Alone), share(p.Corrected)})
 	}
 	for _, a := range b.absentMetrics() {
@@ -83,7 +83,7 @@ func (b *build) provenance() []fact {
 		add("operating system", joinNonEmpty(", ", p.OS, p.Kernel))
 		add("processor", processor(p))
 		if p.MemoryBytes > 0 {
-			add("memory", gibibytes(float64(p.MemoryBytes)))
+			add("memory", say.Bytes(float64(p.MemoryBytes)))
 		}
 		add("GPUs", gpusText(p.GPUs))
 		add("driver", p.Driver)
@@ -104,7 +104,7 @@ func gpusText(gpus []rundir.GPU) string {
 	for _, g := range gpus {
 		text := fmt.Sprintf("%d: %s", g.Index, g.Name)
 		if g.MemoryBytes > 0 {
-			text += " (" + gibibytes(float64(g.MemoryBytes)) + ")"
+			text += " (" + say.Bytes(float64(g.MemoryBytes)) + ")"
 		}
 		parts = append(parts, text)
 	}
@@ -181,7 +181,7 @@ func (b *build) reproduce() reproduce {
 				continue
 			}
 			if v.Command == "" {
-				v.Command = shellJoin(s.Command)
+				v.Command = say.Shell(s.Command)
 			}
 			if v.Logged == "" && s.Logged != nil {
 				v.Logged = loggedText(*s.Logged)
@@ -196,16 +196,16 @@ func (b *build) reproduce() reproduce {
 func loggedText(l launcher.Logged) string {
 	var parts []string
 	if l.KVCacheTokens > 0 {
-		parts = append(parts, "KV cache of "+bare(float64(l.KVCacheTokens))+" tokens")
+		parts = append(parts, "KV cache of "+say.Number(float64(l.KVCacheTokens))+" tokens")
 	}
 	if l.KVCacheGiB > 0 {
-		parts = append(parts, gibibytes(l.KVCacheGiB*(1<<30))+" for it")
+		parts = append(parts, say.Bytes(l.KVCacheGiB*(1<<30))+" for it")
 	}
 	if l.MaxConcurrency > 0 {
-		parts = append(parts, bare(l.MaxConcurrency)+" requests of the maximum length")
+		parts = append(parts, say.Number(l.MaxConcurrency)+" requests of the maximum length")
 	}
 	if l.ModelGiB > 0 {
-		parts = append(parts, gibibytes(l.ModelGiB*(1<<30))+" of weights")
+		parts = append(parts, say.Bytes(l.ModelGiB*(1<<30))+" of weights")
 	}
 	return strings.Join(parts, ", ")
 }

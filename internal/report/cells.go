@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // cellTable is every cell with every shown metric, failed cells included.
@@ -229,7 +230,7 @@ func (b *build) tags(c analysis.Cell) []tag {
 		add("warn", fmt.Sprintf("%d missing", c.Missing), "planned and not run")
 	}
 	if n := len(c.Warnings); n > 0 {
-		add("plain", count(n, "note"), strings.Join(c.Warnings, "; "))
+		add("plain", say.Count(n, "note"), strings.Join(c.Warnings, "; "))
 	}
 	return out
 }

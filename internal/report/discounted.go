@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // discountedDoubts count the trials that do not count by cause, say how often
@@ -37,10 +37,10 @@ func (b *build) discountedDoubts(d *doubtList) {
 		for _, c := range slices.Sorted(maps.Keys(causes)) {
 			parts = append(parts, fmt.Sprintf("%s %d", c, causes[c]))
 		}
-		text := fmt.Sprintf("%s left out by the gates: %s", count(invalid, "measurement"), strings.Join(parts, ", "))
+		text := fmt.Sprintf("%s left out by the gates: %s", say.Count(invalid, "measurement"), strings.Join(parts, ", "))
 		if again > 0 {
 			maps.DeleteFunc(left, func(id string, _ bool) bool { return counts[id] })
-			text += fmt.Sprintf("; %s followed, and %s left without one that counts", count(again, "repetition"), wasCount(len(left), "planned trial"))
+			text += fmt.Sprintf("; %s followed, and %s left without one that counts", say.Count(again, "repetition"), wasCount(len(left), "planned trial"))
 		}
 		d.add(text, "")
 	}
@@ -54,7 +54,7 @@ func (b *build) discountedChanges(d *doubtList) {
 	within, most, where := 0, 0.0, ""
 	for _, x := range b.Findings.Discounted {
 		c := b.cells[x.Cell]
-		with := metric.Format(x.Metric, x.With)
+		with := say.Metric(x.Metric, x.With)
 		name, cell := strings.ReplaceAll(x.Metric, "_", " "), c.Label+" at "+c.PointLabel
 		if x.Without == nil {
 			d.add(fmt.Sprintf("%s is %s with the trials that do not count, and no other trial counts", name, with), cell)
@@ -62,7 +62,7 @@ func (b *build) discountedChanges(d *doubtList) {
 		}
 		change := math.Abs(x.With / *x.Without - 1)
 		if change > b.Findings.Margin {
-			d.add(fmt.Sprintf("%s is %s without and %s with the trials that do not count", name, metric.Format(x.Metric, *x.Without), with), cell)
+			d.add(fmt.Sprintf("%s is %s without and %s with the trials that do not count", name, say.Metric(x.Metric, *x.Without), with), cell)
 			continue
 		}
 		if within++; change >= most {
@@ -70,7 +70,7 @@ func (b *build) discountedChanges(d *doubtList) {
 		}
 	}
 	if within > 0 {
-		d.add(fmt.Sprintf("with the trials that do not count, %s would move by at most %s", count(within, "other estimate"), metric.FormatUnit(metric.Fraction, roundTenth(most))), where)
+		d.add(fmt.Sprintf("with the trials that do not count, %s would move by at most %s", say.Count(within, "other estimate"), say.Size(1+most)), where)
 	}
 }
 
@@ -81,7 +81,7 @@ func wasCount(n int, noun string) string {
 	case 1:
 		return "1 " + noun + " was"
 	}
-	return count(n, noun) + " were"
+	return say.Count(n, noun) + " were"
 }
 
 // cooldownDoubts say what the cool-downs cost and how many were not reached.

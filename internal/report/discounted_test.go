@@ -43,7 +43,7 @@ func TestDiscounted(t *testing.T) {
 		"3 measurements left out by the gates: client 3; 2 repetitions followed, and 1 planned trial was left without one that counts",
 		"ttft p50 is 100 ms without and 120 ms with the trials that do not count b at chat c=8",
 		"tpot p50 is 10 ms with the trials that do not count, and no other trial counts b at chat c=8",
-		"with the trials that do not count, 2 other estimates would move by at most 0.4 % output throughput of baseline at chat c=4",
+		"with the trials that do not count, 2 other estimates would move by at most 0.4% output throughput of baseline at chat c=4",
 	}
 	if got := doubtTexts(d); !slices.Equal(got, want) {
 		t.Errorf("doubts:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

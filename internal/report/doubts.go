@@ -10,8 +10,8 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // doubt is one reason to trust the numbers less.
@@ -37,7 +37,7 @@ func (b *build) doubts(figures []figureView) []doubt {
 	if pairs := b.Findings.NotTested; len(pairs) > 0 {
 		text := "not tested: how " + pairs[0][0] + " and " + pairs[0][1] + " act together"
 		if len(pairs) > 1 {
-			text += fmt.Sprintf(", and %s of parameters", count(len(pairs)-1, "further pair"))
+			text += fmt.Sprintf(", and %s of parameters", say.Count(len(pairs)-1, "further pair"))
 		}
 		d.add(text, "")
 	}
@@ -106,7 +106,7 @@ func (b *build) recordDoubts(d *doubtList) {
 		d.add(text, "see Failures")
 	}
 	if skipped > 0 {
-		d.add(count(skipped, "trial")+" skipped: the server cannot start, or a lower point of the load saturated it", "see the trials")
+		d.add(say.Count(skipped, "trial")+" skipped: the server cannot start, or a lower point of the load saturated it", "see the trials")
 	}
 }
 
@@ -127,8 +127,8 @@ func (b *build) sharedDoubts(d *doubtList) {
 		return
 	}
 	d.add(fmt.Sprintf("the load generator shared the machine with the server in %s (%s): it sent up to %s late on average and up to %s (%s of the median TTFT) at the highest percentile shown, and latencies contain that",
-		count(n, "trial"), cmp.Or(why, "declared"), metric.FormatUnit(metric.Seconds, mean), metric.FormatUnit(metric.Seconds, late),
-		metric.FormatUnit(metric.Fraction, share)), "")
+		say.Count(n, "trial"), cmp.Or(why, "declared"), say.Seconds(mean), say.Seconds(late),
+		say.Percent(share)), "")
 }
 
 // precisionDoubts say where the design is too small or too weak for claims.
@@ -146,11 +146,11 @@ func (b *build) precisionDoubts(d *doubtList) {
 		}
 	}
 	if one > 0 {
-		d.add(count(one, "cell")+" with a single trial (n=1): a value without an interval, no verdict", "")
+		d.add(say.Count(one, "cell")+" with a single trial (n=1): a value without an interval, no verdict", "")
 	}
 	b.rangeDoubt(d)
 	if slo > 0 && len(b.Plan.SLO) > 0 {
-		d.add("for "+count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
+		d.add("for "+say.Count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
 	}
 	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool {
 		return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 && r.Confirmation != analysis.StandingNotNeeded
@@ -202,7 +202,7 @@ func (b *build) rangeDoubt(d *doubtList) {
 		names = append(names[:3:3], fmt.Sprintf("and %d more metrics", n-3))
 	}
 	d.add(fmt.Sprintf("%s with two trials of %s, where no spread can be borrowed from other cells: they show their range, which is not a confidence interval",
-		count(len(cells), "cell"), strings.Join(names, ", ")), "")
+		say.Count(len(cells), "cell"), strings.Join(names, ", ")), "")
 }
 
 func (b *build) startDoubts(d *doubtList) {

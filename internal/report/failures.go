@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // failureView is a configuration that could not be measured.
@@ -39,7 +40,7 @@ func (b *build) failure(i int, f analysis.Failure) failureView {
 		When: f.When(),
 	}
 	if len(f.Trials) > 0 {
-		v.Class = count(len(f.Trials), "trial")
+		v.Class = say.Count(len(f.Trials), "trial")
 	}
 	for _, id := range f.Starts {
 		if !f.Skipped {

@@ -231,7 +231,7 @@ func fixtureFindings(p *matrix.Plan, trials []rundir.Trial) *analysis.Findings {
 	for i, s := range fixtureStartsOf(p, fixtureFailed) {
 		f.Failures[0].Starts[i] = s
 	}
-	f.Warnings = []string{"drift: the baseline's output throughput fell by 2.1 % from the first block to the last"}
+	f.Warnings = []string{"drift: the baseline's output throughput fell by 2.1% from the first block to the last"}
 	f.Recommendations = fixtureRecommendations(p, f)
 	return f
 }
@@ -366,7 +366,7 @@ func fixtureInput() Input {
 		Figures: []Figure{
 			fixtureFigure("frontier-chat", "gpu-memory-utilization=0.95 gives the most throughput inside the objective"),
 			fixtureFigure("effects", "Memory is worth more than length"),
-			fixtureFigure("drift", "The baseline fell by 2.1 % over the night"),
+			fixtureFigure("drift", "The baseline fell by 2.1% over the night"),
 		},
 		Resume: "sweep run --resume runs/acme-support-bot/20261123-221004",
 	}
@@ -384,7 +384,7 @@ func fixtureFigure(name, title string) Figure {
 	}
 	fmt.Fprintf(&b, `</g><text x="60" y="410" style="font-family:'Liberation Sans',Arial,sans-serif;font-size:13px;fill:#59636e">time to first token, p95 (%s)</text></svg>`, name)
 	return Figure{
-		Name: name, Title: title, Caption: "Bars: 95 % interval over 3 trials. Acme support bot, 2 × NVIDIA H200.", SVG: []byte(b.String()),
+		Name: name, Title: title, Caption: "Bars: 95% interval over 3 trials. Acme support bot, 2 × NVIDIA H200.", SVG: []byte(b.String()),
 		Files: []string{"figures/" + name + ".png", "figures/" + name + ".svg"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // importedFacts say of an imported run where it comes from and what nobody
@@ -18,7 +19,7 @@ func importedFacts(im *rundir.Imported) []fact {
 	out := []fact{{"imported", stamp(im.At)}}
 	var files []string
 	for _, f := range im.Files {
-		files = append(files, fmt.Sprintf("%s (%s, SHA-256 %.12s…)", f.Path, count(f.Results, "result"), f.SHA256))
+		files = append(files, fmt.Sprintf("%s (%s, SHA-256 %.12s…)", f.Path, say.Count(f.Results, "result"), f.SHA256))
 	}
 	const most = 20
 	if n := len(files); n > most {
@@ -39,5 +40,5 @@ func processor(p *rundir.Provenance) string {
 	if p.Cores == 0 {
 		return p.CPU
 	}
-	return joinNonEmpty(", ", p.CPU, count(p.Cores, "core"))
+	return joinNonEmpty(", ", p.CPU, say.Count(p.Cores, "core"))
 }

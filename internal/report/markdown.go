@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"strings"
 	"text/template"
+
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 //go:embed summary.md.tmpl
@@ -32,7 +34,7 @@ const textLimit = 400
 // character that Markdown or HTML would take as markup.
 func markdownText(s string) string {
 	var b strings.Builder
-	for _, r := range oneLine(s, textLimit) {
+	for _, r := range say.Line(s, textLimit) {
 		switch r {
 		case '<':
 			b.WriteString("&lt;")
@@ -52,7 +54,7 @@ func markdownText(s string) string {
 
 // markdownCode is s as inline code that also survives inside a table.
 func markdownCode(s string) string {
-	s = strings.ReplaceAll(oneLine(s, textLimit), "|", `\|`)
+	s = strings.ReplaceAll(say.Line(s, textLimit), "|", `\|`)
 	tick := strings.Repeat("`", longestRun(s)+1)
 	if s == "" || strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
 		s = " " + s + " "

@@ -20,7 +20,7 @@ func TestSharedDoubt(t *testing.T) {
 	b := &build{Input: Input{Trials: trials}}
 	var d doubtList
 	b.sharedDoubts(&d)
-	want := []string{"the load generator shared the machine with the server in 2 trials (declared): it sent up to 300 µs late on average and up to 2.2 ms (7 % of the median TTFT) at the highest percentile shown, and latencies contain that"}
+	want := []string{"the load generator shared the machine with the server in 2 trials (declared): it sent up to 300 µs late on average and up to 2.2 ms (7% of the median TTFT) at the highest percentile shown, and latencies contain that"}
 	if got := doubtTexts(d); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // resultsHeader names the columns of results.csv; docs/run-directory.md
@@ -156,26 +157,7 @@ func unitOf(name string) string {
 }
 
 // flagsText is the flags as they stand on a command line.
-func flagsText(fs experiment.Flags) string { return shellJoin(fs.Args()) }
-
-// shellJoin quotes arguments for a POSIX shell where they need it.
-func shellJoin(args []string) string {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		quoted[i] = shellQuote(a)
-	}
-	return strings.Join(quoted, " ")
-}
-
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,@%+", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func flagsText(fs experiment.Flags) string { return say.Shell(fs.Args()) }
 
 // unmeasured says why a cell has no estimate at all.
 func unmeasured(c analysis.Cell) string {
@@ -185,7 +167,7 @@ func unmeasured(c analysis.Cell) string {
 		what string
 	}{{c.Failed, "failed"}, {c.Skipped, "skipped"}, {c.Invalid, "invalid"}, {c.Missing, "not run"}} {
 		if p.n > 0 {
-			parts = append(parts, count(p.n, "trial")+" "+p.what)
+			parts = append(parts, say.Count(p.n, "trial")+" "+p.what)
 		}
 	}
 	if len(parts) == 0 {

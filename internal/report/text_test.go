@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 func TestChange(t *testing.T) {
@@ -14,8 +15,8 @@ func TestChange(t *testing.T) {
 		ratio float64
 		want  string
 	}{
-		{1, "±0 %"}, {1.0004, "±0 %"}, {1.123, "+12.3 %"}, {0.82, "−18 %"}, {2.04, "+104 %"}, {3.4, "×3.4"},
-		{0.0004, "−100 %"}, {math.NaN(), "n/a"}, {math.Inf(1), "n/a"},
+		{1, "±0%"}, {1.0004, "±0%"}, {1.123, "+12.3%"}, {0.82, "−18%"}, {2.04, "2.04×"}, {3.4, "3.4×"},
+		{0.0004, "−100%"}, {math.NaN(), "n/a"}, {math.Inf(1), "n/a"},
 	} {
 		if got := change(tt.ratio); got != tt.want {
 			t.Errorf("change(%v) = %q, want %q", tt.ratio, got, tt.want)
@@ -31,7 +32,7 @@ func TestIntervalText(t *testing.T) {
 	}{
 		{"output_throughput", 1990, 2120, "1,990 – 2,120 tok/s"},
 		{"ttft_p95", 0.9, 1.1, "900 ms – 1.1 s"}, // units differ: both stay
-		{"error_rate", 0, 0.012, "0 – 1.2 %"},
+		{"error_rate", 0, 0.012, "0 – 1.2%"},
 	} {
 		if got := intervalText(tt.metric, tt.lo, tt.hi); got != tt.want {
 			t.Errorf("intervalText(%s) = %q, want %q", tt.metric, got, tt.want)
@@ -72,7 +73,7 @@ func TestShellJoinSurvivesAShell(t *testing.T) {
 	if err != nil {
 		t.Skip("no sh")
 	}
-	out, err := exec.Command(sh, "-c", `printf '%s\0' `+shellJoin(args)).Output()
+	out, err := exec.Command(sh, "-c", `printf '%s\0' `+say.Shell(args)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

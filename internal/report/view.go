@@ -7,8 +7,8 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -167,7 +167,7 @@ func newPage(in Input) *page {
 
 func (b *build) question() question {
 	q := question{Model: b.Plan.Model, Program: b.program(), Backend: b.Plan.Backend}
-	q.Configurations = count(len(b.Plan.Configurations), "configuration")
+	q.Configurations = say.Count(len(b.Plan.Configurations), "configuration")
 	if len(b.Plan.Parameters) > 0 {
 		q.Configurations += " of " + strings.Join(b.Plan.Parameters, ", ") + " (" + b.Plan.Strategy + ")"
 	}
@@ -176,7 +176,7 @@ func (b *build) question() question {
 	if b.Plan.Order == experiment.Sequential {
 		order = "one after another"
 	}
-	q.Trials = fmt.Sprintf("%s per cell %s, seed %d", count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
+	q.Trials = fmt.Sprintf("%s per cell %s, seed %d", say.Count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
 	for _, c := range b.Plan.SLO {
 		q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
 	}
@@ -328,13 +328,13 @@ func (b *build) anyCellHas(name string) bool {
 }
 
 func newQuantity(name string, e analysis.Estimate) quantity {
-	return quantity{Text: metric.Format(name, e.Center), Doubt: estimateDoubt(name, e), N: e.N, Sort: number(five(e.Center))}
+	return quantity{Text: say.Metric(name, e.Center), Doubt: estimateDoubt(name, e), N: e.N, Sort: number(five(e.Center))}
 }
 
 func newComparison(r analysis.Ratio) *comparison {
 	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason, Sort: number(five(r.Center))}
 	if r.Verdict == analysis.Undecided && r.MoreTrials > 0 {
-		c.More = "about " + count(r.MoreTrials, "further trial") + " would decide"
+		c.More = "about " + say.Count(r.MoreTrials, "further trial") + " would decide"
 	}
 	return c
 }

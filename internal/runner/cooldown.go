@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
 
@@ -40,7 +41,7 @@ func (r *run) cooldown(ctx context.Context, block int) (*telemetry.CooldownResul
 	rec.Cooldown = res.Waited
 	if !res.Reached {
 		rec.Warnings = append(rec.Warnings, "cool-down not reached: "+res.Detail)
-		r.message("warning: cool-down after %s: not reached in %s: %s", rec.ID, round(res.Waited), res.Detail)
+		r.message("warning: cool-down after %s: not reached in %s: %s", rec.ID, say.Duration(res.Waited), res.Detail)
 	}
 	return &res, errors.Join(
 		r.dir.WriteStart(*rec),
@@ -78,7 +79,7 @@ func (r *run) look(context.Context) ([]telemetry.Sample, error) {
 	case err != nil:
 		return nil, err
 	case time.Since(at) > staleSample:
-		return nil, errors.New("the GPUs have not been read for " + round(time.Since(at)).String())
+		return nil, errors.New("the GPUs have not been read for " + say.Duration(time.Since(at)))
 	default:
 		return samples, nil
 	}
@@ -187,7 +188,7 @@ func (r *run) ease(block int) {
 		default:
 			r.easing = 1
 		}
-		last = fmt.Sprintf("the baseline of block %d is within %.1f %% of that of block 1", b, 100*worst)
+		last = fmt.Sprintf("the baseline of block %d is within %.1f%% of that of block 1", b, 100*worst)
 	}
 	if r.easing != was {
 		r.message("cool-down: %s: waits x %g from now on", last, r.easing)

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -31,7 +31,7 @@ func (r *run) describe(t rundir.Trial) string {
 			if strings.HasSuffix(name, "throughput") {
 				label = "" // the unit says it
 			}
-			parts = append(parts, strings.TrimSpace(label+" "+metric.Format(name, v)))
+			parts = append(parts, strings.TrimSpace(label+" "+say.Metric(name, v)))
 		}
 	}
 	if t.Outcome == rundir.OutcomeInvalid {
@@ -46,7 +46,7 @@ func phaseTimes(phases []launcher.Phase) string {
 	var parts []string
 	for i, p := range phases[:max(len(phases)-1, 0)] {
 		if took := phases[i+1].At - p.At; took >= time.Second {
-			parts = append(parts, launcher.PhaseText(p.Name)+" "+round(took).String())
+			parts = append(parts, launcher.PhaseText(p.Name)+" "+say.Duration(took))
 		}
 	}
 	if len(parts) == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -192,7 +193,7 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 			if err == nil {
 				r.rates[l.Name] = rates
 				r.message("load %s: %s synchronous, %s saturated on the baseline", l.Name,
-					metric.FormatUnit(metric.Requests, rates.Synchronous), metric.FormatUnit(metric.Requests, rates.Saturated))
+					say.Unit(metric.Requests, rates.Synchronous), say.Unit(metric.Requests, rates.Saturated))
 				break
 			}
 			if ctx.Err() != nil || errors.Is(err, errServerDied) {

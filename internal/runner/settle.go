@@ -72,7 +72,7 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 	w.Took = time.Since(began).Seconds()
 	r.warnWarmup(rec, failed)
 	if !w.Settled {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("latencies had not settled within %.3g %% after %d rounds of warm-up", 100*rule.Within, w.Rounds))
+		rec.Warnings = append(rec.Warnings, fmt.Sprintf("latencies had not settled within %.3g%% after %d rounds of warm-up", 100*rule.Within, w.Rounds))
 	}
 	r.stage(StageMeasuring)
 	return nil, nil
@@ -210,6 +210,6 @@ func warnHits(rec *rundir.Trial, cfg loadgen.Config) {
 	}
 	t := rec.Telemetry
 	if t != nil && t.Server != nil && t.Server.HitRate != nil && *t.Server.HitRate > freshHits {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the prefix cache answered %.0f %% of the prompt tokens, though every prompt was fresh", 100**t.Server.HitRate))
+		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the prefix cache answered %.0f%% of the prompt tokens, though every prompt was fresh", 100**t.Server.HitRate))
 	}
 }

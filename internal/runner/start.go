@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -153,7 +154,7 @@ func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
 	rec.Effective, rec.Compute = s.Effective, s.Compute
 	r.tellRefused(s.Effective)
-	r.message("%s %s: ready after %s%s", rec.ID, rec.Label, round(s.ReadyAfter), phaseTimes(s.Phases))
+	r.message("%s %s: ready after %s%s", rec.ID, rec.Label, say.Duration(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
 		r.sameServer(rec),
 		r.dir.WriteStart(*rec),
@@ -337,14 +338,6 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 func setRelease(rec *rundir.Start, rel launcher.Release) {
 	rec.StopTook = rel.StopTook + rel.PortTook
 	rec.Released = rel.Gone && rel.PortFree || rel.LeftOn
-}
-
-// round shortens a duration for people.
-func round(d time.Duration) time.Duration {
-	if d < 10*time.Second {
-		return d.Round(10 * time.Millisecond)
-	}
-	return d.Round(time.Second)
 }
 
 func numbered(items []string) map[string]string {

@@ -66,3 +66,50 @@ func TestShell(t *testing.T) {
 		}
 	}
 }
+
+func TestMetric(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		v    float64
+		want string
+	}{
+		{"ttft_p95", 0, "0 s"},
+		{"ttft_p95", 0.412, "412 ms"},
+		{"ttft_p95", 0.0421, "42.1 ms"},
+		{"ttft_p95", 0.9994, "999 ms"},
+		{"ttft_p95", 0.9996, "1 s"},
+		{"ttft_p95", 1, "1 s"},
+		{"ttft_p95", 1.726, "1.73 s"},
+		{"ttft_p95", 0.0009994, "999 µs"},
+		{"ttft_p95", 0.0009996, "1 ms"},
+		{"ttft_p95", 0.000012, "12 µs"},
+		{"ttft_p95", 9.996, "10 s"},
+		{"ttft_p95", 99.96, "100 s"},
+		{"ttft_p95", 999.6, "1,000 s"},
+		{"ttft_p95", -0.9996, "-1 s"},
+		{"ttft_p95", 1e-12, "0.000001 µs"},
+		{"ttft_p95", 1e-18, "0 µs"},
+		{"output_throughput", 2058.4, "2,058 tok/s"},
+		{"output_throughput", 999.6, "1,000 tok/s"},
+		{"output_throughput", 1234567.8, "1,234,568 tok/s"},
+		{"output_throughput", -1234.5, "-1,235 tok/s"},
+		{"output_throughput", 100, "100 tok/s"},
+		{"output_throughput", -1e-12, "0 tok/s"},
+		{"request_throughput", 0, "0 req/s"},
+		{"request_throughput", 4.995, "5 req/s"},
+		{"request_throughput", 0.01234, "0.0123 req/s"},
+		{"output_throughput_per_gpu", 512, "512 tok/s/GPU"},
+		{"error_rate", 0.0123, "1.23%"},
+		{"error_rate", 1, "100%"},
+		{"error_rate", 0, "0%"},
+		{"ttft_p95", math.NaN(), "n/a"},
+		{"output_throughput", math.Inf(1), "n/a"},
+		{"no_such_metric", 1234.5, "1,235"},
+		{"no_such_metric", math.NaN(), "n/a"},
+		{"no_such_metric", math.Inf(-1), "n/a"},
+	} {
+		if got := Metric(tc.name, tc.v); got != tc.want {
+			t.Errorf("Metric(%q, %v) = %q, want %q", tc.name, tc.v, got, tc.want)
+		}
+	}
+}

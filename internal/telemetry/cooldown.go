@@ -129,7 +129,7 @@ func (rule CooldownRule) outside(s Sample) string {
 			return fmt.Sprintf("GPU %d holds %.2f GiB, %.2f wanted as at the block's first start", s.Index, gib(now), gib(limit))
 		}},
 		{SMUtilisation, b.Utilisation > 0, func(v float64) float64 { return v + b.Utilisation }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d is busy %.0f %%, %.0f wanted as at the block's first start", s.Index, 100*now, 100*limit)
+			return fmt.Sprintf("GPU %d is busy %.0f%%, %.0f wanted as at the block's first start", s.Index, 100*now, 100*limit)
 		}},
 	} {
 		reference, known := ref[q.metric]
