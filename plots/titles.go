@@ -88,7 +88,7 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 	switch verdict {
 	case analysis.Better:
 		gain := fmt.Sprintf("%s %s than the baseline", amountOf(r), objective)
-		if r.Ratio.Center >= 3 {
+		if say.IsFactor(r.Ratio.Center) {
 			gain = fmt.Sprintf("%s the %s of the baseline", change(r.Ratio.Center), objective)
 		}
 		return fmt.Sprintf("%s: %s%s%s", name, gain, within, tied(r))
@@ -123,7 +123,7 @@ func sign(op experiment.Op) string {
 	return "≤"
 }
 
-// amountOf is "24 % more" or "18 % lower", as fits the objective.
+// amountOf is "24% more" or "18% lower", as fits the objective.
 func amountOf(r analysis.Recommendation) string {
 	ratio, more, less := r.Ratio.Center, "more", "less"
 	if m, err := metric.Parse(r.Objective); err == nil && m.Unit == metric.Seconds {

@@ -12,7 +12,7 @@ import (
 
 func TestChange(t *testing.T) {
 	for ratio, want := range map[float64]string{
-		1: "0%", 0.99999: "0%", 1.24: "+24%", 1.0312: "+3.1%", 0.96: "−4%", 0.5: "−50%", 2.4: "+140%", 3.21: "×3.2", 0.0999: "−90%",
+		1: "±0%", 0.99999: "±0%", 1.24: "+24%", 1.0312: "+3.1%", 0.96: "−4%", 0.5: "−50%", 2.4: "2.4×", 3.21: "3.21×", 0.0999: "−90%",
 	} {
 		if got := change(ratio); got != want {
 			t.Errorf("change(%v) = %s, want %s", ratio, got, want)
@@ -37,7 +37,7 @@ func TestRecommendationTitle(t *testing.T) {
 		want string
 	}{
 		{with(analysis.Better, 1.24, nil), "max-num-seqs=512: 24% more output throughput than the baseline"},
-		{with(analysis.Better, 3.3, nil), "max-num-seqs=512: ×3.3 the output throughput of the baseline"},
+		{with(analysis.Better, 3.3, nil), "max-num-seqs=512: 3.3× the output throughput of the baseline"},
 		{with(analysis.Better, 0.8, func(r *analysis.Recommendation) { r.Objective, r.Maximize = "ttft_p95", false }), "max-num-seqs=512: 20% lower TTFT p95 than the baseline"},
 		{
 			with(analysis.Better, 1.1, func(r *analysis.Recommendation) {

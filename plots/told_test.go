@@ -54,7 +54,7 @@ func TestPairOfACombination(t *testing.T) {
 	both := matrix.Configuration{ID: "both", Label: "both", Changed: experiment.Flags{{Name: "max-num-seqs", Value: "512"}, {Name: "kv-cache-dtype", Value: "fp8"}}}
 	in.Plan.Configurations = append(in.Plan.Configurations, both)
 	for _, c := range []struct{ point, want, absent string }{
-		{"l-chat-64", "+21 %", ""},
+		{"l-chat-64", "+21%", ""},
 		{"l-chat-4", "", "no two parameters were varied together at chat c=64"},
 	} {
 		in.Findings.Confirm = &analysis.Confirm{Cells: []analysis.Cell{{

@@ -33,7 +33,7 @@ func TestSlowConnection(t *testing.T) {
 		r.drive(t.Context())
 		res := r.result()
 		r.client.close()
-		told := slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "1 connections took over 900ms") })
+		told := slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "1 connections took over 900 ms") })
 		if told != (delay > 0) || classes(res)[ClassOK] != 1 {
 			t.Errorf("%s: warnings %q, classes %v", delay, res.Warnings, classes(res))
 		}

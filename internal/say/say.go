@@ -125,7 +125,7 @@ func Change(ratio float64) string {
 	switch change := ratio - 1; {
 	case math.IsNaN(ratio) || math.IsInf(ratio, 0):
 		return Unknown
-	case threeDigits(ratio) >= 2:
+	case IsFactor(ratio):
 		return significant(ratio) + "×"
 	case math.Abs(change) < 0.0005:
 		return "±0%"
@@ -135,6 +135,9 @@ func Change(ratio float64) string {
 		return tenth(change)
 	}
 }
+
+// IsFactor reports whether [Change] prints the ratio as a factor.
+func IsFactor(ratio float64) bool { return threeDigits(ratio) >= 2 }
 
 // Size prints how large a change is, without its direction: "12.3%".
 func Size(ratio float64) string { return strings.TrimLeft(Change(ratio), "+-±") }
