@@ -101,7 +101,7 @@ func TestTheUsualLengthIsTheOneToCompareBy(t *testing.T) {
 
 func TestLengthsWithinToleranceOrNoiseAreTheSame(t *testing.T) {
 	for what, r := range map[string]*run{
-		"within 2%":     threeWithShortAnswers([3]float64{200, 200, 197}, 0, true),
+		"within 2%":      threeWithShortAnswers([3]float64{200, 200, 197}, 0, true),
 		"within noise":   threeWithShortAnswers([3]float64{200, 200, 180}, 120, true),
 		"not recorded":   threeWithShortAnswers([3]float64{0, 0, 0}, 0, false),
 		"known of a few": threeWithShortAnswers([3]float64{200, 0, 0}, 0, false),

@@ -58,7 +58,9 @@ func Count[T ~int | ~int64 | ~uint64](n T) Arg { return Arg{kind: kindCount, num
 func Number(v float64) Arg { return Arg{kind: kindNumber, number: v} }
 
 // Bytes is a size of memory.
-func Bytes[T ~int | ~int64 | ~uint64 | ~float64](n T) Arg { return Arg{kind: kindBytes, number: float64(n)} }
+func Bytes[T ~int | ~int64 | ~uint64 | ~float64](n T) Arg {
+	return Arg{kind: kindBytes, number: float64(n)}
+}
 
 // Metric is a value of a metric in its base unit.
 func Metric(name string, v float64) Arg { return Arg{kind: kindMetric, text: name, number: v} }
