@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-# NVML's header marks calls as deprecated that go-nvml wraps; not ours to mend.
+# NVML's header marks calls as deprecated that go-nvml wraps; not ours to fix.
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
@@ -24,10 +24,11 @@ real-env: ## install the real servers and tools of test-real: pinned, cached, ea
 test-real: ## sweep against real vLLM, llama-server, GuideLLM, AIPerf, vllm bench and a router
 	SWEEP_REAL=full $(GO) test -count=1 -timeout 120m -v ./internal/realtest
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck, spelling and links of the docs
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) test ./internal/prose
 
 test-openai: ## the OpenAI client library against the simulated server (a module of its own)
 	cd internal/vllmsim/openaitest && GOFLAGS=-p=1 $(GO) test ./...
