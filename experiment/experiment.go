@@ -106,8 +106,8 @@ type Container struct {
 	Env      []EnvVar
 	Network  string // "" = published port on 127.0.0.1 (default); "host" = host network
 	Port     int    // port inside the container with a published port; DefaultContainerPort
-	IPC      string // "host" or ""; set to host automatically where tensor-parallel-size > 1 and no ShmSize
-	ShmSize  int64  // bytes; 0: the service's default
+	IPC      string // "host" or ""
+	ShmSize  int64  // bytes of /dev/shm; 0: 16 GiB
 	Pull     string // missing (default), always, never
 	Socket   string // address of the service (unix:///..., tcp://..., for podman ssh://...); "" = found as its own program finds it
 	// Connection names one in podman's configuration (podman system

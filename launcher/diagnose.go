@@ -77,7 +77,7 @@ func signaled(exit Exit, when string) (class Class, cause, remedy string) {
 			"most likely the machine ran out of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
 	case exitBus:
 		return ClassEnvironment, withDetail("ended by a bus error "+when+" (exit code 135)", exit.Detail),
-			"shared memory (/dev/shm) is most likely too small: set ipc: host, or shm_size: 16GiB"
+			"shared memory (/dev/shm) is most likely too small: raise shm_size (16GiB where it is left out), or set ipc: host"
 	case exitIllegal:
 		return ClassEnvironment, withDetail("ended by an illegal instruction "+when+" (exit code 132)", exit.Detail),
 			"this build uses instructions that the processor does not have: use a build for it"

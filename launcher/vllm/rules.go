@@ -170,7 +170,7 @@ var rules = []launcher.Rule{
 	launcher.On(launcher.ClassHostMemory, `(?:Engine core|Worker) proc \S+ died unexpectedly.*\(exit code: -9\)`,
 		"it was killed (signal 9), most likely for want of host memory: check the kernel log (dmesg), free memory, or raise the container's limit"),
 	launcher.On(launcher.ClassEnvironment, `proc \S+ died unexpectedly.*\(exit code: -7\)`,
-		"it ended by a bus error: shared memory (/dev/shm) is most likely too small: set ipc: host, or shm_size: 16GiB"),
+		"it ended by a bus error: shared memory (/dev/shm) is most likely too small: raise shm_size (16GiB where it is left out), or set ipc: host"),
 	launcher.On(launcher.ClassEngineDead, `proc \S+ died unexpectedly`, `engine core exited unexpectedly`, `EngineDeadError`,
 		"a process of the engine ended without a word: look in the kernel log (dmesg) for memory that ran out, and above in the server's log for its last lines"),
 

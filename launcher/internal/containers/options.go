@@ -21,6 +21,13 @@ const (
 // defaultPort is where vLLM listens inside the container.
 const defaultPort = 8000
 
+// defaultShmSize is the size of /dev/shm, a limit of which only what is used
+// takes memory. The 64 MB that a container has by itself are too few: vLLM's
+// processes talk through 160 MiB from 0.32 on, also on one GPU, and NCCL needs
+// more. An own /dev/shm goes with its container, however that ends; segments in
+// the host's stay behind when a server is killed.
+const defaultShmSize = 16 << 30
+
 // defaultServiceWait is how long a service that is away is waited for when a
 // container is to be stopped. One that systemd starts by socket, or that is
 // restarted by hand, is back in time.
@@ -36,11 +43,9 @@ type Options struct {
 	Volumes  []string // host:container[:options], or volume:container[:options]
 	Network  string   // "": a published port on the loopback interface; "host": the host's network
 	Port     int      // port inside the container with a published port; 0 means 8000
-	// IPC "host" shares the host's shared memory. With "" that is done for
-	// configurations on several GPUs for which no ShmSize is given, because
-	// NCCL needs more than the 64 MB that a container has.
+	// IPC "host" shares the host's shared memory.
 	IPC     string
-	ShmSize int64  // bytes of /dev/shm; 0: the service's default
+	ShmSize int64  // bytes of /dev/shm; 0: defaultShmSize
 	Pull    string // PullMissing, PullAlways or PullNever; "" means PullMissing
 	User    string
 	Memory  int64   // limit in bytes; 0: none

@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"cmp"
 	"maps"
 	"os"
 	"slices"
@@ -27,7 +28,7 @@ type Spec struct {
 	HostPort    int
 	Port        int // where the server listens
 	IPCHost     bool
-	ShmSize     int64 // bytes; 0: the service's default
+	ShmSize     int64 // bytes; 0 where IPCHost is set
 	User        string
 	Memory      int64
 	CPUs        float64
@@ -52,9 +53,8 @@ func (o Options) spec(start launcher.Spec, image Image, port int, local bool) Sp
 		s.Volumes = append(s.Volumes, parsed)
 	}
 	s.GPUs = o.gpus(start)
-	s.IPCHost = o.IPC == "host" || o.ShmSize == 0 && parallel(start.Args)
-	if !s.IPCHost {
-		s.ShmSize = o.ShmSize
+	if s.IPCHost = o.IPC == "host"; !s.IPCHost {
+		s.ShmSize = cmp.Or(o.ShmSize, defaultShmSize)
 	}
 	address := "0.0.0.0"
 	switch {
@@ -99,29 +99,6 @@ func command(entrypoint, given []string) []string {
 		return nil
 	}
 	return given
-}
-
-// parallelFlags spread a model over several processes, which talk through
-// shared memory.
-var parallelFlags = []string{
-	"--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp", "--data-parallel-size", "-dp",
-}
-
-// parallel says whether the server's flags ask for more than one GPU.
-func parallel(args []string) bool {
-	for i, a := range args {
-		name, value, joined := strings.Cut(a, "=")
-		if !slices.Contains(parallelFlags, strings.ReplaceAll(name, "_", "-")) {
-			continue
-		}
-		if !joined && i+1 < len(args) {
-			value = args[i+1]
-		}
-		if n, err := strconv.Atoi(value); err == nil && n > 1 {
-			return true
-		}
-	}
-	return false
 }
 
 // containerName makes a name from the run and the start. Names are limited to

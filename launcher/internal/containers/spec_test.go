@@ -18,7 +18,7 @@ func TestCommandLine(t *testing.T) {
 	if s.Name != "sweep-20261123-a-s1" || s.Image != "abc" || s.Labels[LabelRun] != "20261123/a" || s.Labels[LabelStart] != "s1" {
 		t.Errorf("got %+v", s)
 	}
-	const rest = " --volume /models:/models:ro --volume cache:/root/.cache/vllm --env A=b --publish 127.0.0.1:4711:8000 --ipc host" +
+	const rest = " --volume /models:/models:ro --volume cache:/root/.cache/vllm --env A=b --publish 127.0.0.1:4711:8000 --shm-size 17179869184" +
 		" --user 2000 docker.io/vllm/vllm-openai:v0.27.1 --model m --tensor-parallel-size 2 --host 0.0.0.0 --port 8000"
 	for program, gpus := range map[string]string{
 		"podman": "--device nvidia.com/gpu=0 --device nvidia.com/gpu=1 --security-opt label=disable",
@@ -41,12 +41,12 @@ func TestSharedMemoryAndNetwork(t *testing.T) {
 		shm     int64
 		ending  string
 	}{
-		"one GPU":       {Options{}, one, true, false, 0, "0.0.0.0 --port 8000"},
-		"two GPUs":      {Options{}, two, true, true, 0, "0.0.0.0 --port 8000"},
+		"one GPU":       {Options{}, one, true, false, 16 << 30, "0.0.0.0 --port 8000"},
+		"two GPUs":      {Options{}, two, true, false, 16 << 30, "0.0.0.0 --port 8000"},
 		"two, sized":    {Options{ShmSize: 1 << 30}, two, true, false, 1 << 30, "0.0.0.0 --port 8000"},
 		"asked for":     {Options{IPC: "host", ShmSize: 1}, one, true, true, 0, "0.0.0.0 --port 8000"},
-		"host network":  {Options{Network: "host"}, one, true, false, 0, "127.0.0.1 --port 81"},
-		"other machine": {Options{Network: "host", Port: 9000}, one, false, false, 0, "0.0.0.0 --port 9000"},
+		"host network":  {Options{Network: "host"}, one, true, false, 16 << 30, "127.0.0.1 --port 81"},
+		"other machine": {Options{Network: "host", Port: 9000}, one, false, false, 16 << 30, "0.0.0.0 --port 9000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := c.options.withDefaults().spec(c.spec, Image{}, 81, c.local)
