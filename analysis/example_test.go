@@ -61,3 +61,44 @@ func TestWorkedExample(t *testing.T) {
 		}
 	}
 }
+
+// The records of a whole experiment on real vLLM: what led the rounds did not
+// lead on fresh servers, and the baseline is kept.
+func TestRealExample(t *testing.T) {
+	run, err := rundir.Read("../docs/worked-example/real")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Analyze(Input{
+		Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, Starts: run.Starts,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range Judge(Input{Plan: run.Plan, Trials: run.Trials}) {
+		if r.Outcome != rundir.OutcomeOK {
+			t.Errorf("%s is %s: %v", r.ID, r.Outcome, r.Reasons)
+		}
+	}
+	if len(run.Trials) != 66 || len(run.Starts) != 21 {
+		t.Errorf("%d trials on %d launches", len(run.Trials), len(run.Starts))
+	}
+	best := ""
+	at := -1.0
+	for _, c := range f.Cells {
+		if v := c.Estimates[throughput].Center; c.PointLabel == "chat c=8" && v > at {
+			best, at = c.Label, v
+		}
+		if r := c.Ratios["ttft_p50"]; c.Label == "max-num-seqs=2" && c.PointLabel == "chat c=8" && r.Verdict != Worse {
+			t.Errorf("max-num-seqs=2 at c=8: %+v", r)
+		}
+	}
+	if best != "block-size=32" {
+		t.Errorf("%s leads the rounds", best)
+	}
+	for _, r := range f.Recommendations {
+		if c, _ := run.Plan.Configuration(r.Configuration); !c.Baseline {
+			t.Errorf("%s recommends %s", r.UseCase, r.Label)
+		}
+	}
+}
