@@ -83,6 +83,11 @@ func TestRealExample(t *testing.T) {
 	if len(run.Trials) != 66 || len(run.Starts) != 21 {
 		t.Errorf("%d trials on %d launches", len(run.Trials), len(run.Starts))
 	}
+	for _, c := range f.Checks { // max-num-seqs=2 at 4/s queues
+		if c.Check == CheckServerTime {
+			t.Errorf("%s: %s", c.Trial, c.Text)
+		}
+	}
 	best := ""
 	at := -1.0
 	for _, c := range f.Cells {
