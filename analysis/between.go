@@ -108,7 +108,7 @@ func (out *Between) crossCheck(r *Ratio, a, b *series) {
 	}
 	r.PRank = p
 	if (r.Verdict == Better || r.Verdict == Worse) && p >= 1-out.Confidence {
-		r.Reason = joinReason(r.Reason, "an exact rank test does not confirm it ("+formatP(p)+")")
+		r.Reason = joinReason(r.Reason, "an exact rank test does not confirm it ("+say.PValue(p)+")")
 	}
 }
 

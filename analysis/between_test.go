@@ -56,10 +56,6 @@ func TestCompareRuns(t *testing.T) {
 	if worse := back.Worse(); len(worse) != 1 || !strings.Contains(worse[0], "-9.1%") {
 		t.Errorf("worse: %v", worse)
 	}
-	var text strings.Builder
-	if err := got.WriteText(&text); err != nil || !strings.Contains(text.String(), "+10%") {
-		t.Errorf("%v\n%s", err, text.String())
-	}
 }
 
 func TestCompareRunsMatchesByFlagsAndLoad(t *testing.T) {

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -15,7 +14,7 @@ func (a *analyser) command(conf matrix.Configuration) string {
 		return ""
 	}
 	if a.in.Plan.Engine == "" {
-		return command(a.in.Plan.Model, conf.Flags)
+		return say.Shell(append([]string{"vllm", "serve", a.in.Plan.Model}, conf.Flags.Args(a.in.Plan.FlagStyle)...))
 	}
 	for _, s := range a.in.Starts {
 		if s.Configuration == conf.ID && s.Outcome == rundir.StartReady && len(s.Command) > 0 {
@@ -36,9 +35,4 @@ func withoutAddress(words []string) []string {
 		out = append(out, words[i])
 	}
 	return out
-}
-
-// command is vLLM's command line of a configuration, quoted for a POSIX shell.
-func command(model string, flags experiment.Flags) string {
-	return say.Shell(append([]string{"vllm", "serve", model}, flags.Args()...))
 }

@@ -127,6 +127,7 @@ func stageStarts(c *matrix.Confirmation) int {
 // had said of the same cell beside it.
 func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recommendation {
 	after.ScreeningCell = before.Cell
+	after.TradeOffs = a.withScreened(after, stage)
 	for _, d := range before.Doubts { // of cells that were not measured again
 		if strings.HasPrefix(d, notRanked) && !slices.Contains(after.Doubts, d) {
 			after.Doubts = append(after.Doubts, d)
@@ -143,7 +144,7 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 		after.Confirmation = StandingLost
 		after.Doubts = append([]string{fmt.Sprintf("not confirmed: %d of %d fresh starts count", after.Estimate.N, stage.Starts)}, after.Doubts...)
 	case after.Estimate.N < 5:
-		after.Doubts = append(after.Doubts, fmt.Sprintf("measured again on %s only; 5 or more are advised", say.Count(after.Estimate.N, "start")))
+		after.Doubts = append(after.Doubts, fmt.Sprintf("confirmed on %s, 5 advised", say.Count(after.Estimate.N, "restart")))
 	}
 	if before.Configuration == after.Configuration && len(before.Sensitivity) > 0 {
 		after.Sensitivity = before.Sensitivity // from all cells, not the finalists alone

@@ -244,7 +244,7 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 				p = 1 - p
 			}
 			r.Probability = math.Max(p, smallestP)
-			r.Text += fmt.Sprintf("; that it is better in truth has a probability of %s", probabilityText(p))
+			r.Text += fmt.Sprintf("; that it is better in truth has a probability of %s", say.Probability(p))
 		}
 		out = append(out, r)
 	}
@@ -258,17 +258,6 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 		return 0
 	})
 	return out[:min(len(out), rivalsShown)]
-}
-
-// probabilityText claims no more digits than a probability has.
-func probabilityText(p float64) string {
-	switch {
-	case p < 0.001:
-		return "under 0.1%"
-	case p > 0.999:
-		return "over 99.9%"
-	}
-	return say.Percent(math.Round(p*1000) / 1000)
 }
 
 // container is the command line that started the configuration in a container,

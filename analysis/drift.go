@@ -119,5 +119,5 @@ func (f *family) trend() (change, p float64, order *orderTest) {
 // String is the drift in one sentence.
 func (d drift) String() string {
 	return metric.Title(d.metric) + " at " + d.point + " drifted by " + say.Change(1+d.change) +
-		" from first to last trial (trend inside blocks, " + formatP(d.p) + ")"
+		" from first to last trial (trend inside blocks, " + say.PValue(d.p) + ")"
 }

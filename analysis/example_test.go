@@ -25,18 +25,6 @@ func TestWorkedExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(doc), "```text\n")
-	block, _, ok := strings.Cut(rest, "```")
-	if !ok {
-		t.Fatal("docs/statistics.md has no text block")
-	}
-	var text strings.Builder
-	if err := f.WriteText(&text); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(text.String(), strings.TrimRight(block, "\n")) {
-		t.Errorf("the text block is not how the findings begin:\n%s", text.String())
-	}
 	for _, c := range []struct{ label, point, name string }{
 		{"max-num-batched-tokens=2048", "chat c=32", throughput},
 		{"max-num-seqs=64", "chat c=32", "ttft_p90"},

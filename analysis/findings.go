@@ -10,6 +10,7 @@ package analysis
 
 import (
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -199,6 +200,12 @@ type Recommendation struct {
 	Overturn    []Rival       `json:"overturn,omitempty"`     // what could overturn it, most likely first
 	NearestMiss *NearestMiss  `json:"nearest_miss,omitempty"` // when refused
 	Ratio       *Ratio        `json:"ratio,omitempty"`        // objective against BaselineCell; nil when the winner is the baseline
+	// SameLoad is the objective against the baseline at the winner's load point,
+	// where BaselineCell is at another; nil elsewhere.
+	SameLoad *Ratio `json:"same_load,omitempty"`
+	// TradeOffs are the metrics in which the winner is worse than the baseline at
+	// the same load point, by name.
+	TradeOffs []TradeOff `json:"trade_offs,omitempty"`
 	// BaselineCell is what Ratio compares with: the baseline's best qualifying
 	// cell, or its cell at the winner's load point when it qualifies nowhere.
 	BaselineCell      string `json:"baseline_cell,omitempty"`
@@ -219,15 +226,17 @@ type Recommendation struct {
 	Screening *Estimate `json:"screening,omitempty"`
 	Shrinkage *float64  `json:"shrinkage,omitempty"`
 	// ScreeningCell is the cell that the blocks had recommended.
-	ScreeningCell string   `json:"screening_cell,omitempty"`
-	Doubts        []string `json:"doubts,omitempty"`
+	ScreeningCell string          `json:"screening_cell,omitempty"`
+	Doubts        []string        `json:"doubts,omitempty"`
+	Notices       []notice.Notice `json:"notices,omitempty"`
 }
 
 // Tie is a configuration not separable from the winner.
 type Tie struct {
-	Cell     string   `json:"cell"`
-	Label    string   `json:"label"`
-	Estimate Estimate `json:"estimate"`
+	Cell       string   `json:"cell"`
+	Label      string   `json:"label"`
+	PointLabel string   `json:"point_label"` // its load point may be another than the winner's
+	Estimate   Estimate `json:"estimate"`
 }
 
 // ConstraintCheck is one constraint with the winner's (or nearest miss's) value.

@@ -3,7 +3,6 @@ package analysis
 import (
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -232,51 +231,5 @@ func TestTrend(t *testing.T) {
 	}
 	if _, _, order := f.trend(); order != nil {
 		t.Error("trend in a sequential run")
-	}
-}
-
-func TestWriteText(t *testing.T) {
-	r := table([][]map[string]float64{
-		{cellValues(900, .3), cellValues(1000, .7)},
-		{cellValues(1000, .3), cellValues(1200, .8)},
-	})
-	long := experiment.Flags{
-		{Name: "max-model-len", Value: "8192"}, {Name: "gpu-memory-utilization", Value: "0.90"},
-		{Name: "speculative-config", Value: `{"method": "ngram", "num_speculative_tokens": 5}`},
-		{Name: "enable-chunked-prefill", Value: "true", Kind: experiment.FlagBool},
-	}
-	r.in.Plan.Configurations[1].Flags = long
-	r.in.Plan.Configurations[1].Label = strings.Repeat("very-long-flag=value ", 8)
-	r.in.SLO = []experiment.Constraint{atMost("ttft_p95", .5)}
-	latency := experiment.UseCase{Name: "latency", Objective: "ttft_p95", Load: "chat", SubjectTo: []experiment.Constraint{{Metric: throughput, Op: experiment.AtLeast, Value: 5000}}}
-	r.in.UseCases = []experiment.UseCase{maximise(), latency}
-	r.in.Starts = []rundir.Start{{ID: "s9", Configuration: "c0", Label: "baseline", Outcome: rundir.StartFailed,
-		Diagnosis: &launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: "cache cannot hold one request", Remedy: "lower max-model-len."}}}
-	r.add(0, 0, 4, nil).Outcome = rundir.OutcomeInvalid
-	var b strings.Builder
-	if err := analyse(t, r).WriteText(&b); err != nil {
-		t.Fatal(err)
-	}
-	text := b.String()
-	for _, line := range strings.Split(text, "\n") {
-		if columns(line) > textWidth {
-			t.Errorf("%d columns: %s", columns(line), line)
-		}
-		if strings.TrimRight(line, " ") != line {
-			t.Errorf("trailing space: %q", line)
-		}
-	}
-	last := 0
-	for _, want := range []string{
-		"throughput: maximize output_throughput on load chat\n", "against baseline", ", better, p=", "constraints        ttft_p95 <= 500 ms: 300 ms",
-		"    vllm serve acme/model --max-model-len 8192 --gpu-memory-utilization 0.90 \\\n      --speculative-config '{\"method\": \"ngram\", \"num_speculative_tokens\": 5}' \\\n      --enable-chunked-prefill\n",
-		"not confirmed", "no recommendation: ", "Frontier of load chat: output_throughput against ttft_p95, 2 of 4 measured cells", "  missed  ",
-		"Failures\n", "baseline did not start (1 start): cache", "remedy: lower", "Warnings\n", "1 invalid trial",
-	} {
-		i := strings.Index(text[last:], want)
-		if i < 0 {
-			t.Fatalf("%q is missing or out of order in\n%s", want, text)
-		}
-		last += i
 	}
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -82,10 +81,6 @@ func TestFailuresAreToldByTheirOwnCauses(t *testing.T) {
 			t.Errorf("%s: no list of starts", x.Class)
 		}
 	}
-	var b bytes.Buffer
-	if err := f.WriteText(&b); err != nil || !strings.Contains(b.String(), "refused every request") {
-		t.Errorf("text %s", b.String())
-	}
 }
 
 // A winner that died under load says how often, wherever it is shown.
@@ -129,13 +124,8 @@ func TestStandings(t *testing.T) {
 		if got := f.Recommendations[0].Standing(); got != want {
 			t.Errorf("%s: %q, want %q (%q)", what, got, want, f.Recommendations[0].Doubts)
 		}
-		var b bytes.Buffer
-		if err := f.WriteText(&b); err != nil {
-			t.Fatal(err)
-		}
-		confirmed := f.Recommendations[0].Confirmed
-		if text := b.String(); strings.Contains(text, "confirmed yet") != (want == "not confirmed yet") || confirmed && strings.Contains(text, "not confirmed") {
-			t.Errorf("%s:\n%s", what, text)
+		if r := f.Recommendations[0]; r.ConfirmedBetter() != (want == "better, confirmed") || r.Confirmed && contains(r.Doubts, "not confirmed") {
+			t.Errorf("%s: %+v", what, r)
 		}
 	}
 	standing("before the stage", "not confirmed yet")
@@ -151,7 +141,7 @@ func TestStandings(t *testing.T) {
 	for _, c := range []struct {
 		winner float64
 		want   string
-	}{{112, "confirmed better"}, {100.2, "measured again: the baseline stays"}} {
+	}{{112, "better, confirmed"}, {100.2, "tied with the baseline: no change needed"}} {
 		r = twoChanges(1.2, .95, .9)
 		r.stage(finalists, map[string]float64{"c0": 100, "c1": c.winner, "c2": 95}, 5)
 		standing(c.want, c.want)
@@ -163,11 +153,11 @@ func TestStandings(t *testing.T) {
 			tr.Metrics[throughput] *= 1 + .4*float64((tr.Block+len(tr.Configuration)*i)%3)
 		}
 	}
-	standing("noise", "measured again: still undecided")
+	standing("noise", "measured again, still undecided")
 	// The baseline is kept and had no rival: its stage is finished and empty.
 	r = twoChanges(.8, .7, .6)
 	r.in.Plan = r.in.Plan.With(&matrix.Confirmation{})
-	standing("no rival", "not measured again: the baseline stays")
+	standing("no rival", "nothing beats the baseline: no change needed")
 }
 
 // A failed trial's record and its class of requests decide the cause.
@@ -196,9 +186,5 @@ func TestRefusalsAreListedAmongTheFailures(t *testing.T) {
 	f := analyse(t, r)
 	if len(f.Failures) != 1 || f.Failures[0].When() != "refused every request" || len(f.Failures[0].Trials) != 2 || f.Failures[0].Configuration != "c1" {
 		t.Fatalf("%+v", f.Failures)
-	}
-	var b bytes.Buffer
-	if err := f.WriteText(&b); err != nil || !strings.Contains(strings.Join(strings.Fields(b.String()), " "), "refused every request (2 trials): no request succeeded (http 40); first: 400 Token id 9992") {
-		t.Errorf("%s", b.String())
 	}
 }

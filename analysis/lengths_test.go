@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -77,10 +76,6 @@ func TestShorterAnswersNeverWin(t *testing.T) {
 		}
 		if !slices.ContainsFunc(f.Checks, func(c Check) bool { return c.Check == CheckLengths && c.Configuration == "c2" }) {
 			t.Errorf("checks %+v", f.Checks)
-		}
-		var b bytes.Buffer
-		if err := f.WriteText(&b); err != nil || !strings.Contains(b.String(), "answers of 56 instead of 200") {
-			t.Errorf("text %s", b.String())
 		}
 	}
 }

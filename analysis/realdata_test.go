@@ -75,7 +75,7 @@ func newForeign(model, gpu string) *foreign {
 
 func (f *foreign) add(flags experiment.Flags, baseline bool, gpus int, point matrix.LoadPoint, block int, t rundir.Trial) {
 	p := f.in.Plan
-	key := strings.Join(flags.Args(), " ")
+	key := strings.Join(flags.Args(""), " ")
 	if _, ok := p.Configuration(key); !ok {
 		p.Configurations = append(p.Configurations, matrix.Configuration{ID: key, Label: key, Baseline: baseline, Flags: flags, GPUs: gpus})
 	}

@@ -68,12 +68,14 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 	rec.Overturn = a.overturn(u, winner, best)
 	for _, t := range ties {
 		c := a.findings.Cells[t.cell]
-		rec.Ties = append(rec.Ties, Tie{Cell: c.ID, Label: c.Label, Estimate: c.Estimates[u.Objective]})
+		rec.Ties = append(rec.Ties, Tie{Cell: c.ID, Label: c.Label, PointLabel: c.PointLabel, Estimate: c.Estimates[u.Objective]})
 	}
 	if preferred {
 		rec.Preferred = a.preference(u, winner, best[0])
 	}
 	a.compareWinner(&rec, u, winner, best)
+	rec.TradeOffs = a.tradeOffs(winner.cell)
+	rec.Notices = a.baselineNotices(rec)
 	rec.Doubts = append(a.doubts(rec, u, winner, best, drifts), rec.Doubts...)
 	return rec
 }
@@ -306,4 +308,7 @@ func (a *analyser) compareWinner(rec *Recommendation, u experiment.UseCase, w ca
 		}
 	}
 	rec.Ratio, rec.BaselineCell = &r, a.findings.Cells[base].ID
+	if same, ok := wc.Ratios[u.Objective]; ok && a.findings.Cells[base].LoadPoint != wc.LoadPoint {
+		rec.SameLoad = &same
+	}
 }

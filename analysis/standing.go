@@ -7,9 +7,9 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// Standings of a recommendation: whether it was measured again on fresh starts,
-// and what came out. Terminal, page, summary and the list of runs say the same
-// words for each, see Recommendation.Standing.
+// Standings of a recommendation: whether it was measured again on restarted
+// servers, and what came of it. Terminal, page, summary and the list of runs say
+// the same words for each, see Recommendation.Standing.
 const (
 	StandingOff       = "off"            // the experiment switched confirmation off
 	StandingImported  = "imported"       // another tool's results: nothing can be measured again
@@ -26,45 +26,48 @@ const (
 	StandingUnlike    = "not-comparable" // measured again: the lengths of answers or prompts differ
 )
 
-// Standing is the standing of a recommendation in words.
+// Standing is the outcome of a recommendation in words.
 func (r Recommendation) Standing() string {
 	if r.Refused != "" || r.Cell == "" {
-		return "no answer"
+		return "no recommendation"
 	}
 	switch r.standing() {
 	case StandingOff:
 		return "not confirmed: confirmation is off"
 	case StandingImported:
 		return "not confirmed: imported results"
-	case StandingNotNeeded:
-		return "not measured again: the baseline stays"
 	case StandingAlone:
 		return "not confirmed: nothing to compare with"
 	case StandingLost:
-		return "not confirmed"
+		return "not confirmed: too few restarts count"
 	case StandingBetter:
-		return "confirmed better"
+		return "better, confirmed"
+	case StandingBaseline, StandingNotNeeded:
+		if len(r.Ties) == 0 {
+			return "nothing beats the baseline: no change needed"
+		}
+		return "tied with the baseline: no change needed"
 	case StandingSame:
-		return "measured again: equivalent to the baseline"
+		if !r.BaselineQualifies {
+			return "tied with the baseline, which misses a limit"
+		}
+		return "tied with the baseline: no change needed"
 	case StandingUndecided:
-		return "measured again: still undecided"
+		return "measured again, still undecided"
 	case StandingWorse:
-		return "measured again: worse than the baseline"
-	case StandingBaseline:
-		return "measured again: the baseline stays"
+		return "worse than the baseline, which misses a limit"
 	case StandingUnlike:
-		return "measured again: not comparable with the baseline"
+		return "measured again, not comparable with the baseline"
 	case StandingMeasured:
 		return "measured again"
 	}
 	return "not confirmed yet"
 }
 
-// Stands reports whether the confirm stage bore a recommendation out: it is
-// better than the baseline, or the baseline itself, on fresh starts.
-func (r Recommendation) Stands() bool {
-	s := r.standing()
-	return r.Refused == "" && (s == StandingBetter || s == StandingBaseline)
+// ConfirmedBetter reports whether the confirmation runs bore a recommendation
+// out: it is better than the baseline on restarted servers.
+func (r Recommendation) ConfirmedBetter() bool {
+	return r.Refused == "" && r.standing() == StandingBetter
 }
 
 // standing is Confirmation, or, in findings of earlier versions, what the rest

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"regexp"
@@ -13,6 +14,37 @@ import (
 
 // nonsense is what no sentence of a report may hold.
 var nonsense = regexp.MustCompile(`NaN|\bInf\b|\b0 of 0\b|[-−+]0(\.0+)? %|\b1 (trials|cells|requests|configurations|starts)\b|%!|<nil>|\de[+-]\d\d`)
+
+// sentences are all texts of the findings, one a line.
+func sentences(t *testing.T, f *Findings) string {
+	t.Helper()
+	raw, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			b.WriteString(v + "\n")
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case map[string]any:
+			for _, x := range v {
+				walk(x)
+			}
+		}
+	}
+	walk(tree)
+	return b.String()
+}
 
 // TestStrangeRuns: whatever the records hold, the findings are words and
 // numbers, and say what is wrong.
@@ -47,44 +79,45 @@ func TestStrangeRuns(t *testing.T) {
 		configurations, points int
 		blocks                 int
 		change                 func(r *run)
-		want                   []string // in the text; "!" before it: not in it
+		want                   []string // in the findings' sentences; "!" before it: not in them
+		refused                bool     // nothing is recommended
 	}{
-		{"one cell", 1, 1, 3, nil, []string{"keep the baseline", "the only candidate, not the best of several"}},
-		{"two cells", 2, 1, 3, nil, []string{"keep the baseline", "!only candidate"}},
-		{"one trial each", 3, 2, 1, nil, []string{"6 of 6 measured cells with one trial"}},
-		{"all invalid", 3, 2, 3, outcome(rundir.OutcomeInvalid), []string{"no recommendation", "no trial counts", "18 invalid trials"}},
-		{"all failed", 3, 2, 3, outcome(rundir.OutcomeFailed), []string{"no recommendation", "18 trials failed because their server did not start"}},
-		{"all skipped", 3, 2, 3, outcome(rundir.OutcomeSkipped), []string{"no recommendation", "18 trials skipped"}},
-		{"zeros", 3, 2, 3, fill(0), []string{"no recommendation", throughput + " is 0"}},
-		{"equal values", 3, 2, 3, fill(2.5), []string{"its trials do not differ at all"}},
-		{"negative", 3, 2, 3, fill(-1), []string{"no recommendation", "none that can be measured"}},
-		{"not a number", 3, 2, 3, fill(math.NaN()), []string{"none that can be measured"}},
-		{"infinite", 3, 2, 3, fill(math.Inf(1)), []string{"none that can be measured"}},
-		{"smallest", 3, 2, 3, fill(math.SmallestNonzeroFloat64), []string{"none that can be measured"}},
-		{"one latency of zero", 3, 2, 3, func(r *run) { r.in.Trials[0].Metrics["ttft_p50"] = 0 }, []string{"! 0 s "}},
+		{"one cell", 1, 1, 3, nil, []string{"the only candidate, not the best of several"}, false},
+		{"two cells", 2, 1, 3, nil, []string{"!only candidate"}, false},
+		{"one trial each", 3, 2, 1, nil, []string{"6 of 6 measured cells with one trial"}, false},
+		{"all invalid", 3, 2, 3, outcome(rundir.OutcomeInvalid), []string{"no trial counts", "18 invalid trials"}, true},
+		{"all failed", 3, 2, 3, outcome(rundir.OutcomeFailed), []string{"18 trials failed because their server did not start"}, true},
+		{"all skipped", 3, 2, 3, outcome(rundir.OutcomeSkipped), []string{"18 trials skipped"}, true},
+		{"zeros", 3, 2, 3, fill(0), []string{throughput + " is 0"}, true},
+		{"equal values", 3, 2, 3, fill(2.5), []string{"its trials do not differ at all"}, false},
+		{"negative", 3, 2, 3, fill(-1), []string{"none that can be measured"}, true},
+		{"not a number", 3, 2, 3, fill(math.NaN()), []string{"none that can be measured"}, true},
+		{"infinite", 3, 2, 3, fill(math.Inf(1)), []string{"none that can be measured"}, true},
+		{"smallest", 3, 2, 3, fill(math.SmallestNonzeroFloat64), []string{"none that can be measured"}, true},
+		{"one latency of zero", 3, 2, 3, func(r *run) { r.in.Trials[0].Metrics["ttft_p50"] = 0 }, []string{"! 0 s "}, false},
 		{"metric missing in half of the cells", 3, 2, 3, func(r *run) {
 			for _, t := range r.in.Trials {
 				if t.LoadPoint == "p1" {
 					delete(t.Metrics, throughput)
 				}
 			}
-		}, []string{"at chat poisson 1/s"}},
-		{"two blocks with a hole", 3, 2, 2, func(r *run) { r.in.Trials = r.in.Trials[1:] }, []string{"1 of 6 measured cells with one trial"}},
+		}, []string{"at chat poisson 1/s"}, false},
+		{"two blocks with a hole", 3, 2, 2, func(r *run) { r.in.Trials = r.in.Trials[1:] }, []string{"1 of 6 measured cells with one trial"}, false},
 		{"baseline never counts", 3, 2, 3, func(r *run) {
 			for i := range r.in.Trials {
 				if r.in.Trials[i].Configuration == "c0" {
 					r.in.Trials[i].Outcome = rundir.OutcomeFailed
 				}
 			}
-		}, []string{"no baseline trial counts"}},
+		}, []string{"no baseline trial counts"}, false},
 		{"blocks in common with nobody", 2, 1, 3, func(r *run) {
 			for i := range r.in.Trials {
 				if (r.in.Trials[i].Configuration == "c0") != (r.in.Trials[i].Block == 1) {
 					r.in.Trials[i].Outcome = rundir.OutcomeInvalid
 				}
 			}
-		}, nil},
-		{"no trials", 3, 2, 0, nil, []string{"no recommendation", "no trial counts"}},
+		}, nil, false},
+		{"no trials", 3, 2, 0, nil, []string{"no trial counts"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(7, 7))
@@ -99,17 +132,16 @@ func TestStrangeRuns(t *testing.T) {
 				c.change(r)
 			}
 			f := analyse(t, r)
-			var b strings.Builder
-			if err := f.WriteText(&b); err != nil {
-				t.Fatal(err)
-			}
-			text := strings.Join(strings.Fields(b.String()), " ")
+			text := sentences(t, f)
 			if bad := nonsense.FindString(text); bad != "" {
-				t.Errorf("the text says %q:\n%s", bad, b.String())
+				t.Errorf("the findings say %q:\n%s", bad, text)
+			}
+			if refused := f.Recommendations[0].Refused != ""; refused != c.refused {
+				t.Errorf("refused: %v (%s)", refused, f.Recommendations[0].Refused)
 			}
 			for _, want := range c.want {
 				if word, no := strings.CutPrefix(want, "!"); strings.Contains(text, word) == no {
-					t.Errorf("want %q:\n%s", want, b.String())
+					t.Errorf("want %q:\n%s", want, text)
 				}
 			}
 		})

@@ -3,7 +3,6 @@ package analysis
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -188,11 +187,4 @@ func (a *analyser) warnCell(i int) {
 			}
 		}
 	}
-}
-
-func formatP(p float64) string {
-	if p < 0.001 {
-		return "p<0.001"
-	}
-	return "p=" + strconv.FormatFloat(p, 'g', 2, 64)
 }

@@ -93,27 +93,3 @@ func file() value[string] {
 		return filepath.Join(below, got), true
 	}}
 }
-
-// CommandLine renders flags as the server's command line writes them.
-func (s Server) CommandLine(flags Flags) []string {
-	var out []string
-	for _, f := range flags {
-		for _, words := range f.options() {
-			switch s.FlagStyle {
-			case FlagsUnderscores:
-				name, rest, dotted := strings.Cut(words[0], ".")
-				name = "--" + strings.ReplaceAll(name[2:], "-", "_")
-				if dotted {
-					name += "." + rest
-				}
-				words = append([]string{name}, words[1:]...)
-			case FlagsEquals:
-				if len(words) == 2 { // of several, only the first would belong to the flag
-					words = []string{strings.Join(words, "=")}
-				}
-			}
-			out = append(out, words...)
-		}
-	}
-	return out
-}

@@ -22,7 +22,7 @@ func TestFlagStyles(t *testing.T) {
 		FlagsEquals: {"--max-model-len=8192", "--enforce-eager", "--no-mmap", "--compilation-config.cudagraph-mode=NONE",
 			"--kernel-config.autotune=false", "--lora-modules", "a=/a", `{"name":"b"}`, "3", "--middle-ware=a.B", "--middle-ware=c.D"},
 	} {
-		if got := (Server{FlagStyle: style}).CommandLine(flags); !slices.Equal(got, want) {
+		if got := flags.Args(style); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", style, got, want)
 		}
 	}

@@ -10,7 +10,6 @@ package experiment
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 )
@@ -201,8 +200,29 @@ type Flag struct {
 	Kind  FlagKind `json:"kind,omitempty"` // from the YAML node
 }
 
-// Args renders the flag as command-line arguments.
-func (f Flag) Args() []string { return slices.Concat(f.options()...) }
+// Args renders the flag as the words of a command line, in one of the Flags
+// styles; "" is FlagsHyphens. Whatever shows or makes a command line does it by
+// this.
+func (f Flag) Args(style string) []string {
+	var out []string
+	for _, words := range f.options() {
+		switch style {
+		case FlagsUnderscores:
+			name, rest, dotted := strings.Cut(words[0], ".")
+			name = "--" + strings.ReplaceAll(name[2:], "-", "_")
+			if dotted {
+				name += "." + rest
+			}
+			words = append([]string{name}, words[1:]...)
+		case FlagsEquals:
+			if len(words) == 2 { // of several, only the first would belong to the flag
+				words = []string{strings.Join(words, "=")}
+			}
+		}
+		out = append(out, words...)
+	}
+	return out
+}
 
 // options are the times that the command line names the flag, each its name
 // with the words behind it. A key behind a dot has a value always: it stands in
@@ -290,11 +310,11 @@ func (fs Flags) With(f Flag) Flags {
 	return out
 }
 
-// Args renders all flags in order.
-func (fs Flags) Args() []string {
+// Args renders all flags in order, see Flag.Args.
+func (fs Flags) Args(style string) []string {
 	var out []string
 	for _, f := range fs {
-		out = append(out, f.Args()...)
+		out = append(out, f.Args(style)...)
 	}
 	return out
 }

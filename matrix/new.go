@@ -28,6 +28,9 @@ func New(e *experiment.Experiment) (*Plan, error) {
 	if e.Server.Engine != experiment.EngineVLLM {
 		p.Engine = e.Server.Engine
 	}
+	if e.Server.FlagStyle != experiment.FlagsHyphens {
+		p.FlagStyle = e.Server.FlagStyle
+	}
 	p.Parameters = parameterNames(e.Matrix)
 	if err := p.expand(e); err != nil {
 		return nil, err

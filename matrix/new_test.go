@@ -101,7 +101,7 @@ func TestLevelEqualToBaseline(t *testing.T) {
 func TestLevelUnset(t *testing.T) {
 	p := plan(t, text("{quantization: fp8, a: 1}", "{parameters: {quantization: [null]}}"))
 	c := p.Configurations[1]
-	if diff := cmp.Diff([]string{"--a", "1"}, c.Flags.Args()); diff != "" || c.Label != "quantization=default" {
+	if diff := cmp.Diff([]string{"--a", "1"}, c.Flags.Args("")); diff != "" || c.Label != "quantization=default" {
 		t.Errorf("%s: %s", c.Label, diff)
 	}
 }

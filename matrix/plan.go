@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Plan is everything a run will do, known before it begins. It is stored as
@@ -22,7 +23,8 @@ type Plan struct {
 	Name           string          `json:"name"`
 	Model          string          `json:"model"`
 	Backend        string          `json:"backend"`
-	Engine         string          `json:"engine,omitempty"` // make of the server where it is not vLLM
+	Engine         string          `json:"engine,omitempty"`     // make of the server where it is not vLLM
+	FlagStyle      string          `json:"flag_style,omitempty"` // how the server's flags are written where not with hyphens
 	Strategy       string          `json:"strategy"`
 	Order          string          `json:"order"`
 	Seed           uint64          `json:"seed"`
@@ -134,6 +136,9 @@ type Estimate struct {
 	Confirming    time.Duration `json:"confirming_ns,omitempty"`
 	UnknownTrials int           `json:"unknown_trials"` // trials bounded by requests in closed loop, guessed with an assumed latency
 }
+
+// CommandLine is flags as the run's servers take them, quoted for a POSIX shell.
+func (p *Plan) CommandLine(flags experiment.Flags) string { return say.Shell(flags.Args(p.FlagStyle)) }
 
 // Configuration returns the configuration with that ID, or false.
 func (p *Plan) Configuration(id string) (Configuration, bool) {

@@ -118,5 +118,5 @@ func (sys *System) writeComparison(cmp *analysis.Between, o compareOptions, name
 		}
 		return nil
 	}
-	return cmp.WriteText(sys.Stdout)
+	return sys.terminal().Comparison(sys.Stdout, cmp)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -50,7 +49,7 @@ func exportRun(path string, figures bool) error {
 }
 
 // conclude exports the final report, prints the answer and chooses the exit code.
-func (sys *System) conclude(shown, path string, result runner.Result, runErr error) error {
+func (sys *System) conclude(shown, path string, parts shownParts, result runner.Result, runErr error) error {
 	res, err := readResults(path)
 	if err == nil {
 		err = res.export(true)
@@ -80,12 +79,11 @@ func (sys *System) conclude(shown, path string, result runner.Result, runErr err
 		return withCode(exitCode(runErr), runErr, hints...)
 	}
 	// A reader that went away (head, a pager) changes nothing about the run.
-	if err := res.findings.WriteText(sys.Stdout); err != nil && !errors.Is(err, syscall.EPIPE) {
+	code := sys.verdict(res, result)
+	if err := sys.show(res, shown, parts); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return err
 	}
-	fmt.Fprintf(sys.Stdout, "\nReport:   %s\nFigures:  %s\n",
-		filepath.Join(shown, "report", "index.html"), filepath.Join(shown, "report", "figures"))
-	return sys.verdict(res, result)
+	return code
 }
 
 // toContinue prints how far an unfinished run is and the command that continues it.
@@ -103,7 +101,7 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 	}
 	impossible := untrue(res.findings)
 	if impossible > 0 {
-		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see Consistency\n", say.Count(impossible, "trial"))
+		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see 'sweep analyze --details'\n", say.Count(impossible, "trial"))
 	}
 	if r.OK <= impossible {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint

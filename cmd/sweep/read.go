@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -16,13 +15,18 @@ import (
 func newAnalyze(sys *System) *cobra.Command {
 	var (
 		asJSON    bool
+		parts     shownParts
 		frontiers []string
 	)
 	cmd := &cobra.Command{
 		Use:   "analyze DIR",
-		Short: "Analyse a run again and print the findings; nothing is written",
+		Short: "Analyze a run again and print what it recommends; nothing is written",
+		Long: `Analyze a run again and print what it recommends: what to change, what that
+brings and costs, and what to know before acting on it. Nothing is written.`,
 		Example: `  sweep analyze runs/acme-support-bot/20261123-221004
-  sweep analyze --frontier itl_p99:output_throughput_per_gpu DIR
+  sweep analyze --table DIR             every configuration at every load
+  sweep analyze --details DIR           the evidence: intervals, rivals, frontiers, checks
+  sweep analyze --details --frontier itl_p99:output_throughput_per_gpu DIR
   sweep analyze --json DIR | jq '.recommendations[] | {use_case, label, command}'`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: completeRuns,
@@ -38,11 +42,13 @@ func newAnalyze(sys *System) *cobra.Command {
 			for _, w := range r.run.Warnings {
 				sys.say("warning: %s", w)
 			}
-			show := r.findings.WriteText
+			parts.details = parts.details || len(frontiers) > 0 // they are part of the details
 			if asJSON {
-				show = func(io.Writer) error { return writeJSON(sys, r.findings) }
+				err = writeJSON(sys, r.findings)
+			} else {
+				err = sys.show(r, args[0], parts)
 			}
-			if err := show(sys.Stdout); err != nil {
+			if err != nil {
 				return err
 			}
 			if s := statusOfRun(r.run); s.Resume != "" {
@@ -52,7 +58,9 @@ func newAnalyze(sys *System) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON (docs/run-directory.md)")
-	cmd.Flags().StringSliceVar(&frontiers, "frontier", nil, "also the frontier of these two metrics, `X:Y`, X better when small and Y when large (repeatable)")
+	cmd.Flags().BoolVar(&parts.details, "details", false, "print the evidence of each recommendation, frontiers, interactions, checks and failures")
+	cmd.Flags().BoolVar(&parts.table, "table", false, "print one table per load with every configuration")
+	cmd.Flags().StringSliceVar(&frontiers, "frontier", nil, "with the details, the frontier of these two metrics, `X:Y`, X better when small and Y when large (repeatable)")
 	return cmd
 }
 

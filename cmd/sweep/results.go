@@ -91,15 +91,20 @@ func readResults(path string, axes ...analysis.Axes) (*results, error) {
 	return &results{run: run, findings: f}, nil
 }
 
-// export writes the report of a run; with figures it draws them anew, without
-// it keeps the ones of the last time out of the page.
-func (r *results) export(figures bool) error {
-	dir := r.run.ReportDir()
-	in := report.Input{
+// reportInput is what the report and the terminal show of a run.
+func (r *results) reportInput() report.Input {
+	return report.Input{
 		Experiment: r.experiment(), Plan: r.run.Plan, Findings: r.findings, Trials: r.run.Trials, Starts: r.run.Starts,
 		Provenance: &r.run.Provenance, Finished: r.run.Finished(), Resume: resumeCommand(r.run.Path), Warnings: r.run.Warnings,
 		Commands: reimport(&r.run.Provenance),
 	}
+}
+
+// export writes the report of a run; with figures it draws them anew, without
+// it keeps the ones of the last time out of the page.
+func (r *results) export(figures bool) error {
+	dir := r.run.ReportDir()
+	in := r.reportInput()
 	if figures {
 		drawn, err := r.draw(filepath.Join(dir, "figures"))
 		if err != nil {

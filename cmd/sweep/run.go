@@ -37,6 +37,7 @@ type runOptions struct {
 	metrics       net.Listener
 	past          string // what a resumed run has done already
 	strict        bool   // refuse what is doubtful
+	parts         shownParts
 }
 
 func newRun(sys *System) *cobra.Command {
@@ -93,6 +94,7 @@ resumed. The second ends at once. A closed terminal does not end the run.
 	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "with --resume: measure again what failed")
 	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` under which run directories are made")
 	strictFlag(cmd, &o.strict)
+	cmd.Flags().BoolVar(&o.parts.details, "details", false, "at the end, print what 'sweep analyze --details' prints")
 	cmd.Flags().StringVar(&o.progress, "progress", progressAuto, "`kind` of progress on stderr: auto (live on a terminal, else plain), plain or json")
 	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "serve the state of the run to Prometheus at this `address`, such as 127.0.0.1:9188")
 	return cmd
@@ -349,7 +351,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	})
 	screen.Close()
 	defer sys.tellEnd(e, dir.RunID(), dir.Path, began, result, err)
-	return sys.conclude(shown, dir.Path, result, err)
+	return sys.conclude(shown, dir.Path, o.parts, result, err)
 }
 
 // finalists are what the confirm stage of a run measures.

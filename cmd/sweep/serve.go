@@ -170,11 +170,7 @@ func summarise(path string) (site.Summary, error) {
 // answerText is a recommendation in one line.
 func answerText(r analysis.Recommendation) string {
 	if r.Cell == "" || r.Estimate == nil {
-		return r.UseCase + ": no answer"
+		return r.UseCase + ": no recommendation"
 	}
-	text := fmt.Sprintf("%s: %s at %s, %s", r.UseCase, r.Label, r.PointLabel, say.Metric(r.Objective, r.Estimate.Center))
-	if r.Ratio != nil {
-		text += fmt.Sprintf(" (%s)", r.Ratio.Verdict)
-	}
-	return text + ", " + r.Standing()
+	return fmt.Sprintf("%s: %s at %s, %s, %s", r.UseCase, r.Label, r.PointLabel, say.Metric(r.Objective, r.Estimate.Center), r.Standing())
 }

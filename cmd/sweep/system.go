@@ -30,10 +30,13 @@ type System struct {
 	// simulated server.
 	Self string
 	// OutTTY and ErrTTY tell whether the streams are terminals that understand
-	// escape sequences; Width returns the columns of stderr's terminal.
+	// escape sequences; Width returns the columns of stderr's terminal, OutWidth
+	// those of stdout's, 0 where that is none.
 	OutTTY, ErrTTY bool
 	Colour         bool // of diagnostics on stderr
+	OutColor       bool // of results on stdout
 	Width          func() int
+	OutWidth       func() int
 	// Exit ends the program at once, for a second interrupt.
 	Exit func(int)
 }
@@ -44,17 +47,25 @@ func system() *System {
 		self = os.Args[0]
 	}
 	capable := os.Getenv("TERM") != "dumb"
+	outTTY := capable && term.IsTerminal(int(os.Stdout.Fd()))
 	errTTY := capable && term.IsTerminal(int(os.Stderr.Fd()))
 	_, noColour := os.LookupEnv("NO_COLOR")
 	return &System{
 		Name: otherName(os.Args[0]), Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, Self: self,
-		OutTTY: capable && term.IsTerminal(int(os.Stdout.Fd())),
+		OutTTY: outTTY,
 		ErrTTY: errTTY,
-		Colour: errTTY && !noColour,
+		Colour: errTTY && !noColour, OutColor: outTTY && !noColour,
 		Width: func() int {
 			w, _, err := term.GetSize(int(os.Stderr.Fd()))
 			if err != nil || w < 1 {
 				return 80
+			}
+			return w
+		},
+		OutWidth: func() int {
+			w, _, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return 0
 			}
 			return w
 		},

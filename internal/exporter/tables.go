@@ -49,7 +49,7 @@ func writeCSV(w io.Writer, run *rundir.Run) error {
 			tool = t.Source.Tool
 		}
 		row := []string{
-			t.ID, t.Configuration, conf.Label, strings.Join(conf.Flags.Args(), " "), strconv.Itoa(conf.GPUs), point.Load, point.Label, string(point.Kind), number(point.Value),
+			t.ID, t.Configuration, conf.Label, run.Plan.CommandLine(conf.Flags), strconv.Itoa(conf.GPUs), point.Load, point.Label, string(point.Kind), number(point.Value),
 			t.Start, strconv.Itoa(t.Block), strconv.Itoa(t.Order), strconv.FormatUint(t.Seed, 10), stamp(t.Began), stamp(t.Ended), t.Outcome, strings.Join(t.Reasons, "; "),
 			strconv.Itoa(t.Requests["ok"]), strconv.Itoa(failed), number(t.Window), strconv.FormatInt(t.InputTokens, 10), strconv.FormatInt(t.OutputTokens, 10), tool,
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -91,7 +92,7 @@ func (d Declared) words() map[string]string {
 	if d.Restarted {
 		put("restarted", "true")
 	}
-	put("flags", strings.Join(d.Flags.Args(), " "))
+	put("flags", say.Shell(d.Flags.Args("")))
 	return out
 }
 

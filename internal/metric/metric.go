@@ -125,6 +125,21 @@ func Names() []string {
 	return out
 }
 
+// Short is the metric in the words of tables: "TTFT p95", "output throughput".
+// Unknown names are returned as they are.
+func Short(name string) string {
+	m, err := Parse(name)
+	if err != nil || m.Stat == "" {
+		return Title(name)
+	}
+	base, sent := strings.CutSuffix(m.Base, "_sent")
+	base = strings.ToUpper(base)
+	if sent {
+		base += " from send"
+	}
+	return base + " " + m.Stat
+}
+
 // Title is the metric in words for axes and headings: "time to first token,
 // p95", "output throughput". Unknown names are returned as they are.
 func Title(name string) string {

@@ -48,6 +48,11 @@ func TestEveryNameParsesAndHasATitle(t *testing.T) {
 	if got := Title("ttft_p95"); got != "time to first token, p95" {
 		t.Errorf("Title = %q", got)
 	}
+	for name, want := range map[string]string{"ttft_p50": "TTFT p50", "e2e_sent_p99.9": "E2E from send p99.9", "goodput": "goodput", "no_such": "no_such"} {
+		if got := Short(name); got != want {
+			t.Errorf("Short(%q) = %q, want %q", name, got, want)
+		}
+	}
 	if got := Title("no_such"); got != "no_such" {
 		t.Errorf("Title of an unknown name = %q", got)
 	}

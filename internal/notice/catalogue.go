@@ -35,7 +35,7 @@ type piece struct {
 }
 
 // areas are the entries by what they are about.
-var areas = [][]entry{general}
+var areas = [][]entry{general, analysis}
 
 // catalogue is all entries with their templates parsed.
 var catalogue = sync.OnceValue(func() map[Code]*entry {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,9 +27,15 @@ type answer struct {
 	Checks    []check
 	Command   string
 	Ties      []tie
-	Confirmed bool // the numbers are those of fresh starts
+	// TradeOffs are the metrics in which the winner is worse than the baseline at
+	// the same load; Compared says that there was something to compare with.
+	TradeOffs []string
+	Compared  bool
+	SameLoad  *comparison // Gain at the winner's load point, where Gain compares with another
+	Noise     string      // why the run cannot answer, and what to do
+	Confirmed bool        // the numbers are those of fresh starts
 	standing  string
-	stands    bool
+	better    bool // confirmed
 	// Screening is what the blocks had said of a confirmed answer.
 	Screening string
 	Doubts    []string
@@ -43,7 +50,7 @@ type check struct {
 	State string // "holds", "fails" or "unknown"
 }
 
-type tie struct{ Label, Text string }
+type tie struct{ Label, Text string } // configuration at its load point, and its value
 
 func (b *build) answers() []answer {
 	var out []answer
@@ -57,7 +64,7 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	a := answer{
 		UseCase: r.UseCase, Goal: goal(r), Refused: r.Refused,
 		Label: r.Label, Point: r.PointLabel, Preferred: r.Preferred, Objective: r.Objective,
-		Command: r.Command, Confirmed: r.Confirmed, standing: r.Standing(), stands: r.Stands(),
+		Command: r.Command, Confirmed: r.Confirmed, standing: r.Standing(), better: r.ConfirmedBetter(),
 	}
 	for _, d := range r.Doubts {
 		// What is said of the whole run need not be said again for each answer.
@@ -79,6 +86,16 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Gain = newComparison(*r.Ratio)
 		a.Against = b.against(r)
 	}
+	if r.SameLoad != nil {
+		a.SameLoad = newComparison(*r.SameLoad)
+	}
+	a.Compared = !a.Baseline && r.Ratio != nil
+	for _, t := range b.tradeOffs(r) {
+		a.TradeOffs = append(a.TradeOffs, say.Typographic(strings.Replace(tradeOffText(t), "->", "→", 1)))
+	}
+	if n, ok := r.TooNoisy(); ok {
+		a.Noise = n.Text() + " " + n.Remedy()
+	}
 	for _, s := range r.Sensitivity {
 		a.Turns = append(a.Turns, s.Text)
 	}
@@ -96,11 +113,7 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	}
 	for _, t := range r.Ties {
 		text := say.Metric(r.Objective, t.Estimate.Center) + " (" + estimateDoubt(r.Objective, t.Estimate) + ")"
-		label := t.Label
-		if c, ok := b.cells[t.Cell]; ok && c.PointLabel != r.PointLabel {
-			label += " at " + c.PointLabel
-		}
-		a.Ties = append(a.Ties, tie{label, text})
+		a.Ties = append(a.Ties, tie{t.Label + " at " + cmp.Or(t.PointLabel, b.cells[t.Cell].PointLabel), text})
 	}
 	return a
 }
@@ -147,7 +160,7 @@ func newCheck(c analysis.ConstraintCheck) check {
 // Status is the standing of an answer in a few words.
 func (a answer) Status() string {
 	if a.Refused != "" {
-		return "no answer"
+		return "no recommendation"
 	}
 	return a.standing
 }
@@ -157,8 +170,10 @@ func (a answer) Kind() string {
 	switch {
 	case a.Refused != "":
 		return "no-answer"
-	case a.stands:
+	case a.better:
 		return "confirmed"
+	case a.Baseline:
+		return "kept"
 	}
 	return "not-confirmed"
 }

@@ -175,7 +175,7 @@ func (b *build) reproduce() reproduce {
 		r.Commands = []Command{{"sweep run " + r.File, "run the experiment again, with the same seeds"}}
 	}
 	for _, c := range b.Plan.Configurations {
-		v := configView{ID: c.ID, Label: c.Label, Flags: flagsText(c.Flags)}
+		v := configView{ID: c.ID, Label: c.Label, Flags: b.Plan.CommandLine(c.Flags)}
 		for _, s := range b.Starts {
 			if s.Configuration != c.ID {
 				continue

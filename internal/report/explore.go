@@ -85,7 +85,7 @@ func (b *build) exploration() *exploration {
 		}
 		e := exploreCell{ID: c.ID, Label: c.Label, Point: c.PointLabel, Load: c.Load, Baseline: c.Baseline, SLO: c.MeetsSLO, Unlike: c.NotComparable, Best: b.recommended[c.ID]}
 		if conf, ok := b.Plan.Configuration(c.Configuration); ok {
-			e.Flags = flagsText(conf.Flags)
+			e.Flags = b.Plan.CommandLine(conf.Flags)
 		}
 		for _, m := range x.Metrics {
 			e.Values = append(e.Values, exploreValues(c, m.Name))

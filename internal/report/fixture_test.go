@@ -113,7 +113,7 @@ func fixtureRecords(p *matrix.Plan) (starts []rundir.Start, trials []rundir.Tria
 		s := rundir.Start{
 			Format: 1, ID: ps.ID, Block: ps.Block, Configuration: c.ID, Label: c.Label, Purpose: ps.Purpose,
 			Backend: "podman", Flags: c.Flags, Began: now, Outcome: rundir.StartReady, Ready: 94 * time.Second, Released: true,
-			Command:  append([]string{"podman", "run", "docker.io/vllm/vllm-openai:v0.27.1", "--model", p.Model}, c.Flags.Args()...),
+			Command:  append([]string{"podman", "run", "docker.io/vllm/vllm-openai:v0.27.1", "--model", p.Model}, c.Flags.Args("")...),
 			Identity: &launcher.Identity{Model: p.Model, MaxModelLen: 8192, Version: "0.27.1", Owner: "4f2a"},
 			Logged:   &launcher.Logged{KVCacheTokens: 412992, KVCacheGiB: 14.2, MaxConcurrency: 50.41},
 			StopTook: 6 * time.Second, Cooldown: 20 * time.Second,
@@ -326,7 +326,7 @@ func fixtureRecommendations(p *matrix.Plan, f *analysis.Findings) []analysis.Rec
 			UseCase: useCase, Objective: objective, Maximize: maximize, Load: c.Load, Cell: cell,
 			Configuration: conf.ID, Label: conf.Label, PointLabel: c.PointLabel, Flags: conf.Flags, Estimate: &e,
 			Constraints: []analysis.ConstraintCheck{{Metric: "e2e_p50", Op: experiment.AtMost, Limit: 3, Value: &reached, Holds: true}},
-			Command:     "vllm serve " + p.Model + " " + flagsText(conf.Flags),
+			Command:     "vllm serve " + p.Model + " " + p.CommandLine(conf.Flags),
 			Doubts:      []string{"not confirmed: rests on the trials that selected it", "drift: the baseline's output throughput fell"},
 		}
 		if ratio, ok := c.Ratios[objective]; ok {

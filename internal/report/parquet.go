@@ -70,7 +70,7 @@ func renderResultsParquet(in Input) ([]byte, error) {
 			Load: c.Load, Baseline: c.Baseline, GPUs: int32(c.GPUs),
 		}
 		if conf, ok := in.Plan.Configuration(c.Configuration); ok {
-			row.Flags = flagsText(conf.Flags)
+			row.Flags = in.Plan.CommandLine(conf.Flags)
 		}
 		names := metricsOf(c.Estimates, c.Absent)
 		if len(names) == 0 {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
@@ -32,7 +31,7 @@ func renderResultsCSV(in Input) ([]byte, error) {
 		for _, c := range in.Findings.Cells {
 			flags := ""
 			if conf, ok := in.Plan.Configuration(c.Configuration); ok {
-				flags = flagsText(conf.Flags)
+				flags = in.Plan.CommandLine(conf.Flags)
 			}
 			head := []string{
 				c.ID, c.Configuration, c.Label, flags, c.LoadPoint, c.PointLabel, c.Load,
@@ -155,9 +154,6 @@ func unitOf(name string) string {
 	}
 	return string(m.Unit)
 }
-
-// flagsText is the flags as they stand on a command line.
-func flagsText(fs experiment.Flags) string { return say.Shell(fs.Args()) }
 
 // unmeasured says why a cell has no estimate at all.
 func unmeasured(c analysis.Cell) string {

@@ -291,16 +291,7 @@ func (b *build) progress() (planned, done int) {
 // asks about, then the usual ones; only those that some cell has. asked is the
 // number of the former.
 func (b *build) shownMetrics() (shown []string, asked int) {
-	var wanted []string
-	for _, r := range b.Findings.Recommendations {
-		wanted = append(wanted, r.Objective)
-		for _, c := range r.Constraints {
-			wanted = append(wanted, c.Metric)
-		}
-	}
-	for _, c := range b.Plan.SLO {
-		wanted = append(wanted, c.Metric)
-	}
+	wanted := b.Input.asked()
 	questions := len(wanted)
 	wanted = append(wanted, "output_throughput")
 	if slices.ContainsFunc(b.Findings.Cells, func(c analysis.Cell) bool { return c.GPUs > 1 }) {

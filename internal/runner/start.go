@@ -133,7 +133,7 @@ func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurati
 	srv := r.Experiment.Server
 	spec := launcher.Spec{
 		RunID: r.runID, RunDir: r.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
-		Args: srv.CommandLine(conf.Flags), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey, TLS: r.material.tls,
+		Args: conf.Flags.Args(srv.FlagStyle), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey, TLS: r.material.tls,
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 		GPUs: r.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}

@@ -119,6 +119,26 @@ func Percent(fraction float64) string {
 	return significant(fraction*100) + "%"
 }
 
+// Probability prints a probability, with no more digits than it can have:
+// "71.3%", "under 0.1%", "over 99.9%".
+func Probability(p float64) string {
+	switch {
+	case p < 0.001:
+		return "under 0.1%"
+	case p > 0.999:
+		return "over 99.9%"
+	}
+	return Percent(math.Round(p*1000) / 1000)
+}
+
+// PValue prints the p-value of a test: "p=0.012", "p<0.001".
+func PValue(p float64) string {
+	if p < 0.001 {
+		return "p<0.001"
+	}
+	return "p=" + strconv.FormatFloat(p, 'g', 2, 64)
+}
+
 // Change prints a ratio, new by old, as a change: "+12.3%", "-61%", "±0%" for
 // less than 0.05%, and from 2 on as a factor: "2.46×".
 func Change(ratio float64) string {

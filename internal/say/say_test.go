@@ -26,6 +26,8 @@ func TestNumbers(t *testing.T) {
 		{Duration(-2 * time.Minute), "-2m 00s"},
 		{Bytes(int64(512 << 20)), "512 MiB"}, {Bytes(1.5 * (1 << 30)), "1.5 GiB"}, {Bytes(int64(12)), "12 B"},
 		{Typographic("-61%"), "−61%"},
+		{Probability(0.0004), "under 0.1%"}, {Probability(0.71349), "71.3%"}, {Probability(0.9995), "over 99.9%"},
+		{PValue(0.00031), "p<0.001"}, {PValue(0.0123), "p=0.012"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)

@@ -116,7 +116,7 @@ func load(t *testing.T, p *matrix.Plan, s matrix.Start, tr matrix.Trial, start i
 	heat := warming()
 	conf, _ := p.Configuration(s.Configuration)
 	cell, _ := p.Cell(tr.Cell)
-	args := append([]string{p.Model}, conf.Flags.Args()...)
+	args := append([]string{p.Model}, conf.Flags.Args("")...)
 	for name, v := range map[string]float64{
 		"idle": heat.Idle, "load": heat.Load, "tau": heat.Tau, "limit": heat.Limit, "slope": heat.Slope, "start": celsius,
 	} {

@@ -47,7 +47,7 @@ func TestWhatIsImpossibleDoesNotStart(t *testing.T) {
 		}
 		facts := Facts{Release: vllmflags.Newest(), Known: true, Exact: true, Model: &m, GPUs: count, GPUMemory: g.Memory, A100: g.Name == "A100-80" || g.Name == "A100-40"}
 		r := Check(&experiment.Experiment{Server: experiment.Server{Engine: experiment.EngineVLLM}}, &matrix.Plan{Configurations: []matrix.Configuration{conf}}, facts)
-		args := append([]string{m.ID, "--sim-gpu", g.Name, "--sim-gpus", strconv.Itoa(count)}, flags.Args()...)
+		args := append([]string{m.ID, "--sim-gpu", g.Name, "--sim-gpus", strconv.Itoa(count)}, flags.Args("")...)
 		_, err := vllmsim.Simulate(args, []vllmsim.Arrival{{Prompt: 8, Output: 1}}, 1)
 		checks++
 		switch found := r.Findings["c"]; {

@@ -1,0 +1,77 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/say"
+)
+
+// Comparison writes the comparison of two runs: a table for each load point.
+// Lines are 100 columns wide.
+func (t Terminal) Comparison(w io.Writer, cmp *analysis.Between) error {
+	d := &details{width: textWidth}
+	seen := map[string]bool{}
+	for _, c := range cmp.Cells {
+		if !seen[c.PointLabel] {
+			seen[c.PointLabel] = true
+			d.point(cmp, c.PointLabel)
+		}
+	}
+	for _, list := range []struct {
+		title string
+		items []string
+	}{{"Only in the first run", cmp.OnlyA}, {"Only in the second run", cmp.OnlyB}, {"Warnings", cmp.Warnings}} {
+		if len(list.items) > 0 {
+			d.WriteString(list.title + "\n")
+			for _, s := range list.items {
+				d.wrap("  - ", s)
+			}
+		}
+	}
+	fmt.Fprintf(d, "%s, corrected together (Holm); %s intervals; margin %s.\n",
+		say.Count(cmp.Tests, "comparison"), say.Percent(cmp.Confidence), say.Percent(cmp.Margin))
+	_, err := io.WriteString(w, d.String())
+	return err
+}
+
+// point is the table of one load point. Below it stands why a change whose
+// interval excludes no change is undecided all the same.
+func (d *details) point(cmp *analysis.Between, point string) {
+	fmt.Fprintf(d, "%s\n", point)
+	table := [][]string{{"first", "second", "change", "interval", "verdict", "metric", "configuration", ""}}
+	var reasons []string
+	for _, c := range cmp.Cells {
+		if c.PointLabel != point {
+			continue
+		}
+		for _, m := range cmp.Metrics {
+			ea, okA := c.A[m]
+			eb, okB := c.B[m]
+			if !okA || !okB {
+				continue
+			}
+			line := []string{say.Metric(m, ea.Center), say.Metric(m, eb.Center), "", "", "no ratio", m, c.Label, ""}
+			if r, ok := c.Ratios[m]; ok {
+				line[2], line[4] = say.Change(r.Center), r.Verdict
+				if r.HasInterval() {
+					line[3] = say.Interval(say.Change(r.Lo), say.Change(r.Hi))
+				}
+				if leans(r) {
+					line[4] += "*"
+					if !slices.Contains(reasons, r.Reason) {
+						reasons = append(reasons, r.Reason)
+					}
+				}
+			}
+			table = append(table, line)
+		}
+	}
+	writeTable(&d.Builder, table, 4, d.width)
+	for _, r := range reasons {
+		d.wrap("  * ", r)
+	}
+	d.WriteString("\n")
+}
