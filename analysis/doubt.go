@@ -17,7 +17,7 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 		out = append(out, doubt)
 	}
 	out = append(out, a.reliability[c.Configuration].doubts()...)
-	if n := len(s.reps); n < 3 {
+	if n := len(s.reps); n < 3 && a.only == nil { // of the confirmation runs more is said
 		out = append(out, fmt.Sprintf("rests on %s", say.Count(n, "trial")))
 	}
 	if e := c.Estimates[u.Objective]; len(s.reps) > 1 && !e.HasInterval() {
@@ -39,7 +39,7 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 		out = append(out, text)
 	}
 	if a.highestPoint(c, u) {
-		out = append(out, "highest load tested: more load may give more")
+		out = append(out, "highest load tested, more may give more")
 	}
 	for _, d := range drifts {
 		if d.load == u.Load && (d.metric == u.Objective || limits(rec.Constraints, d.metric)) {

@@ -31,7 +31,7 @@ func exportAndShow(path string, s *screen) error {
 // briefly is a recommendation in a few words.
 func briefly(rec analysis.Recommendation) string {
 	if rec.Refused != "" {
-		return "no answer: " + rec.Refused
+		return "no recommendation: " + rec.Refused
 	}
 	text := rec.Label + " at " + rec.PointLabel
 	if rec.Estimate != nil {

@@ -55,7 +55,7 @@ func jsonNames(typ reflect.Type, seen []reflect.Type) []string {
 	var out []string
 	for f := range typ.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" {
+		if name == "-" || !f.IsExported() {
 			continue
 		}
 		if name == "" {

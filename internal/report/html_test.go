@@ -125,7 +125,7 @@ func TestPageStructure(t *testing.T) {
 		t.Errorf("%d rows of cells, want %d", n, len(in.Findings.Cells))
 	}
 	for id, want := range map[string][]string{
-		"answers":    {"throughput", "not confirmed yet", "+5.7%", "+2.6% to +9%", "better", "against the baseline at chat poisson 5/s, which does not meet the constraints", "3 trials", "--gpu-memory-utilization 0.95", "Not told apart from max-num-seqs=512", "confirmed", "no answer", "1.28 s fails", "not measured"},
+		"answers":    {"throughput", "not confirmed yet", "+5.7%", "+2.6% to +9%", "better", "against the baseline at chat poisson 5/s, which does not meet the constraints", "3 trials", "--gpu-memory-utilization 0.95", "Tied with max-num-seqs=512 at chat poisson 10/s", "confirmed", "no recommendation", "1.28 s fails", "not measured"},
 		"doubts":     {"8 of 84 planned trials are missing", "client: dispatch lag", "t039-x-23", "drift", "n=1", "two trials", "governor", "1 note on", "requests in flight grew from 9 to 29", "and the like in"},
 		"cells":      {"2 of 3", "n=1, no interval", "range ", "3 trials failed: kv-cache", "misses SLO", "best for throughput", "frontier", "Absent from every cell: ttft_p99 (120 requests, 662 needed)"},
 		"failures":   {"max-model-len=32k", "Lower max-model-len", "Available KV cache memory: 0.84 GiB", "exit code 1", "tensor-parallel-size=2, max-model-len=4096"},

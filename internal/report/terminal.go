@@ -10,23 +10,18 @@ import (
 // one: the first screen, the tables of all loads, the details, and two runs
 // compared.
 type Terminal struct {
-	Width int  // columns of the terminal; 0: 80
+	Width int  // columns of the terminal, of which 80 are always used; 0: none known
 	Color bool // the terminal shows colors, and they are wanted
 }
 
-// The columns of a terminal that does not say how many it has, and the widest
-// line of running text, which is no easier to read on a wide screen.
+// The least columns of a terminal that text is made for, and the widest line of
+// running text, which is no easier to read on a wide screen.
 const (
 	usualWidth = 80
 	textWidth  = 100
 )
 
-func (t Terminal) columns() int {
-	if t.Width <= 0 {
-		return usualWidth
-	}
-	return max(t.Width, 40)
-}
+func (t Terminal) columns() int { return max(t.Width, usualWidth) }
 
 // Colors of a terminal, as the parameters of SGR (ECMA-48).
 const (

@@ -136,16 +136,13 @@ func (s *answerScreen) caveats(width int) string {
 	for _, f := range s.Findings.Failures {
 		add(f.Label + " " + f.When())
 	}
-	recs := s.Findings.Recommendations
-	for _, r := range recs {
-		for _, d := range r.Doubts {
-			everywhere := !slices.ContainsFunc(recs, func(o analysis.Recommendation) bool { return !slices.Contains(o.Doubts, d) })
-			if !everywhere {
-				d = r.UseCase + ": " + d
-			}
-			add(d)
+	s.each(add, func(r analysis.Recommendation) []string {
+		if c, ok := s.cells[r.Cell]; !ok || c.Baseline || r.Confirmed {
+			return nil
 		}
-	}
+		return []string{r.Standing()}
+	})
+	s.each(add, func(r analysis.Recommendation) []string { return r.Doubts })
 	for _, w := range s.Findings.Warnings {
 		add(w)
 	}
@@ -175,11 +172,33 @@ func (s *answerScreen) caveats(width int) string {
 	return more(shown)
 }
 
+// each adds the texts of all recommendations, each once, with the use cases that
+// it is said of where that is not all of them.
+func (s *answerScreen) each(add func(string), of func(analysis.Recommendation) []string) {
+	var texts []string
+	names := map[string][]string{}
+	for _, r := range s.Findings.Recommendations {
+		for _, text := range of(r) {
+			if names[text] == nil {
+				texts = append(texts, text)
+			}
+			names[text] = append(names[text], r.UseCase)
+		}
+	}
+	for _, text := range texts {
+		if n := names[text]; len(n) < len(s.Findings.Recommendations) {
+			add(say.Few(n, 2) + ": " + text)
+		} else {
+			add(text)
+		}
+	}
+}
+
 // block is one recommendation on the screen.
 type block struct {
 	cells  []styled // use case, change, result, change from the baseline with its verdict
-	change []string // further lines of the change
-	place  string   // load point of the first of the notes
+	change []string // the change again, one flag each with its value
+	place  string   // load point
 	notes  []string // what belongs to it, the most important first
 }
 
@@ -235,7 +254,7 @@ func (s *answerScreen) blocks(blocks []block, notes int) []string {
 	indent := gaps[0] + widths[0] + gaps[1]
 	for _, b := range blocks {
 		cells := slices.Clone(b.cells)
-		first, rest := s.broken(cells[1].text, indent, widths[1])
+		first, rest := s.broken(b.change, indent, widths[1])
 		cells[1].text = first
 		out = append(append(out, s.joined(cells, widths, gaps, left)), rest...)
 		for i, note := range b.notes[:min(len(b.notes), notes)] {
@@ -254,13 +273,23 @@ func (s *answerScreen) blocks(blocks []block, notes int) []string {
 }
 
 // broken breaks the flags of a change into the first line of its column and
-// further whole lines. What has a word too long for the column stands below.
-func (s *answerScreen) broken(change string, indent, width int) (first string, rest []string) {
-	if slices.ContainsFunc(strings.Fields(change), func(w string) bool { return columns(w) > width }) {
+// further whole lines, between flags where that goes. A change with a word that
+// is too long for the column stands below.
+func (s *answerScreen) broken(flags []string, indent, width int) (first string, rest []string) {
+	first, below := "", slices.ContainsFunc(strings.Fields(strings.Join(flags, " ")), func(w string) bool { return columns(w) > width })
+	if below {
 		first, indent, width = "(below)", 4, s.width-4
-		rest = lines(change, width)
-	} else {
-		rest = lines(change, width)
+	}
+	line := ""
+	for _, f := range flags {
+		if line != "" && columns(line)+1+columns(f) > width {
+			rest, line = append(rest, line), ""
+		}
+		pieces := lines(strings.TrimPrefix(line+" "+f, " "), width)
+		rest, line = append(rest, pieces[:len(pieces)-1]...), pieces[len(pieces)-1]
+	}
+	rest = append(rest, line)
+	if !below {
 		first, rest = rest[0], rest[1:]
 	}
 	for i := range rest {
@@ -272,10 +301,10 @@ func (s *answerScreen) broken(change string, indent, width int) (first string, r
 func (s *answerScreen) block(r analysis.Recommendation) block {
 	name := styled{say.Line(r.UseCase, 20), bold}
 	if r.Refused != "" || r.Cell == "" {
-		return block{cells: []styled{name, {"none", red}, {"", plain}, {"no answer", red}}, notes: s.refusal(r)}
+		return block{cells: []styled{name, {"none", red}, {"", plain}, {"no answer", red}}, change: []string{"none"}, notes: s.refusal(r)}
 	}
-	b := block{place: r.PointLabel, notes: s.notes(r)}
-	b.cells = []styled{name, {s.change(r), plain}, {"", plain}, s.verdict(r)}
+	b := block{change: s.change(r), place: r.PointLabel, notes: s.notes(r)}
+	b.cells = []styled{name, {strings.Join(b.change, " "), plain}, {"", plain}, s.verdict(r)}
 	if r.Estimate != nil {
 		b.cells[2].text = resultText(r.Objective, r.Estimate.Center)
 	}
@@ -301,24 +330,25 @@ func (s *answerScreen) refusal(r analysis.Recommendation) []string {
 	return []string{say.Line(fmt.Sprintf("every result misses a limit; nearest: %s at %s (%s)", m.Label, m.PointLabel, strings.Join(missed, "; ")), 2*s.width)}
 }
 
-// change is what to change of the baseline, as words of a command line.
-func (s *answerScreen) change(r analysis.Recommendation) string {
+// change is what to change of the baseline: flags with their values, as on the
+// command line.
+func (s *answerScreen) change(r analysis.Recommendation) []string {
 	c, _ := s.Plan.Configuration(r.Configuration)
 	switch {
 	case c.Baseline:
-		return "none: keep the baseline"
+		return []string{"none: keep the baseline"}
 	case len(c.Changed) == 0:
-		return r.Label
+		return []string{r.Label}
 	}
-	var words []string
+	var out []string
 	for _, f := range c.Changed {
 		if f.Kind == experiment.FlagUnset {
-			words = append(words, "without --"+f.Name)
+			out = append(out, "without --"+f.Name)
 			continue
 		}
-		words = append(words, s.Plan.CommandLine(experiment.Flags{f}))
+		out = append(out, s.Plan.CommandLine(experiment.Flags{f}))
 	}
-	return strings.Join(words, " ")
+	return out
 }
 
 // resultText is a value with the name of what it measures, where its unit does
@@ -362,14 +392,7 @@ func (s *answerScreen) verdict(r analysis.Recommendation) styled {
 // how it does at the same load, and what it is tied with.
 func (s *answerScreen) notes(r analysis.Recommendation) []string {
 	var out []string
-	ties := ""
-	if len(r.Ties) > 0 {
-		var names []string
-		for _, t := range r.Ties {
-			names = append(names, fmt.Sprintf("%s at %s (%s)", t.Label, shortPoint(t.PointLabel, r.Load), say.Metric(r.Objective, t.Estimate.Center)))
-		}
-		ties = "tied with " + say.Few(names, 2)
-	}
+	ties := s.ties(r)
 	if c, ok := s.Plan.Configuration(r.Configuration); ok && c.Baseline {
 		return []string{cmp.Or(ties, "no other configuration comes near it")}
 	}
@@ -398,6 +421,18 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 		out = append(out, ties)
 	}
 	return out
+}
+
+// ties name the first configuration that a recommendation is tied with, at its
+// load point, and count the others.
+func (s *answerScreen) ties(r analysis.Recommendation) string {
+	if len(r.Ties) == 0 {
+		return ""
+	}
+	first := r.Ties[0]
+	names := make([]string, len(r.Ties))
+	names[0] = fmt.Sprintf("%s at %s (%s)", first.Label, shortPoint(first.PointLabel, r.Load), say.Metric(r.Objective, first.Estimate.Center))
+	return "tied with " + say.Few(names, 1)
 }
 
 // price is the line of the trade-offs: with their values as far as a line holds

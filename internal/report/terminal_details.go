@@ -24,10 +24,13 @@ type details struct {
 
 // Details writes everything that the findings say: recommendations with their
 // evidence, frontiers, interactions, what the run could have found, checks,
-// failures and warnings. Lines are 80 to 100 columns wide; what a shell reads is
+// failures and warnings. Lines are at most 100 columns wide; what a shell reads is
 // not broken.
 func (t Terminal) Details(w io.Writer, in Input) error {
-	d := &details{Input: in, cells: map[string]analysis.Cell{}, width: min(max(t.columns(), usualWidth), textWidth)}
+	d := &details{Input: in, cells: map[string]analysis.Cell{}, width: textWidth}
+	if t.Width > 0 {
+		d.width = min(t.columns(), textWidth)
+	}
 	f := in.Findings
 	for _, c := range f.Cells {
 		d.cells[c.ID] = c

@@ -212,7 +212,7 @@ func (s *answerScreen) measured(all, shown []result, width int) (heads []styled,
 
 // metricsOf are the metrics of a load's table, the most wanted first: the usual
 // three, then what the experiment asks about, then others that a wide terminal
-// has room for. An objective of the load that is none of the three goes first.
+// has room for. An objective of the load that is none of the three is second.
 func (s *answerScreen) metricsOf(rows []result) []tableMetric {
 	var names []string
 	add := func(name string) {
@@ -221,18 +221,15 @@ func (s *answerScreen) metricsOf(rows []result) []tableMetric {
 		}
 		names = append(names, name)
 	}
+	usual := []string{"output_throughput", "ttft_p50", "tpot_p50"}
+	add(usual[0])
 	for _, r := range s.Findings.Recommendations {
-		if r.Load == rows[0].cell.Load {
+		if r.Load == rows[0].cell.Load && !slices.Contains(usual, r.Objective) {
 			add(r.Objective)
 		}
 	}
-	for _, name := range slices.Concat([]string{"output_throughput", "ttft_p50", "tpot_p50"}, s.asked(),
-		[]string{"ttft_p95", "e2e_p50", "itl_p99", "e2e_p95", "request_throughput"}) {
+	for _, name := range slices.Concat(usual, s.asked(), []string{"ttft_p95", "e2e_p50", "itl_p99", "e2e_p95", "request_throughput"}) {
 		add(name)
-	}
-	// Throughput first, as everybody expects it.
-	if i := slices.Index(names, "output_throughput"); i > 0 {
-		names = slices.Insert(slices.Delete(names, i, i+1), 0, "output_throughput")
 	}
 	var out []tableMetric
 	for _, name := range names {

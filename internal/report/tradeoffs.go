@@ -33,7 +33,10 @@ func (in Input) tradeOffs(r analysis.Recommendation) []analysis.TradeOff {
 		case err != nil || name == "output_throughput" || name == "output_throughput_per_gpu" || m.Stat == "p50" && !strings.HasSuffix(m.Base, "_sent"):
 			return 1
 		}
-		return 2 + slices.Index(metric.Stats(), m.Stat)
+		if strings.HasSuffix(m.Base, "_sent") {
+			return 50 + slices.Index(metric.Stats(), m.Stat)
+		}
+		return 2 + slices.Index(metric.Stats(), m.Stat) + map[bool]int{true: 50}[m.Stat == ""]
 	}
 	best := map[string]analysis.TradeOff{}
 	for _, t := range r.TradeOffs {
