@@ -39,7 +39,7 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 		out = append(out, text)
 	}
 	if a.highestPoint(c, u) {
-		out = append(out, "highest load tested, more may give more")
+		out = append(out, "highest load tested")
 	}
 	for _, d := range drifts {
 		if d.load == u.Load && (d.metric == u.Objective || limits(rec.Constraints, d.metric)) {

@@ -180,10 +180,10 @@ func (s *answerScreen) measured(all, shown []result, width int) (heads []styled,
 		used := map[string]string{}
 		value, mark := columns(c.head), 0
 		for i, r := range shown {
-			cells[i] = []styled{{"", plain}, {"", plain}}
+			cells[i] = []styled{{say.Unknown, faint}, {"", plain}}
 			if e, ok := r.cell.Estimates[c.metric]; ok {
 				text := say.Metric(c.metric, e.Center)
-				cells[i][0].text = strings.TrimSuffix(text, " "+c.head)
+				cells[i][0] = styled{strings.TrimSuffix(text, " "+c.head), plain}
 			}
 			if q, ok := r.cell.Ratios[c.metric]; ok {
 				mark, sign, means := s.markOf(q)
