@@ -128,7 +128,7 @@ func (d *details) recommendation(r analysis.Recommendation) {
 		d.WriteString("  container\n    " + r.Container + "\n")
 	}
 	if len(r.Doubts) > 0 {
-		d.WriteString("  doubts\n")
+		d.WriteString("  caveats\n")
 		for _, s := range r.Doubts {
 			d.wrap("    - ", s)
 		}

@@ -19,7 +19,7 @@ func (d *details) frontier(fr analysis.Frontier) {
 		}
 	}
 	fmt.Fprintf(d, "Frontier of load %s: %s against %s, %d of %s\n", fr.Load, fr.Y, fr.X,
-		len(fr.Cells), say.Count(measured, "measured cell"))
+		len(fr.Cells), say.Count(measured, "measured result"))
 	gpus := slices.ContainsFunc(d.Findings.Cells, func(c analysis.Cell) bool { return c.GPUs > 0 })
 	row := func(x, y, n, on, slo, configuration, point string) []string {
 		if !gpus {
