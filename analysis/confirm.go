@@ -150,7 +150,7 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 		after.Sensitivity = before.Sensitivity // from all cells, not the finalists alone
 	}
 	if before.Cell != after.Cell {
-		after.Doubts = append(after.Doubts, fmt.Sprintf("the blocks had %s at %s in front; on fresh starts this one is", before.Label, before.PointLabel))
+		after.Doubts = append([]string{fmt.Sprintf("the screening runs had %s at %s in front", before.Label, before.PointLabel)}, after.Doubts...)
 	}
 	if i, ok := a.index[after.Cell]; ok {
 		if e, ok := a.findings.Cells[i].Estimates[after.Objective]; ok && e.Center > 0 && after.Estimate.Center > 0 {

@@ -211,8 +211,17 @@ func (s *answerScreen) verdict(r analysis.Recommendation) styled {
 func (s *answerScreen) notes(r analysis.Recommendation) []string {
 	var out []string
 	ties := s.ties(r)
+	before := s.cells[r.ScreeningCell]
+	overturned := ""
+	if r.Confirmed && before.ID != "" && before.Configuration != r.Configuration {
+		overturned = fmt.Sprintf("the screening runs had %s at %s in front; the confirmation runs do not", before.Label, shortPoint(before.PointLabel, r.Load))
+	}
 	if c, ok := s.Plan.Configuration(r.Configuration); ok && c.Baseline {
-		return []string{cmp.Or(ties, "no other configuration comes near it")}
+		out = append(out, cmp.Or(ties, overturned, "no other configuration comes near it"))
+		if ties != "" && overturned != "" {
+			out = append(out, overturned)
+		}
+		return out
 	}
 	if s.Findings.Baseline != "" {
 		out = append(out, s.price(r))
@@ -235,8 +244,10 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 				shortPoint(base.PointLabel, r.Load), say.Change(r.SameLoad.Center), r.SameLoad.Verdict))
 		}
 	}
-	if ties != "" {
-		out = append(out, ties)
+	for _, note := range []string{overturned, ties} {
+		if note != "" {
+			out = append(out, note)
+		}
 	}
 	return out
 }

@@ -60,15 +60,18 @@ func (s *answerScreen) load(point string, limit int) []string {
 // loadTable is the table of some of the results of a load point; brief says
 // that there are other tables to point to.
 func (s *answerScreen) loadTable(all, shown []result, brief bool) []string {
+	widest := 2 * s.width / 5
 	title := all[0].cell.PointLabel
-	if s.Findings.Confirm != nil {
-		title += ", screening runs"
+	if long := title + ", screening runs"; s.Findings.Confirm != nil && columns(long) <= widest {
+		title = long
+	} else if s.Findings.Confirm != nil {
+		title += ", screening"
 	}
 	labels := columns(title)
 	for _, r := range shown {
 		labels = max(labels, 2+columns(r.label))
 	}
-	labels = min(labels, 2*s.width/5)
+	labels = min(labels, max(widest, columns(title)))
 	heads, table, signs := s.measured(all, shown, s.width-labels)
 	widths, gaps, right := []int{labels}, []int{0}, []bool{false}
 	for i := range heads {

@@ -241,6 +241,12 @@ func TestAnswerOutcomes(t *testing.T) {
 		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .5, throughput: always, ttft: always, tpot: always, useCases: throughput}.input())
 		says(t, in, "This run cannot answer throughput: output throughput of the unchanged baseline varies by", "End other work")
 	})
+	t.Run("overturned", func(t *testing.T) {
+		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .01, throughput: only(1, .5), ttft: always, tpot: always, useCases: throughput}.input())
+		r := &in.Findings.Recommendations[0]
+		r.Confirmed, r.Confirmation, r.ScreeningCell = true, analysis.StandingBaseline, "x1.0"
+		says(t, in, "the screening runs had max-num-batched-tokens=512 at c=4 in front; the confirmation runs do not", "!comes near")
+	})
 	t.Run("refused", func(t *testing.T) {
 		g := usual()
 		g.useCases = []experiment.UseCase{{Name: "strict", Objective: "output_throughput", Maximize: true, Load: "chat", SubjectTo: []experiment.Constraint{{Metric: "ttft_p50", Op: experiment.AtMost, Value: .01}}}}
