@@ -86,7 +86,8 @@ func (s *answerScreen) head() []string {
 			repeated++
 		}
 	}
-	extent := fmt.Sprintf("%s × %s, %s", say.Count(len(s.Plan.Configurations), "configuration"), say.Count(len(s.Plan.LoadPoints), "load"), say.Count(planned, "trial"))
+	extent := fmt.Sprintf("%s × %s, %s", say.Count(len(s.Plan.Configurations), "configuration"),
+		say.Count(len(s.Plan.LoadPoints), "load"), say.Count(planned, "trial"))
 	if repeated > 0 {
 		extent += fmt.Sprintf(" (%d repeated)", repeated)
 	}

@@ -214,7 +214,8 @@ func confirmationText(r analysis.Recommendation) string {
 	case !r.Confirmed:
 		return s
 	case r.Screening == nil:
-		return s + fmt.Sprintf(", on %s with new seeds; the screening runs had not measured it", say.Count(r.Estimate.N, "restart"))
+		return s + fmt.Sprintf(", on %s with new seeds; the screening runs had not measured it",
+			say.Count(r.Estimate.N, "restart"))
 	}
 	return s + fmt.Sprintf(", on %s with new seeds; the screening runs had %s (%s)", say.Count(r.Estimate.N, "restart"),
 		say.Metric(r.Objective, r.Screening.Center), say.Change(1+*r.Shrinkage))

@@ -94,7 +94,8 @@ func (s *answerScreen) blocks(blocks []block, notes int) []string {
 // further whole lines, between flags where that goes. A change with a word that
 // is too long for the column stands below.
 func (s *answerScreen) broken(flags []string, indent, width int) (first string, rest []string) {
-	first, below := "", slices.ContainsFunc(strings.Fields(strings.Join(flags, " ")), func(w string) bool { return columns(w) > width })
+	words := strings.Fields(strings.Join(flags, " "))
+	below := slices.ContainsFunc(words, func(w string) bool { return columns(w) > width })
 	if below {
 		first, indent, width = "(below)", 4, s.width-4
 	}
@@ -119,7 +120,8 @@ func (s *answerScreen) broken(flags []string, indent, width int) (first string, 
 func (s *answerScreen) block(r analysis.Recommendation) block {
 	name := styled{say.Line(r.UseCase, 20), bold}
 	if r.Refused != "" || r.Cell == "" {
-		return block{cells: []styled{name, {"no recommendation", red}, {"", plain}, {"", plain}}, change: []string{"no recommendation"}, notes: s.refusal(r)}
+		const none = "no recommendation"
+		return block{cells: []styled{name, {none, red}, {}, {}}, change: []string{none}, notes: s.refusal(r)}
 	}
 	b := block{change: s.change(r), place: r.PointLabel, notes: s.notes(r)}
 	b.cells = []styled{name, {strings.Join(b.change, " "), plain}, {"", plain}, s.verdict(r)}
@@ -142,10 +144,13 @@ func (s *answerScreen) refusal(r analysis.Recommendation) []string {
 		case k.Value == nil:
 			missed = append(missed, metric.Short(k.Metric)+" not measured")
 		default:
-			missed = append(missed, fmt.Sprintf("%s %s, limit %s", metric.Short(k.Metric), say.Metric(k.Metric, *k.Value), say.Metric(k.Metric, k.Limit)))
+			missed = append(missed, fmt.Sprintf("%s %s, limit %s", metric.Short(k.Metric),
+				say.Metric(k.Metric, *k.Value), say.Metric(k.Metric, k.Limit)))
 		}
 	}
-	return []string{say.Line(fmt.Sprintf("every result misses a limit; nearest: %s at %s (%s)", m.Label, m.PointLabel, strings.Join(missed, "; ")), 2*s.width)}
+	text := fmt.Sprintf("every result misses a limit; nearest: %s at %s (%s)",
+		m.Label, m.PointLabel, strings.Join(missed, "; "))
+	return []string{say.Line(text, 2*s.width)}
 }
 
 // change is what to change of the baseline: flags with their values, as on the
@@ -214,7 +219,8 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 	before := s.cells[r.ScreeningCell]
 	overturned := ""
 	if r.Confirmed && before.ID != "" && before.Configuration != r.Configuration {
-		overturned = fmt.Sprintf("the screening runs had %s at %s in front; the confirmation runs do not", before.Label, shortPoint(before.PointLabel, r.Load))
+		overturned = fmt.Sprintf("the screening runs had %s at %s in front; the confirmation runs do not",
+			before.Label, shortPoint(before.PointLabel, r.Load))
 	}
 	if c, ok := s.Plan.Configuration(r.Configuration); ok && c.Baseline {
 		out = append(out, cmp.Or(ties, overturned, "no other configuration comes near it"))

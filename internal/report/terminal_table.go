@@ -174,7 +174,9 @@ func (s *answerScreen) isRecommended(c analysis.Cell) bool {
 // measured are the values of rows and their marks, two columns per metric, for
 // as many metrics as fit into width; and the signs in use. Metrics are chosen by
 // all rows, so that a table does not depend on which of them are shown.
-func (s *answerScreen) measured(all, shown []result, width int) (heads []styled, table [][]styled, signs map[string]string) {
+func (s *answerScreen) measured(all, shown []result, width int) (
+	heads []styled, table [][]styled, signs map[string]string,
+) {
 	table = make([][]styled, len(shown))
 	signs = map[string]string{}
 	for _, c := range s.metricsOf(all) {
@@ -219,10 +221,10 @@ func (s *answerScreen) measured(all, shown []result, width int) (heads []styled,
 func (s *answerScreen) metricsOf(rows []result) []tableMetric {
 	var names []string
 	add := func(name string) {
-		if slices.Contains(names, name) || !slices.ContainsFunc(rows, func(r result) bool { _, ok := r.cell.Estimates[name]; return ok }) {
-			return
+		has := func(r result) bool { _, ok := r.cell.Estimates[name]; return ok }
+		if !slices.Contains(names, name) && slices.ContainsFunc(rows, has) {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	usual := []string{"output_throughput", "ttft_p50", "tpot_p50"}
 	add(usual[0])
@@ -231,7 +233,8 @@ func (s *answerScreen) metricsOf(rows []result) []tableMetric {
 			add(r.Objective)
 		}
 	}
-	for _, name := range slices.Concat(usual, s.asked(), []string{"ttft_p95", "e2e_p50", "itl_p99", "e2e_p95", "request_throughput"}) {
+	others := []string{"ttft_p95", "e2e_p50", "itl_p99", "e2e_p95", "request_throughput"}
+	for _, name := range slices.Concat(usual, s.asked(), others) {
 		add(name)
 	}
 	var out []tableMetric

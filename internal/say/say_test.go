@@ -9,7 +9,7 @@ import (
 
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{Number(0.0107), "0.0107"}, {Number(2058.4), "2,058"}, {Number(1.7349), "1.73"}, {Number(-0.0), "0"},
+		{Number(0.0107), "0.0107"}, {Number(2058.4), "2,058"}, {Number(1.7349), "1.73"}, {Number(math.Copysign(0, -1)), "0"},
 		{Number(math.NaN()), "n/a"}, {Number(999.6), "1,000"}, {Number(1e-12), "0"},
 		{Integer(1234567), "1,234,567"}, {Integer(-1000), "-1,000"},
 		{Seconds(0.412), "412 ms"}, {Seconds(1.7312), "1.73 s"}, {Seconds(0.9996), "1 s"}, {Seconds(2e-5), "20 µs"},
