@@ -7,10 +7,13 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test real-env test-real test-openai test-benchstat calibrate-stats fuzz lint bench bench-load clean help
+.PHONY: build messages demo test real-env test-real test-openai test-benchstat calibrate-stats fuzz lint bench bench-load clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
+
+messages: build ## docs/messages.md, from the catalogue of messages
+	bin/sweep explain --markdown > docs/messages.md
 
 demo: build ## run examples/quickstart.yaml on the simulated server
 	bin/sweep run examples/quickstart.yaml

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -91,7 +92,7 @@ func (a *analyser) refusals() []Failure {
 			at[key] = i
 			out = append(out, Failure{
 				Configuration: t.Configuration, Label: a.label(t.Configuration), Class: cause, Starts: []string{},
-				Cause: cmp.Or(strings.Join(t.Reasons, "; "), "no reason is recorded"),
+				Cause: cmp.Or(strings.Join(notice.Texts(t.Reasons), " "), "no reason is recorded"),
 			})
 		}
 		out[i].Trials = append(out[i].Trials, t.ID)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 func analyse(t *testing.T, r *run) *Findings {
@@ -126,7 +127,7 @@ func TestSaturatedCell(t *testing.T) {
 	}
 	near(t, "ratio", q.Center, math.Exp(mean), 1e-9)
 	near(t, "hi", q.Hi, math.Exp(mean+4.302653*math.Sqrt(ss/2/3)), 1e-6)
-	if !contains(f.Cells[3].Warnings, "does not follow") {
+	if !notice.Has(f.Cells[3].Warnings, "stands-apart") {
 		t.Errorf("warnings %q", f.Cells[3].Warnings)
 	}
 }
@@ -242,7 +243,7 @@ func TestPartialMetric(t *testing.T) {
 	if e, ok := c.Estimates["e2e_p50"]; ok {
 		t.Errorf("estimate of NaN: %+v", e)
 	}
-	if !contains(f.Warnings, "made_up") || !contains(c.Warnings, "fewer trials") {
+	if !contains(f.Warnings, "made_up") || !notice.Has(c.Warnings, "fewer-trials") {
 		t.Errorf("warnings %q, %q", f.Warnings, c.Warnings)
 	}
 }

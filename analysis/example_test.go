@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -16,6 +17,10 @@ func TestWorkedExample(t *testing.T) {
 	run, err := rundir.Read("../docs/worked-example")
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Its records are of format 1, where warnings are sentences.
+	if w := run.Trials[24].Warnings; run.Trials[24].Format != 1 || !notice.Has(w, "recorded-text") {
+		t.Errorf("warnings %q", w)
 	}
 	f, err := Analyze(Input{Plan: run.Plan, SLO: run.Plan.SLO, UseCases: run.Plan.UseCases, Trials: run.Trials, GPU: "H100"})
 	if err != nil {

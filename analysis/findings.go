@@ -93,7 +93,7 @@ type Cell struct {
 	Ratios        map[string]Ratio    `json:"ratios,omitempty"`    // to the baseline at the same load point
 	MeetsSLO      *bool               `json:"meets_slo,omitempty"` // point estimates against the experiment's slo; nil: cannot tell or none
 	SLOFailures   []string            `json:"slo_failures,omitempty"`
-	Warnings      []string            `json:"warnings,omitempty"`
+	Warnings      []notice.Notice     `json:"warnings,omitempty"`
 }
 
 // Planned is how many trials the plan has of the cell, measured or not.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -161,7 +162,7 @@ func TestFloors(t *testing.T) {
 			tr.Window = 2.01
 			tr.Absent = map[string]string{"ttft_p95": "70 requests, 130 needed", "ttft_p99": "70 requests, 662 needed"}
 			tr.TooFew = map[string]int{"p95": 130, "p99": 662}
-			tr.Warnings = []string{"late"}
+			tr.Warnings = []notice.Notice{notice.Recorded("late")}
 			if b == 1 {
 				tr.Absent["ttft_p90"], tr.TooFew["p90"] = "60 requests, 64 needed", 64
 			}
@@ -172,7 +173,7 @@ func TestFloors(t *testing.T) {
 		t.Errorf("warnings %q", f.Warnings)
 	}
 	for _, c := range f.Cells {
-		if contains(c.Warnings, "too few") || !contains(c.Warnings, "late") {
+		if len(c.Warnings) != 1 || c.Warnings[0].Text() != "late" {
 			t.Errorf("%s: %q", c.Label, c.Warnings)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -32,7 +33,9 @@ func Judge(in Input) []rundir.Trial {
 				if !slices.Contains(t.Causes, rundir.CauseImpossible) {
 					t.Causes = append(slices.Clone(t.Causes), rundir.CauseImpossible)
 				}
-				t.Reasons = append(slices.Clone(t.Reasons), c.Text)
+				t.Reasons = append(slices.Clone(t.Reasons), notice.New("impossible", notice.Args{
+					"check": notice.Text(c.Check), "text": notice.Text(c.Text),
+				}))
 			}
 		}
 		out[i] = t

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -60,7 +61,7 @@ func TestFailuresAreToldByTheirOwnCauses(t *testing.T) {
 	r := newRun(2, 1)
 	add := func(outcome, cause, reason string) {
 		tr := r.add(1, 0, 1, nil)
-		tr.Outcome, tr.Reasons = outcome, []string{reason}
+		tr.Outcome, tr.Reasons = outcome, []notice.Notice{notice.Recorded(reason)}
 		if cause != "" {
 			tr.Causes = []string{cause}
 		}
@@ -168,7 +169,7 @@ func TestFailureCauseOfTools(t *testing.T) {
 		"engine-dead: the server died under load 2 times on this start":                      rundir.FailedDied,
 		"config: not started again: max_num_seqs must be greater than 0 (s01-c1)":            rundir.FailedStart,
 	} {
-		if got := (rundir.Trial{Outcome: rundir.OutcomeFailed, Reasons: []string{reason}}).FailureCause(); got != want {
+		if got := (rundir.Trial{Outcome: rundir.OutcomeFailed, Reasons: []notice.Notice{notice.Recorded(reason)}}).FailureCause(); got != want {
 			t.Errorf("%s: %s, want %s", reason, got, want)
 		}
 	}
@@ -181,7 +182,10 @@ func TestRefusalsAreListedAmongTheFailures(t *testing.T) {
 	for b := range 2 {
 		r.add(0, 0, b+1, one(throughput, 100))
 		tr := r.add(1, 0, b+1, nil)
-		tr.Outcome, tr.Causes, tr.Reasons = rundir.OutcomeFailed, []string{rundir.FailedRefused}, []string{"no request succeeded (http 40); first: 400 Token id 9992 is out of vocabulary"}
+		tr.Outcome, tr.Causes = rundir.OutcomeFailed, []string{rundir.FailedRefused}
+		tr.Reasons = []notice.Notice{notice.New("no-success", notice.Args{
+			"n": notice.Count(40), "classes": notice.Text("http 40"), "error": notice.Text("400 Token id 9992 is out of vocabulary"),
+		})}
 	}
 	f := analyse(t, r)
 	if len(f.Failures) != 1 || f.Failures[0].When() != "refused every request" || len(f.Failures[0].Trials) != 2 || f.Failures[0].Configuration != "c1" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -148,7 +149,7 @@ func (a *analyser) warnVariances(w *[]string) {
 }
 
 // apartMetrics lists the metrics in which a cell stands apart, see poolCells.
-func (a *analyser) apartMetrics(cell int) string {
+func (a *analyser) apartMetrics(cell int) []string {
 	var names []string
 	for _, m := range a.metrics {
 		if s, ok := a.series[seriesKey{cell, m}]; ok && s.apart {
@@ -156,18 +157,23 @@ func (a *analyser) apartMetrics(cell int) string {
 		}
 	}
 	if n := len(names); n > 4 {
-		names = append(names[:3], fmt.Sprintf("and %d more", n-3))
+		names = append(names[:3], fmt.Sprintf("%d more", n-3))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func (a *analyser) warnCell(i int) {
 	c := &a.findings.Cells[i]
-	if c.Trials == 0 && c.Invalid > 0 {
-		c.Warnings = append(c.Warnings, "measured, but no trial counts")
+	warn := func(n notice.Notice) {
+		if !slices.ContainsFunc(c.Warnings, n.Equal) {
+			c.Warnings = append(c.Warnings, n)
+		}
 	}
-	if names := a.apartMetrics(i); names != "" {
-		c.Warnings = append(c.Warnings, "does not follow what blocks do to the other configurations there, as when saturated, and is judged by its own spread: "+names)
+	if c.Trials == 0 && c.Invalid > 0 {
+		warn(notice.New("no-trial-counts", nil))
+	}
+	if names := a.apartMetrics(i); len(names) > 0 {
+		warn(notice.New("stands-apart", notice.Args{"metrics": notice.List(names...)}))
 	}
 	partial := 0
 	for m, e := range c.Estimates {
@@ -176,15 +182,11 @@ func (a *analyser) warnCell(i int) {
 		}
 	}
 	if partial > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s from fewer trials than counted", say.Count(partial, "metric")))
+		warn(notice.New("fewer-trials", notice.Args{"n": notice.Count(partial)}))
 	}
-	seen := map[string]bool{}
 	for _, t := range a.trials[i] {
-		for _, text := range t.Warnings {
-			if !seen[text] {
-				seen[text] = true
-				c.Warnings = append(c.Warnings, text)
-			}
+		for _, n := range t.Warnings {
+			warn(n)
 		}
 	}
 }

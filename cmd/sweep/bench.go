@@ -15,6 +15,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
 )
@@ -40,8 +41,8 @@ type benchOutput struct {
 	Metrics  map[string]float64    `json:"metrics"`
 	Absent   map[string]string     `json:"absent,omitempty"`
 	TooFew   map[string]int        `json:"too_few,omitempty"` // percentile → requests needed
-	Invalid  []string              `json:"invalid,omitempty"`
-	Warnings []string              `json:"warnings,omitempty"`
+	Invalid  []notice.Notice       `json:"invalid,omitempty"`
+	Warnings []notice.Notice       `json:"warnings,omitempty"`
 	Client   *rundir.ClientFacts   `json:"client"` // evidence about the load generator itself
 }
 
@@ -142,7 +143,8 @@ func (o benchOptions) print(sys *System, cfg loadgen.Config, res *loadgen.Result
 	return writeJSON(sys, benchOutput{
 		URL: cfg.BaseURL, Model: cfg.Model, Load: sum.Label, Began: res.Start,
 		Window: sum.Window.Seconds(), Requests: sum.Requests, Chunk: sum.TokensPerChunk,
-		Metrics: sum.Metrics, Absent: sum.Absent, TooFew: sum.TooFew, Invalid: sum.Invalid, Warnings: sum.Warnings,
+		Metrics: sum.Metrics, Absent: sum.Absent, TooFew: sum.TooFew,
+		Invalid: sum.Client.Limits.Advise(sum.Invalid, "--shared-machine"), Warnings: sum.Warnings,
 		Client: runner.ClientFacts(sum.Client),
 	})
 }

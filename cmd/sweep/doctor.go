@@ -9,6 +9,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/doctor"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
@@ -123,29 +124,30 @@ func (sys *System) examine(ctx context.Context, o doctor.Options, asJSON bool) e
 // unfit examines the machine before a run on real GPUs. What is doubtful is
 // said, and returned for the run's record; what fails ends the command, and
 // with --strict so does what is doubtful.
-func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOptions) ([]string, error) {
+func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOptions) ([]notice.Notice, error) {
 	if e.Server.Simulated != nil || e.Server.Endpoint != nil {
 		return nil, nil
 	}
 	options := sys.doctorOptions(o.out)
 	sys.examineFor(&options, e)
 	options.Lateness = nil // each trial says how late its client was
-	var doubts []string
+	var doubts []notice.Notice
 	failed := false
 	for _, c := range doctor.Examine(ctx, options) {
 		if c.Status == doctor.OK {
 			continue
 		}
-		text := c.Name + ": " + c.Text
+		args := notice.Args{"check": notice.Text(c.Name), "text": notice.Text(c.Text)}
 		if c.Remedy != "" {
-			text += "; " + c.Remedy
+			args["remedy"] = notice.Text(c.Remedy)
 		}
+		n := notice.New("unfit-machine", args)
 		label := "warning"
 		if c.Status == doctor.Failure {
 			label, failed = "error", true
 		}
-		sys.say("%s: %s", label, text)
-		doubts = append(doubts, text)
+		sys.say("%s: %s", label, n)
+		doubts = append(doubts, n)
 	}
 	if failed || o.strict && len(doubts) > 0 {
 		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+say.ShellWord(e.File)+"' shows the whole examination.")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/plots"
 )
@@ -73,7 +74,7 @@ func (r *results) traces() []plots.Trace {
 			continue // a run of before there was telemetry
 		}
 		if err != nil {
-			r.run.Warnings = append(r.run.Warnings, fmt.Sprintf("telemetry of start %s is not drawn: %v", s.ID, err))
+			r.run.Warnings = append(r.run.Warnings, notice.New("telemetry-unreadable", notice.Args{"error": notice.Text(err.Error())}).On(notice.Launch, s.ID))
 			continue
 		}
 		for _, q := range series { // no line from one start to the next

@@ -70,7 +70,7 @@ func TestTraces(t *testing.T) {
 	if v := traces[2].Series[0].Values[0]; v != 25 {
 		t.Errorf("cache %v %%, want 25", v)
 	}
-	if len(r.run.Warnings) != 1 || !strings.Contains(r.run.Warnings[0], "s04-c4") {
+	if len(r.run.Warnings) != 1 || r.run.Warnings[0].Code != "telemetry-unreadable" || r.run.Warnings[0].Subject.ID != "s04-c4" {
 		t.Errorf("warnings %v", r.run.Warnings)
 	}
 }

@@ -197,7 +197,7 @@ func importWarnings(results []importer.Result) []string {
 	var all []finding
 	for _, r := range results {
 		for _, w := range append(slices.Clone(r.Invalid), r.Warnings...) {
-			all = append(all, finding{strings.TrimSuffix(r.File+" "+r.Place, " "), w})
+			all = append(all, finding{strings.TrimSuffix(r.File+" "+r.Place, " "), w.String()})
 		}
 	}
 	return grouped(all, func(f finding) (string, string) { return f.place, f.text })

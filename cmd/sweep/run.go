@@ -18,6 +18,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/bencher"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
@@ -222,11 +223,11 @@ func progressSoFar(run *rundir.Run, retry bool) string {
 }
 
 // note prints warnings about a run and stores those with it that are new.
-func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []string) error {
+func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []notice.Notice) error {
 	changed := false
 	for _, w := range warnings {
 		sys.say("warning: %s", w)
-		if !slices.Contains(p.Warnings, w) {
+		if !slices.ContainsFunc(p.Warnings, w.Equal) {
 			p.Warnings, changed = append(p.Warnings, w), true
 		}
 	}

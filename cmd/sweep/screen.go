@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -85,14 +86,14 @@ func (s *screen) Close() {
 }
 
 // Message implements runner.Observer.
-func (s *screen) Message(text string) {
+func (s *screen) Message(text string, about ...notice.Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.plainly != nil {
 		text = s.plainly(text)
 	}
 	if s.json {
-		s.line(jsonMessage{s.now(), "message", text})
+		s.line(jsonMessage{s.now(), "message", text, about})
 		return
 	}
 	s.erase()

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/site"
 )
@@ -142,7 +143,7 @@ func summarise(path string) (site.Summary, error) {
 		return site.Summary{}, err
 	}
 	out := site.Summary{
-		Name: st.Name, State: st.State, Began: st.Began, Planned: st.Planned, Done: st.finished(), Failed: st.Failed, Invalid: st.Invalid, Warnings: st.Warnings,
+		Name: st.Name, State: st.State, Began: st.Began, Planned: st.Planned, Done: st.finished(), Failed: st.Failed, Invalid: st.Invalid, Warnings: notice.Texts(st.Warnings),
 	}
 	r, err := readResults(path)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
@@ -83,6 +84,8 @@ type jsonMessage struct {
 	Time  time.Time `json:"time"`
 	Event string    `json:"event"` // message
 	Text  string    `json:"text"`
+	// Notices are what the text says as values, with their codes and subjects.
+	Notices []notice.Notice `json:"notices,omitempty"`
 }
 
 type jsonState struct {

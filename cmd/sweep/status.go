@@ -7,24 +7,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 // runStatus is what `sweep status --json` prints.
 type runStatus struct {
-	Path      string    `json:"path"`
-	Name      string    `json:"name"`
-	State     string    `json:"state"` // running, finished, interrupted
-	Began     time.Time `json:"began"`
-	LastEvent time.Time `json:"last_event"`
-	Event     string    `json:"event"`
-	Planned   int       `json:"planned_trials"`
-	OK        int       `json:"ok"`
-	Invalid   int       `json:"invalid"`
-	Failed    int       `json:"failed"`
-	Skipped   int       `json:"skipped,omitempty"`
-	Resume    string    `json:"resume,omitempty"`
-	Warnings  []string  `json:"warnings,omitempty"`
+	Path      string          `json:"path"`
+	Name      string          `json:"name"`
+	State     string          `json:"state"` // running, finished, interrupted
+	Began     time.Time       `json:"began"`
+	LastEvent time.Time       `json:"last_event"`
+	Event     string          `json:"event"`
+	Planned   int             `json:"planned_trials"`
+	OK        int             `json:"ok"`
+	Invalid   int             `json:"invalid"`
+	Failed    int             `json:"failed"`
+	Skipped   int             `json:"skipped,omitempty"`
+	Resume    string          `json:"resume,omitempty"`
+	Warnings  []notice.Notice `json:"warnings,omitempty"`
 }
 
 func newStatus(sys *System) *cobra.Command {

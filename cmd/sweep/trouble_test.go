@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/hostlock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -112,7 +113,7 @@ func TestADeathIsDiagnosedAtOnce(t *testing.T) {
 	if recorded.IsZero() || took > 15*time.Second {
 		t.Errorf("recorded %s after the death", took)
 	}
-	if tr := whole.Trials[0]; tr.Outcome == rundir.OutcomeFailed || tr.Start != second.ID || !strings.Contains(strings.Join(tr.Warnings, " "), "measured a second time") {
+	if tr := whole.Trials[0]; tr.Outcome == rundir.OutcomeFailed || tr.Start != second.ID || !notice.Has(tr.Warnings, "measured-again") {
 		t.Errorf("trial %s on %s: %v", tr.Outcome, tr.Start, tr.Warnings)
 	}
 }

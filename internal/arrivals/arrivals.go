@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/mathext"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Alpha is the largest chance that a test condemns arrivals that keep their law.
@@ -56,69 +58,63 @@ type Sent struct {
 
 // Judge returns the reasons why the arrivals are not those of the law; none:
 // they are.
-func (l Law) Judge(s Sent) []string {
+func (l Law) Judge(s Sent) []notice.Notice {
 	if !(l.Rate > 0) || math.IsInf(l.Rate, 0) || !(l.Burstiness > 0) {
 		return nil
 	}
-	var out []string
 	times := s.Times
 	if s.Capped && s.Planned != nil {
 		times = s.Planned
 	}
-	times = slices.Sorted(slices.Values(times))
-	if why := l.rate(times, s); why != "" {
-		out = append(out, why)
-	}
+	out := l.rate(slices.Sorted(slices.Values(times)), s)
 	exact := s.Planned != nil
 	if exact {
-		times = slices.Sorted(slices.Values(s.Planned))
+		times = s.Planned
 	} else if s.Capped {
 		return out
 	}
-	if why := l.gaps(gapsOf(times), exact); why != "" {
-		out = append(out, why)
-	}
-	return out
+	return append(out, l.gaps(gapsOf(slices.Sorted(slices.Values(times))), exact)...)
 }
 
 // TooMany judges a count alone: n requests were sent within at most d. It is
 // what a summary without times still tells.
-func (l Law) TooMany(n int, d time.Duration) string {
+func (l Law) TooMany(n int, d time.Duration) []notice.Notice {
 	if !(l.Rate > 0) || math.IsInf(l.Rate, 0) || !(l.Burstiness > 0) || n < 2 || d <= 0 {
-		return ""
+		return nil
 	}
 	if fast, _ := l.chance(n-1, d, false); fast {
-		return l.said(n, d)
+		return l.off(n, d)
 	}
-	return ""
+	return nil
 }
 
 // rate tests the number of sends against the time that they took.
-func (l Law) rate(times []time.Duration, s Sent) string {
+func (l Law) rate(times []time.Duration, s Sent) []notice.Notice {
 	n := len(times)
 	if s.Until > s.From {
 		d := s.Until - s.From
 		if fast, slow := l.chance(n, d, true); fast || slow && !waited(s) {
-			return l.said(n, d)
+			return l.off(n, d)
 		}
-		return ""
+		return nil
 	}
 	if n < 2 {
-		return ""
+		return nil
 	}
 	d := times[n-1] - times[0]
 	if fast, slow := l.chance(n-1, d, false); fast || slow && !waited(s) {
-		return l.said(n, d)
+		return l.off(n, d)
 	}
-	return ""
+	return nil
 }
 
 // waited says that a low rate may be the work of the cap.
 func waited(s Sent) bool { return s.Capped && s.Planned == nil }
 
-func (l Law) said(n int, d time.Duration) string {
-	return fmt.Sprintf("the client sent %d requests in %.3g s where %s was asked for (about %.3g requests)",
-		n, d.Seconds(), l, l.Rate*d.Seconds())
+func (l Law) off(n int, d time.Duration) []notice.Notice {
+	return []notice.Notice{notice.New("arrivals-rate", notice.Args{
+		"n": notice.Count(n), "time": notice.Span(d), "law": notice.Text(l.String()), "expected": notice.Number(l.Rate * d.Seconds()),
+	})}
 }
 
 // String names the law as a load point does.
@@ -164,26 +160,28 @@ func gapsOf(times []time.Duration) []float64 {
 
 // gaps tests the distribution of the gaps, apart from their mean. exact: they
 // are planned times, free of jitter.
-func (l Law) gaps(gaps []float64, exact bool) string {
+func (l Law) gaps(gaps []float64, exact bool) []notice.Notice {
 	if len(gaps) == 0 {
-		return ""
+		return nil
 	}
 	if math.IsInf(l.Burstiness, 1) {
 		return l.even(gaps)
 	}
+	law := notice.Text(l.String())
 	if same := repeated(gaps, exact); l.Burstiness <= 1 && same > 0 {
-		return fmt.Sprintf("the gaps between sends repeat: %d of %d equal the gap before them, where %s was asked for", same, len(gaps)-1, l)
+		return []notice.Notice{notice.New("arrivals-repeat", notice.Args{"n": notice.Count(same), "all": notice.Count(len(gaps) - 1), "law": law})}
 	}
 	if off := l.misfit(gaps); off > shapeSlack+math.Sqrt(math.Log(2/Alpha)/(2*float64(len(gaps)))) {
-		return fmt.Sprintf("the gaps between sends are not those of %s: their distribution is off by %.0f%%, and they vary by %.2g of their mean",
-			l, 100*off, variation(gaps))
+		return []notice.Notice{notice.New("arrivals-shape", notice.Args{
+			"law": law, "off": notice.Fraction(off), "variation": notice.Number(variation(gaps)),
+		})}
 	}
-	return ""
+	return nil
 }
 
 // even tests the gaps of a constant rate: half of them may not be off by more
 // than gapShare.
-func (l Law) even(gaps []float64) string {
+func (l Law) even(gaps []float64) []notice.Notice {
 	want := 1 / l.Rate
 	off := make([]float64, 0, len(gaps))
 	for _, g := range gaps {
@@ -191,9 +189,11 @@ func (l Law) even(gaps []float64) string {
 	}
 	slices.Sort(off)
 	if median := off[len(off)/2]; len(off) >= 4 && median > max(gapShare*want, jitter.Seconds()) {
-		return fmt.Sprintf("the gaps between sends vary: half of them are more than %.3g ms off the %.3g ms of %s", 1e3*median, 1e3*want, l)
+		return []notice.Notice{notice.New("arrivals-uneven", notice.Args{
+			"off": notice.Seconds(median), "gap": notice.Seconds(want), "law": notice.Text(l.String()),
+		})}
 	}
-	return ""
+	return nil
 }
 
 // How close two gaps in a row count as equal, and the gaps that are compared:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // drawn is a process of n arrivals, or of those within d.
@@ -80,25 +82,26 @@ func TestTheLawIsBroken(t *testing.T) {
 	for name, c := range map[string]struct {
 		law  Law
 		sent Sent
-		want string
+		code notice.Code
+		says string
 	}{
-		"18 times the rate":     {poisson4, Sent{Times: drawn(exponential(72, 1), 0, s10), Until: s10}, "where poisson 4/s was asked for (about 40 requests)"},
-		"a third of the rate":   {poisson4, Sent{Times: drawn(exponential(1.3, 1), 120, 0)}, "the client sent 120 requests"},
-		"stopped half-way":      {poisson4, Sent{Times: drawn(exponential(4, 1), 0, s10/2), Until: 2 * s10}, "in 20 s where poisson 4/s"},
-		"no request":            {poisson4, Sent{Until: s10}, "the client sent 0 requests in 10 s"},
-		"too fast with a cap":   {poisson4, Sent{Times: drawn(exponential(72, 1), 0, s10), Until: s10, Capped: true}, "where poisson 4/s"},
-		"equal gaps":            {poisson4, Sent{Times: drawn(constant(4), 40, 0)}, "the gaps between sends repeat: 38 of 38"},
-		"runs of ten":           {poisson4, Sent{Times: drawn(ten(4, 3), 60, 0)}, "the gaps between sends repeat"},
-		"runs of ten, planned":  {Law{Rate: 100, Burstiness: 1}, Sent{Times: drawn(exponential(100, 1), 60, 0), Planned: drawn(ten(100, 3), 60, 0)}, "the gaps between sends repeat"},
-		"nearly equal gaps":     {poisson4, Sent{Times: drawn(func(i int) float64 { return 0.25 + 0.04*math.Sin(float64(i)) }, 60, 0)}, "not those of poisson 4/s"},
-		"bursts":                {poisson4, Sent{Times: drawn(func(i int) float64 { return 2.4 * math.Floor(float64(i%10)/9) }, 200, 0)}, "not those of poisson 4/s"},
-		"constant, exponential": {constant4, Sent{Times: drawn(exponential(4, 1), 40, 0)}, "the gaps between sends vary: half of them"},
-		"constant, 5 % slow":    {constant4, Sent{Times: drawn(constant(3.8), 100, 0)}, "where constant 4/s was asked for"},
-		"gamma, constant":       {Law{Rate: 4, Burstiness: 0.5}, Sent{Times: drawn(constant(4), 40, 0)}, "burstiness 0.5"},
+		"18 times the rate":     {poisson4, Sent{Times: drawn(exponential(72, 1), 0, s10), Until: s10}, "arrivals-rate", "poisson 4/s asks for about 40"},
+		"a third of the rate":   {poisson4, Sent{Times: drawn(exponential(1.3, 1), 120, 0)}, "arrivals-rate", "sent 120 requests"},
+		"stopped half-way":      {poisson4, Sent{Times: drawn(exponential(4, 1), 0, s10/2), Until: 2 * s10}, "arrivals-rate", "in 20 s, but poisson 4/s"},
+		"no request":            {poisson4, Sent{Until: s10}, "arrivals-rate", "sent 0 requests in 10 s"},
+		"too fast with a cap":   {poisson4, Sent{Times: drawn(exponential(72, 1), 0, s10), Until: s10, Capped: true}, "arrivals-rate", "poisson 4/s"},
+		"equal gaps":            {poisson4, Sent{Times: drawn(constant(4), 40, 0)}, "arrivals-repeat", "38 of 38 gaps"},
+		"runs of ten":           {poisson4, Sent{Times: drawn(ten(4, 3), 60, 0)}, "arrivals-repeat", ""},
+		"runs of ten, planned":  {Law{Rate: 100, Burstiness: 1}, Sent{Times: drawn(exponential(100, 1), 60, 0), Planned: drawn(ten(100, 3), 60, 0)}, "arrivals-repeat", ""},
+		"nearly equal gaps":     {poisson4, Sent{Times: drawn(func(i int) float64 { return 0.25 + 0.04*math.Sin(float64(i)) }, 60, 0)}, "arrivals-shape", "not those of poisson 4/s"},
+		"bursts":                {poisson4, Sent{Times: drawn(func(i int) float64 { return 2.4 * math.Floor(float64(i%10)/9) }, 200, 0)}, "arrivals-shape", "not those of poisson 4/s"},
+		"constant, exponential": {constant4, Sent{Times: drawn(exponential(4, 1), 40, 0)}, "arrivals-uneven", "the 250 ms of constant 4/s"},
+		"constant, 5 % slow":    {constant4, Sent{Times: drawn(constant(3.8), 100, 0)}, "arrivals-rate", "constant 4/s"},
+		"gamma, constant":       {Law{Rate: 4, Burstiness: 0.5}, Sent{Times: drawn(constant(4), 40, 0)}, "arrivals-repeat", "burstiness 0.5"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if why := strings.Join(c.law.Judge(c.sent), "; "); !strings.Contains(why, c.want) {
-				t.Errorf("%q: want %q", why, c.want)
+			if why := c.law.Judge(c.sent); !notice.Has(why, c.code) || !strings.Contains(notice.Join(why), c.says) {
+				t.Errorf("%v: want %s with %q", why, c.code, c.says)
 			}
 		})
 	}
@@ -112,15 +115,15 @@ func TestACapExcusesSlowSends(t *testing.T) {
 }
 
 func TestACountAlone(t *testing.T) {
-	if why := poisson4.TooMany(876, 17*time.Second); !strings.Contains(why, "876 requests in 17 s") {
-		t.Errorf("%q", why)
+	if why := poisson4.TooMany(876, 17*time.Second); len(why) != 1 || !strings.Contains(why[0].Text(), "876 requests in 17 s") {
+		t.Errorf("%v", why)
 	}
 	for _, n := range []int{0, 1, 40, 60} {
-		if why := poisson4.TooMany(n, 12*time.Second); why != "" {
-			t.Errorf("%d: %s", n, why)
+		if why := poisson4.TooMany(n, 12*time.Second); why != nil {
+			t.Errorf("%d: %v", n, why)
 		}
 	}
-	if why := (Law{}).TooMany(10, time.Second); why != "" {
+	if why := (Law{}).TooMany(10, time.Second); why != nil {
 		t.Error(why)
 	}
 }

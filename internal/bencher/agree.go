@@ -16,6 +16,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
@@ -27,8 +28,9 @@ type Agreement struct {
 	Rounds  int            `json:"rounds"`
 	Rows    []AgreementRow `json:"rows"`
 	// Failed says why a client gave no result in some round: client → reason.
-	Failed   map[string]string `json:"failed,omitempty"`
-	Warnings []string          `json:"warnings,omitempty"`
+	Failed map[string]string `json:"failed,omitempty"`
+	// Warnings are about the loads of single clients, which they name as subjects.
+	Warnings []notice.Notice `json:"warnings,omitempty"`
 }
 
 // AgreementRow is one metric; values are medians over the rounds, in the base unit.
@@ -101,9 +103,7 @@ func Agree(ctx context.Context, o AgreeOptions) (*Agreement, error) {
 		}
 		note(experiment.ToolNative, loadgen.Summarize(res, loadgen.SummaryOptions{}).Metrics)
 		note(aligned, Aligned(res))
-		for _, reason := range res.Invalid {
-			a.warn("native: " + reason)
-		}
+		a.warn(experiment.ToolNative, res.Invalid)
 		for i, t := range o.Tools {
 			o.say("round %d of %d: %s", round+1, o.Rounds, t.Tool)
 			// Of its own: with the seed of another client its prompts might be the
@@ -117,9 +117,7 @@ func Agree(ctx context.Context, o AgreeOptions) (*Agreement, error) {
 				a.Failed[t.Tool] = err.Error()
 				continue
 			}
-			for _, w := range warnings {
-				a.warn(t.Tool + ": " + w)
-			}
+			a.warn(t.Tool, warnings)
 			note(t.Tool, metrics)
 		}
 	}
@@ -130,9 +128,11 @@ func Agree(ctx context.Context, o AgreeOptions) (*Agreement, error) {
 // aligned is the column of our own run as the tools would count it.
 const aligned = "aligned"
 
-func (a *Agreement) warn(text string) {
-	if !slices.Contains(a.Warnings, text) {
-		a.Warnings = append(a.Warnings, text)
+func (a *Agreement) warn(client string, list []notice.Notice) {
+	for _, n := range list {
+		if n = n.On(notice.Client, client); !slices.ContainsFunc(a.Warnings, n.Equal) {
+			a.Warnings = append(a.Warnings, n)
+		}
 	}
 }
 
@@ -142,7 +142,7 @@ func (o AgreeOptions) say(format string, args ...any) {
 	}
 }
 
-func (o AgreeOptions) tool(ctx context.Context, t experiment.Benchmark, load loadgen.Config, round int) (map[string]float64, []string, error) {
+func (o AgreeOptions) tool(ctx context.Context, t experiment.Benchmark, load loadgen.Config, round int) (map[string]float64, []notice.Notice, error) {
 	cold, err := Warm(ctx, load)
 	if err != nil {
 		return nil, nil, err
@@ -159,10 +159,6 @@ func (o AgreeOptions) tool(ctx context.Context, t experiment.Benchmark, load loa
 	if r.Requests[string(loadgen.ClassOK)] == 0 {
 		return nil, nil, errors.New("none of its requests succeeded")
 	}
-	doubts := append(slices.Clone(r.Invalid), r.Warnings...)
-	if cold != "" {
-		doubts = append(doubts, "the warm-up failed completely: "+cold)
-	}
 	out := map[string]float64{}
 	for name, v := range r.Metrics {
 		out[name] = v
@@ -175,7 +171,7 @@ func (o AgreeOptions) tool(ctx context.Context, t experiment.Benchmark, load loa
 			}
 		}
 	}
-	return out, doubts, nil
+	return out, slices.Concat(r.Invalid, r.Warnings, cold), nil
 }
 
 // Aligned is a run of our own as the other tools would have counted it: the
@@ -289,8 +285,8 @@ func (a *Agreement) WriteText(out io.Writer) error {
 			fmt.Fprintf(&b, "failed: %s: %s\n", tool, why)
 		}
 	}
-	for _, text := range a.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", text)
+	for _, n := range a.Warnings {
+		fmt.Fprintf(&b, "warning: %s: %s\n", n.Subject.ID, n)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

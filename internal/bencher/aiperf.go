@@ -13,6 +13,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // aiperfDir is the folder of AIPerf's artifacts, inside that of the trial.
@@ -138,6 +139,6 @@ func (j *Job) aiperfRepeats(r *importer.Result) {
 		n += k
 	}
 	if have := j.aiperfEntries(); n > have {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d requests over %d prompts: prompts repeat, and a prefix cache answers part of them", n, have))
+		r.Warnings = append(r.Warnings, notice.New("prompts-repeat", notice.Args{"n": notice.Count(n), "prompts": notice.Count(have)}))
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/testprogram"
@@ -313,8 +314,8 @@ func TestAnotherLoadThanAskedForDoesNotCount(t *testing.T) {
 	}
 	var rec rundir.Trial
 	r.Fill(&rec)
-	reasons := strings.Join(rec.Reasons, "; ")
-	for _, want := range []string{"the client sent 100 requests in ", "where poisson 20/s was asked for", "10 of 100 intended sends cannot be right", "root_late: p95 root dispatch delay"} {
+	reasons := notice.Join(rec.Reasons)
+	for _, want := range []string{"sent 100 requests in ", "poisson 20/s asks for about", "10 of 100 intended sends cannot be right", "root_late: p95 root dispatch delay"} {
 		if rec.Outcome != rundir.OutcomeInvalid || !strings.Contains(reasons, want) {
 			t.Errorf("%s: %q lacks %q", rec.Outcome, reasons, want)
 		}

@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Warm loads the server with our own generator before a tool does: GuideLLM
 // has no warm-up traffic, and vllm bench repeats one prompt. Failures are left
-// to the tool to meet; failed describes a warm-up that failed completely.
-func Warm(ctx context.Context, cfg loadgen.Config) (failed string, err error) {
+// to the tool to meet; failed tells of a warm-up that failed completely.
+func Warm(ctx context.Context, cfg loadgen.Config) (failed []notice.Notice, err error) {
 	if cfg.Warmup == 0 {
-		return "", nil
+		return nil, nil
 	}
 	cfg.Duration, cfg.Requests, cfg.Warmup = cfg.Warmup, 0, 0
 	cfg.Drain = min(cfg.Timeout, time.Minute)
@@ -24,9 +25,9 @@ func Warm(ctx context.Context, cfg loadgen.Config) (failed string, err error) {
 	res, err := loadgen.Run(ctx, cfg)
 	switch {
 	case ctx.Err() != nil:
-		return "", errors.Join(ctx.Err(), err)
+		return nil, errors.Join(ctx.Err(), err)
 	case err != nil:
-		return err.Error(), nil
+		return []notice.Notice{notice.New("warmup-failed", notice.Args{"error": notice.Text(err.Error())})}, nil
 	}
-	return res.AllFailed(loadgen.PhaseWindow), nil
+	return res.WarmupFailed(loadgen.PhaseWindow), nil
 }

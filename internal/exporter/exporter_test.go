@@ -17,6 +17,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -73,7 +74,7 @@ func measured(t *testing.T) *rundir.Run {
 				t.Fatal(err)
 			}
 		case 1:
-			rec.Outcome, rec.Reasons = rundir.OutcomeFailed, []string{"kv-cache: too small"}
+			rec.Outcome, rec.Reasons = rundir.OutcomeFailed, []notice.Notice{notice.New("did-not-start", notice.Args{"class": notice.Text("kv-cache"), "cause": notice.Text("too small")})}
 		case 2:
 			rec.Metrics = map[string]float64{"ttft_sent_p50": 0.02, "tpot_mean": 0.003, "request_throughput": 5}
 			rec.Requests, rec.Window = map[string]int{"ok": 50}, 10
@@ -141,7 +142,7 @@ func TestCSVHoldsEveryTrial(t *testing.T) {
 	if err != nil || len(rows) != 4 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	if head := strings.Join(rows[0], ","); !strings.Contains(head, "ttft_p50_s") || !strings.Contains(head, "request_throughput") || !strings.Contains(strings.Join(rows[2], ","), "kv-cache: too small") {
+	if head := strings.Join(rows[0], ","); !strings.Contains(head, "ttft_p50_s") || !strings.Contains(head, "request_throughput") || !strings.Contains(strings.Join(rows[2], ","), "The server did not start (kv-cache): too small.,did-not-start,") {
 		t.Errorf("%s\n%v", head, rows[2])
 	}
 }

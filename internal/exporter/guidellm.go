@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -61,7 +62,7 @@ func (t *trial) guideBenchmark(model string) map[string]any {
 	b := map[string]any{
 		"type_":      "generative_benchmark",
 		"config":     map[string]any{"id_": t.ID, "strategy": strategy, "backend": map[string]any{"model": model}},
-		"extras":     map[string]any{"configuration": t.conf.Label, "flags": t.conf.Flags, "load_point": t.point.Label, "outcome": t.Outcome, "reasons": t.Reasons},
+		"extras":     map[string]any{"configuration": t.conf.Label, "flags": t.conf.Flags, "load_point": t.point.Label, "outcome": t.Outcome, "reasons": notice.Texts(t.Reasons), "reason_codes": notice.CodesOf(t.Reasons)},
 		"start_time": epoch(t.Began), "end_time": epoch(t.Ended), "duration": t.Window,
 	}
 	if t.res == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -29,7 +30,7 @@ func writeCSV(w io.Writer, run *rundir.Run) error {
 	slices.Sort(names)
 	head := []string{
 		"trial", "configuration", "label", "flags", "gpus", "load", "point_label", "arrivals", "value", "start", "block", "order", "seed",
-		"began", "ended", "outcome", "reasons", "n_ok", "n_fail", "window_s", "input_tokens", "output_tokens", "tool",
+		"began", "ended", "outcome", "reasons", "reason_codes", "warning_codes", "n_ok", "n_fail", "window_s", "input_tokens", "output_tokens", "tool",
 	}
 	out := csv.NewWriter(w)
 	if err := out.Write(append(slices.Clone(head), columns(names)...)); err != nil {
@@ -50,7 +51,7 @@ func writeCSV(w io.Writer, run *rundir.Run) error {
 		}
 		row := []string{
 			t.ID, t.Configuration, conf.Label, run.Plan.CommandLine(conf.Flags), strconv.Itoa(conf.GPUs), point.Load, point.Label, string(point.Kind), number(point.Value),
-			t.Start, strconv.Itoa(t.Block), strconv.Itoa(t.Order), strconv.FormatUint(t.Seed, 10), stamp(t.Began), stamp(t.Ended), t.Outcome, strings.Join(t.Reasons, "; "),
+			t.Start, strconv.Itoa(t.Block), strconv.Itoa(t.Order), strconv.FormatUint(t.Seed, 10), stamp(t.Began), stamp(t.Ended), t.Outcome, strings.Join(notice.Texts(t.Reasons), " "), strings.Join(notice.CodesOf(t.Reasons), " "), strings.Join(notice.CodesOf(t.Warnings), " "),
 			strconv.Itoa(t.Requests["ok"]), strconv.Itoa(failed), number(t.Window), strconv.FormatInt(t.InputTokens, 10), strconv.FormatInt(t.OutputTokens, 10), tool,
 		}
 		for _, m := range names {

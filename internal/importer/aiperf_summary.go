@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // aiSummary is profile_export_aiperf.json or profile_export_genai_perf.json.
@@ -148,13 +149,16 @@ func (a aiSummary) result(phase string) Result {
 }
 
 // ended says why a run that did not come to its end must not count.
-func (a aiSummary) ended() []string {
+func (a aiSummary) ended() []notice.Notice {
 	if a["was_cancelled"] == true {
-		return []string{"the run was cancelled before its end"}
+		return []notice.Notice{notice.New("run-cancelled", nil)}
 	}
 	if a["is_complete"] == false {
-		why, _ := a["incomplete_reason"].(string)
-		return []string{strings.TrimSuffix("AIPerf calls the run incomplete: "+why, ": ")}
+		args := notice.Args{"tool": notice.Text("AIPerf")}
+		if why, _ := a["incomplete_reason"].(string); why != "" {
+			args["why"] = notice.Text(why)
+		}
+		return []notice.Notice{notice.New("run-incomplete", args)}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // contradiction is how far the parts of the mean latency may miss the whole.
@@ -27,10 +28,10 @@ func (r *Result) check() {
 		}
 	}
 	if bad := all - ok; ok > 0 && float64(bad) > experiment.DefaultFailures*float64(all) {
-		r.Invalid = append(r.Invalid, fmt.Sprintf("%d of %d requests failed: latencies describe only those that survived", bad, all))
+		r.Invalid = append(r.Invalid, notice.New("too-many-failures", notice.Args{"n": notice.Count(bad), "all": notice.Count(all)}))
 	}
-	slices.Sort(r.Warnings)
-	r.Warnings = slices.Compact(r.Warnings)
+	slices.SortStableFunc(r.Warnings, func(a, b notice.Notice) int { return strings.Compare(a.Text(), b.Text()) })
+	r.Warnings = slices.CompactFunc(r.Warnings, notice.Notice.Equal)
 }
 
 // checkNumbers takes out what is no number that a record can hold. Metrics are

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // readCSV reads a table with a header and one load run a row. A header in the
@@ -59,7 +60,9 @@ func readCSV(src source, columns Columns) ([]Result, error) {
 		return nil, &FaultError{File: src.name, Err: errors.New("a table without a row that holds a result")}
 	}
 	for i := range t.out {
-		t.out[i].Warnings = append(t.out[i].Warnings, t.notes...)
+		for _, text := range t.notes {
+			t.out[i].warn(text)
+		}
 	}
 	return t.out, nil
 }
@@ -322,7 +325,7 @@ func rowDoubts(r *Result, number func(string) float64) {
 		return
 	}
 	if each := elapsed / (out * math.Ceil(n/streams)); each < fastestToken {
-		r.Invalid = append(r.Invalid, fmt.Sprintf("%.6g answers of %.6g tokens in %.3g s are %.2g ms a token in each stream: no server generates so fast; "+
-			"requests were refused, or the counts are not what was generated", n, out, elapsed, each*1e3))
+		r.Invalid = append(r.Invalid, notice.Recorded(fmt.Sprintf("%.6g answers of %.6g tokens in %.3g s are %.2g ms a token in each stream: no server generates so fast; "+
+			"requests were refused, or the counts are not what was generated", n, out, elapsed, each*1e3)))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // read imports one document from memory.
@@ -115,7 +117,7 @@ func TestAGuideLLMReportWithRequestsIsComputedAnew(t *testing.T) {
 	}.check(t, r)
 	absent(t, r, "itl_mean", "no single gaps")
 	absent(t, r, "tpot_p50", "2 requests, 11 needed") // 589 tokens are no samples
-	text := strings.Join(append(r.Warnings, r.Invalid...), "\n")
+	text := notice.Join(append(r.Warnings, r.Invalid...))
 	for _, w := range []string{"1 of 4 requests that were begun have no record", "2 requests have no usable intended send", "1 of 3 requests failed"} {
 		if !strings.Contains(text, w) {
 			t.Errorf("not told: %q in %q", w, text)
@@ -168,7 +170,7 @@ func TestBenchServeSummaryKeepsToTheSampleFloors(t *testing.T) {
 	if r.Load.Kind != "concurrency" || r.Load.Value != 64 {
 		t.Errorf("load %+v", r.Load)
 	}
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "498 of 1000 prompts are neither completed nor failed") {
+	if !strings.Contains(notice.Join(r.Warnings), "498 of 1000 prompts are neither completed nor failed") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }

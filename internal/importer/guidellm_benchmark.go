@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // guideBenchmark is one benchmark of a report.
@@ -347,7 +348,7 @@ func (c *guideClock) note(r *Result) {
 		r.warn(cutOff(c.cut, c.all))
 	}
 	if float64(c.impossible) > loadgen.OfferedShare*float64(c.all) {
-		r.schedule = append(r.schedule, fmt.Sprintf("%d of %d intended sends cannot be right (before the run began, or after the request was sent)", c.impossible, c.all))
+		r.schedule = append(r.schedule, notice.Recorded(fmt.Sprintf("%d of %d intended sends cannot be right (before the run began, or after the request was sent)", c.impossible, c.all)))
 	}
 	r.Clock = ClockSent
 	switch {

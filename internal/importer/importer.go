@@ -21,6 +21,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -105,15 +106,16 @@ type Result struct {
 	TooFew         map[string]int
 	TokensPerChunk float64 // 0: not known
 
-	Invalid  []string // why the run must not count
-	Unlawful []string // of those: why its load is not the one that was asked for
-	Warnings []string // flaws and doubts
+	Invalid  []notice.Notice // why the run must not count
+	Unlawful []notice.Notice // of those: why its load is not the one that was asked for
+	Warnings []notice.Notice // flaws and doubts
 	// spilled is the path, without extension, of the stored requests.
 	spilled    string
 	recomputed bool
 	// toolWarnings are what the tool says against its own run, schedule what its
 	// intended sends say against it.
-	toolWarnings, schedule []string
+	toolWarnings []string
+	schedule     []notice.Notice
 	// sentFor is how long requests were sent, where a time limit ended it; else 0.
 	sentFor time.Duration
 	// phase is the phase of an AIPerf run that this is; "": a run has but one.
@@ -157,7 +159,7 @@ func (r *Result) Ends() string {
 // Recomputed reports whether the numbers come from the requests.
 func (r *Result) Recomputed() bool { return r.recomputed }
 
-func (r *Result) warn(text string) { r.Warnings = append(r.Warnings, text) }
+func (r *Result) warn(text string) { r.Warnings = append(r.Warnings, notice.Recorded(text)) }
 
 // set stores a metric, or why what the file says is none.
 func (r *Result) set(name string, v float64) {

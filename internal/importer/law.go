@@ -1,14 +1,13 @@
 package importer
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/arrivals"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // law is the law of the arrivals that the tool was asked for; false: a closed
@@ -29,22 +28,22 @@ func (l Load) law() (arrivals.Law, bool) {
 // checkLaw has a run not count whose arrivals are not those that were asked
 // for, with what the tool says of it itself.
 func (r *Result) checkLaw() {
-	var why []string
+	var why []notice.Notice
 	if law, ok := r.Load.law(); ok {
 		if r.Run != nil && r.Timed {
 			why = law.Judge(r.sent())
 		} else if n := r.sends(); n > 0 && r.Window > 0 {
-			if text := law.TooMany(n, time.Duration(r.Window*1e9)); text != "" {
-				why = []string{text}
-			}
+			why = law.TooMany(n, time.Duration(r.Window*1e9))
 		}
 		why = append(why, r.schedule...)
 	}
+	condemned := len(why) > 0
 	for _, text := range r.toolWarnings {
-		r.warn(r.Tool + " warns: " + text)
-	}
-	if len(why) > 0 && len(r.toolWarnings) > 0 {
-		why[len(why)-1] += fmt.Sprintf("; %s's own warning: %q", r.Tool, strings.Join(r.toolWarnings, "; "))
+		n := notice.New("tool-warns", notice.Args{"tool": notice.Text(r.Tool), "text": notice.Text(text)})
+		r.Warnings = append(r.Warnings, n)
+		if condemned {
+			why = append(why, n)
+		}
 	}
 	r.Unlawful = why
 	r.Invalid = append(r.Invalid, why...)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // The inputs of this file are typed from what AIPerf 0.13.0 wrote about a run with
@@ -125,7 +127,7 @@ func TestAIPerfPhases(t *testing.T) {
 				if open := i == 2; (r.Clock == ClockIntended) != open {
 					t.Errorf("%s counts from %s", p.name, r.Clock)
 				}
-				if seamless := strings.Contains(strings.Join(r.Warnings, "; "), "(seamless)"); seamless != (i > 0) {
+				if seamless := strings.Contains(notice.Join(r.Warnings), "(seamless)"); seamless != (i > 0) {
 					t.Errorf("%s: %q", p.name, r.Warnings)
 				}
 			}
@@ -181,7 +183,7 @@ func TestAIPerfPhasesSwept(t *testing.T) {
 // A run that AIPerf itself calls incomplete does not count.
 func TestAIPerfIncomplete(t *testing.T) {
 	text := strings.Replace(aiSummaryOf(40, `"type":"concurrency","requests":40,"concurrency":2`), `"was_cancelled":false`, `"was_cancelled":false,"is_complete":false,"incomplete_reason":"no record for 60 s"`, 1)
-	if r := read(t, "profile_export_aiperf.json", text)[0]; len(r.Invalid) != 1 || !strings.Contains(r.Invalid[0], "incomplete: no record for 60 s") {
+	if r := read(t, "profile_export_aiperf.json", text)[0]; len(r.Invalid) != 1 || r.Invalid[0].Text() != "AIPerf calls the run incomplete: no record for 60 s." {
 		t.Errorf("%v", r.Invalid)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -56,18 +57,18 @@ func TestOnlyTheLoadThatWasAskedForCounts(t *testing.T) {
 		want   []string // of the reasons; none: it counts
 	}{
 		"as asked":        {guidePoisson(every(48, uneven...), 0, late), nil},
-		"18 times faster": {guidePoisson(every(876, 0.0137), 0, late), []string{"the client sent 876 requests in 12 s where poisson 4/s was asked for (about 48 requests)", `guidellm's own warning: "root_late: p95 root dispatch delay`}},
-		"too few":         {guidePoisson(every(16, 0.6), 0, late), []string{"the client sent 16 requests in 12 s"}},
-		"broken targets":  {guidePoisson(every(48, uneven...), 10, late), []string{"10 of 48 intended sends cannot be right", `"root_late: `}},
-		"equal gaps":      {guidePoisson(every(48, 0.25), 0, ""), []string{"the gaps between sends repeat: 46 of 46"}},
+		"18 times faster": {guidePoisson(every(876, 0.0137), 0, late), []string{"sent 876 requests in 12 s, but poisson 4/s asks for about 48.", "guidellm warns: root_late: p95 root dispatch delay"}},
+		"too few":         {guidePoisson(every(16, 0.6), 0, late), []string{"sent 16 requests in 12 s"}},
+		"broken targets":  {guidePoisson(every(48, uneven...), 10, late), []string{"10 of 48 intended sends cannot be right", "guidellm warns: root_late: "}},
+		"equal gaps":      {guidePoisson(every(48, 0.25), 0, ""), []string{"46 of 46 gaps"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := read(t, "r.json", c.report)[0]
 			var rec rundir.Trial
 			r.Fill(&rec)
-			reasons := strings.Join(rec.Reasons, "; ")
+			reasons := notice.Join(rec.Reasons)
 			if c.want == nil {
-				if rec.Outcome != rundir.OutcomeOK || !strings.Contains(strings.Join(rec.Warnings, "; "), "guidellm warns: root_late: p95") {
+				if rec.Outcome != rundir.OutcomeOK || !strings.Contains(notice.Join(rec.Warnings), "guidellm warns: root_late: p95") {
 					t.Errorf("%s, %v, %v", rec.Outcome, rec.Reasons, rec.Warnings)
 				}
 				return
@@ -89,7 +90,7 @@ func TestASummaryThatSentTooMuch(t *testing.T) {
 	one := func(n int) Result {
 		return read(t, "s.json", fmt.Sprintf(`{"model_id":"m","num_prompts":%[1]d,"request_rate":4.0,"burstiness":1.0,"duration":12.0,"completed":%[1]d,"failed":0,"total_output_tokens":1000,"total_input_tokens":1000,"request_throughput":%g,"mean_ttft_ms":51,"median_ttft_ms":40}`, n, float64(n)/12))[0]
 	}
-	if r := one(876); len(r.Invalid) != 1 || !strings.Contains(r.Invalid[0], "876 requests in 12 s where poisson 4/s") {
+	if r := one(876); len(r.Invalid) != 1 || !strings.Contains(r.Invalid[0].Text(), "876 requests in 12 s, but poisson 4/s") {
 		t.Errorf("%v", r.Invalid)
 	}
 	if r := one(50); len(r.Invalid) > 0 {
@@ -302,7 +303,7 @@ func TestAIPerfOpenLoop(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	figures{"ttft_mean": 0.06, "ttft_sent_mean": 0.05}.check(t, r)
-	if r := one(`"type":"poisson","duration":12.0,"rate":4.0`, every(16, 0.5)); len(r.Invalid) == 0 || !strings.Contains(r.Invalid[0], "the client sent 16 requests") {
+	if r := one(`"type":"poisson","duration":12.0,"rate":4.0`, every(16, 0.5)); len(r.Invalid) == 0 || !strings.Contains(r.Invalid[0].Text(), "sent 16 requests") {
 		t.Errorf("%v", r.Invalid)
 	}
 	if r := one(`"type":"gamma","requests":40,"rate":4.0,"smoothness":0.5`, every(40, 0.25)); r.Load.Kind != "gamma" || len(r.Invalid) == 0 {
@@ -310,7 +311,7 @@ func TestAIPerfOpenLoop(t *testing.T) {
 	}
 	// A cap holds credits back, so their gaps are no fault of the tool's.
 	r = one(`"type":"constant","requests":40,"rate":4.0,"concurrency":2`, every(40, 0.1, 0.1, 2))
-	if r.Load.Kind != "constant" || r.Load.Cap != 2 || r.Clock != ClockSent || len(r.Invalid) > 0 || !slices.Contains(r.Warnings, sentWarning) {
+	if r.Load.Kind != "constant" || r.Load.Cap != 2 || r.Clock != ClockSent || len(r.Invalid) > 0 || !slices.ContainsFunc(r.Warnings, notice.Recorded(sentWarning).Equal) {
 		t.Errorf("%+v, clock %s, %v, %v", r.Load, r.Clock, r.Invalid, r.Warnings)
 	}
 }
@@ -374,7 +375,7 @@ func TestAIPerfSweepWithRepeats(t *testing.T) {
 		t.Errorf("%+v %v", r.Load, r.Invalid)
 	}
 	cut := strings.Replace(summary(2, 0, ""), `"was_cancelled":false`, `"was_cancelled":true`, 1)
-	if r := read(t, "profile_export_aiperf.json", cut)[0]; len(r.Invalid) != 1 || !strings.Contains(r.Invalid[0], "cancelled") {
+	if r := read(t, "profile_export_aiperf.json", cut)[0]; len(r.Invalid) != 1 || r.Invalid[0].Code != "run-cancelled" {
 		t.Errorf("%v", r.Invalid)
 	}
 }

@@ -2,12 +2,12 @@ package importer
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -91,11 +91,12 @@ func (r *Result) Fill(rec *rundir.Trial) {
 		for _, n := range r.Requests {
 			all += n
 		}
-		rec.Reasons, rec.Causes = []string{fmt.Sprintf("none of %d requests succeeded", all)}, []string{rundir.FailedRequests}
+		rec.Reasons = []notice.Notice{notice.New("no-success", notice.Args{"n": notice.Count(all)})}
+		rec.Causes = []string{rundir.FailedRequests}
 	case len(r.Invalid) > 0:
 		rec.Outcome, rec.Reasons = rundir.OutcomeInvalid, slices.Clone(r.Invalid)
 	case len(r.Metrics) == 0:
-		rec.Outcome, rec.Reasons = rundir.OutcomeInvalid, []string{"no metric could be read"}
+		rec.Outcome, rec.Reasons = rundir.OutcomeInvalid, []notice.Notice{notice.New("no-metric", nil)}
 	default:
 		rec.Outcome = rundir.OutcomeOK
 	}

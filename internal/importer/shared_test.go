@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -95,11 +96,11 @@ func TestKnownFlawsAreTold(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		var all []string
+		var all []notice.Notice
 		for _, r := range results {
-			all = append(all, append(slices.Clone(r.Invalid), r.Warnings...)...)
+			all = slices.Concat(all, r.Invalid, r.Warnings)
 		}
-		text := strings.Join(all, "\n")
+		text := strings.Join(notice.Texts(all), "\n")
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				t.Errorf("%s: not told: %q; told:\n%s", path, w, text)
@@ -133,8 +134,8 @@ func TestTheSameMeasurementInTwoTablesIsTakenOnce(t *testing.T) {
 	}
 	conflicts := 0
 	for _, r := range im.Results() {
-		if slices.ContainsFunc(r.Warnings, func(w string) bool {
-			return strings.Contains(w, "num-scheduler-step=0 instead of num-scheduler-step=1")
+		if slices.ContainsFunc(r.Warnings, func(w notice.Notice) bool {
+			return strings.Contains(w.Text(), "num-scheduler-step=0 instead of num-scheduler-step=1")
 		}) {
 			conflicts++
 		}

@@ -22,8 +22,8 @@ func (r *run) result() *Result {
 	for _, rec := range r.records {
 		res.Requests = append(res.Requests, *rec)
 	}
-	if r.lengths.text != "" && res.windowRequests() > r.lengths.exact {
-		res.Warnings = append(res.Warnings, r.lengths.text)
+	if r.lengths.approximate.Code != "" && res.windowRequests() > r.lengths.exact {
+		res.warn(r.lengths.approximate)
 	}
 	res.account()
 	res.redact(append([]string{r.cfg.APIKey}, r.cfg.Secrets...))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // windowTimes are the arrivals of the window, in seconds from its start.
@@ -153,9 +153,9 @@ func TestRampRuns(t *testing.T) {
 	if second < first*3/2 || r.Client.AskedRate != 100 || r.Label != LabelOpen { // 60 and 140 expected
 		t.Errorf("%d then %d requests, %+v", first, second, r.Client)
 	}
-	for _, w := range r.Warnings {
-		if strings.Contains(w, "steady") || strings.Contains(w, "grew") {
-			t.Errorf("warning %q", w)
+	for _, code := range []notice.Code{"in-flight-grew", "throughput-unsteady", "littles-law"} {
+		if notice.Has(r.Warnings, code) {
+			t.Errorf("warnings %q", r.Warnings)
 		}
 	}
 }

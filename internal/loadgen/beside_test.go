@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // A client beside a server that computes on its processors is told from one
@@ -30,7 +32,9 @@ func TestLimitsByNeighbours(t *testing.T) {
 	if l := (&Config{Beside: true}).limits(0.62); !strings.Contains(l.Why, "62%") {
 		t.Errorf("%q", l.Why)
 	}
-	if a, b := Strict().WayOut("X"), Shared().WayOut("X"); !strings.Contains(a, "X allows") || strings.Contains(b, "X") {
+	late := []notice.Notice{notice.New("client-behind", notice.Args{"due": notice.Count(9), "sent": notice.Count(1)})}
+	a, b := notice.Join(Strict().Advise(late, "X")), notice.Join(Shared().Advise(late, "X"))
+	if !strings.Contains(a, "allow for that with X.") || strings.Contains(b, "X") || !strings.Contains(b, "lower the load") {
 		t.Errorf("%q, %q", a, b)
 	}
 }

@@ -2,10 +2,11 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Bounds of a calibration.
@@ -57,7 +58,7 @@ func completedRate(ctx context.Context, cfg Config) (float64, error) {
 		return 0, err
 	}
 	if len(r.Invalid) > 0 {
-		return 0, errors.New(r.Invalid[0])
+		return 0, &notice.Error{Notice: r.Invalid[0]}
 	}
 	if r.WindowCompleted == 0 {
 		for i := range r.Requests {

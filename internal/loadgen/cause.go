@@ -126,7 +126,7 @@ func (res *Result) redact(secrets []string) {
 			}
 		}
 		for i := range res.Warnings {
-			res.Warnings[i] = strings.ReplaceAll(res.Warnings[i], s, "[redacted]")
+			res.Warnings[i] = res.Warnings[i].Redacted(s)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -34,7 +35,7 @@ func TestDatasetRuns(t *testing.T) {
 	if len(passes) != 8 {
 		t.Errorf("passes %v, want each prompt once in each", passes)
 	}
-	if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "prompts repeat") }) {
+	if !notice.Has(r.Warnings, "prompts-repeat") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 	c.API = Completions

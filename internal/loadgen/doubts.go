@@ -1,15 +1,14 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/say"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	arrivallaw "github.com/vllm-sweep/sweep/internal/arrivals"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Limits beyond which a doubt is worth a warning.
@@ -25,25 +24,24 @@ const (
 
 // warn collects the doubts that do not invalidate.
 func (r *run) warn(res *Result) {
-	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
 	window := res.WindowEnd - res.WindowStart
 	if window <= 0 {
-		warn("the window never opened, or closed at once: no throughput")
+		res.warn(notice.New("no-window", nil))
 		return
 	}
-	r.warnLoad(res, warn)
+	r.warnLoad(res)
 	if res.Client.StampSource == StampUser && r.client.noStamps != "" {
-		warn("no kernel time stamps: %s; latencies contain the client's own read lag", r.client.noStamps)
+		res.warn(notice.New("no-kernel-timestamps", notice.Args{"why": notice.Text(r.client.noStamps)}))
 	} else if res.Client.StampSource == StampUser && r.client.readLags.all.Load() > 0 {
-		warn("only %s of the reads have a kernel time stamp; the rest contain the client's own read lag", say.Percent(res.Client.Stamped))
+		res.warn(notice.New("few-kernel-timestamps", notice.Args{"share": notice.Fraction(res.Client.Stamped)}))
 	}
 	if n := res.Client.SlowConnections; n > 0 {
-		warn("%d connections took over %s to make: the server's queue of new connections was full, or packets were lost; latencies from the schedule contain that", n, say.Duration(slowConnect))
+		res.warn(notice.New("slow-connections", notice.Args{"n": notice.Count(n), "limit": notice.Latency(slowConnect)}))
 	}
 	if n := res.Client.Resent; n > 0 {
-		warn("%s sent again on a new connection: the server had closed the one that was kept for it; latencies contain both times", requestsWere(n))
+		res.warn(notice.New("requests-resent", notice.Args{"n": notice.Count(n)}))
 	}
-	res.warnCounts(warn, r.cfg)
+	res.warnCounts(r.cfg)
 	if res.Label == LabelBurst || !r.cfg.Arrivals.steady() {
 		return // no steady state to check
 	}
@@ -52,28 +50,23 @@ func (r *run) warn(res *Result) {
 	}
 	if growth, from, to := res.growth(); growth {
 		res.Saturated = res.outrun()
-		warn("requests in flight grew from %.3g to %.3g inside the window: the load is above the server's capacity, and latencies depend on the window's length", from, to)
+		res.warn(notice.New("in-flight-grew", notice.Args{"from": notice.Number(from), "to": notice.Number(to)}))
 	} else if ratio, sure := res.halves(); sure {
-		warn("throughput of the second half of the window is %.2f times that of the first: not steady", ratio)
+		res.warn(notice.New("throughput-unsteady", notice.Args{"change": notice.Ratio(ratio)}))
 	}
 	if l, lw, ok := res.little(); ok && math.Abs(l-lw) > littleLimit*l {
-		warn("Little's law is off: %.3g requests in flight on average, arrival rate x time in system gives %.3g; the window is not steady", l, lw)
+		res.warn(notice.New("littles-law", notice.Args{"mean": notice.Number(l), "product": notice.Number(lw)}))
 	}
 }
 
-func requestsWere(n int) string {
-	if n == 1 {
-		return "1 request was"
-	}
-	return fmt.Sprintf("%d requests were", n)
-}
+func (res *Result) warn(n notice.Notice) { res.Warnings = append(res.Warnings, n) }
 
 // warnLoad looks at the shape of the load.
-func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
+func (r *run) warnLoad(res *Result) {
 	a := r.cfg.Arrivals
 	switch res.Label {
 	case LabelSessions, LabelClosedSessions:
-		res.warnSessions(warn, r.cfg)
+		res.warnSessions(r.cfg)
 	case LabelPartly:
 		waited, dropped, longest := 0, 0, time.Duration(0)
 		for i := range res.Requests {
@@ -88,25 +81,28 @@ func (r *run) warnLoad(res *Result, warn func(string, ...any)) {
 			}
 		}
 		if waited+dropped > 0 {
-			warn("partly open: with at most %d in flight, %d requests waited for a slot (longest %s) and %d were never sent",
-				a.MaxConcurrency, waited, say.Duration(longest), dropped)
+			res.warn(notice.New("cap-reached", notice.Args{
+				"cap": notice.Count(a.MaxConcurrency), "waited": notice.Count(waited), "longest": notice.Span(longest), "dropped": notice.Count(dropped),
+			}))
 		}
 	case LabelClosed:
 		if n := res.windowRequests(); n < arrivallaw.Turnovers*r.cfg.slots() {
-			warn("%d requests over %d slots: throughput of a closed loop needs at least %d per slot", n, r.cfg.slots(), arrivallaw.Turnovers)
+			res.warn(notice.New("few-requests-per-slot", notice.Args{
+				"n": notice.Count(n), "slots": notice.Count(r.cfg.slots()), "least": notice.Count(arrivallaw.Turnovers),
+			}))
 		}
 	}
 	if c := r.cfg; a.Kind == Trace && c.Requests+int(c.Duration) > 0 {
 		rows, window := len(c.Trace)-c.traceWarm(), res.WindowEnd-res.WindowStart
 		if n := res.windowRequests(); n == rows && (c.Requests == 0 || n < c.Requests) && (c.Duration == 0 || window < c.Duration) {
-			warn("the trace ended before the load: %d requests in %s are what it has after the warm-up", n, say.Duration(window))
+			res.warn(notice.New("trace-ended", notice.Args{"n": notice.Count(n), "window": notice.Span(window)}))
 		}
 	}
 	if r.cfg.Warmup == 0 && res.Label != LabelBurst {
-		warn("no warm-up: the window begins on an idle server, which understates throughput")
+		res.warn(notice.New("no-warmup", nil))
 	}
 	if took := res.WindowStart; r.cfg.Warmup > 0 && took > r.cfg.Warmup*3/2 {
-		warn("the warm-up took %s instead of %s: every slot's first request had to end", say.Duration(took), r.cfg.Warmup)
+		res.warn(notice.New("warmup-long", notice.Args{"took": notice.Span(took), "asked": notice.Span(r.cfg.Warmup)}))
 	}
 }
 
@@ -121,7 +117,7 @@ func (res *Result) windowRequests() int {
 }
 
 // warnCounts looks at failures and token counts of the window's requests.
-func (res *Result) warnCounts(warn func(string, ...any), cfg *Config) {
+func (res *Result) warnCounts(cfg *Config) {
 	failed := map[Class]int{}
 	example := map[Class]string{}
 	var ok, noUsage int
@@ -144,24 +140,35 @@ func (res *Result) warnCounts(warn func(string, ...any), cfg *Config) {
 	}
 	for _, c := range Classes() {
 		if failed[c] > 0 {
-			warn("%d requests failed (%s), e.g. %s", failed[c], c, example[c])
+			res.warn(notice.New("requests-failed", withError(example[c], notice.Args{
+				"n": notice.Count(failed[c]), "class": notice.Text(string(c)),
+			})))
 		}
 	}
 	if n := res.windowRequests(); len(cfg.Dataset) > 0 && n > len(cfg.Dataset) {
-		warn("%d requests over a dataset of %d prompts: prompts repeat, and a prefix cache answers part of them", n, len(cfg.Dataset))
+		res.warn(notice.New("prompts-repeat", notice.Args{"n": notice.Count(n), "prompts": notice.Count(len(cfg.Dataset))}))
 	}
 	if noUsage > 0 {
-		warn("%d of %d answers came without token counts (usage): their chunks are counted as tokens", noUsage, ok)
+		res.warn(notice.New("tokens-not-counted", notice.Args{"n": notice.Count(noUsage), "all": notice.Count(ok)}))
 	}
 	if asked > 0 && math.Abs(got-asked) > promptLimit*asked {
-		warn("prompts have %.4g tokens by the server's count, %.4g asked for (mean)", got/float64(ok-noUsage), asked/float64(ok-noUsage))
+		n := float64(ok - noUsage)
+		res.warn(notice.New("prompt-lengths-off", notice.Args{"got": notice.Number(got / n), "asked": notice.Number(asked / n)}))
 	}
 	if each := res.tokensPerChunk(); each > bundleLimit {
-		warn("answers carry %.3g tokens a chunk: inter-token latency is the time between chunks, not between tokens", each)
+		res.warn(notice.New("chunks-bundle-tokens", notice.Args{"tokens": notice.Number(each)}))
 	}
 	if res.Client.Coalesced > coalescedLimit {
-		warn("%s of the chunks came with the same read as the one before: inter-token latency shows bundles", say.Percent(res.Client.Coalesced))
+		res.warn(notice.New("chunks-coalesced", notice.Args{"share": notice.Fraction(res.Client.Coalesced)}))
 	}
+}
+
+// withError adds the words of an error where there are any.
+func withError(words string, args notice.Args) notice.Args {
+	if words != "" {
+		args["error"] = notice.Text(words)
+	}
+	return args
 }
 
 // growth says whether requests in flight kept growing: the last quarter of the

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Every way to go wrong must be told from success and from the others.
@@ -78,7 +79,7 @@ func checkFault(t *testing.T, r *Result, class Class, text string, chunks int) {
 	if sum := Summarize(r, SummaryOptions{}); sum.Requests[ClassOK] != ok || sum.Metrics["error_rate"] != float64(1-ok) || int(r.WindowCompleted) != ok {
 		t.Errorf("counts %v, error rate %v, completed %d", sum.Requests, sum.Metrics["error_rate"], r.WindowCompleted)
 	}
-	if class != ClassOK && (r.WindowTokens != 0 || !strings.Contains(strings.Join(r.Warnings, "\n"), string(class))) {
+	if class != ClassOK && (r.WindowTokens != 0 || !strings.Contains(notice.Join(r.Warnings), "("+string(class)+")")) {
 		t.Errorf("tokens %d, warnings %q", r.WindowTokens, r.Warnings)
 	}
 }

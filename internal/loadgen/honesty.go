@@ -1,15 +1,14 @@
 package loadgen
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Limits on the generator itself that are the same on every machine; the others
@@ -159,10 +158,15 @@ func (res *Result) coalesced() float64 {
 
 // judge fills in the reasons that make the run invalid and the warnings.
 func (r *run) judge(res *Result) {
-	invalid := func(format string, args ...any) { res.Invalid = append(res.Invalid, fmt.Sprintf(format, args...)) }
-	strained := func(format string, args ...any) {
+	invalid := func(n notice.Notice) { res.Invalid = append(res.Invalid, n) }
+	strained := func(n notice.Notice) {
 		res.Client.Strained = true
-		invalid(format, args...)
+		invalid(n)
+	}
+	late := func(kind, stat string, lag, limit time.Duration) {
+		strained(notice.New("client-late", notice.Args{
+			"lag": notice.Latency(lag), "kind": notice.Text(kind), "stat": notice.Text(stat), "limit": notice.Latency(limit),
+		}))
 	}
 	c := res.Client
 	limits := c.Limits
@@ -173,33 +177,37 @@ func (r *run) judge(res *Result) {
 	}
 	if limits.Mean > 0 {
 		if c.OwnLagMean > typical {
-			strained("the client sent late: %s on average, limit %s", say.Duration(c.OwnLagMean), say.Duration(typical))
+			late("own lag", "mean", c.OwnLagMean, typical)
 		}
 		if c.OwnLag > limit {
-			strained("the client sent late: own lag %s %s, limit %s", c.OwnLagStat, say.Duration(c.OwnLag), say.Duration(limit))
+			late("own lag", c.OwnLagStat, c.OwnLag, limit)
 		}
 	} else if c.WriteLag > limit {
-		strained("the client sent late: write lag %s %s, limit %s", c.WriteLagStat, say.Duration(c.WriteLag), say.Duration(limit))
+		late("write lag", c.WriteLagStat, c.WriteLag, limit)
 	}
 	if took, ok := res.meanTime(); ok {
 		share := limits.HandoverShare * float64(took)
 		if limit := time.Duration(max(share, min(float64(limits.HandoverFloor), idleMost*share))); c.HandoverLag > limit {
-			strained("the client left slots idle: %s from the end of an answer to the next request (mean), limit %s", say.Duration(c.HandoverLag), say.Duration(limit))
+			strained(notice.New("client-slots-idle", notice.Args{"lag": notice.Latency(c.HandoverLag), "limit": notice.Latency(limit)}))
 		}
 	}
 	if c.Unconnected > 0 {
-		invalid("the client had no connection for %d requests: %s", c.Unconnected, res.firstError(ClassConnect))
+		invalid(notice.New("client-no-connection", notice.Args{
+			"n": notice.Count(c.Unconnected), "error": notice.Text(res.firstError(ClassConnect)),
+		}))
 	}
 	if c.Merged > limits.Merged {
-		strained("the client read late: %s of the gaps between chunks were lost in reads over %s late, limit %s", say.Percent(c.Merged), say.Duration(lateRead), say.Percent(limits.Merged))
+		strained(notice.New("client-gaps-lost", notice.Args{
+			"late": notice.Latency(lateRead), "share": notice.Fraction(c.Merged), "limit": notice.Fraction(limits.Merged),
+		}))
 	}
 	if r.cfg.scheduled() {
 		if limits.Mean == 0 && c.DispatchLagP99 > limit {
-			strained("the client sent late: dispatch lag p99 %s, limit %s", say.Duration(c.DispatchLagP99), say.Duration(limit))
+			late("dispatch lag", "p99", c.DispatchLagP99, limit)
 		}
 		if due, sent := res.dueAndSent(); r.cfg.Arrivals.MaxConcurrency == 0 &&
 			float64(due-sent) > max(OfferedSlack, OfferedShare*float64(due)) {
-			strained("the client did not keep up: %d requests were due inside the window, %d were sent", due, sent)
+			strained(notice.New("client-behind", notice.Args{"due": notice.Count(due), "sent": notice.Count(sent)}))
 		}
 	}
 	res.Invalid = append(res.Invalid, r.cfg.unlawful(res)...)
@@ -209,11 +217,11 @@ func (r *run) judge(res *Result) {
 			limit = max(limit, time.Duration(ReadLagShare*float64(median)))
 		}
 		if lag := max(c.ReadLagP99, c.SchedLagP99); lag > limit {
-			strained("the client read late: lag p99 %s, limit %s without kernel time stamps", say.Duration(lag), say.Duration(limit))
+			strained(notice.New("client-read-late", notice.Args{"lag": notice.Latency(lag), "limit": notice.Latency(limit)}))
 		}
 	}
 	if c.CPUShare > limits.CPU {
-		strained("the client used %s of its CPUs, limit %s", say.Percent(c.CPUShare), say.Percent(limits.CPU))
+		strained(notice.New("client-cpu", notice.Args{"share": notice.Fraction(c.CPUShare), "limit": notice.Fraction(limits.CPU)}))
 	}
 	r.warn(res)
 }

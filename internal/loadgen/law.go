@@ -4,11 +4,12 @@ import (
 	"math"
 
 	arrivallaw "github.com/vllm-sweep/sweep/internal/arrivals"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // unlawful are the reasons why the window's sends are not the arrivals that
 // were asked for. The schedule itself is a part of what is judged.
-func (c *Config) unlawful(res *Result) []string {
+func (c *Config) unlawful(res *Result) []notice.Notice {
 	law := arrivallaw.Law{Rate: c.Arrivals.Rate}
 	switch c.Arrivals.Kind {
 	case Constant:

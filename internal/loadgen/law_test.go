@@ -1,9 +1,10 @@
 package loadgen
 
 import (
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // scheduled is a run whose requests were sent as newSchedule planned them.
@@ -36,11 +37,11 @@ func TestOurOwnArrivalsAreJudgedToo(t *testing.T) {
 	c := Config{Arrivals: Arrivals{Kind: Poisson, Rate: 70}, Seed: 1, Duration: 10 * time.Second}
 	res := scheduled(&c)
 	c.Arrivals.Rate = 4
-	if why := c.unlawful(res); len(why) != 1 || !strings.Contains(why[0], "where poisson 4/s was asked for") {
+	if why := c.unlawful(res); len(why) != 1 || why[0].Code != "arrivals-rate" {
 		t.Errorf("%v", why)
 	}
 	c.Arrivals = Arrivals{Kind: Constant, Rate: 70}
-	if why := c.unlawful(res); !strings.Contains(strings.Join(why, "; "), "the gaps between sends vary") {
+	if why := c.unlawful(res); !notice.Has(why, "arrivals-uneven") {
 		t.Errorf("%v", why)
 	}
 }

@@ -2,7 +2,10 @@ package loadgen
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Limits on the generator itself. Beyond them the client shaped the result and
@@ -78,11 +81,15 @@ func (c *Config) limits(others float64) Limits {
 	}
 }
 
-// WayOut says what to do about a client that is beyond its limits. declare is
-// how the user declares that client and server share a machine.
-func (l Limits) WayOut(declare string) string {
-	if l.Shared {
-		return "the machine is too busy even for the limits of a shared one: lower the load, give client and server processors of their own (taskset, cpuset), or run sweep on another machine"
+// Advise completes the reasons why a run is invalid with how the user declares
+// that client and server share a machine, where that would help: where the
+// limits are not those of a shared machine already.
+func (l Limits) Advise(reasons []notice.Notice, declare string) []notice.Notice {
+	out := slices.Clone(reasons)
+	for i := range out {
+		if !l.Shared {
+			out[i] = out[i].With("allow", notice.Text(declare))
+		}
 	}
-	return "give the client processors of its own (taskset, cpuset) or another machine; where it must share the server's processors, " + declare + " allows for that"
+	return out
 }

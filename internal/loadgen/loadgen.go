@@ -20,6 +20,7 @@ import (
 	"crypto/tls"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -284,9 +285,9 @@ type Result struct {
 	Client    Client
 	// Invalid lists reasons why the client, not the server, shaped the result;
 	// a trial with any is invalid.
-	Invalid []string
+	Invalid []notice.Notice
 	// Warnings are doubts that do not invalidate.
-	Warnings []string
+	Warnings []notice.Notice
 }
 
 // Client is the evidence about the generator itself.
@@ -336,7 +337,7 @@ type Client struct {
 	OwnLagShare        float64
 	Others             float64 // share of this machine's processors that other processes kept busy, 0..1
 	Limits             Limits  // that the run was judged by
-	Strained           bool    // this machine was too busy for them; see Limits.WayOut
+	Strained           bool    // this machine was too busy for them; see Limits.Advise
 	Coalesced          float64 // share of token chunks that came with the same read as the one before, 0..1
 	Merged             float64 // share of the gaps that are 0 because the client read late, 0..1
 }

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
-// AllFailed describes a phase of a load in which no request succeeded, with the
-// classes and the first error. It is "" where one did, and where none was due.
-func (r *Result) AllFailed(phase Phase) string {
+// WarmupFailed tells of a phase of a load, the warm-up or a run that was one, in
+// which no request succeeded: its classes and the first error. There is nothing
+// to tell where one did, and where none was due.
+func (r *Result) WarmupFailed(phase Phase) []notice.Notice {
 	classes, all, first := map[Class]int{}, 0, ""
 	for i := range r.Requests {
 		q := &r.Requests[i]
@@ -16,7 +19,7 @@ func (r *Result) AllFailed(phase Phase) string {
 		case q.Phase != phase:
 			continue
 		case q.Class == ClassOK:
-			return ""
+			return nil
 		case first == "":
 			first = q.Error
 		}
@@ -24,16 +27,14 @@ func (r *Result) AllFailed(phase Phase) string {
 		all++
 	}
 	if all == 0 {
-		return ""
+		return nil
 	}
 	var parts []string
 	for class, n := range classes {
 		parts = append(parts, fmt.Sprintf("%s %d", class, n))
 	}
 	slices.Sort(parts)
-	text := fmt.Sprintf("none of %d requests succeeded (%s)", all, strings.Join(parts, ", "))
-	if first != "" {
-		text += "; the first: " + first
-	}
-	return text
+	return []notice.Notice{notice.New("warmup-failed", withError(first, notice.Args{
+		"n": notice.Count(all), "classes": notice.Text(strings.Join(parts, ", ")),
+	}))}
 }

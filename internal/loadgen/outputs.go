@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -57,8 +58,8 @@ func (a *AnswerCounts) count(ctx context.Context, t tokenizer, text string) (int
 // lengthNote warns of answers whose length is approximate, if the window took
 // more requests than those whose answers were counted.
 type lengthNote struct {
-	exact int
-	text  string
+	exact       int
+	approximate notice.Notice // without a code: none
 }
 
 // fillOutputs gives the samples of a dataset that hold an answer, but no
@@ -94,14 +95,16 @@ func fillOutputs(ctx context.Context, c *client, cfg *Config) (lengthNote, error
 			s.Output = max(1, int(math.Round(float64(len(s.Answer))/perToken)))
 		}
 	}
-	how := fmt.Sprintf("%.3g bytes a token, counted over %d of them", perToken, counted)
-	if counted == 0 {
-		how = fmt.Sprintf("%.3g bytes a token assumed", perToken)
+	args := notice.Args{"bytes": notice.Number(perToken)}
+	if counted > 0 {
+		args["counted"] = notice.Count(counted)
 	}
 	if err != nil {
-		return lengthNote{0, fmt.Sprintf("lengths of the dataset's answers are approximate (%s): %v", how, err)}, nil
+		exact, args["error"] = 0, notice.Text(err.Error())
+	} else {
+		args["exact"] = notice.Count(exact)
 	}
-	return lengthNote{exact, fmt.Sprintf("lengths of the dataset's answers are approximate after the first %d requests (%s)", exact, how)}, nil
+	return lengthNote{exact, notice.New("answer-lengths-approximate", args)}, nil
 }
 
 // answersOfWindow are the samples to count, in the order in which the window

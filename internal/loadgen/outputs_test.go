@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -29,7 +30,7 @@ func TestDatasetAnswers(t *testing.T) {
 			note   string
 			want   map[string]int
 		}{
-			{"assumed", true, nil, "approximate (4 bytes a token assumed): POST /tokenize: 404", map[string]int{"p0": 15, "p1": 50, "p2": 15, "p3": 60}},
+			{"assumed", true, nil, "answer lengths are approximate, at 4 bytes per token. POST /tokenize: 404", map[string]int{"p0": 15, "p1": 50, "p2": 15, "p3": 60}},
 			{"counted", false, counts, "", exact},
 			{"remembered", true, counts, "", exact},
 		} {
@@ -39,8 +40,8 @@ func TestDatasetAnswers(t *testing.T) {
 			c.Dataset, c.Counts = samples, step.counts
 			c.MinOutput, c.MaxOutput = 15, 60
 			r := mustRun(t, c)
-			if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, step.note) || step.note == "" && strings.Contains(got, "approximate") {
-				t.Errorf("%s, %s: warnings %q, want %q", api, step.name, got, step.note)
+			if !strings.Contains(notice.Join(r.Warnings), step.note) || (step.note != "") != notice.Has(r.Warnings, "answer-lengths-approximate") {
+				t.Errorf("%s, %s: warnings %q, want %q", api, step.name, r.Warnings, step.note)
 			}
 			seen := s.Seen()
 			for _, q := range seen {
@@ -96,13 +97,14 @@ func TestAnswersCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.client.close()
-	r.lengths = lengthNote{2, "approximate after 2"}
+	after2 := notice.New("answer-lengths-approximate", notice.Args{"exact": notice.Count(2), "bytes": notice.Number(4)})
+	r.lengths = lengthNote{2, after2}
 	r.drive(t.Context())
-	if res := r.result(); !slices.Contains(res.Warnings, "approximate after 2") {
+	if res := r.result(); !slices.ContainsFunc(res.Warnings, after2.Equal) {
 		t.Errorf("%q", res.Warnings)
 	}
 	r.lengths.exact = 3
-	if res := r.result(); slices.Contains(res.Warnings, "approximate after 2") {
+	if res := r.result(); slices.ContainsFunc(res.Warnings, after2.Equal) {
 		t.Errorf("%q", res.Warnings)
 	}
 }

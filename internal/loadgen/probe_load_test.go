@@ -73,14 +73,14 @@ func TestProbeLoadRefused(t *testing.T) {
 	}
 }
 
-func TestAllFailed(t *testing.T) {
+func TestWarmupFailed(t *testing.T) {
 	r := Result{Requests: []Request{
 		{Phase: PhaseWarmup, Class: ClassHTTP, Error: "503"}, {Phase: PhaseWarmup, Class: ClassTimeout, Error: "late"}, {Phase: PhaseWindow, Class: ClassOK},
 	}}
-	if got, want := r.AllFailed(PhaseWarmup), "none of 2 requests succeeded (http 1, timeout 1); the first: 503"; got != want {
+	if got := r.WarmupFailed(PhaseWarmup); len(got) != 1 || got[0].Text() != "The warm-up failed completely: none of 2 requests succeeded (http 1, timeout 1): 503." {
 		t.Errorf("%q", got)
 	}
-	if r.AllFailed(PhaseWindow) != "" || r.AllFailed(PhaseTail) != "" {
+	if r.WarmupFailed(PhaseWindow) != nil || r.WarmupFailed(PhaseTail) != nil {
 		t.Error("a success, or nothing, is called a failure")
 	}
 }

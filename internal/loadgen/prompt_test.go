@@ -2,11 +2,13 @@ package loadgen
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Completions prompts have exactly the tokens drawn, within the ID range, and
@@ -58,8 +60,10 @@ func TestChatTokens(t *testing.T) {
 			t.Fatalf("%+v", q)
 		}
 	}
-	if w := strings.Join(r.Warnings, "\n"); strings.Contains(w, "prompt") {
-		t.Error(w)
+	for _, code := range []notice.Code{"prompt-lengths-off", "prompt-lengths-measured", "prompt-lengths-assumed"} {
+		if notice.Has(r.Warnings, code) {
+			t.Errorf("warnings %q", r.Warnings)
+		}
 	}
 	texts := map[string]bool{}
 	for _, q := range s.Seen() {
@@ -81,8 +85,10 @@ func TestChatByTemplate(t *testing.T) {
 			t.Errorf("%d prompt tokens, asked 50", n)
 		}
 	}
-	if w := strings.Join(r.Warnings, "\n"); strings.Contains(w, "prompt") {
-		t.Error(w)
+	for _, code := range []notice.Code{"prompt-lengths-off", "prompt-lengths-measured", "prompt-lengths-assumed"} {
+		if notice.Has(r.Warnings, code) {
+			t.Errorf("warnings %q", r.Warnings)
+		}
 	}
 }
 
@@ -93,8 +99,8 @@ func TestChatApproximate(t *testing.T) {
 	cfg := config(s, Arrivals{Kind: Throughput, Concurrency: 1})
 	cfg.API, cfg.Requests = Chat, 3
 	r := mustRun(t, cfg)
-	w := strings.Join(r.Warnings, "\n")
-	if !strings.Contains(w, "approximate") || !strings.Contains(w, "404") || !strings.Contains(w, "prompts have 72 tokens by the server's count, 50 asked for") {
+	off := notice.New("prompt-lengths-off", notice.Args{"got": notice.Number(72), "asked": notice.Number(50)})
+	if !notice.Has(r.Warnings, "prompt-lengths-assumed") || !strings.Contains(notice.Join(r.Warnings), "404") || !slices.ContainsFunc(r.Warnings, off.Equal) {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }
@@ -114,7 +120,7 @@ func TestChatFitted(t *testing.T) {
 	if mean := float64(sum) / 20; mean < 392 || mean > 408 {
 		t.Errorf("mean of %.1f prompt tokens, asked 400", mean)
 	}
-	if w := strings.Join(r.Warnings, "\n"); !strings.Contains(w, "approximate") || !strings.Contains(w, "by POST /tokenize") {
+	if !notice.Has(r.Warnings, "prompt-lengths-measured") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 const (
@@ -166,7 +167,7 @@ func TestServerClosesKeptConnections(t *testing.T) {
 		if swallowed == 0 || late < swallowed-4 || resent < late { // at most one a slot is of the tail
 			t.Errorf("%d requests were swallowed, %d sent twice, %d of them with the time of the first", swallowed, resent, late)
 		}
-		if r.Client.Resent != resent || !strings.Contains(strings.Join(r.Warnings, "\n"), fmt.Sprintf("%d requests were sent again on a new connection", resent)) {
+		if r.Client.Resent != resent || !slices.ContainsFunc(r.Warnings, notice.New("requests-resent", notice.Args{"n": notice.Count(resent)}).Equal) {
 			t.Errorf("%d sent twice, booked %d, warnings %q", resent, r.Client.Resent, r.Warnings)
 		}
 		t.Logf("%d connections, %d swallowed, %d sent twice", s.conns, swallowed, resent)

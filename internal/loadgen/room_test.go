@@ -3,11 +3,12 @@
 package loadgen
 
 import (
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // A connection that this machine could not make says nothing of the server.
@@ -27,8 +28,11 @@ func TestOwnFaultIsTheClients(t *testing.T) {
 		withoutFiles(t, func() { r.drive(t.Context()) })
 		res := r.result()
 		r.client.close()
-		if got := strings.Join(res.Invalid, "\n"); !strings.Contains(got, "no connection for 2 requests: this process may open no more files") {
-			t.Errorf("%s: invalid %q, classes %v, %s", over, got, classes(res), res.Requests[0].Error)
+		want := notice.New("client-no-connection", notice.Args{
+			"n": notice.Count(2), "error": notice.Text("this process may open no more files: raise the limit (ulimit -n)"),
+		})
+		if !slices.ContainsFunc(res.Invalid, want.Equal) {
+			t.Errorf("%s: invalid %q, classes %v, %s", over, res.Invalid, classes(res), res.Requests[0].Error)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // run is one load run under way.
@@ -17,7 +18,7 @@ type run struct {
 	client  *client
 	bodies  *bodies
 	window  *window
-	notes   []string // warnings of the preparation
+	notes   []notice.Notice // warnings of the preparation
 	lengths lengthNote
 
 	mu      sync.Mutex
@@ -71,7 +72,7 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 	r := &run{cfg: cfg, client: c, notes: c.others(ctx)}
 	var words wordPlan
 	if cfg.API == Chat && len(cfg.Dataset) == 0 {
-		var notes []string
+		var notes []notice.Notice
 		words, notes = calibrateWords(ctx, c, cfg)
 		r.notes = append(r.notes, notes...)
 	}
@@ -110,14 +111,16 @@ func (c *client) reach(ctx context.Context) error {
 const lookupTimeout = 2 * time.Second
 
 // others warns of a name that stands for several machines.
-func (c *client) others(ctx context.Context) []string {
+func (c *client) others(ctx context.Context) []notice.Notice {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", c.url.Hostname())
 	if err != nil || len(found) < 2 {
 		return nil // an address, a name of one machine, or of IPv6 alone
 	}
-	return []string{fmt.Sprintf("%s is %d addresses: all requests went to %s", c.url.Hostname(), len(found), c.peer)}
+	return []notice.Notice{notice.New("several-addresses", notice.Args{
+		"name": notice.Text(c.url.Hostname()), "n": notice.Count(len(found)), "address": notice.Text(c.peer),
+	})}
 }
 
 // ReachError says that no connection to the server could be made.

@@ -3,13 +3,13 @@ package loadgen
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 func TestMain(m *testing.M) {
@@ -173,7 +173,7 @@ func TestClosedLoopDuration(t *testing.T) {
 	if got := classes(r); len(got) != 1 || got[ClassOK] < 8 {
 		t.Errorf("classes %v", got)
 	}
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "no warm-up") {
+	if !notice.Has(r.Warnings, "no-warmup") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }
@@ -187,7 +187,7 @@ func TestWarmupTurnover(t *testing.T) {
 	if r.WindowStart < 200*time.Millisecond {
 		t.Errorf("window opened at %s, before a request could end", r.WindowStart)
 	}
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "the warm-up took") {
+	if !notice.Has(r.Warnings, "warmup-long") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }
@@ -231,10 +231,10 @@ func TestPartlyOpen(t *testing.T) {
 	if a, b := sum.Metrics["ttft_p50"], sum.Metrics["ttft_sent_p50"]; a < 2*b || b < 0.1 {
 		t.Errorf("ttft from schedule %.3f s, from send %.3f s", a, b)
 	}
-	if len(r.Invalid) > 0 && strings.Contains(r.Invalid[0], "did not keep up") {
+	if notice.Has(r.Invalid, "client-behind") {
 		t.Errorf("a cap is no fault of the client: %q", r.Invalid)
 	}
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "partly open: with at most 2 in flight") {
+	if !notice.Has(r.Warnings, "cap-reached") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }
@@ -245,7 +245,7 @@ func TestOverload(t *testing.T) {
 	c := config(s, Arrivals{Kind: Constant, Rate: 60})
 	c.Duration, c.Drain = time.Second, 10*time.Millisecond
 	r := mustRun(t, c)
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "above the server's capacity") {
+	if !notice.Has(r.Warnings, "in-flight-grew") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 	got := classes(r)

@@ -3,7 +3,7 @@ package loadgen
 import (
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // outrunShare is the share of the requests offered that a server which keeps up
@@ -31,7 +31,7 @@ func (res *Result) outrun() bool {
 }
 
 // warnSessions looks at the shape of a load of conversations.
-func (res *Result) warnSessions(warn func(string, ...any), cfg *Config) {
+func (res *Result) warnSessions(cfg *Config) {
 	type span struct{ from, to time.Duration }
 	lives := map[int]*span{}
 	cut := map[int]bool{}
@@ -49,7 +49,7 @@ func (res *Result) warnSessions(warn func(string, ...any), cfg *Config) {
 		}
 	}
 	if len(cut) > 0 {
-		warn("%d of %d sessions ended early because a request of theirs failed", len(cut), len(lives))
+		res.warn(notice.New("sessions-cut", notice.Args{"n": notice.Count(len(cut)), "all": notice.Count(len(lives))}))
 	}
 	var total time.Duration
 	n := 0
@@ -63,6 +63,6 @@ func (res *Result) warnSessions(warn func(string, ...any), cfg *Config) {
 		return
 	}
 	if mean := total / time.Duration(n); mean > cfg.Warmup {
-		warn("sessions last %s on average, longer than the warm-up of %s: the window begins with more first turns than it ends with", say.Duration(mean), say.Duration(cfg.Warmup))
+		res.warn(notice.New("sessions-long", notice.Args{"mean": notice.Span(mean), "warmup": notice.Span(cfg.Warmup)}))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // talk is a load of conversations of three turns.
@@ -204,7 +205,7 @@ func TestSessionsFail(t *testing.T) {
 			failed[q.Session] = q.Turn
 		}
 	}
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "sessions ended early") {
+	if !notice.Has(r.Warnings, "sessions-cut") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }

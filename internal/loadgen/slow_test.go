@@ -4,11 +4,11 @@ import (
 	"context"
 	"net"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // A connection that took a second to make is told of.
@@ -33,7 +33,7 @@ func TestSlowConnection(t *testing.T) {
 		r.drive(t.Context())
 		res := r.result()
 		r.client.close()
-		told := slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "1 connections took over 900 ms") })
+		told := slices.ContainsFunc(res.Warnings, notice.New("slow-connections", notice.Args{"n": notice.Count(1), "limit": notice.Latency(slowConnect)}).Equal)
 		if told != (delay > 0) || classes(res)[ClassOK] != 1 {
 			t.Errorf("%s: warnings %q, classes %v", delay, res.Warnings, classes(res))
 		}

@@ -9,11 +9,11 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 func TestStampsOfARun(t *testing.T) {
@@ -59,7 +59,7 @@ func TestTLSIsUserSpace(t *testing.T) {
 	if res.Client.StampSource != StampUser || res.Client.ReadLagP99 != 0 || res.Client.Stamped != 0 {
 		t.Errorf("%+v", res.Client)
 	}
-	if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "no kernel time stamps: ") }) {
+	if !notice.Has(res.Warnings, "no-kernel-timestamps") {
 		t.Errorf("warnings %q", res.Warnings)
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
@@ -52,8 +52,8 @@ type Summary struct {
 	Window    time.Duration
 	Label     string
 	Client    Client
-	Invalid   []string
-	Warnings  []string
+	Invalid   []notice.Notice
+	Warnings  []notice.Notice
 }
 
 // latencyBases are the latencies of a summary in display order.
@@ -292,8 +292,8 @@ func (s *Summary) floors() {
 	}
 }
 
-// tooFew says it for people, in order of the percentiles; "" when none is missing.
-func (s *Summary) tooFew() string {
+// tooFew says it, in order of the percentiles; nothing when none is missing.
+func (s *Summary) tooFew() []notice.Notice {
 	var missing []string
 	for _, st := range metric.Stats() {
 		if need, ok := s.TooFew[st]; ok {
@@ -301,9 +301,11 @@ func (s *Summary) tooFew() string {
 		}
 	}
 	if len(missing) == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%d successful requests are too few for percentiles %s", s.Samples["ttft"], strings.Join(missing, ", "))
+	return []notice.Notice{notice.New("too-few-requests", notice.Args{
+		"n": notice.Count(s.Samples["ttft"]), "percentiles": notice.List(missing...),
+	})}
 }
 
 // mean of a sample that is not empty.

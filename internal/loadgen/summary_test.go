@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 const ms = time.Millisecond
@@ -68,7 +70,8 @@ func TestSummarize(t *testing.T) {
 			t.Errorf("%s: absent %q, want %q", name, s.Absent[name], want)
 		}
 	}
-	if w := s.tooFew(); len(s.Warnings) > 0 || s.TooFew["p99"] != 662 || w != "200 successful requests are too few for percentiles p97 (219), p99 (662), p99.9 (6636)" {
+	if w := notice.Join(s.tooFew()); len(s.Warnings) > 0 || s.TooFew["p99"] != 662 ||
+		w != "200 successful requests are too few for p97 (219), p99 (662) and p99.9 (6636). Lengthen the window to get them." {
 		t.Error(w)
 	}
 }
@@ -116,7 +119,7 @@ func TestSummaryIsComplete(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	s := Summarize(handmade(), SummaryOptions{})
-	s.Invalid = []string{"the client sent late"}
+	s.Invalid = []notice.Notice{notice.New("client-cpu", notice.Args{"share": notice.Fraction(0.8), "limit": notice.Fraction(0.7)})}
 	s.Requests[ClassTimeout] = 3
 	s.Client.AskedRate, s.Client.OfferedRate = 20, 20
 	var b bytes.Buffer
@@ -138,8 +141,9 @@ total throughput    2,049 tok/s
 
 client: sent 20 of 20 req/s asked, dispatch lag p50 0 s p99 0 s, 0 late, 0 not sent, in flight mean 0 peak 0
 client: CPU 0%, longest GC pause 0 s, scheduling latency p99 0 s, 0% of chunks shared a read
-INVALID: the client sent late
-warning: 200 successful requests are too few for percentiles p97 (219), p99 (662), p99.9 (6636)
+INVALID: The load generator used 80% of its CPUs. The limit is 70%.
+INVALID: what to do: Give the load generator its own CPUs (taskset, cpuset), lower the load, or run sweep on another machine. If it must share the server's CPUs, allow for that with --shared-machine.
+warning: 200 successful requests are too few for p97 (219), p99 (662) and p99.9 (6636). Lengthen the window to get them.
 `
 	if strip(b.String()) != strip(want) {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -204,30 +208,30 @@ func TestInvalid(t *testing.T) {
 		want   string
 	}{
 		"sound":        {strict, func(*Result) {}, ""},
-		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "dispatch lag p99 1.1 ms, limit 1.01 ms"},
+		"late":         {strict, func(r *Result) { r.Client.DispatchLagP99 = 1100 * time.Microsecond }, "1.1 ms late (dispatch lag, p99). The limit is 1.01 ms."},
 		"in time":      {strict, func(r *Result) { r.Client.DispatchLagP99 = time.Millisecond }, ""},
-		"written late": {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "write lag p99 2 ms, limit 1.01 ms"},
-		"late, shared": {Shared(), func(r *Result) { r.Client.OwnLag, r.Client.OwnLagStat = 6*ms, "p95" }, "own lag p95 6 ms, limit 5.03 ms"},
-		"always late":  {Shared(), func(r *Result) { r.Client.OwnLagMean = 6 * ms }, "6 ms on average, limit 5.03 ms"},
+		"written late": {strict, func(r *Result) { r.Client.WriteLag, r.Client.WriteLagStat = 2*ms, "p99" }, "2 ms late (write lag, p99). The limit is 1.01 ms."},
+		"late, shared": {Shared(), func(r *Result) { r.Client.OwnLag, r.Client.OwnLagStat = 6*ms, "p95" }, "6 ms late (own lag, p95). The limit is 5.03 ms."},
+		"always late":  {Shared(), func(r *Result) { r.Client.OwnLagMean = 6 * ms }, "6 ms late (own lag, mean). The limit is 5.03 ms."},
 		"often late":   {Shared(), func(r *Result) { r.Client.OwnLagMean = 4 * ms }, ""},
 		"always late, quick server": {Shared(), func(r *Result) {
 			r.Client.OwnLagMean = 1100 * time.Microsecond
 			for i := range r.Requests {
 				r.Requests[i].First = r.Requests[i].Scheduled + 10*ms
 			}
-		}, "1.1 ms on average, limit 1 ms"},
-		"unsent":        {strict, func(r *Result) { late(r, 5) }, "200 requests were due inside the window, 195 were sent"},
+		}, "1.1 ms late (own lag, mean). The limit is 1 ms."},
+		"unsent":        {strict, func(r *Result) { late(r, 5) }, "200 requests were due in the window, but the load generator sent 195."},
 		"one off":       {strict, func(r *Result) { late(r, 2) }, ""},
-		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "3 ms from the end of an answer to the next request"},
+		"slots idle":    {strict, func(r *Result) { r.Client.HandoverLag = 3 * ms }, "Slots stood idle for 3 ms on average"},
 		"slots, shared": {Shared(), func(r *Result) { r.Client.HandoverLag = 3 * ms }, ""},
 		"slots idle, short answers": {strict, func(r *Result) {
 			r.Client.HandoverLag = 200 * time.Microsecond
 			for i := range r.Requests {
 				r.Requests[i].End = r.Requests[i].Sent + ms
 			}
-		}, "200 µs from the end of an answer to the next request (mean), limit 50 µs"},
-		"read late":   {strict, func(r *Result) { r.Client.Merged = 0.02 }, "2% of the gaps between chunks were lost in reads over 1 ms late, limit 1%"},
-		"cpu":         {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75% of its CPUs, limit 70%"},
+		}, "idle for 200 µs on average between an answer and the next request. The limit is 50 µs."},
+		"read late":   {strict, func(r *Result) { r.Client.Merged = 0.02 }, "chunks over 1 ms late, which hides 2% of the gaps between them. The limit is 1%."},
+		"cpu":         {strict, func(r *Result) { r.Client.CPUShare = 0.75 }, "used 75% of its CPUs. The limit is 70%."},
 		"cpu, shared": {Shared(), func(r *Result) { r.Client.CPUShare = 0.75 }, ""},
 	} {
 		r := handmade()
@@ -238,7 +242,7 @@ func TestInvalid(t *testing.T) {
 		if r.Client.Strained != (c.want != "") {
 			t.Errorf("%s: strained %v", name, r.Client.Strained)
 		}
-		if got := strings.Join(r.Invalid, "; "); (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+		if got := strings.Join(notice.Texts(r.Invalid), "; "); (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

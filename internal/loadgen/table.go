@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -138,18 +139,14 @@ func (s *Summary) writeNotes(w io.Writer) error {
 		fmt.Fprintf(&b, "client: judged by the limits of a shared machine%s; its own lag is %s on average and %s at the %s, %s of the median TTFT\n",
 			because(c.Limits.Why), say.Duration(c.OwnLagMean), say.Duration(c.OwnLag), c.OwnLagStat, say.Percent(c.OwnLagShare))
 	}
-	for _, text := range s.Invalid {
-		fmt.Fprintf(&b, "INVALID: %s\n", text)
+	for _, n := range s.Invalid {
+		fmt.Fprintf(&b, "INVALID: %s\n", n.Text())
 	}
-	if c.Strained {
-		fmt.Fprintf(&b, "INVALID: what to do: %s\n", c.Limits.WayOut("--shared-machine"))
+	for _, remedy := range notice.Remedies(c.Limits.Advise(s.Invalid, "--shared-machine")) {
+		fmt.Fprintf(&b, "INVALID: what to do: %s\n", remedy)
 	}
-	warnings := s.Warnings
-	if few := s.tooFew(); few != "" {
-		warnings = append(slices.Clone(warnings), few)
-	}
-	for _, text := range warnings {
-		fmt.Fprintf(&b, "warning: %s\n", text)
+	for _, n := range slices.Concat(s.Warnings, s.tooFew()) {
+		fmt.Fprintf(&b, "warning: %s\n", n)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

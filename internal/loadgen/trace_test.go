@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -134,7 +135,7 @@ func TestTraceRuns(t *testing.T) {
 		t.Errorf("%q, label %s, client %+v", asked, r.Label, r.Client)
 	}
 	ended := func(r *Result) bool {
-		return slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "the trace ended before the load") })
+		return notice.Has(r.Warnings, "trace-ended")
 	}
 	if ended(r) {
 		t.Errorf("nobody asked for more than the trace: %q", r.Warnings)

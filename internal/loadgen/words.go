@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Assumptions about a chat prompt where the server cannot count tokens.
@@ -24,20 +26,21 @@ const tokenizeTimeout = 10 * time.Second
 // how many tokens the chat template adds: prompts are then exact. Where the
 // counts do not add up it uses the mean tokens of a word, and where the server
 // has no such route an assumption; a warning says which.
-func calibrateWords(ctx context.Context, c *client, cfg *Config) (wordPlan, []string) {
+func calibrateWords(ctx context.Context, c *client, cfg *Config) (wordPlan, []notice.Notice) {
 	t := tokenizer{client: c, model: cfg.Model}
 	exact, err := t.plan(ctx)
 	if err == nil {
 		return exact, nil
 	}
 	mean, fitErr := t.fit(ctx)
-	how := "by POST /tokenize"
 	if fitErr != nil {
 		mean = wordPlan{list: wordList, overhead: assumedOverhead, perWord: assumedPerWord}
-		how = "assumed"
 	}
-	return mean, []string{fmt.Sprintf("prompt lengths are approximate (%.3g tokens a word and %d for the chat template, %s): %v",
-		mean.perWord, mean.overhead, how, err)}
+	args := notice.Args{"tokens": notice.Number(mean.perWord), "template": notice.Count(mean.overhead), "error": notice.Text(err.Error())}
+	if fitErr != nil {
+		return mean, []notice.Notice{notice.New("prompt-lengths-assumed", args)}
+	}
+	return mean, []notice.Notice{notice.New("prompt-lengths-measured", args)}
 }
 
 // Sizes of the two prompts that fit counts, in words.

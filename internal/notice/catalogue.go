@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ import (
 //	{name}             the argument
 //	{name|one|many}    the argument and the noun in the form that it asks for
 //	[ text {name} ]    left out where the argument is absent
+//
+// A period after an argument that ends in one already is left out.
 type entry struct {
 	Code     Code
 	Severity Severity
@@ -21,6 +24,8 @@ type entry struct {
 	Do       string // what to do about it; may be empty
 	Means    string // for `sweep explain`: when it appears and what it means for the numbers
 	Example  Args
+	// Apart names an argument: notices that differ in it are never merged.
+	Apart string
 
 	says, do        []piece
 	names, required map[string]bool
@@ -35,7 +40,7 @@ type piece struct {
 }
 
 // areas are the entries by what they are about.
-var areas = [][]entry{general, analysis}
+var areas = [][]entry{general, load, arrival, trial, launch, record, analysis, result}
 
 // catalogue is all entries with their templates parsed.
 var catalogue = sync.OnceValue(func() map[Code]*entry {
@@ -98,9 +103,6 @@ func (e *entry) parseUntil(text string, optional bool) (pieces []piece, rest str
 			}
 			pieces, text = append(pieces, piece{optional: part}), text[1:]
 		default: // ]
-			if !optional {
-				return pieces, text
-			}
 			return pieces, text
 		}
 	}
@@ -126,18 +128,29 @@ func render(pieces []piece, args Args) (text string, whole bool) {
 				b.WriteString(part)
 			}
 		default:
-			b.WriteString(p.literal)
+			literal := p.literal
+			if strings.HasPrefix(literal, ".") && endsSentence(b.String()) {
+				literal = literal[1:]
+			}
+			b.WriteString(literal)
 		}
 	}
 	return b.String(), whole
 }
+
+func endsSentence(text string) bool {
+	return strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") || strings.HasSuffix(text, "…")
+}
+
+// String is what happened and what to do.
+func (n Notice) String() string { return strings.TrimSuffix(n.Text()+" "+n.Remedy(), " ") }
 
 // Text is what happened, in English. Of a code that this version of sweep does
 // not know, it is the code and the arguments.
 func (n Notice) Text() string {
 	e, ok := catalogue()[n.Code]
 	if !ok {
-		return n.bare()
+		return cmp.Or(n.said, n.bare())
 	}
 	text, _ := render(e.says, n.Args)
 	return text

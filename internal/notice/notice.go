@@ -9,25 +9,46 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Code names one thing that sweep can say, such as "client-late". Codes are
 // stable: scripts filter by them.
 type Code string
 
-// Severity says what a notice means for the result.
+// Severity says what a notice means for the result; see Meaning.
 type Severity string
 
 // Severities, the gravest last.
 const (
-	Note      Severity = "note"      // good to know, nothing is wrong
-	Caveat    Severity = "caveat"    // a reason to trust a number less
-	Discarded Severity = "discarded" // the trial does not count
-	Failed    Severity = "failed"    // the launch or trial failed
-	Refused   Severity = "refused"   // sweep did not do what was asked
+	Note      Severity = "note"
+	Caveat    Severity = "caveat"
+	Discarded Severity = "discarded"
+	Failed    Severity = "failed"
+	Refused   Severity = "refused"
 )
 
 var severities = []Severity{Note, Caveat, Discarded, Failed, Refused}
+
+// Severities are all of them, the gravest last.
+func Severities() []Severity { return slices.Clone(severities) }
+
+// Meaning says what a severity means for the result.
+func (s Severity) Meaning() string {
+	switch s {
+	case Note:
+		return "good to know, nothing is wrong"
+	case Caveat:
+		return "a reason to trust a number less"
+	case Discarded:
+		return "the trial does not count"
+	case Failed:
+		return "the launch or the trial failed"
+	case Refused:
+		return "sweep did not do what was asked"
+	}
+	return ""
+}
 
 // Kind is the sort of thing that a notice is about.
 type Kind string
@@ -41,6 +62,7 @@ const (
 	Result        Kind = "result" // a configuration at a load point
 	Launch        Kind = "launch"
 	Trial         Kind = "trial"
+	Client        Kind = "client" // a load generator
 	File          Kind = "file"
 	Field         Kind = "field"
 )
@@ -57,6 +79,8 @@ type Notice struct {
 	Severity Severity `json:"severity"`
 	Subject  Subject  `json:"subject,omitzero"`
 	Args     Args     `json:"args,omitempty"`
+
+	said string // of a code that this version does not know: the recorded text
 }
 
 // New makes a notice with the severity that the catalogue gives its code. It
@@ -92,9 +116,53 @@ func (n Notice) As(s Severity) Notice {
 	return n
 }
 
+// With is the notice with one more argument, if its entry has that argument,
+// and otherwise the notice as it was.
+func (n Notice) With(name string, a Arg) Notice {
+	if e, ok := catalogue()[n.Code]; ok && e.names[name] {
+		args := Args{name: a}
+		for other, b := range n.Args {
+			if other != name {
+				args[other] = b
+			}
+		}
+		n.Args = args
+	}
+	return n
+}
+
+// Redacted is the notice without a secret, which somebody else's words may
+// repeat.
+func (n Notice) Redacted(secret string) Notice {
+	if secret == "" {
+		return n
+	}
+	args := Args{}
+	for name, a := range n.Args {
+		a.text = strings.ReplaceAll(a.text, secret, "[redacted]")
+		a.words = slices.Clone(a.words)
+		for i, w := range a.words {
+			a.words[i] = strings.ReplaceAll(w, secret, "[redacted]")
+		}
+		args[name] = a
+	}
+	n.Args = args
+	return n
+}
+
 // Equal reports whether two notices say the same of the same subject.
 func (n Notice) Equal(m Notice) bool {
 	return n.Code == m.Code && n.Severity == m.Severity && n.Subject == m.Subject && maps.EqualFunc(n.Args, m.Args, Arg.equal)
+}
+
+// MarshalJSON writes the notice with its text, for readers that do not have the
+// catalogue. sweep itself reads the text of codes that it does not know only.
+func (n Notice) MarshalJSON() ([]byte, error) {
+	type plain Notice
+	return json.Marshal(struct {
+		plain
+		Text string `json:"text"`
+	}{plain(n), n.Text()})
 }
 
 // UnmarshalJSON reads a notice; a bare string, as records of format 1 have it,
@@ -109,7 +177,18 @@ func (n *Notice) UnmarshalJSON(raw []byte) error {
 		return nil
 	}
 	type plain Notice
-	return json.Unmarshal(raw, (*plain)(n))
+	var read struct {
+		plain
+		Text string `json:"text"`
+	}
+	if err := json.Unmarshal(raw, &read); err != nil {
+		return err
+	}
+	*n = Notice(read.plain)
+	if _, known := catalogue()[n.Code]; !known {
+		n.said = read.Text
+	}
+	return nil
 }
 
 // Recorded is the notice of a sentence that somebody else made: an old record,
@@ -130,30 +209,32 @@ func Merge(all []Notice) []Group {
 	type key struct {
 		code     Code
 		severity Severity
-		text     string // of what has no code of its own
+		apart    string // see entry.Apart
 	}
 	var groups []Group
 	at := map[key]int{}
-	for i, n := range all {
-		if slices.ContainsFunc(all[:i], n.Equal) {
-			continue
-		}
+	seen := map[key]map[Subject][]Notice{}
+	for _, n := range all {
 		k := key{code: n.Code, severity: n.Severity}
-		if n.Code == "recorded-text" {
-			k.text = n.Args["text"].text
+		if e, ok := catalogue()[n.Code]; ok && e.Apart != "" {
+			k.apart = n.Args[e.Apart].String()
+		}
+		if slices.ContainsFunc(seen[k][n.Subject], n.Equal) {
+			continue
 		}
 		j, ok := at[k]
 		if !ok {
-			at[k] = len(groups)
+			at[k], seen[k] = len(groups), map[Subject][]Notice{n.Subject: {n}}
 			groups = append(groups, Group{Notice: n, Subjects: []Subject{n.Subject}})
 			continue
 		}
 		g := &groups[j]
 		g.Others++
 		g.Differs = g.Differs || !maps.EqualFunc(g.Args, n.Args, Arg.equal)
-		if !slices.Contains(g.Subjects, n.Subject) {
+		if len(seen[k][n.Subject]) == 0 {
 			g.Subjects = append(g.Subjects, n.Subject)
 		}
+		seen[k][n.Subject] = append(seen[k][n.Subject], n)
 	}
 	return groups
 }
@@ -165,6 +246,45 @@ func Gravest(all []Notice) {
 		return slices.Index(severities, b.Severity) - slices.Index(severities, a.Severity)
 	})
 }
+
+// Has reports whether a list holds a code.
+func Has(list []Notice, code Code) bool {
+	return slices.ContainsFunc(list, func(n Notice) bool { return n.Code == code })
+}
+
+// CodesOf are the codes of a list, each once, in order.
+func CodesOf(list []Notice) []string {
+	var out []string
+	for _, n := range list {
+		if !slices.Contains(out, string(n.Code)) {
+			out = append(out, string(n.Code))
+		}
+	}
+	return out
+}
+
+// Texts are the sentences of a list.
+func Texts(list []Notice) []string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		out[i] = n.Text()
+	}
+	return out
+}
+
+// Remedies are what to do about the notices of a list, each once.
+func Remedies(list []Notice) []string {
+	var out []string
+	for _, n := range list {
+		if r := n.Remedy(); r != "" && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Join is what happened, all of it, and then what to do.
+func Join(list []Notice) string { return strings.Join(append(Texts(list), Remedies(list)...), " ") }
 
 // Error is a notice that ends what was asked for.
 type Error struct {

@@ -138,7 +138,11 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// Every code has a meaning and an example, and its example can be said.
+// longest is the number of words that a sentence of the catalogue may have.
+const longest = 25
+
+// Every code has a meaning and an example, and its example can be said in short
+// sentences.
 func TestCatalogue(t *testing.T) {
 	for _, code := range Codes() {
 		if strings.HasPrefix(string(code), "test-") {
@@ -150,6 +154,16 @@ func TestCatalogue(t *testing.T) {
 		}
 		if strings.ContainsAny(e.Example, "{}") || strings.Contains(e.Example, "  ") {
 			t.Errorf("%s: %q", code, e.Example)
+		}
+		for _, sentence := range strings.Split(strings.Join([]string{strings.TrimSuffix(e.Example, ".") + ".", e.Do, e.Means}, " "), ". ") {
+			if n := len(strings.Fields(sentence)); n > longest {
+				t.Errorf("%s: a sentence of %d words: %s", code, n, sentence)
+			}
+			for _, not := range []string{" is no ", " are no ", " %", "beside", " told ", ";"} {
+				if strings.Contains(sentence, not) {
+					t.Errorf("%s: %q in %q", code, not, sentence)
+				}
+			}
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -179,7 +180,7 @@ func TestVLLMKilled(t *testing.T) {
 		}
 		for _, trial := range r.Trials {
 			if trial.Start == s.ID && trial.Outcome == rundir.OutcomeFailed &&
-				!strings.Contains(strings.Join(trial.Reasons, " "), s.Diagnosis.Cause) {
+				!strings.Contains(notice.Join(trial.Reasons), s.Diagnosis.Cause) {
 				t.Errorf("trial %s gives %v, its start %q", trial.ID, trial.Reasons, s.Diagnosis.Cause)
 			}
 		}

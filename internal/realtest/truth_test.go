@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // scraped are the totals of /metrics by name: sums and counts of histograms
@@ -100,7 +101,7 @@ func (l load) counts(t testing.TB, url, name, running string) (res *loadgen.Resu
 		if len(res.Invalid) == 0 {
 			return res, a, b
 		}
-		t.Logf("%s: discarded: %s", l.name, strings.Join(res.Invalid, "; "))
+		t.Logf("%s: discarded: %s", l.name, notice.Join(res.Invalid))
 	}
 	t.Errorf("%s: discarded %d times", l.name, attempts)
 	return res, a, b

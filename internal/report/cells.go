@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -230,7 +231,7 @@ func (b *build) tags(c analysis.Cell) []tag {
 		add("warn", fmt.Sprintf("%d missing", c.Missing), "planned and not run")
 	}
 	if n := len(c.Warnings); n > 0 {
-		add("plain", say.Count(n, "note"), strings.Join(c.Warnings, "; "))
+		add("plain", say.Count(n, "note"), strings.Join(notice.Texts(c.Warnings), " "))
 	}
 	return out
 }

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // discountedDoubts count the trials that do not count by cause, say how often
@@ -37,12 +38,15 @@ func (b *build) discountedDoubts(d *doubtList) {
 		for _, c := range slices.Sorted(maps.Keys(causes)) {
 			parts = append(parts, fmt.Sprintf("%s %d", c, causes[c]))
 		}
-		text := fmt.Sprintf("%s left out by the gates: %s", say.Count(invalid, "measurement"), strings.Join(parts, ", "))
+		args := notice.Args{"n": notice.Count(invalid), "causes": notice.List(parts...)}
 		if again > 0 {
+			args["again"] = notice.Count(again)
 			maps.DeleteFunc(left, func(id string, _ bool) bool { return counts[id] })
-			text += fmt.Sprintf("; %s followed, and %s left without one that counts", say.Count(again, "repetition"), wasCount(len(left), "planned trial"))
+			if len(left) > 0 {
+				args["left"] = notice.Count(len(left))
+			}
 		}
-		d.add(text, "")
+		d.add(notice.New("trials-discarded", args))
 	}
 	b.discountedChanges(d)
 }
@@ -51,37 +55,29 @@ func (b *build) discountedDoubts(d *doubtList) {
 // change: each metric that would move beyond the margin, and the most that any
 // other would.
 func (b *build) discountedChanges(d *doubtList) {
-	within, most, where := 0, 0.0, ""
+	within, most := 0, 0.0
+	var mover analysis.Discounted
 	for _, x := range b.Findings.Discounted {
-		c := b.cells[x.Cell]
-		with := say.Metric(x.Metric, x.With)
-		name, cell := strings.ReplaceAll(x.Metric, "_", " "), c.Label+" at "+c.PointLabel
+		args := notice.Args{"metric": notice.Text(strings.ReplaceAll(x.Metric, "_", " ")), "with": notice.Metric(x.Metric, x.With)}
 		if x.Without == nil {
-			d.add(fmt.Sprintf("%s is %s with the trials that do not count, and no other trial counts", name, with), cell)
+			d.about(notice.Result, x.Cell, notice.New("discarded-alone", args))
 			continue
 		}
 		change := math.Abs(x.With / *x.Without - 1)
 		if change > b.Findings.Margin {
-			d.add(fmt.Sprintf("%s is %s without and %s with the trials that do not count", name, say.Metric(x.Metric, *x.Without), with), cell)
+			args["without"] = notice.Metric(x.Metric, *x.Without)
+			d.about(notice.Result, x.Cell, notice.New("discarded-matter", args))
 			continue
 		}
 		if within++; change >= most {
-			most, where = change, name+" of "+cell
+			most, mover = change, x
 		}
 	}
 	if within > 0 {
-		d.add(fmt.Sprintf("with the trials that do not count, %s would move by at most %s", say.Count(within, "other estimate"), say.Size(1+most)), where)
+		d.about(notice.Result, mover.Cell, notice.New("discarded-matter-little", notice.Args{
+			"n": notice.Count(within), "change": notice.Fraction(math.Round(1000*most) / 1000), "metric": notice.Text(strings.ReplaceAll(mover.Metric, "_", " ")),
+		}))
 	}
-}
-
-func wasCount(n int, noun string) string {
-	switch n {
-	case 0:
-		return "no " + noun + " was"
-	case 1:
-		return "1 " + noun + " was"
-	}
-	return say.Count(n, noun) + " were"
 }
 
 // cooldownDoubts say what the cool-downs cost and how many were not reached.
@@ -96,6 +92,6 @@ func (b *build) cooldownDoubts(d *doubtList) {
 		}
 	}
 	if missed > 0 {
-		d.add(fmt.Sprintf("%d of %d cool-downs ended at their limit before the GPUs were as wanted", missed, waited), "see the night")
+		d.add(notice.New("cooldowns-missed", notice.Args{"missed": notice.Count(missed), "waited": notice.Count(waited)}))
 	}
 }

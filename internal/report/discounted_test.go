@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-func doubtTexts(d doubtList) []string {
+func doubtTexts(b *build, d doubtList) []string {
 	var out []string
-	for _, x := range d.list() {
+	for _, x := range b.merged(d) {
 		out = append(out, strings.TrimSpace(x.Text+" "+x.Where))
 	}
 	return out
@@ -40,12 +41,12 @@ func TestDiscounted(t *testing.T) {
 	var d doubtList
 	b.discountedDoubts(&d)
 	want := []string{
-		"3 measurements left out by the gates: client 3; 2 repetitions followed, and 1 planned trial was left without one that counts",
-		"ttft p50 is 100 ms without and 120 ms with the trials that do not count b at chat c=8",
-		"tpot p50 is 10 ms with the trials that do not count, and no other trial counts b at chat c=8",
-		"with the trials that do not count, 2 other estimates would move by at most 0.4% output throughput of baseline at chat c=4",
+		"3 trials were discarded (client 3). 2 repetitions followed. 1 planned trial is left without a trial that counts.",
+		"ttft p50 is 100 ms without and 120 ms with the discarded trials. b at chat c=8",
+		"tpot p50 is 10 ms with the discarded trials, and no other trial counts. b at chat c=8",
+		"With the discarded trials, 2 other estimates would move by at most 0.4% (output throughput). baseline at chat c=4",
 	}
-	if got := doubtTexts(d); !slices.Equal(got, want) {
+	if got := doubtTexts(b, d); !slices.Equal(got, want) {
 		t.Errorf("doubts:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
@@ -62,31 +63,39 @@ func TestRangeDoubt(t *testing.T) {
 		want  string
 	}{
 		{"pooled", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "error_rate": equal}}}, ""},
-		{"one metric", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "itl_p90": ranged}}}, "1 cell with two trials of itl_p90, "},
+		{"one metric", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "itl_p90": ranged}}}, "1 result has two trials of itl_p90, "},
 		{"two cells", []analysis.Cell{
 			{ID: "x", Estimates: map[string]analysis.Estimate{"a": ranged, "b": ranged, "c": ranged}},
 			{ID: "y", Estimates: map[string]analysis.Estimate{"d": ranged, "e": ranged}},
-		}, "2 cells with two trials of a, b, c, and 2 more metrics, "},
+		}, "2 results have two trials of a, b, c and 2 more metrics, "},
 	} {
 		b := &build{Input: Input{Findings: &analysis.Findings{Cells: c.cells}}}
 		var d doubtList
 		b.rangeDoubt(&d)
-		got := strings.Join(doubtTexts(d), "; ")
+		got := strings.Join(doubtTexts(b, d), "; ")
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q...", c.name, got, c.want)
 		}
 	}
 }
 
-// TestJoinedDoubts: figures of one place are not given for another.
+// TestJoinedDoubts: figures of one place are not given for another, and records
+// of format 1 are joined by their whole text.
 func TestJoinedDoubts(t *testing.T) {
+	hits := func(share float64) notice.Notice {
+		return notice.New("prefix-cache-hits", notice.Args{"share": notice.Fraction(share)})
+	}
+	b := &build{}
 	var d doubtList
-	d.add("tpot is 11.7 ms without and 11.1 ms with", "a")
-	d.add("tpot is 9 ms without and 8 ms with", "b")
-	d.add("the same everywhere", "a")
-	d.add("the same everywhere", "b")
-	want := []string{"tpot is 11.7 ms without and 11.1 ms with a; the like for b", "the same everywhere a, b"}
-	if got := doubtTexts(d); !slices.Equal(got, want) {
+	d.about(notice.Trial, "a", hits(0.3), notice.Recorded("the same everywhere"), hits(0.25).As(notice.Discarded))
+	d.about(notice.Trial, "b", hits(0.4), notice.Recorded("the same everywhere"), notice.Recorded("another"))
+	want := []string{
+		"The prefix cache answered 30% of the prompt tokens, although every prompt was new. a; the like for b",
+		"the same everywhere a, b",
+		"Trial discarded: The prefix cache answered 25% of the prompt tokens, although every prompt was new. a",
+		"another b",
+	}
+	if got := doubtTexts(b, d); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

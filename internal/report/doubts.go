@@ -4,20 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // doubt is one reason to trust the numbers less.
 type doubt struct {
 	Text  string
 	Where string // what it concerns, where that is less than the run
+	Code  string
 }
 
 // doubts gathers the reasons for doubt about the run as a whole, the gravest
@@ -28,62 +28,61 @@ func (b *build) doubts(figures []figureView) []doubt {
 	said := b.Findings.CountWarnings() // recordDoubts and precisionDoubts say it with more
 	for _, w := range slices.Concat(b.Findings.Warnings, b.Plan.Warnings) {
 		if !slices.Contains(said, w) {
-			d.add(w, "")
+			d.add(notice.Recorded(w))
 		}
 	}
 	b.sharedDoubts(&d)
 	b.precisionDoubts(&d)
 	b.checkDoubts(&d)
 	if pairs := b.Findings.NotTested; len(pairs) > 0 {
-		text := "not tested: how " + pairs[0][0] + " and " + pairs[0][1] + " act together"
+		args := notice.Args{"one": notice.Text(pairs[0][0]), "other": notice.Text(pairs[0][1])}
 		if len(pairs) > 1 {
-			text += fmt.Sprintf(", and %s of parameters", say.Count(len(pairs)-1, "further pair"))
+			args["more"] = notice.Count(len(pairs) - 1)
 		}
-		d.add(text, "")
+		d.add(notice.New("pairs-not-tested", args))
 	}
 	if b.Provenance != nil {
-		for _, w := range b.Provenance.Warnings {
-			d.add(w, "")
-		}
+		d.add(b.Provenance.Warnings...)
 	}
-	for _, w := range b.Warnings {
-		d.add(w, "")
-	}
+	d.add(b.Warnings...)
 	for _, f := range figures {
 		if f.Broken != "" {
-			d.add("a figure could not be embedded: "+f.Broken, f.Title)
+			d.add(notice.New("figure-broken", notice.Args{"title": notice.Text(f.Title), "error": notice.Text(f.Broken)}))
 		}
 	}
-	return d.list()
+	return b.merged(d)
 }
 
 // notes gathers the doubts about single cells, trials and starts.
 func (b *build) notes() []doubt {
 	var d doubtList
 	for _, c := range b.Findings.Cells {
-		for _, w := range c.Warnings {
-			d.add(w, c.Label+" at "+c.PointLabel)
-		}
+		d.about(notice.Result, c.ID, c.Warnings...)
 	}
 	for _, t := range b.Trials {
-		for _, w := range t.Warnings {
-			if !slices.Contains(b.cells[t.Cell].Warnings, w) {
-				d.add(w, t.ID)
+		for _, n := range t.Warnings {
+			if !slices.ContainsFunc(b.cells[t.Cell].Warnings, n.Equal) {
+				d.about(notice.Trial, t.ID, n)
 			}
 		}
 	}
 	for _, c := range b.Findings.Checks {
-		d.add(c.Check+": "+c.Text, cmp.Or(c.Trial, c.Configuration))
+		n := notice.New("check", notice.Args{"check": notice.Text(c.Check), "text": notice.Text(c.Text)})
+		if c.Trial != "" {
+			d.about(notice.Trial, c.Trial, n)
+		} else {
+			d.about(notice.Configuration, c.Configuration, n)
+		}
 	}
 	b.startDoubts(&d)
-	return d.list()
+	return b.merged(d)
 }
 
 // recordDoubts are trials that are missing, failed or do not count.
 func (b *build) recordDoubts(d *doubtList) {
 	planned, done := b.progress()
 	if done < planned {
-		d.add(fmt.Sprintf("%d of %d planned trials are missing", planned-done, planned), "")
+		d.add(notice.New("trials-missing", notice.Args{"n": notice.Count(planned - done), "planned": notice.Count(planned)}))
 	}
 	b.discountedDoubts(d)
 	b.cooldownDoubts(d)
@@ -91,11 +90,11 @@ func (b *build) recordDoubts(d *doubtList) {
 	for _, t := range b.Trials {
 		switch t.Outcome {
 		case rundir.OutcomeInvalid:
-			reason := "no reason is recorded"
-			if len(t.Reasons) > 0 {
-				reason = t.Reasons[0]
+			for _, n := range t.Reasons {
+				if n.Severity != notice.Note { // what to do about the others
+					d.about(notice.Trial, t.ID, n.As(notice.Discarded))
+				}
 			}
-			d.add("measured but not counted: "+reason, t.ID)
 		case rundir.OutcomeFailed:
 			failed[t.FailureCause()]++
 		case rundir.OutcomeSkipped:
@@ -103,10 +102,10 @@ func (b *build) recordDoubts(d *doubtList) {
 		}
 	}
 	if text := analysis.FailureText(failed); text != "" {
-		d.add(text, "see Failures")
+		d.add(notice.New("trials-failed", notice.Args{"text": notice.Text(text)}))
 	}
 	if skipped > 0 {
-		d.add(say.Count(skipped, "trial")+" skipped: the server cannot start, or a lower point of the load saturated it", "see the trials")
+		d.add(notice.New("trials-skipped", notice.Args{"n": notice.Count(skipped)}))
 	}
 }
 
@@ -126,15 +125,15 @@ func (b *build) sharedDoubts(d *doubtList) {
 	if n == 0 || late == 0 || b.Provenance != nil && b.Provenance.Simulated {
 		return
 	}
-	d.add(fmt.Sprintf("the load generator shared the machine with the server in %s (%s): it sent up to %s late on average and up to %s (%s of the median TTFT) at the highest percentile shown, and latencies contain that",
-		say.Count(n, "trial"), cmp.Or(why, "declared"), say.Seconds(mean), say.Seconds(late),
-		say.Percent(share)), "")
+	d.add(notice.New("client-shared", notice.Args{
+		"n": notice.Count(n), "why": notice.Text(cmp.Or(why, "declared")), "mean": notice.Seconds(mean), "late": notice.Seconds(late), "share": notice.Fraction(share),
+	}))
 }
 
 // precisionDoubts say where the design is too small or too weak for claims.
 func (b *build) precisionDoubts(d *doubtList) {
 	if b.Plan.Order == experiment.Sequential && len(b.Plan.Warnings) == 0 {
-		d.add("order sequential: trials of a configuration ran one after another, so drift over the night can look like a difference", "")
+		d.add(notice.New("order-sequential", nil))
 	}
 	one, slo := 0, 0
 	for _, c := range b.Findings.Cells {
@@ -146,17 +145,17 @@ func (b *build) precisionDoubts(d *doubtList) {
 		}
 	}
 	if one > 0 {
-		d.add(say.Count(one, "cell")+" with a single trial (n=1): a value without an interval, no verdict", "")
+		d.add(notice.New("single-trials", notice.Args{"n": notice.Count(one)}))
 	}
 	b.rangeDoubt(d)
 	if slo > 0 && len(b.Plan.SLO) > 0 {
-		d.add("for "+say.Count(slo, "cell")+" the data cannot tell whether the SLO is met", "")
+		d.add(notice.New("slo-undecided", notice.Args{"n": notice.Count(slo)}))
 	}
 	unconfirmed := slices.ContainsFunc(b.Findings.Recommendations, func(r analysis.Recommendation) bool {
 		return r.Cell != "" && !r.Confirmed && len(r.Doubts) == 0 && r.Confirmation != analysis.StandingNotNeeded
 	})
 	if unconfirmed {
-		d.add("recommendations that are not confirmed rest on the trials that selected them; the best of many looks better than it is", "")
+		d.add(notice.New("unconfirmed", nil))
 	}
 }
 
@@ -172,15 +171,8 @@ func (b *build) checkDoubts(d *doubtList) {
 		}
 	}
 	for _, name := range order {
-		d.add(fmt.Sprintf("consistency check %s fired %s; the first: %s", name, times(number[name]), first[name]), "")
+		d.add(notice.New("checks-fired", notice.Args{"check": notice.Text(name), "n": notice.Count(number[name]), "text": notice.Text(first[name])}))
 	}
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }
 
 // rangeDoubt names the estimates whose interval is the range of two trials: a
@@ -199,67 +191,76 @@ func (b *build) rangeDoubt(d *doubtList) {
 	}
 	names := slices.Sorted(maps.Keys(metrics))
 	if n := len(names); n > 4 {
-		names = append(names[:3:3], fmt.Sprintf("and %d more metrics", n-3))
+		names = append(names[:3:3], fmt.Sprintf("%d more metrics", n-3))
 	}
-	d.add(fmt.Sprintf("%s with two trials of %s, where no spread can be borrowed from other cells: they show their range, which is not a confidence interval",
-		say.Count(len(cells), "cell"), strings.Join(names, ", ")), "")
+	d.add(notice.New("range-only", notice.Args{"n": notice.Count(len(cells)), "metrics": notice.List(names...)}))
 }
 
 func (b *build) startDoubts(d *doubtList) {
 	for _, s := range b.Starts {
-		for _, w := range s.Warnings {
-			d.add(w, s.ID)
-		}
+		d.about(notice.Launch, s.ID, s.Warnings...)
 		if s.Outcome == rundir.StartLaunching {
-			d.add("a start has no outcome: it was in flight when this was written, or its runner was killed", s.ID)
+			d.about(notice.Launch, s.ID, notice.New("launch-in-flight", nil))
 		}
 		if s.Stopped != nil && !s.Released {
-			d.add("resources were not seen released after the stop", s.ID)
+			d.about(notice.Launch, s.ID, notice.New("not-released", nil))
 		}
 	}
 }
 
-// doubtList keeps doubts in order of arrival and joins those that differ in
-// nothing but their numbers: the first stands for all, with their places.
-type doubtList struct {
-	keys   []string
-	texts  map[string]string
-	places map[string][]string
-	varied map[string]bool // the figures are the first place's only
-}
+// doubtList gathers notices with their subjects.
+type doubtList []notice.Notice
 
-var digits = regexp.MustCompile(`[0-9]+([.,][0-9]+)*`)
+// add takes notices about the run, or with a subject of their own.
+func (l *doubtList) add(list ...notice.Notice) { *l = append(*l, list...) }
 
-func (l *doubtList) add(text, where string) {
-	if l.texts == nil {
-		l.texts, l.places, l.varied = map[string]string{}, map[string][]string{}, map[string]bool{}
-	}
-	key := digits.ReplaceAllString(text, "0")
-	if where == "" {
-		key = text // about the run: nothing to join by
-	}
-	if _, ok := l.texts[key]; !ok {
-		l.keys = append(l.keys, key)
-		l.texts[key] = text
-	}
-	l.varied[key] = l.varied[key] || l.texts[key] != text
-	if where != "" && !slices.Contains(l.places[key], where) {
-		l.places[key] = append(l.places[key], where)
+// about takes notices that a record holds: where they have no subject, they are
+// about what the record is of.
+func (l *doubtList) about(kind notice.Kind, id string, list ...notice.Notice) {
+	for _, n := range list {
+		if n.Subject == (notice.Subject{}) {
+			n = n.On(kind, id)
+		}
+		*l = append(*l, n)
 	}
 }
 
-func (l *doubtList) list() []doubt {
+// merged joins notices of one code: the first stands for all, with their places.
+func (b *build) merged(l doubtList) []doubt {
 	var out []doubt
-	for _, key := range l.keys {
-		places := l.places[key]
+	for _, g := range notice.Merge(l) {
+		var places []string
+		for _, s := range g.Subjects {
+			if p := b.place(s); p != "" {
+				places = append(places, p)
+			}
+		}
 		where := strings.Join(places, ", ")
 		switch {
-		case len(places) > 1 && len(places) <= 3 && l.varied[key]:
+		case len(places) > 1 && len(places) <= 3 && g.Differs:
 			where = places[0] + "; the like for " + strings.Join(places[1:], ", ")
 		case len(places) > 3:
 			where = fmt.Sprintf("%s, and the like in %d other places", strings.Join(places[:2], ", "), len(places)-2)
 		}
-		out = append(out, doubt{l.texts[key], where})
+		text := g.String()
+		if g.Severity == notice.Discarded {
+			text = "Trial discarded: " + text
+		}
+		out = append(out, doubt{text, where, string(g.Code)})
 	}
 	return out
+}
+
+// place names a subject for people.
+func (b *build) place(s notice.Subject) string {
+	switch s.Kind {
+	case notice.Result:
+		c := b.cells[s.ID]
+		return c.Label + " at " + c.PointLabel
+	case notice.Configuration:
+		if c, ok := b.Plan.Configuration(s.ID); ok {
+			return c.Label
+		}
+	}
+	return s.ID
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -153,15 +154,19 @@ func fixtureRecords(p *matrix.Plan) (starts []rundir.Start, trials []rundir.Tria
 func fixtureTrial(p *matrix.Plan, ps matrix.Start, pt matrix.Trial, order int, now time.Time) rundir.Trial {
 	cell, _ := p.Cell(pt.Cell)
 	t := rundir.Trial{
-		Format: 1, ID: pt.ID, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint, Start: ps.ID,
+		Format: rundir.FormatVersion, ID: pt.ID, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint, Start: ps.ID,
 		Block: pt.Block, Order: order, Seed: pt.Seed, Began: now, Ended: now.Add(75 * time.Second), Outcome: rundir.OutcomeOK,
 	}
 	switch {
 	case cell.Configuration == fixtureFailed:
-		t.Outcome, t.Reasons, t.Ended = rundir.OutcomeFailed, []string{"kv-cache"}, now
+		t.Outcome, t.Ended = rundir.OutcomeFailed, now
+		t.Reasons = []notice.Notice{notice.New("did-not-start", notice.Args{"class": notice.Text("kv-cache"), "cause": notice.Text("too small")})}
 		return t
 	case cell.Configuration == "c-00000002" && pt.Block == 2 && cell.LoadPoint == "l-0003":
-		t.Outcome, t.Reasons = rundir.OutcomeInvalid, []string{"client: dispatch lag p99 12.4 ms exceeds 4.1 ms"}
+		t.Outcome = rundir.OutcomeInvalid
+		t.Reasons = []notice.Notice{notice.New("client-late", notice.Args{
+			"lag": notice.Seconds(0.0124), "kind": notice.Text("dispatch lag"), "stat": notice.Text("p99"), "limit": notice.Seconds(0.0041),
+		})}
 	}
 	wobble := 1 + 0.012*math.Sin(float64(order)*1.7)
 	t.Metrics = map[string]float64{}
@@ -170,7 +175,7 @@ func fixtureTrial(p *matrix.Plan, ps matrix.Start, pt matrix.Trial, order int, n
 	}
 	t.Absent = map[string]string{"ttft_p99": "120 requests, 662 needed"}
 	if order%9 == 0 {
-		t.Warnings = []string{fmt.Sprintf("requests in flight grew from %d to %d inside the window", order, order+20)}
+		t.Warnings = []notice.Notice{notice.New("in-flight-grew", notice.Args{"from": notice.Number(float64(order)), "to": notice.Number(float64(order + 20))})}
 	}
 	return t
 }
@@ -361,7 +366,7 @@ func fixtureInput() Input {
 			Experiment: strings.Repeat("9f3c", 16), Host: "bench-1", OS: "linux", Kernel: "6.12.0", CPU: "EPYC 9354", Cores: 32,
 			MemoryBytes: 256 << 30, GPUs: []rundir.GPU{{Index: 0, Name: "NVIDIA H200", MemoryBytes: 141 << 30}, {Index: 1, Name: "NVIDIA H200", MemoryBytes: 141 << 30}},
 			Driver: "580.82.07", Backend: map[string]string{"image": "docker.io/vllm/vllm-openai:v0.27.1", "image digest": "sha256:" + strings.Repeat("ab12", 16), "podman": "5.8.5"},
-			Warnings: []string{"CPU frequency governor is powersave"},
+			Warnings: []notice.Notice{notice.New("unfit-machine", notice.Args{"check": notice.Text("CPU frequency"), "text": notice.Text("the governor is powersave")})},
 		},
 		Figures: []Figure{
 			fixtureFigure("frontier-chat", "gpu-memory-utilization=0.95 gives the most throughput inside the objective"),

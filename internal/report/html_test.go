@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -126,7 +127,7 @@ func TestPageStructure(t *testing.T) {
 	}
 	for id, want := range map[string][]string{
 		"answers":    {"throughput", "not confirmed yet", "+5.7%", "+2.6% to +9%", "better", "against the baseline at chat poisson 5/s, which does not meet the constraints", "3 trials", "--gpu-memory-utilization 0.95", "Tied with max-num-seqs=512 at chat poisson 10/s", "confirmed", "no recommendation", "1.28 s fails", "not measured"},
-		"doubts":     {"8 of 84 planned trials are missing", "client: dispatch lag", "t039-x-23", "drift", "n=1", "two trials", "governor", "1 note on", "requests in flight grew from 9 to 29", "and the like in"},
+		"doubts":     {"8 of 84 planned trials are missing", "(dispatch lag, p99)", "t039-x-23", "drift", "a single trial", "two trials", "governor", "1 note on", "Requests in flight grew from 9 to 29", "and the like in"},
 		"cells":      {"2 of 3", "n=1, no interval", "range ", "3 trials failed: kv-cache", "misses SLO", "best for throughput", "frontier", "Absent from every cell: ttft_p99 (120 requests, 662 needed)"},
 		"failures":   {"max-model-len=32k", "Lower max-model-len", "Available KV cache memory: 0.84 GiB", "exit code 1", "tensor-parallel-size=2, max-model-len=4096"},
 		"effects":    {"gpu-memory-utilization", "0.95", "−10.6%"},
@@ -140,6 +141,11 @@ func TestPageStructure(t *testing.T) {
 			if !strings.Contains(got, w) {
 				t.Errorf("section %s lacks %q", id, w)
 			}
+		}
+	}
+	for _, code := range []string{"client-late", "trials-missing", "in-flight-grew"} { // of caveats and of notes
+		if len(find(ns, func(n *html.Node) bool { return attr(n, "data-code") == code })) != 1 {
+			t.Errorf("no element with the code %s", code)
 		}
 	}
 	if got := text(elements(ns, "header")[0]); !strings.Contains(got, "76 of 84 trials") || !strings.Contains(got, "sweep run --resume") {
@@ -197,7 +203,7 @@ func TestHostileText(t *testing.T) {
 	for i := range in.Starts {
 		in.Starts[i].ID, in.Starts[i].Label, in.Starts[i].Outcome = fmt.Sprintf("s%d%s", i, evil), evil, evil
 		in.Starts[i].Diagnosis = &launcher.Diagnosis{Class: launcher.Class(evil), Cause: evil, Evidence: []string{evil}}
-		in.Starts[i].Warnings = []string{evil}
+		in.Starts[i].Warnings = []notice.Notice{notice.Recorded(evil), {Code: notice.Code(evil)}}
 	}
 	f := in.Findings
 	f.Warnings = []string{evil}
@@ -205,7 +211,7 @@ func TestHostileText(t *testing.T) {
 	f.Failures[0].Starts = []string{in.Starts[0].ID, "javascript:alert(3)"}
 	for i := range f.Cells {
 		f.Cells[i].ID, f.Cells[i].Label, f.Cells[i].PointLabel, f.Cells[i].Load = fmt.Sprintf("x%d%s", i, evil), evil, evil, evil
-		f.Cells[i].Absent, f.Cells[i].Warnings = map[string]string{evil: evil}, []string{evil}
+		f.Cells[i].Absent, f.Cells[i].Warnings = map[string]string{evil: evil}, []notice.Notice{notice.Recorded(evil)}
 	}
 	for i := range f.Recommendations {
 		r := &f.Recommendations[i]

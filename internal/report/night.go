@@ -138,7 +138,7 @@ func (b *build) nightRow(s rundir.Start, trials []rundir.Trial, longest time.Dur
 			m.Title = l.Label
 		}
 		for _, reason := range t.Reasons {
-			m.Title += "; " + reason
+			m.Title += "; " + reason.Text()
 		}
 		r.Trials = append(r.Trials, m)
 	}

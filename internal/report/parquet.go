@@ -8,6 +8,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // resultRow is a row of results.parquet: the columns of results.csv with their
@@ -55,6 +57,8 @@ type trialRow struct {
 	Ended         time.Time `parquet:"ended,timestamp(microsecond)"`
 	Outcome       string    `parquet:"outcome,dict"`
 	Reasons       string    `parquet:"reasons,dict"`
+	ReasonCodes   string    `parquet:"reason_codes,dict"`
+	WarningCodes  string    `parquet:"warning_codes,dict"`
 	Metric        string    `parquet:"metric,dict"`
 	Unit          string    `parquet:"unit,dict"`
 	Value         *float64  `parquet:"value,optional"`
@@ -114,7 +118,7 @@ func renderTrialsParquet(in Input) ([]byte, error) {
 		row := trialRow{
 			Trial: t.ID, Cell: t.Cell, Configuration: t.Configuration, Label: conf.Label, LoadPoint: t.LoadPoint, PointLabel: point.Label,
 			Start: t.Start, Block: int32(t.Block), Order: int32(t.Order), Seed: t.Seed, Began: t.Began.UTC(), Ended: t.Ended.UTC(),
-			Outcome: t.Outcome, Reasons: strings.Join(t.Reasons, "; "),
+			Outcome: t.Outcome, Reasons: strings.Join(notice.Texts(t.Reasons), " "), ReasonCodes: codes(t.Reasons), WarningCodes: codes(t.Warnings),
 		}
 		names := metricsOf(t.Metrics, t.Absent)
 		if len(names) == 0 {

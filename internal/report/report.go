@@ -17,6 +17,7 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -38,7 +39,7 @@ type Input struct {
 	// Resume is the command that continues an unfinished run; may be empty.
 	Resume string
 	// Warnings are doubts about the records themselves, such as one that could not be read.
-	Warnings []string
+	Warnings []notice.Notice
 	// Commands reproduce the run; empty: the command that runs the experiment file.
 	Commands []Command
 }

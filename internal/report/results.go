@@ -10,7 +10,9 @@ import (
 
 // SchemaVersion of results.json. It rises when a member changes its meaning or
 // goes; new members do not raise it.
-const SchemaVersion = 1
+//
+// 2: warnings of cells are notices, objects with a code; they were sentences.
+const SchemaVersion = 2
 
 // Results is the content of results.json: the findings, with as much of the
 // plan as is needed to read the IDs in them.

@@ -20,16 +20,16 @@ func TestSharedDoubt(t *testing.T) {
 	b := &build{Input: Input{Trials: trials}}
 	var d doubtList
 	b.sharedDoubts(&d)
-	want := []string{"the load generator shared the machine with the server in 2 trials (declared): it sent up to 300 µs late on average and up to 2.2 ms (7% of the median TTFT) at the highest percentile shown, and latencies contain that"}
-	if got := doubtTexts(d); !slices.Equal(got, want) {
+	want := []string{"The load generator shared the machine with the server in 2 trials (declared). It sent requests up to 300 µs late on average and up to 2.2 ms (7% of the median TTFT) at the highest percentile shown."}
+	if got := doubtTexts(b, d); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	b.Provenance, d = &rundir.Provenance{Simulated: true}, doubtList{}
-	if b.sharedDoubts(&d); len(d.list()) > 0 {
-		t.Errorf("of a simulated server: %q", doubtTexts(d))
+	if b.sharedDoubts(&d); len(d) > 0 {
+		t.Errorf("of a simulated server: %q", doubtTexts(b, d))
 	}
 	b = &build{Input: Input{Trials: trials[2:]}}
-	if b.sharedDoubts(&d); len(d.list()) > 0 {
-		t.Errorf("of none that counts: %q", doubtTexts(d))
+	if b.sharedDoubts(&d); len(d) > 0 {
+		t.Errorf("of none that counts: %q", doubtTexts(b, d))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
@@ -80,7 +81,7 @@ func ratioFields(c analysis.Cell, name string) []string {
 // trialsHeader names the columns of trials.csv.
 var trialsHeader = []string{
 	"trial", "cell", "configuration", "label", "load_point", "point_label", "start", "block", "order", "seed",
-	"began", "ended", "outcome", "reasons", "metric", "unit", "value", "absent",
+	"began", "ended", "outcome", "reasons", "reason_codes", "warning_codes", "metric", "unit", "value", "absent",
 }
 
 // renderTrialsCSV is one row per trial and metric, as recorded.
@@ -109,9 +110,13 @@ func trialFields(in Input, t rundir.Trial) []string {
 	return []string{
 		t.ID, t.Cell, t.Configuration, conf.Label, t.LoadPoint, point.Label, t.Start,
 		strconv.Itoa(t.Block), strconv.Itoa(t.Order), strconv.FormatUint(t.Seed, 10),
-		t.Began.Format(time.RFC3339Nano), t.Ended.Format(time.RFC3339Nano), t.Outcome, strings.Join(t.Reasons, "; "),
+		t.Began.Format(time.RFC3339Nano), t.Ended.Format(time.RFC3339Nano), t.Outcome,
+		strings.Join(notice.Texts(t.Reasons), " "), codes(t.Reasons), codes(t.Warnings),
 	}
 }
+
+// codes are those of notices, separated by spaces.
+func codes(list []notice.Notice) string { return strings.Join(notice.CodesOf(list), " ") }
 
 func renderCSV(header []string, fill func(row func(...string))) ([]byte, error) {
 	var b bytes.Buffer

@@ -1,6 +1,10 @@
 package rundir
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
+)
 
 // Causes of a failed trial: one each.
 const (
@@ -28,7 +32,7 @@ func (t Trial) FailureCause() string {
 			}
 		}
 	}
-	reason := strings.Join(t.Reasons, "; ")
+	reason := strings.Join(notice.Texts(t.Reasons), "; ")
 	switch {
 	case t.Refused != "":
 		return FailedRefused

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // notFinite is why a value is absent that JSON has no word for.
@@ -84,7 +85,7 @@ func finite(v any) (map[string]any, error) {
 			tree["detail"] = text
 		default:
 			warnings, _ := tree["warnings"].([]any)
-			tree["warnings"] = append(warnings, text)
+			tree["warnings"] = append(warnings, notice.New("value-not-finite", notice.Args{"field": notice.Text(path)}))
 		}
 	}
 	return tree, nil

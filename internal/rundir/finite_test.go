@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -19,7 +20,7 @@ func TestRecordsWithValuesThatAreNotFinite(t *testing.T) {
 	}
 	inf, good := math.Inf(1), 7.5
 	trial := Trial{
-		ID: "t1", Outcome: OutcomeOK, Began: time.Now().Round(0), Warnings: []string{"one"},
+		ID: "t1", Outcome: OutcomeOK, Began: time.Now().Round(0), Warnings: []notice.Notice{notice.New("no-warmup", nil)},
 		Metrics: map[string]float64{"ttft_p50": math.NaN(), "e2e_p50": 2}, Absent: map[string]string{"itl_p50": "no gaps"},
 		Client:    &ClientFacts{CPUShare: math.Inf(-1), OfferedRate: 3},
 		Engine:    &EngineFacts{KVCacheUsage: &inf, Preemptions: &good},
@@ -50,8 +51,11 @@ func TestRecordsWithValuesThatAreNotFinite(t *testing.T) {
 	if got.Client.CPUShare != 0 || got.Client.OfferedRate != 3 || got.Engine.KVCacheUsage != nil || *got.Engine.Preemptions != 7.5 || !got.Began.Equal(trial.Began) {
 		t.Errorf("client %+v, engine %+v", got.Client, got.Engine)
 	}
-	want := []string{"one", "client.cpu_share: " + notFinite, "engine.kv_cache_usage: " + notFinite, "telemetry.sources.0.longest_gap_s: " + notFinite}
-	if !slices.Equal(got.Warnings, want) {
+	want := []notice.Notice{notice.New("no-warmup", nil)}
+	for _, field := range []string{"client.cpu_share", "engine.kv_cache_usage", "telemetry.sources.0.longest_gap_s"} {
+		want = append(want, notice.New("value-not-finite", notice.Args{"field": notice.Text(field)}))
+	}
+	if !slices.EqualFunc(got.Warnings, want, notice.Notice.Equal) {
 		t.Errorf("warnings %q", got.Warnings)
 	}
 	if s := run.Starts[0]; s.Logged.MaxConcurrency != 0 || len(s.Warnings) != 1 {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // FloorFile is the name of a noise floor, in a run directory and beside the
@@ -39,8 +41,8 @@ type PointFloor struct {
 	Window   float64            `json:"window_s"`
 	// Invalid lists why the client could not keep up with the load: a trial of
 	// it would be invalid too.
-	Invalid []string `json:"invalid,omitempty"`
-	Skipped string   `json:"skipped,omitempty"` // why it was not measured
+	Invalid []notice.Notice `json:"invalid,omitempty"`
+	Skipped string          `json:"skipped,omitempty"` // why it was not measured
 }
 
 // Of is the noise floor of a metric at a load point in seconds, as an amount;

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -24,7 +25,7 @@ type Run struct {
 	Floor      *Floor  // the load generator's noise floor; nil: not measured
 	// Experiment is the file as it was read when the run began.
 	Experiment []byte
-	Warnings   []string // records passed over, a torn journal
+	Warnings   []notice.Notice // records passed over, a torn journal
 	// JournalDamaged tells that the run cannot be continued.
 	JournalDamaged bool
 }
@@ -74,13 +75,13 @@ func Read(path string) (*Run, error) {
 		// The records stand for themselves; only continuing needs the journal,
 		// and Open refuses.
 		r.JournalDamaged = true
-		r.Warnings = append(r.Warnings, err.Error()+"; the trial records do not depend on it, but the run cannot be continued")
+		r.warn(notice.New("journal-damaged", notice.Args{"error": notice.Text(err.Error())}))
 	case errors.Is(err, os.ErrNotExist):
-		r.Warnings = append(r.Warnings, "there is no "+journalFile+": when what happened is not known; the trial records do not depend on it")
+		r.warn(notice.New("journal-missing", nil))
 	case err != nil:
 		return nil, err
 	case torn:
-		r.Warnings = append(r.Warnings, "the last line of the journal is half written and was passed over")
+		r.warn(notice.New("journal-torn", nil))
 	}
 	if r.Starts, err = records(r, startsDir, "launch.json", func(s Start) (int, string) { return s.Format, s.ID }); err != nil {
 		return nil, err
@@ -94,6 +95,8 @@ func Read(path string) (*Run, error) {
 	})
 	return r, nil
 }
+
+func (r *Run) warn(n notice.Notice) { r.Warnings = append(r.Warnings, n) }
 
 // incomplete says of a file without which a run cannot be read that it is gone.
 func incomplete(path string, err error) error {
@@ -126,7 +129,7 @@ func records[T any](r *Run, kind, file string, identity func(T) (format int, id 
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 		case err != nil:
-			r.Warnings = append(r.Warnings, fmt.Sprintf("%s/%s passed over: %v", kind, e.Name(), err))
+			r.warn(notice.New("record-unreadable", notice.Args{"record": notice.Text(kind + "/" + e.Name()), "error": notice.Text(err.Error())}))
 		default:
 			out = append(out, v)
 		}

@@ -4,11 +4,15 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // FormatVersion is written into every record and checked when reading.
-const FormatVersion = 1
+//
+// 2: warnings and reasons are notices, objects with a code. In format 1 they are
+// sentences, which are read as notices of the code recorded-text.
+const FormatVersion = 2
 
 // Outcomes of a trial.
 const (
@@ -41,7 +45,7 @@ type Trial struct {
 	Ended         time.Time `json:"ended"`
 	Outcome       string    `json:"outcome"`
 	// Reasons say why an invalid trial does not count or a failed one failed.
-	Reasons []string `json:"reasons,omitempty"`
+	Reasons []notice.Notice `json:"reasons,omitempty"`
 	// Refused are the words with which the server refuses the requests of the
 	// load; no load was run then.
 	Refused string `json:"refused,omitempty"`
@@ -76,12 +80,12 @@ type Trial struct {
 	// for, with the number needed.
 	TooFew map[string]int `json:"too_few,omitempty"`
 	// Saturated: in open loop clearly more was offered than completed.
-	Saturated bool         `json:"saturated,omitempty"`
-	Client    *ClientFacts `json:"client,omitempty"`
-	Engine    *EngineFacts `json:"engine,omitempty"`
-	Telemetry *Telemetry   `json:"telemetry,omitempty"`
-	Warmup    *Warmup      `json:"warmup,omitempty"`
-	Warnings  []string     `json:"warnings,omitempty"`
+	Saturated bool            `json:"saturated,omitempty"`
+	Client    *ClientFacts    `json:"client,omitempty"`
+	Engine    *EngineFacts    `json:"engine,omitempty"`
+	Telemetry *Telemetry      `json:"telemetry,omitempty"`
+	Warmup    *Warmup         `json:"warmup,omitempty"`
+	Warnings  []notice.Notice `json:"warnings,omitempty"`
 	// Source is set where another tool made the load; nil: our own generator.
 	Source *Source `json:"source,omitempty"`
 }
@@ -162,7 +166,7 @@ type Start struct {
 	GPURelease    *GPURelease         `json:"gpu_release,omitempty"` // absent: no GPU could be read
 	Cooldown      time.Duration       `json:"cooldown_ns,omitempty"` // waited after the release
 	Before        *Conditions         `json:"before,omitempty"`      // the GPUs right before the launch
-	Warnings      []string            `json:"warnings,omitempty"`
+	Warnings      []notice.Notice     `json:"warnings,omitempty"`
 }
 
 // Try is one launch of a start that failed and was tried again.
@@ -208,7 +212,7 @@ type Provenance struct {
 	// what is measured; of credentials only a hash.
 	Environment map[string]string `json:"environment,omitempty"`
 	Simulated   bool              `json:"simulated,omitempty"`
-	Warnings    []string          `json:"warnings,omitempty"`
+	Warnings    []notice.Notice   `json:"warnings,omitempty"`
 	// Imported is set where other tools' results were read; nil: measured by sweep.
 	Imported *Imported `json:"imported,omitempty"`
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -94,7 +95,7 @@ func TestARunThatIsNotWhole(t *testing.T) {
 	if err := os.Remove(filepath.Join(d.Path, journalFile)); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Read(d.Path); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "there is no journal.jsonl") {
+	if r, err := Read(d.Path); err != nil || len(r.Warnings) != 1 || r.Warnings[0].Code != "journal-missing" {
 		t.Errorf("no journal: %v", err)
 	}
 }
@@ -188,5 +189,31 @@ func TestADamagedJournalHidesNoTrialsButStopsAResume(t *testing.T) {
 	var damaged *CorruptionError
 	if _, err := Open(d.Path); !errors.As(err, &damaged) {
 		t.Errorf("open: %v", err)
+	}
+}
+
+// Warnings and reasons of format 1 are sentences; they are read as notices.
+func TestRecordsOfFormat1(t *testing.T) {
+	d := newRun(t)
+	for path, text := range map[string]string{
+		"trials/t001/trial.json": `{"format":1,"id":"t001","outcome":"invalid","reasons":["the client sent late: 10.7 ms on average, limit 7.69 ms"],"warnings":["no warm-up: the window begins on an idle server"]}`,
+		"starts/s01/launch.json": `{"format":1,"id":"s01","outcome":"ready","warnings":["cool-down not reached: GPU 0 is at 58 °C"]}`,
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(d.Path, filepath.Dir(path)), 0o755), os.WriteFile(filepath.Join(d.Path, path), []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Close()
+	r, err := Read(d.Path)
+	if err != nil || len(r.Warnings) > 0 || len(r.Trials) != 1 || len(r.Starts) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, list := range [][]notice.Notice{r.Trials[0].Reasons, r.Trials[0].Warnings, r.Starts[0].Warnings} {
+		if len(list) != 1 || list[0].Code != "recorded-text" {
+			t.Errorf("%q", list)
+		}
+	}
+	if got := r.Trials[0].Reasons[0].Text(); got != "the client sent late: 10.7 ms on average, limit 7.69 ms" {
+		t.Error(got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher/endpoint"
 )
@@ -55,7 +56,7 @@ confirm: false
 		t.Errorf("messages %s", text)
 	}
 	for _, tr := range b.read().Trials {
-		if tr.Outcome == rundir.OutcomeFailed && !strings.Contains(strings.Join(tr.Reasons, " "), "the rates of load swept could not be found on the baseline") {
+		if tr.Outcome == rundir.OutcomeFailed && !notice.Has(tr.Reasons, "rates-not-found") {
 			t.Errorf("reasons %q", tr.Reasons)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
@@ -40,8 +41,9 @@ func (r *run) cooldown(ctx context.Context, block int) (*telemetry.CooldownResul
 	r.clock.cooled(res.Waited)
 	rec.Cooldown = res.Waited
 	if !res.Reached {
-		rec.Warnings = append(rec.Warnings, "cool-down not reached: "+res.Detail)
-		r.message("warning: cool-down after %s: not reached in %s: %s", rec.ID, say.Duration(res.Waited), res.Detail)
+		rec.Warnings = append(rec.Warnings, r.tell(notice.Launch, rec.ID, notice.New("cooldown-not-reached", notice.Args{
+			"waited": notice.Span(res.Waited), "missing": notice.Text(res.Detail),
+		}))...)
 	}
 	return &res, errors.Join(
 		r.dir.WriteStart(*rec),

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -19,10 +20,10 @@ func (r *run) describe(t rundir.Trial) string {
 	point, _ := r.Plan.LoadPoint(t.LoadPoint)
 	head := fmt.Sprintf("%s block %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)
 	if t.Outcome == rundir.OutcomeSkipped {
-		return head + " skipped: " + strings.Join(t.Reasons, "; ")
+		return head + " skipped: " + notice.Join(t.Reasons)
 	}
 	if t.Outcome == rundir.OutcomeFailed {
-		return head + " failed: " + strings.Join(t.Reasons, "; ")
+		return head + " failed: " + notice.Join(t.Reasons)
 	}
 	var parts []string
 	for _, name := range headline {
@@ -35,7 +36,7 @@ func (r *run) describe(t rundir.Trial) string {
 		}
 	}
 	if t.Outcome == rundir.OutcomeInvalid {
-		parts = append(parts, "INVALID: "+strings.Join(t.Reasons, "; "))
+		parts = append(parts, "INVALID: "+notice.Join(t.Reasons))
 	}
 	return head + " " + strings.Join(parts, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/bencher"
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -35,7 +36,7 @@ func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config
 	if err != nil {
 		return nil, err
 	}
-	r.warnWarmup(rec, failed)
+	rec.Warnings = append(rec.Warnings, r.tell(notice.Trial, rec.ID, failed...)...)
 	dir, err := r.dir.TrialDir(rec.ID)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -77,7 +78,7 @@ func TestAToolThatFailsIsARecord(t *testing.T) {
 		t.Fatalf("%v, %+v\n%s", err, res, strings.Join(b.watch.messages, "\n"))
 	}
 	for _, tr := range b.read().Trials {
-		if tr.Outcome == rundir.OutcomeFailed && !strings.Contains(strings.Join(tr.Reasons, " "), "worker process died unexpectedly") {
+		if tr.Outcome == rundir.OutcomeFailed && !strings.Contains(notice.Join(tr.Reasons), "worker process died unexpectedly") {
 			t.Errorf("%s: %q", tr.ID, tr.Reasons)
 		}
 	}
@@ -96,8 +97,8 @@ func TestAToolThatSendsAnotherLoad(t *testing.T) {
 		if tr.Source == nil || tr.Source.Tool != "guidellm" {
 			continue
 		}
-		reasons := strings.Join(tr.Reasons, "; ")
-		for _, want := range []string{"where poisson 80/s was asked for", "intended sends cannot be right", "root_late"} {
+		reasons := notice.Join(tr.Reasons)
+		for _, want := range []string{"poisson 80/s asks for about", "intended sends cannot be right", "root_late"} {
 			if tr.Outcome != rundir.OutcomeInvalid || !strings.Contains(reasons, want) {
 				t.Errorf("%s, %q: want %q", tr.Outcome, reasons, want)
 			}

@@ -1,18 +1,19 @@
 package runner
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
+	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // discount marks a trial as one that does not count.
-func discount(rec *rundir.Trial, cause, reason string) {
+func discount(rec *rundir.Trial, cause string, reason notice.Notice) {
 	rec.Outcome = rundir.OutcomeInvalid
 	rec.Reasons = append(rec.Reasons, reason)
 	if !slices.Contains(rec.Causes, cause) {
@@ -21,9 +22,9 @@ func discount(rec *rundir.Trial, cause, reason string) {
 }
 
 // fail marks a trial that no measurement came of.
-func fail(rec *rundir.Trial, cause, reason string) {
+func fail(rec *rundir.Trial, cause string, reasons ...notice.Notice) {
 	rec.Outcome, rec.Causes = rundir.OutcomeFailed, []string{cause}
-	rec.Reasons = append(rec.Reasons, reason)
+	rec.Reasons = append(rec.Reasons, reasons...)
 }
 
 // gate discounts a trial for what was observed beside it and is declared as a
@@ -34,7 +35,7 @@ func (r *run) gate(rec *rundir.Trial) {
 		return
 	}
 	if t.Server != nil && t.Server.RestartedInWindow {
-		discount(rec, rundir.CauseRestart, "the server restarted during the trial: its counters began anew")
+		discount(rec, rundir.CauseRestart, notice.New("server-restarted", nil))
 	}
 	if lost, reason := r.lost(rec); lost > g.TelemetryLost {
 		discount(rec, rundir.CauseTelemetryLost, reason)
@@ -43,27 +44,29 @@ func (r *run) gate(rec *rundir.Trial) {
 		return
 	}
 	if took, causes := harmful(t.GPU.Throttled); rec.Window > 0 && took > g.Throttled*rec.Window {
-		discount(rec, rundir.CauseThrottled, fmt.Sprintf("throttled for %.1f of %.1f s (%s)", took, rec.Window, causes))
+		discount(rec, rundir.CauseThrottled, notice.New("gpu-throttled", notice.Args{
+			"time": span(took), "window": span(rec.Window), "causes": notice.List(causes...),
+		}))
 	}
 	if g.ForeignProcess && len(t.GPU.Foreign) > 0 {
 		p := t.GPU.Foreign[0]
-		discount(rec, rundir.CauseForeignProcess, fmt.Sprintf("%s not of the server on its GPUs: process %d held %.2f GiB of GPU %d",
-			count(len(t.GPU.Foreign), "process", "processes"), p.PID, float64(p.MemoryBytes)/(1<<30), p.Device))
+		discount(rec, rundir.CauseForeignProcess, notice.New("foreign-process", notice.Args{
+			"n": notice.Count(len(t.GPU.Foreign)), "pid": notice.Text(strconv.Itoa(p.PID)), "memory": notice.Bytes(p.MemoryBytes), "gpu": notice.Count(p.Device),
+		}))
 	}
 	if g.GPUError {
 		if n := t.GPU.ECCUncorrected; n != nil && *n > 0 {
-			discount(rec, rundir.CauseGPUError, fmt.Sprintf("%.0f uncorrected ECC errors", *n))
+			discount(rec, rundir.CauseGPUError, notice.New("gpu-ecc", notice.Args{"n": notice.Count(int(*n))}))
 		}
 		if len(t.GPU.Xids) > 0 {
-			discount(rec, rundir.CauseGPUError, fmt.Sprintf("the driver reported Xid %s", numbers(t.GPU.Xids)))
+			discount(rec, rundir.CauseGPUError, notice.New("gpu-xid", notice.Args{"xids": notice.List(numbers(t.GPU.Xids)...)}))
 		}
 	}
 }
 
 // harmful is the longest time throttled for a cause that makes a trial
 // doubtful, and the causes.
-func harmful(throttled map[string]float64) (longest float64, names string) {
-	var list []string
+func harmful(throttled map[string]float64) (longest float64, list []string) {
 	for name, s := range throttled {
 		if telemetry.Harmful(name) {
 			list = append(list, name)
@@ -71,7 +74,7 @@ func harmful(throttled map[string]float64) (longest float64, names string) {
 		}
 	}
 	slices.Sort(list)
-	return longest, strings.Join(list, ", ")
+	return longest, list
 }
 
 // lostReadings is how many readings in a row must be missing to be called lost:
@@ -80,34 +83,36 @@ const lostReadings = 3
 
 // lost is the longest time without a reading of GPUs that the run can read, as
 // a share of the trial.
-func (r *run) lost(rec *rundir.Trial) (share float64, reason string) {
+func (r *run) lost(rec *rundir.Trial) (share float64, reason notice.Notice) {
 	all := rec.Ended.Sub(rec.Began).Seconds()
 	for _, s := range rec.Telemetry.Sources {
 		if s.Source != telemetry.SourceGPU || all <= 0 || s.Gap < lostReadings*r.monitor.GPUEvery().Seconds() {
 			continue
 		}
-		reason = fmt.Sprintf("the GPUs could not be read for %.1f of %.1f s", min(s.Gap, all), all)
-		if s.Error != "" {
-			reason += ": " + s.Error
-		}
-		return min(1, s.Gap/all), reason
+		return min(1, s.Gap/all), notice.New("gpus-unread", withError(s.Error, notice.Args{"gap": span(min(s.Gap, all)), "trial": span(all)}))
 	}
-	return 0, ""
+	return 0, notice.Notice{}
 }
 
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
+// span is a time in seconds as an argument.
+func span(seconds float64) notice.Arg {
+	return notice.Span(time.Duration(seconds * float64(time.Second)))
 }
 
-func numbers(list []uint64) string {
+// withError adds the words of an error where there are any.
+func withError(words string, args notice.Args) notice.Args {
+	if words != "" {
+		args["error"] = notice.Text(words)
+	}
+	return args
+}
+
+func numbers(list []uint64) []string {
 	var out []string
 	for _, n := range list {
 		out = append(out, strconv.FormatUint(n, 10))
 	}
-	return strings.Join(out, ", ")
+	return out
 }
 
 // took takes a trial's record as the latest of its planned trial.
@@ -142,7 +147,7 @@ func (r *run) requeue(block []matrix.Start) bool {
 		}
 	}
 	if n > 0 {
-		r.message("block %d: %s not count: measured again", block[0].Block, count(n, "trial does", "trials do"))
+		r.message("round %d: repeating %s", block[0].Block, say.Count(n, "discarded trial"))
 	}
 	return n > 0
 }

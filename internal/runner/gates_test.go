@@ -126,7 +126,7 @@ func TestAForeignProcessInvalidatesAndRequeues(t *testing.T) {
 		t.Fatalf("%d records, want the disturbed one kept beside two that count", len(run.Trials))
 	}
 	bad, again, second := run.Trials[0], run.Trials[1], run.Trials[2]
-	if bad.Outcome != rundir.OutcomeInvalid || !slices.Equal(bad.Causes, []string{rundir.CauseForeignProcess}) || !strings.Contains(bad.Reasons[0], "5.00 GiB of GPU 0") {
+	if bad.Outcome != rundir.OutcomeInvalid || !slices.Equal(bad.Causes, []string{rundir.CauseForeignProcess}) || !strings.Contains(bad.Reasons[0].Text(), "held 5 GiB of GPU 0") {
 		t.Errorf("first: %s %v %v", bad.Outcome, bad.Causes, bad.Reasons)
 	}
 	if again.Repeats != bad.ID || again.ID != bad.ID+".2" || again.Block != 1 || again.Outcome != rundir.OutcomeOK || again.Start == bad.Start || again.Seed != bad.Seed {

@@ -5,13 +5,14 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher/process"
 )
 
 // sameEnvironment compares what servers inherited when the run began with what
 // they would inherit now. Other GPUs are refused; other values are warnings. A
 // run from before environments were recorded has none to compare.
-func sameEnvironment(began, now map[string]string) (warnings []string, err error) {
+func sameEnvironment(began, now map[string]string) (warnings []notice.Notice, err error) {
 	if began == nil {
 		return nil, nil
 	}
@@ -27,8 +28,9 @@ func sameEnvironment(began, now map[string]string) (warnings []string, err error
 			return nil, fmt.Errorf("%w: the run began with %s and would go on with %s, on other GPUs: %s",
 				ErrEnvironment, setting(name, then, was), setting(name, value, is), mendVariable(name, then, was))
 		}
-		warnings = append(warnings, fmt.Sprintf("the run was continued with another environment: %s, before %s",
-			setting(name, value, is), setting(name, then, was)))
+		warnings = append(warnings, notice.New("resumed-environment", notice.Args{
+			"now": notice.Text(setting(name, value, is)), "before": notice.Text(setting(name, then, was)),
+		}))
 	}
 	return warnings, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher/process"
 )
 
@@ -21,8 +22,8 @@ func TestTheEnvironmentOfAResumedRun(t *testing.T) {
 		t.Errorf("nothing changed: %v, %v", w, err)
 	}
 	w, err := sameEnvironment(began, with("HF_TOKEN=hf_other", "VLLM_USE_V1=0", "NCCL_DEBUG=INFO"))
-	if err != nil || len(w) != 3 || !slices.Contains(w, "the run was continued with another environment: VLLM_USE_V1=0, before VLLM_USE_V1=1") ||
-		strings.Contains(strings.Join(w, ""), "hf_") {
+	want := notice.New("resumed-environment", notice.Args{"now": notice.Text("VLLM_USE_V1=0"), "before": notice.Text("VLLM_USE_V1=1")})
+	if err != nil || len(w) != 3 || !slices.ContainsFunc(w, want.Equal) || strings.Contains(notice.Join(w), "hf_") {
 		t.Errorf("got %q, %v", w, err)
 	}
 	if _, err := sameEnvironment(began, with("CUDA_VISIBLE_DEVICES=1")); !errors.Is(err, ErrEnvironment) || !strings.Contains(err.Error(), "export CUDA_VISIBLE_DEVICES=0") {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -37,9 +38,9 @@ func TestAWarmupThatFailsCompletely(t *testing.T) {
 	if res, err := b.run(t.Context()); err != nil || res.Failed != 1 {
 		t.Fatalf("result %+v, %v", res, err)
 	}
-	const want = "the warm-up failed completely: none of "
+	const want = "The warm-up failed completely: none of "
 	tr := b.read().Trials[0]
-	if text := strings.Join(tr.Warnings, "\n"); !strings.Contains(text, want) || !strings.Contains(text, "503") {
+	if text := notice.Join(tr.Warnings); !strings.Contains(text, want) || !strings.Contains(text, "503") {
 		t.Errorf("warnings %q", tr.Warnings)
 	}
 	if !strings.Contains(strings.Join(b.watch.messages, "\n"), "warning: "+tr.ID+": "+want) {

@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -182,10 +183,10 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 		return err
 	}
 	r.stage(StageMeasuring)
-	var lost error
+	var lost []notice.Notice
 	for _, l := range r.unresolved() {
 		if words := refused[l.Name]; words != "" {
-			lost = errors.New(refusedText(words))
+			lost = []notice.Notice{refusedNotice(words)}
 			continue
 		}
 		for try := 1; ; try++ {
@@ -201,7 +202,7 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 			}
 			r.message("warning: find the rates of load %s on %s, try %d of %d: %v", l.Name, rec.ID, try, calibrations, err)
 			if try == calibrations {
-				lost = err
+				lost = []notice.Notice{notice.New("calibration-failed", notice.Args{"error": notice.Text(err.Error())})}
 				break
 			}
 		}
@@ -210,7 +211,7 @@ func (r *run) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Sta
 	if err != nil || lost == nil {
 		return err
 	}
-	return r.failUnresolved(ctx, rec.ID, launcher.Diagnosis{Class: launcher.ClassUnclassified, Cause: lost.Error()})
+	return r.failUnresolved(ctx, rec.ID, lost)
 }
 
 // findRates looks for the rates of one load. Each try has prompts of its own.
@@ -247,10 +248,10 @@ func (r *run) findRates(ctx context.Context, l experiment.Load, s *launcher.Serv
 
 // failUnresolved records the trials that wait for rates which cannot be found,
 // so that the other loads go on.
-func (r *run) failUnresolved(ctx context.Context, start string, d launcher.Diagnosis) error {
+func (r *run) failUnresolved(ctx context.Context, start string, why []notice.Notice) error {
 	for _, w := range r.waitingForRates() {
-		reason := fmt.Sprintf("%s: the rates of load %s could not be found on the baseline: %s", d.Class, w.load, d.Cause)
-		if err := r.unmeasured(w.trial, w.cell, start, rundir.OutcomeFailed, rundir.FailedRates, reason); err != nil {
+		reasons := append([]notice.Notice{notice.New("rates-not-found", notice.Args{"load": notice.Text(w.load)})}, why...)
+		if err := r.unmeasured(w.trial, w.cell, start, rundir.OutcomeFailed, rundir.FailedRates, reasons); err != nil {
 			return err
 		}
 	}

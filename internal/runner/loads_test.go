@@ -18,6 +18,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher/endpoint"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -155,7 +156,7 @@ confirm: false
 		if skipped != (point.Value > 300) || tr.Saturated != (point.Value == 300) {
 			t.Errorf("%s: %s, saturated %v: %q", point.Label, tr.Outcome, tr.Saturated, tr.Warnings)
 		}
-		if skipped && !strings.Contains(tr.Reasons[0], "chat constant 300/s saturated the server already") {
+		if skipped && !tr.Reasons[0].Equal(notice.New("lower-point-saturated", notice.Args{"point": notice.Text("chat constant 300/s")})) {
 			t.Errorf("reasons %q", tr.Reasons)
 		}
 	}

@@ -1,13 +1,18 @@
 package runner
 
-import "time"
+import (
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
+)
 
 // Observer watches a run. Its methods are called from the goroutine that runs
 // (Status also from the load generator's progress goroutine, never at the same
 // time) and must not block.
 type Observer interface {
-	// Message is one thing that happened, in one line.
-	Message(text string)
+	// Message is one thing that happened, in one line. about are the notices that
+	// the line says, with their subjects.
+	Message(text string, about ...notice.Notice)
 	// Status is the present state; it comes often.
 	Status(s Status)
 }
@@ -53,5 +58,5 @@ type LoadStatus struct {
 
 type silent struct{}
 
-func (silent) Message(string) {}
-func (silent) Status(Status)  {}
+func (silent) Message(string, ...notice.Notice) {}
+func (silent) Status(Status)                    {}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -61,7 +62,7 @@ func (r *run) lane(gpus []int) *run {
 	if r.GPUs != nil {
 		l.GPUs = someGPUs{r.GPUs, gpus}
 	}
-	l.night, l.level, l.suspect, l.status = nil, nil, "", Status{GPUs: strings.Join(l.ownGPUs(), ",")}
+	l.night, l.level, l.suspect, l.status = nil, nil, nil, Status{GPUs: strings.Join(l.ownGPUs(), ",")}
 	l.cooling = nil
 	for _, g := range gpus {
 		if c := r.coolers[g]; c != nil && (l.cooling == nil || c.Began.After(l.cooling.Began)) {
@@ -224,10 +225,10 @@ type oneAtATime struct {
 	Observer
 }
 
-func (o oneAtATime) Message(text string) {
+func (o oneAtATime) Message(text string, about ...notice.Notice) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.Observer.Message(text)
+	o.Observer.Message(text, about...)
 }
 
 func (o oneAtATime) Status(s Status) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -196,13 +197,13 @@ func (r *run) refuse(ctx context.Context, p matrix.Start, rec *rundir.Start, ref
 		}
 		cell, _ := r.Plan.Cell(t.Cell)
 		out := r.newTrial(t, cell, rec.ID)
-		out.Ended, out.Outcome, out.Refused, out.Reasons = out.Began, rundir.OutcomeFailed, words, []string{refusedText(words)}
+		out.Ended, out.Outcome, out.Refused, out.Reasons = out.Began, rundir.OutcomeFailed, words, []notice.Notice{refusedNotice(words)}
 		out.Causes = []string{rundir.FailedRefused}
 		if err := r.finish(*out); err != nil {
 			return err
 		}
 		delete(r.fatal, t.ID) // it is not measured once more
-		r.message("%s", r.describe(*out))
+		r.tellTrial(*out)
 	}
 	if len(refused) > 0 {
 		r.afterTrial(ctx)
@@ -210,8 +211,8 @@ func (r *run) refuse(ctx context.Context, p matrix.Start, rec *rundir.Start, ref
 	return r.hopelessLoad(refused)
 }
 
-func refusedText(words string) string {
-	return "the server refuses the requests of this load: " + words
+func refusedNotice(words string) notice.Notice {
+	return notice.New("load-refused", notice.Args{"words": notice.Text(words)})
 }
 
 // hopelessLoad is an ErrRefused where a load that was refused will be refused by

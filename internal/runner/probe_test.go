@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher/endpoint"
 )
@@ -43,7 +44,7 @@ func TestALoadThatEveryConfigurationRefuses(t *testing.T) {
 			}
 		}
 		for _, tr := range run.Trials {
-			if tr.Outcome != rundir.OutcomeFailed || !strings.Contains(tr.Refused, "maximum context length") || !strings.Contains(strings.Join(tr.Reasons, " "), tr.Refused) {
+			if tr.Outcome != rundir.OutcomeFailed || !strings.Contains(tr.Refused, "maximum context length") || !strings.Contains(notice.Join(tr.Reasons), tr.Refused) {
 				t.Errorf("session %d: %s: %s %q", session, tr.ID, tr.Outcome, tr.Reasons)
 			}
 		}

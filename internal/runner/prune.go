@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -181,9 +182,7 @@ func (r *run) remember(s rundir.Start) {
 // skip records the trials of a configuration that is not started (again).
 func (r *run) skip(ctx context.Context, p matrix.Start, conf matrix.Configuration, v verdict) error {
 	if !v.skipped {
-		d := v.diagnosis
-		d.Cause = fmt.Sprintf("not started again: %s (%s)", d.Cause, v.start)
-		return r.failStart(ctx, p, v.start, rundir.FailedStart, d)
+		return r.failStart(ctx, p, v.start, rundir.FailedStart, notice.New("not-launched-again", diagnosed(v.diagnosis)))
 	}
 	if v.start == "" { // the first of its starts tells why
 		rec := r.newRecord(p, conf)
@@ -200,7 +199,7 @@ func (r *run) skip(ctx context.Context, p matrix.Start, conf matrix.Configuratio
 		v.start = rec.ID
 		r.hopeless[conf.ID] = v
 	}
-	return r.without(ctx, p, v.start, rundir.OutcomeSkipped, "", string(v.diagnosis.Class)+": "+v.diagnosis.Cause)
+	return r.without(ctx, p, v.start, rundir.OutcomeSkipped, "", []notice.Notice{notice.New("launch-skipped", diagnosed(v.diagnosis))})
 }
 
 // numeric is the value of a flag that is a number above zero.

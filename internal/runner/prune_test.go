@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -88,7 +89,7 @@ type notes struct {
 	lines []string
 }
 
-func (n *notes) Message(text string) { n.lines = append(n.lines, text) }
+func (n *notes) Message(text string, _ ...notice.Notice) { n.lines = append(n.lines, text) }
 
 // A server that cannot tell its configuration is named once in a run.
 func TestARefusalIsToldOnce(t *testing.T) {

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/internal/telemetry/facts"
 	"github.com/vllm-sweep/sweep/internal/wait"
@@ -48,35 +50,39 @@ func (r *run) memory(since time.Time) (levels, []telemetry.Sample, bool) {
 	return out, samples, true
 }
 
-// above names the GPUs that hold more than before, with who holds it.
-func above(now, before levels, samples []telemetry.Sample) (left float64, text string) {
-	var parts []string
+// above tells of GPUs that hold more than before, and who holds it.
+func above(now, before levels, samples []telemetry.Sample) (left float64, why []notice.Notice) {
+	var gpus, processes []string
 	for _, s := range samples {
 		level, known := before[s.Index]
 		if used, ok := now[s.Index]; !ok || !known || used <= level+releaseSlack {
 			continue
 		}
 		left += now[s.Index] - level
-		parts = append(parts, fmt.Sprintf("GPU %d holds %.1f GiB more than before the start%s",
-			s.Index, (now[s.Index]-level)/(1<<30), holders(s.Processes)))
+		gpus = append(gpus, fmt.Sprintf("GPU %d", s.Index))
+		processes = append(processes, holders(s.Processes)...)
 	}
-	return left, strings.Join(parts, "; ")
+	if left == 0 {
+		return 0, nil
+	}
+	args := notice.Args{"memory": notice.Bytes(left), "gpus": notice.List(gpus...)}
+	if len(processes) > 0 {
+		args["holders"] = notice.List(processes...)
+	}
+	return left, []notice.Notice{notice.New("gpu-memory-kept", args)}
 }
 
 // holders names the processes that hold memory of a GPU.
-func holders(processes []telemetry.Process) string {
-	if len(processes) == 0 {
-		return ", and no process is known to hold it"
-	}
+func holders(processes []telemetry.Process) []string {
 	var parts []string
 	for _, p := range processes {
 		part := fmt.Sprintf("process %d (%s)", p.PID, processName(p.PID))
 		if p.Memory > 0 {
-			part += fmt.Sprintf(" %.1f GiB", float64(p.Memory)/(1<<30))
+			part += " " + say.Bytes(p.Memory)
 		}
 		parts = append(parts, part)
 	}
-	return ": " + strings.Join(parts, ", ")
+	return parts
 }
 
 func processName(pid int) string {
@@ -94,30 +100,31 @@ func (r *run) released(ctx context.Context, rec *rundir.Start) error {
 		return nil
 	}
 	began := time.Now()
-	back, left, text := r.awaitLevel(ctx, r.level, r.releaseWait())
-	rec.GPURelease = &rundir.GPURelease{Back: back, Waited: time.Since(began), LeftBytes: int64(left), Left: text}
-	r.suspect = ""
+	back, left, why := r.awaitLevel(ctx, r.level, r.releaseWait())
+	rec.GPURelease = &rundir.GPURelease{Back: back, Waited: time.Since(began), LeftBytes: int64(left), Left: strings.Join(notice.Texts(why), " ")}
+	r.suspect = nil
 	if !back && ctx.Err() == nil {
-		r.suspect = fmt.Sprintf("after %s %s", rec.ID, text)
-		rec.Warnings = append(rec.Warnings, "GPU memory not released: "+text)
-		r.message("warning: %s: GPU memory not released: %s", rec.ID, text)
+		rec.Warnings = append(rec.Warnings, r.tell(notice.Launch, rec.ID, why...)...)
+		for _, n := range why {
+			r.suspect = append(r.suspect, n.On(notice.Launch, rec.ID))
+		}
 	}
 	return r.dir.WriteStart(*rec)
 }
 
 // awaitLevel waits until the memory is at the level, at most so long.
-func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration) (back bool, left float64, text string) {
+func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration) (back bool, left float64, why []notice.Notice) {
 	began := time.Now()
 	for {
 		if now, samples, ok := r.memory(began); !ok {
-			text = "the GPUs cannot be read"
-		} else if left, text = above(now, level, samples); text == "" {
-			return true, 0, ""
+			why = []notice.Notice{notice.New("gpu-memory-unread", nil)}
+		} else if left, why = above(now, level, samples); why == nil {
+			return true, 0, nil
 		}
 		var err error
 		r.blocking(func() { err = wait.For(ctx, releasePoll) })
 		if time.Since(began) > atMost || err != nil {
-			return false, left, text
+			return false, left, why
 		}
 	}
 }
@@ -125,16 +132,16 @@ func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration
 // trustworthy says whether the GPUs are as they were before the last start; a
 // start on others would measure a neighbour too. It waits for them once more.
 func (r *run) trustworthy(ctx context.Context) bool {
-	if r.suspect == "" {
+	if r.suspect == nil {
 		return true
 	}
-	back, _, text := r.awaitLevel(ctx, r.level, r.releaseWait())
+	back, _, why := r.awaitLevel(ctx, r.level, r.releaseWait())
 	if back {
 		r.message("GPU memory is back at its level")
-		r.suspect = ""
+		r.suspect = nil
 		return true
 	}
-	r.suspect = text
+	r.suspect = why
 	return false
 }
 
@@ -143,10 +150,10 @@ func (r *run) trustworthy(ctx context.Context) bool {
 // failed for that reason.
 func (r *run) putOff(ctx context.Context, p matrix.Start, again bool) error {
 	if !again {
-		r.message("warning: %s is put off to the end of the plan: %s", p.ID, r.suspect)
-		return r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: r.suspect})
+		r.tell(notice.Launch, p.ID, notice.New("launch-put-off", nil))
+		return r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: strings.Join(notice.Texts(r.suspect), " ")})
 	}
-	return r.failStart(ctx, p, "", rundir.FailedStart, launcher.Diagnosis{Class: launcher.ClassGPUNotFree, Cause: "not started, because it would be suspect: " + r.suspect})
+	return r.failStart(ctx, p, "", rundir.FailedStart, append([]notice.Notice{notice.New("not-launched-suspect", nil)}, r.suspect...)...)
 }
 
 func (r *run) releaseWait() time.Duration {
@@ -174,7 +181,7 @@ func (r *run) nameHolders(f *launcher.Failure) {
 			}
 		}
 		if len(others) > 0 {
-			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, fmt.Sprintf("GPU %d is held by others%s", s.Index, holders(others)))
+			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, fmt.Sprintf("GPU %d is held by others: %s", s.Index, strings.Join(holders(others), ", ")))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -21,7 +22,7 @@ var ErrChanged = errors.New("the run cannot be continued")
 // experiments or two machines; now says where it would go on. e is the run's
 // own copy of the experiment. Differences that may matter, but need not, come
 // back as warnings.
-func Continuable(past *rundir.Run, e *experiment.Experiment, now rundir.Provenance) (warnings []string, err error) {
+func Continuable(past *rundir.Run, e *experiment.Experiment, now rundir.Provenance) (warnings []notice.Notice, err error) {
 	began := past.Provenance
 	if sum := sha256.Sum256(past.Experiment); hex.EncodeToString(sum[:]) != began.Experiment {
 		return nil, fmt.Errorf("%w: %s was edited since the run began; undo that, or begin a new run with it", ErrChanged, past.ExperimentPath())
@@ -56,7 +57,9 @@ func Continuable(past *rundir.Run, e *experiment.Experiment, now rundir.Provenan
 		{"kernel", began.Kernel, now.Kernel},
 	} {
 		if d.then != d.now {
-			warnings = append(warnings, fmt.Sprintf("the run was continued with another %s: %s, before %s", d.what, d.now, d.then))
+			warnings = append(warnings, notice.New("resumed-elsewhere", notice.Args{
+				"what": notice.Text(d.what), "now": notice.Text(d.now), "before": notice.Text(d.then),
+			}))
 		}
 	}
 	return warnings, nil

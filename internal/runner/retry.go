@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/boundary"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -140,11 +141,17 @@ func (r *run) waits(c launcher.Class) []time.Duration {
 func (r *run) onceMore(p matrix.Start) []matrix.Trial {
 	var out []matrix.Trial
 	for _, t := range p.Trials {
-		if r.fatal[t.ID] != "" && r.done[t.ID].Outcome == rundir.OutcomeFailed {
+		if _, fatal := r.fatal[t.ID]; fatal && r.done[t.ID].Outcome == rundir.OutcomeFailed {
 			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// fatality is the end of a server under a trial.
+type fatality struct {
+	start   string // its ID
+	reasons []notice.Notice
 }
 
 // noteDeath remembers a trial under which a server died for one more attempt,
@@ -155,8 +162,11 @@ func (r *run) noteDeath(rec *rundir.Trial, dead *death) {
 	switch {
 	case again:
 		delete(r.fatal, id)
-		rec.Warnings = append(rec.Warnings, "measured a second time; the first time "+first)
+		rec.Warnings = append(rec.Warnings, notice.New("measured-again", nil))
+		for _, n := range first.reasons {
+			rec.Warnings = append(rec.Warnings, n.As(notice.Caveat).On(notice.Launch, first.start))
+		}
 	case dead != nil:
-		r.fatal[id] = fmt.Sprintf("on %s: %s", rec.Start, strings.Join(rec.Reasons, "; "))
+		r.fatal[id] = fatality{rec.Start, rec.Reasons}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -108,7 +109,7 @@ type run struct {
 	apiKey     string
 	done       map[string]rundir.Trial // by trial ID
 	attempts   map[string]int          // by planned start ID: launches so far
-	fatal      map[string]string       // by trial ID: what happened to the server that died under it
+	fatal      map[string]fatality     // by trial ID: what happened to the server that died under it
 	hopeless   map[string]verdict      // by configuration ID: fails for certain
 	started    map[string]bool         // by configuration ID: was ready once
 	starved    map[string]int          // by configuration ID: starts that failed for want of memory
@@ -125,7 +126,7 @@ type run struct {
 	coolers    map[int]*rundir.Start        // by GPU: what was stopped last on it, where lanes run side by side
 	gpuSet     []int                        // GPUs that the servers may use; empty: any
 	level      levels                       // GPU memory before the start under way
-	suspect    string                       // why the GPUs are not as they were; "" = they are
+	suspect    []notice.Notice              // why the GPUs are not as they were; none: they are
 	night      *stretch                     // of the start under way
 	cooling    *rundir.Start                // stopped last; nil: nothing ran yet
 	references map[int]telemetry.Conditions // by block: the GPUs at its first start
@@ -153,7 +154,7 @@ type verdict struct {
 func newRun(o Options) (*run, error) {
 	r := &run{
 		Options: o, dir: o.Dir, mu: new(sync.Mutex), order: new(int),
-		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]string{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
+		done: map[string]rundir.Trial{}, attempts: map[string]int{}, fatal: map[string]fatality{}, hopeless: map[string]verdict{}, started: map[string]bool{}, starved: map[string]int{},
 		rates: map[string]rundir.Rates{}, samples: map[string][]int{},
 		references: map[int]telemetry.Conditions{}, coolers: map[int]*rundir.Start{}, easing: 1, again: map[string]bool{}, kept: map[string]int{}, probed: newRefusals(), told: new(notices),
 	}
@@ -217,8 +218,8 @@ func (r *run) recover() error {
 		}
 	}
 	r.skipImpossible()
-	for _, w := range past.Warnings {
-		r.message("warning: %s", w)
+	for _, n := range past.Warnings {
+		r.Observer.Message("warning: "+n.String(), n)
 	}
 	return nil
 }
@@ -372,6 +373,14 @@ func (r *run) result() Result {
 
 func (r *run) message(format string, args ...any) {
 	r.Observer.Message(fmt.Sprintf(format, args...))
+}
+
+// tell shows notices about a launch or a trial, and returns them for its record.
+func (r *run) tell(kind notice.Kind, id string, list ...notice.Notice) []notice.Notice {
+	for _, n := range list {
+		r.Observer.Message(fmt.Sprintf("warning: %s: %s", id, n), n.On(kind, id))
+	}
+	return list
 }
 
 func (r *run) updateStatus(change func(*Status)) {

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/internal/testprogram"
@@ -149,7 +150,7 @@ type watcher struct {
 	heard    func(text string) // called with each message
 }
 
-func (w *watcher) Message(text string) {
+func (w *watcher) Message(text string, _ ...notice.Notice) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.t.Log(text)
@@ -294,7 +295,7 @@ func TestAServerOfAnotherModelIsLaunchedOnce(t *testing.T) {
 		}
 	}
 	for _, tr := range run.Trials {
-		if reasons := strings.Join(tr.Reasons, " "); !strings.Contains(reasons, `"other"`) {
+		if reasons := notice.Join(tr.Reasons); !strings.Contains(reasons, `"other"`) {
 			t.Errorf("trial %s: %q does not name the model that is served", tr.ID, reasons)
 		}
 	}
@@ -392,7 +393,7 @@ func TestADeadEngineBehindALivingServer(t *testing.T) {
 	}
 	// One death, one story: the trial says what the start says.
 	tr := run.Trials[0]
-	if want := fmt.Sprintf("the server died under load: %s: %s", d.Class, d.Cause); tr.Start != last.ID || !slices.Contains(tr.Reasons, want) {
+	if want := notice.New("server-died", diagnosed(*d)); tr.Start != last.ID || !slices.ContainsFunc(tr.Reasons, want.Equal) {
 		t.Errorf("trial on %s: reasons %q, want %q as on %s", tr.Start, tr.Reasons, want, last.ID)
 	}
 	if !slices.Equal(tr.Causes, []string{rundir.FailedDied}) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/wait"
@@ -51,7 +52,7 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 	w := &rundir.Warmup{}
 	rec.Warmup = w
 	var before medians
-	var failed string // of the last round
+	var failed []notice.Notice // of the last round
 	for time.Since(began) < rule.AtMost {
 		round.Salt = fmt.Sprintf("%s settle %s %d", cfg.Salt, rec.ID, w.Rounds)
 		res, dead, err := r.runLoad(ctx, round, s, loadgen.Run)
@@ -59,7 +60,7 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 			return dead, err
 		}
 		w.Rounds++
-		failed = res.AllFailed(loadgen.PhaseWindow)
+		failed = res.WarmupFailed(loadgen.PhaseWindow)
 		now := mediansOf(res)
 		if change, ok := now.change(before); ok {
 			w.Change = &change
@@ -70,23 +71,14 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 		before = now
 	}
 	w.Took = time.Since(began).Seconds()
-	r.warnWarmup(rec, failed)
+	rec.Warnings = append(rec.Warnings, r.tell(notice.Trial, rec.ID, failed...)...)
 	if !w.Settled {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("latencies had not settled within %.3g%% after %d rounds of warm-up", 100*rule.Within, w.Rounds))
+		rec.Warnings = append(rec.Warnings, notice.New("warmup-unsettled", notice.Args{
+			"within": notice.Fraction(rule.Within), "rounds": notice.Count(w.Rounds),
+		}))
 	}
 	r.stage(StageMeasuring)
 	return nil, nil
-}
-
-// warnWarmup tells of a warm-up in which nothing succeeded: what was to be warm
-// was cold when the window opened.
-func (r *run) warnWarmup(rec *rundir.Trial, failed string) {
-	if failed == "" {
-		return
-	}
-	text := "the warm-up failed completely: " + failed
-	rec.Warnings = append(rec.Warnings, text)
-	r.message("warning: %s: %s", rec.ID, text)
 }
 
 // medians are the median TTFT and time per output token of a round, seconds; 0:
@@ -164,7 +156,7 @@ func (r *run) emptyPrefixCache(ctx context.Context, s *launcher.Server, rec *run
 		}
 	}
 	if rec.Warmup.PrefixCache == cacheRefused {
-		rec.Warnings = append(rec.Warnings, "the server would not reset its prefix cache; the prompts are salted")
+		rec.Warnings = append(rec.Warnings, notice.New("prefix-cache-kept", nil))
 	}
 }
 
@@ -210,6 +202,6 @@ func warnHits(rec *rundir.Trial, cfg loadgen.Config) {
 	}
 	t := rec.Telemetry
 	if t != nil && t.Server != nil && t.Server.HitRate != nil && *t.Server.HitRate > freshHits {
-		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the prefix cache answered %.0f%% of the prompt tokens, though every prompt was fresh", 100**t.Server.HitRate))
+		rec.Warnings = append(rec.Warnings, notice.New("prefix-cache-hits", notice.Args{"share": notice.Fraction(*t.Server.HitRate)}))
 	}
 }

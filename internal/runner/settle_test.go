@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -31,7 +32,7 @@ func TestWarmupGateAndPrefixCache(t *testing.T) {
 		if w == nil || w.Rounds < 2 || w.Change == nil || w.Settled != tc.settled || w.PrefixCache != tc.want {
 			t.Errorf("%s: %+v", tc.gates, w)
 		}
-		if told := strings.Contains(strings.Join(tr.Warnings, "\n"), "had not settled"); told == tc.settled {
+		if told := notice.Has(tr.Warnings, "warmup-unsettled"); told == tc.settled {
 			t.Errorf("%s: warnings %q", tc.gates, tr.Warnings)
 		}
 		if s := tr.Telemetry.Server; s == nil || s.HitRate == nil || *s.HitRate > 0.01 {

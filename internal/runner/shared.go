@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -9,6 +8,8 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 )
@@ -72,68 +73,62 @@ func (r *run) tellShared(c loadgen.Client, s *launcher.Server) {
 		return
 	}
 	r.told.shared.Do(func() {
-		bound, remedy := r.spareCore(s)
-		r.message("client and server share this machine (%s): the client may send up to %s late, or %.0f%% of the median TTFT; gates: {client: strict} forbids that%s%s",
-			c.Limits.Why, c.Limits.LagFloor, 100*c.Limits.LagShare, after(". ", bound), after(": ", remedy))
+		limits := c.Limits
+		about := append([]notice.Notice{notice.New("client-shares-machine", notice.Args{
+			"why": notice.Text(limits.Why), "late": notice.Latency(limits.LagFloor), "share": notice.Fraction(limits.LagShare),
+		})}, r.spareCore(s)...)
+		r.Observer.Message(notice.Join(about), about...)
 	})
-}
-
-// after is a text with what stands before it, and nothing where there is none.
-func after(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	return before + text
 }
 
 // spareCore says, of a vLLM that computes on processors, which cores its threads
 // are bound to as the server's log tells, and what leaves one of them to the
-// client; both are "" of other servers.
-func (r *run) spareCore(s *launcher.Server) (bound, remedy string) {
+// client; nothing of other servers.
+func (r *run) spareCore(s *launcher.Server) []notice.Notice {
 	if s == nil || s.Compute != launcher.ComputeCPU || r.Experiment.Server.Engine != experiment.EngineVLLM {
-		return "", ""
+		return nil
 	}
 	return spareCore(s.Logged.Cores, usableCores())
 }
 
 // spareCore is that for the cores that the client may use. A client that has a
 // core of its own already needs no remedy, and of a single core there is none.
-func spareCore(bound launcher.Cores, usable []int) (text, remedy string) {
+func spareCore(bound launcher.Cores, usable []int) []notice.Notice {
 	workers := bound.Workers()
 	taken := slices.Concat(workers...)
 	free := slices.DeleteFunc(slices.Clone(usable), func(c int) bool { return slices.Contains(taken, c) })
 	switch {
 	case len(workers) == 0 && len(usable) < 2:
-		return "", ""
+		return nil
 	case len(workers) == 0:
-		return "vLLM's log does not say which cores its threads are bound to", fmt.Sprintf(
-			"VLLM_CPU_OMP_THREADS_BIND=%s in the server's environment leaves core %d to the client",
-			launcher.FormatCores(usable[:len(usable)-1]), usable[len(usable)-1])
+		return []notice.Notice{notice.New("vllm-cores-unknown", leaving(launcher.FormatCores(usable[:len(usable)-1]), usable[len(usable)-1]))}
 	case len(free) > 0:
-		return fmt.Sprintf("vLLM binds its threads to %s (VLLM_CPU_OMP_THREADS_BIND) and leaves %s to the client", coreList(taken), coreList(free)), ""
+		return []notice.Notice{notice.New("vllm-cores-free", notice.Args{"cores": coreList(taken), "free": coreList(free)})}
 	}
-	text = fmt.Sprintf("vLLM binds its threads to %s, which are all that the client may use", coreList(taken))
-	if len(taken) == 1 {
-		return fmt.Sprintf("vLLM binds its threads to %s, the only one that the client may use", coreList(taken)), ""
-	}
+	all := notice.New("vllm-cores-all", notice.Args{"cores": coreList(taken)})
 	for _, core := range slices.Backward(usable) {
 		for i, w := range workers {
 			if at := slices.Index(w, core); at >= 0 && len(w) > 1 {
 				workers[i] = slices.Delete(slices.Clone(w), at, at+1)
-				return text, fmt.Sprintf("VLLM_CPU_OMP_THREADS_BIND=%s in the server's environment leaves core %d to the client", launcher.CoresOf(workers), core)
+				for name, a := range leaving(string(launcher.CoresOf(workers)), core) {
+					all = all.With(name, a)
+				}
+				return []notice.Notice{all}
 			}
 		}
 	}
-	return text, "" // every worker has one
+	return []notice.Notice{all} // every worker has one
+}
+
+// leaving are the arguments of the remedy: how vLLM is to bind its threads, and
+// the core that this leaves.
+func leaving(binding string, core int) notice.Args {
+	return notice.Args{"binding": notice.Text(binding), "core": notice.Count(core)}
 }
 
 // coreList is "core 1" or "cores 0-2".
-func coreList(cores []int) string {
-	list := launcher.FormatCores(cores)
-	if len(cores) == 1 {
-		return "core " + list
-	}
-	return "cores " + list
+func coreList(cores []int) notice.Arg {
+	return notice.Text(say.Plural(len(cores), "core") + " " + launcher.FormatCores(cores))
 }
 
 // usableCores are those that this process may use, ascending.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -48,23 +49,24 @@ func TestClientLimits(t *testing.T) {
 // What is said of the cores that vLLM's threads are bound to, and how one of
 // them is left to the client.
 func TestSpareCore(t *testing.T) {
-	const environment = " in the server's environment leaves core "
+	const set, leave = "Set VLLM_CPU_OMP_THREADS_BIND=", " in the server's environment to leave core "
 	for name, c := range map[string]struct {
 		bound        launcher.Cores
 		usable       []int
 		text, remedy string
 	}{
-		"all":                   {"0-1", []int{0, 1}, "vLLM binds its threads to cores 0-1, which are all", "VLLM_CPU_OMP_THREADS_BIND=0" + environment + "1 to the client"},
-		"a core is left":        {"0-2", []int{0, 1, 2, 3}, "vLLM binds its threads to cores 0-2 (VLLM_CPU_OMP_THREADS_BIND) and leaves core 3 to the client", ""},
-		"not told":              {"", []int{0, 1, 2, 3}, "vLLM's log does not say", "VLLM_CPU_OMP_THREADS_BIND=0-2" + environment + "3 to"},
-		"two workers":           {"0-3|4-7", []int{0, 1, 2, 3, 4, 5, 6, 7}, "vLLM binds its threads to cores 0-7", "VLLM_CPU_OMP_THREADS_BIND=0-3|4-6" + environment + "7 to"},
+		"all":                   {"0-1", []int{0, 1}, "vLLM binds its threads to cores 0-1, which are all", set + "0" + leave + "1 to the load generator."},
+		"a core is left":        {"0-2", []int{0, 1, 2, 3}, "vLLM binds its threads to cores 0-2 and leaves core 3 to the load generator.", ""},
+		"not told":              {"", []int{0, 1, 2, 3}, "vLLM's log does not say", set + "0-2" + leave + "3 to"},
+		"two workers":           {"0-3|4-7", []int{0, 1, 2, 3, 4, 5, 6, 7}, "vLLM binds its threads to cores 0-7", set + "0-3|4-6" + leave + "7 to"},
 		"a core per worker":     {"0|1", []int{0, 1}, "vLLM binds its threads to cores 0-1", ""},
-		"the last has one core": {"0,2|1", []int{0, 1, 2}, "vLLM binds its threads to cores 0-2", "VLLM_CPU_OMP_THREADS_BIND=0|1" + environment + "2 to"},
-		"the client is pinned":  {"0-3", []int{1}, "vLLM binds its threads to cores 0-3", "VLLM_CPU_OMP_THREADS_BIND=0,2-3" + environment + "1 to"},
-		"one core":              {"0", []int{0}, "vLLM binds its threads to core 0, the only one", ""},
+		"the last has one core": {"0,2|1", []int{0, 1, 2}, "vLLM binds its threads to cores 0-2", set + "0|1" + leave + "2 to"},
+		"the client is pinned":  {"0-3", []int{1}, "vLLM binds its threads to cores 0-3", set + "0,2-3" + leave + "1 to"},
+		"one core":              {"0", []int{0}, "vLLM binds its threads to core 0, which are all", ""},
 		"one core, not told":    {"", []int{0}, "", ""},
 	} {
-		text, remedy := spareCore(c.bound, c.usable)
+		said := spareCore(c.bound, c.usable)
+		text, remedy := strings.Join(notice.Texts(said), ""), strings.Join(notice.Remedies(said), "")
 		if !strings.HasPrefix(text, c.text) || !strings.HasPrefix(remedy, c.remedy) || (c.text == "") != (text == "") || (c.remedy == "") != (remedy == "") {
 			t.Errorf("%s: %q: %q, want %q: %q", name, text, remedy, c.text, c.remedy)
 		}
@@ -101,14 +103,19 @@ func TestReasonNamesTheWayOut(t *testing.T) {
 		strained bool
 		want     string
 	}{
-		"strict":       {loadgen.Strict(), true, "late; give the client processors of its own (taskset, cpuset) or another machine; where it must share the server's processors, gates: {client: shared} allows for that"},
-		"shared":       {loadgen.Shared(), true, "late; the machine is too busy even for the limits of a shared one: lower the load"},
-		"another kind": {loadgen.Strict(), false, "late"},
+		"strict":       {loadgen.Strict(), true, "If it must share the server's CPUs, allow for that with gates.client: shared."},
+		"shared":       {loadgen.Shared(), true, "lower the load, or run sweep on another machine."},
+		"another kind": {loadgen.Strict(), false, ""},
 	} {
 		r := &run{Options: Options{Experiment: &experiment.Experiment{Gates: experiment.Gates{Failures: 1}}}}
 		rec := &rundir.Trial{Requests: map[string]int{"ok": 1}, Metrics: map[string]float64{"ttft_mean": 1}}
-		r.judge(rec, &loadgen.Result{Invalid: []string{"late"}, Client: loadgen.Client{Limits: c.limits, Strained: c.strained}}, nil, nil, nil)
-		if len(rec.Reasons) != 1 || !strings.HasPrefix(rec.Reasons[0], c.want) || !c.strained && rec.Reasons[0] != c.want {
+		reason := notice.New("client-no-connection", notice.Args{"n": notice.Count(1), "error": notice.Text("no port")})
+		if c.strained {
+			reason = notice.New("client-behind", notice.Args{"due": notice.Count(9), "sent": notice.Count(1)})
+		}
+		r.judge(rec, &loadgen.Result{Invalid: []notice.Notice{reason}, Client: loadgen.Client{Limits: c.limits, Strained: c.strained}}, nil, nil, nil)
+		remedy := strings.Join(notice.Remedies(rec.Reasons), " ")
+		if len(rec.Reasons) != 1 || !strings.HasSuffix(remedy, c.want) || (remedy == "") != (c.want == "") {
 			t.Errorf("%s: %q, want %q", name, rec.Reasons, c.want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -41,8 +42,7 @@ func (r *run) start(ctx context.Context, p matrix.Start) error {
 			return nil
 		}
 		if launch == relaunches {
-			return r.failStart(ctx, p, "", rundir.FailedDied, launcher.Diagnosis{Class: launcher.ClassEngineDead,
-				Cause: fmt.Sprintf("the server died under load %d times on this start", launch+1)})
+			return r.failStart(ctx, p, "", rundir.FailedDied, notice.New("server-died-again", notice.Args{"n": notice.Count(launch + 1)}))
 		}
 	}
 }
@@ -174,7 +174,8 @@ func (r *run) tellRefused(e *launcher.Effective) {
 		return
 	}
 	r.told.refused.Do(func() {
-		r.message("warning: the server failed when it was asked for its configuration: %s. Its log and its metrics are used instead.", e.Refused)
+		n := notice.New("configuration-not-told", notice.Args{"error": notice.Text(e.Refused)})
+		r.Observer.Message("warning: "+n.String(), n)
 	})
 }
 
@@ -220,7 +221,8 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	} else {
 		rec.Released = true // nothing was launched
 	}
-	r.message("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause)
+	n := notice.New("did-not-start", diagnosed(d)).On(notice.Launch, rec.ID)
+	r.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause), n)
 	if r.certain(rec.Configuration, d) {
 		r.giveUp(rec.Configuration, verdict{start: rec.ID, diagnosis: d})
 	}
@@ -230,7 +232,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	if err != nil {
 		return err
 	}
-	if err := r.failStart(ctx, p, rec.ID, rundir.FailedStart, d); err != nil {
+	if err := r.failStart(ctx, p, rec.ID, rundir.FailedStart, notice.New("did-not-start", diagnosed(d))); err != nil {
 		return err
 	}
 	if f.Release != nil {
@@ -240,6 +242,11 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 	}
 	r.cooling = rec
 	return nil
+}
+
+// diagnosed are the arguments of a notice about a diagnosis.
+func diagnosed(d launcher.Diagnosis) notice.Args {
+	return notice.Args{"class": notice.Text(string(d.Class)), "cause": notice.Text(d.Cause)}
 }
 
 // gone makes sure that no server of this run is left before the next start. One
@@ -281,8 +288,8 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 		if s.Died() != nil {
 			return died("%s", errServerDied) // between two trials: the next has not begun
 		}
-		if reason := r.outrun(p, t); reason != "" {
-			if err := r.pass(ctx, t, rec.ID, reason); err != nil {
+		if reasons := r.outrun(p, t); reasons != nil {
+			if err := r.pass(ctx, t, rec.ID, reasons); err != nil {
 				return err
 			}
 			continue
@@ -317,12 +324,12 @@ func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, d
 	setRelease(rec, release)
 	r.clock.start(rec.Ready + release.StopTook + release.PortTook)
 	if stopErr != nil {
-		problem := release.Problem
+		args := notice.Args{"problem": notice.Text(release.Problem)}
+		n := notice.New("stop-problem", args)
 		if !rec.Released {
-			problem = "release not proved: " + problem
+			n = notice.New("release-not-proved", args)
 		}
-		rec.Warnings = append(rec.Warnings, problem)
-		r.message("warning: %s: %v", rec.ID, stopErr)
+		rec.Warnings = append(rec.Warnings, r.tell(notice.Launch, rec.ID, n)...)
 	}
 	r.cooling = rec
 	err := errors.Join(

@@ -16,6 +16,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -55,7 +56,7 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 		}
 	}
 	if result != nil {
-		r.warnWarmup(rec, result.AllFailed(loadgen.PhaseWarmup))
+		rec.Warnings = append(rec.Warnings, r.tell(notice.Trial, rec.ID, result.WarmupFailed(loadgen.PhaseWarmup)...)...)
 	}
 	warnHits(rec, cfg)
 	r.judge(rec, result, loadErr, dead, s)
@@ -176,32 +177,39 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 	switch {
 	case dead != nil:
 		d := diagnose(s, dead)
-		fail(rec, rundir.FailedDied, fmt.Sprintf("%s: %s: %s", errServerDied, d.Class, d.Cause))
+		fail(rec, rundir.FailedDied, notice.New("server-died", diagnosed(d)))
 	case loadErr != nil:
-		fail(rec, rundir.FailedLoad, loadErr.Error())
+		fail(rec, rundir.FailedLoad, notice.New("load-not-made", notice.Args{"error": notice.Text(loadErr.Error())}))
 	case ok == 0:
 		cause := rundir.FailedRequests
 		if all > 0 && rec.Requests[string(loadgen.ClassHTTP)] == all {
 			cause = rundir.FailedRefused
 		}
-		fail(rec, cause, fmt.Sprintf("no request succeeded (%s)%s", classes(rec.Requests), firstError(res)))
+		fail(rec, cause, notice.New("no-success", withError(firstError(res), notice.Args{
+			"n": notice.Count(all), "classes": notice.Text(classes(rec.Requests)),
+		})))
 	case !timed(rec):
-		reason := count(ok, "request", "requests") + " succeeded, but not one latency is known"
+		args := notice.Args{"n": notice.Count(ok)}
 		if why := rec.Absent["ttft_mean"]; why != "" {
-			reason += ": " + why
+			args["why"] = notice.Text(why)
 		}
-		fail(rec, rundir.FailedLoad, reason)
+		fail(rec, rundir.FailedLoad, notice.New("no-latency", args))
 	default:
 		rec.Outcome = rundir.OutcomeOK
 		if float64(all-ok) > r.Experiment.Gates.Failures*float64(all) {
-			discount(rec, rundir.CauseFailures, fmt.Sprintf("%d of %d requests failed (%s)%s", all-ok, all, classes(rec.Requests), firstError(res)))
+			discount(rec, rundir.CauseFailures, notice.New("too-many-failures", withError(firstError(res), notice.Args{
+				"n": notice.Count(all - ok), "all": notice.Count(all), "classes": notice.Text(classes(rec.Requests)),
+			})))
 		}
-		for _, reason := range res.Invalid {
+		for _, reason := range res.Client.Limits.Advise(res.Invalid, "gates.client: shared") {
 			discount(rec, rundir.CauseClient, reason)
 		}
-		if n := len(rec.Reasons); res.Client.Strained && rec.Source == nil {
-			_, remedy := r.spareCore(s)
-			rec.Reasons[n-1] += "; " + res.Client.Limits.WayOut("gates: {client: shared}") + after("; ", remedy)
+		if res.Client.Strained && rec.Source == nil {
+			for _, n := range r.spareCore(s) {
+				if n.Remedy() != "" {
+					rec.Reasons = append(rec.Reasons, n)
+				}
+			}
 		}
 		r.gate(rec)
 	}
@@ -238,7 +246,7 @@ func classes(requests map[string]int) string {
 func firstError(res *loadgen.Result) string {
 	for _, q := range res.Requests {
 		if q.Phase == loadgen.PhaseWindow && q.Error != "" {
-			return "; first: " + q.Error
+			return q.Error
 		}
 	}
 	return ""
@@ -255,29 +263,38 @@ func (r *run) finish(t rundir.Trial) error {
 	}
 	r.updateStatus(func(s *Status) { s.Done, s.Total = r.counts() })
 	if t.Ended.After(t.Began) { // of trials without a server the start has told
-		r.message("%s", r.describe(t))
+		r.tellTrial(t)
 	}
 	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome})
 }
 
-// failStart records everything that waits for a start as failed for one cause.
-func (r *run) failStart(ctx context.Context, p matrix.Start, start, cause string, d launcher.Diagnosis) error {
-	if p.Purpose == matrix.PurposeCalibrate {
-		return r.failUnresolved(ctx, start, d)
+// tellTrial shows a finished trial.
+func (r *run) tellTrial(t rundir.Trial) {
+	about := slices.Clone(t.Reasons)
+	for i := range about {
+		about[i] = about[i].On(notice.Trial, t.ID)
 	}
-	return r.without(ctx, p, start, rundir.OutcomeFailed, cause, string(d.Class)+": "+d.Cause)
+	r.Observer.Message(r.describe(t), about...)
+}
+
+// failStart records everything that waits for a start as failed for one cause.
+func (r *run) failStart(ctx context.Context, p matrix.Start, start, cause string, why ...notice.Notice) error {
+	if p.Purpose == matrix.PurposeCalibrate {
+		return r.failUnresolved(ctx, start, why)
+	}
+	return r.without(ctx, p, start, rundir.OutcomeFailed, cause, why)
 }
 
 // without records the pending trials of a start that has no server. cause is
 // that of failed ones.
-func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, cause, reason string) error {
+func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, cause string, reasons []notice.Notice) error {
 	pending := r.pending(p)
 	for _, t := range pending {
 		cell, ok := r.Plan.Cell(t.Cell)
 		if !ok {
 			return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
 		}
-		if err := r.unmeasured(t, cell, start, outcome, cause, reason); err != nil {
+		if err := r.unmeasured(t, cell, start, outcome, cause, reasons); err != nil {
 			return err
 		}
 	}
@@ -296,11 +313,11 @@ func trials(n int) string {
 }
 
 // unmeasured records a trial that no server was there for.
-func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, cause, reason string) error {
+func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, cause string, reasons []notice.Notice) error {
 	rec := r.newTrial(t, cell, start)
 	rec.Ended = rec.Began
 	rec.Outcome = outcome
-	rec.Reasons = []string{reason}
+	rec.Reasons = reasons
 	if cause != "" {
 		rec.Causes = []string{cause}
 	}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/nvmlsim"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
@@ -44,7 +46,7 @@ func TestAWedgedServer(t *testing.T) {
 			t.Errorf("%s is not released", s.ID)
 		}
 	}
-	if text := strings.Join(run.Trials[0].Reasons, " "); !strings.Contains(text, "wedge: no token") {
+	if text := notice.Join(run.Trials[0].Reasons); !strings.Contains(text, "(wedge): no token") {
 		t.Errorf("reasons %q", text)
 	}
 }
@@ -66,8 +68,10 @@ func TestATrialUnderWhichAServerDiedOnceIsMeasuredAgain(t *testing.T) {
 	if len(run.Starts) != 2 || run.Starts[0].Diagnosis == nil || run.Starts[1].Diagnosis != nil {
 		t.Errorf("starts %+v", run.Starts)
 	}
-	if text := strings.Join(run.Trials[0].Warnings, " "); !strings.Contains(text, "measured a second time; the first time on "+run.Starts[0].ID+": the server died under load") {
-		t.Errorf("warnings %q", text)
+	w := run.Trials[0].Warnings
+	first := notice.New("server-died", diagnosed(*run.Starts[0].Diagnosis)).As(notice.Caveat).On(notice.Launch, run.Starts[0].ID)
+	if !notice.Has(w, "measured-again") || !slices.ContainsFunc(w, first.Equal) {
+		t.Errorf("warnings %q, want %q", w, first)
 	}
 }
 
@@ -170,8 +174,8 @@ func TestGPUMemoryThatDoesNotComeBack(t *testing.T) {
 		t.Errorf("release %+v", g)
 	}
 	for _, tr := range run.Trials {
-		text := strings.Join(tr.Reasons, " ")
-		if tr.Outcome == rundir.OutcomeFailed && (!strings.Contains(text, "gpu-not-free: not started, because it would be suspect: GPU 0 holds 12.0 GiB more") ||
+		text := notice.Join(tr.Reasons)
+		if tr.Outcome == rundir.OutcomeFailed && (!notice.Has(tr.Reasons, "not-launched-suspect") || !strings.Contains(text, "12 GiB more than before the launch is still in use on GPU 0") ||
 			!strings.Contains(text, strconv.Itoa(os.Getpid()))) {
 			t.Errorf("reasons %q", text)
 		}

@@ -1,0 +1,63 @@
+package notice
+
+import "time"
+
+// launch are the entries about the launch and the stop of a server.
+var launch = []entry{
+	{
+		Code: "cooldown-not-reached", Severity: Caveat,
+		Says:    "The cool-down ended at its limit, after {waited}: {missing}.",
+		Do:      "Raise cooldown.at_most.",
+		Means:   "The GPUs were not as wanted when the next server was launched: too warm, or not as at the round's first launch.",
+		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 is at 58 °C, wanted at most 50 °C")},
+	},
+	{
+		Code: "gpu-memory-kept", Severity: Caveat,
+		Says:    "GPU memory was not released: {memory} more than before the launch is still in use on {gpus}.[ It is held by {holders}.]",
+		Do:      "End what holds the memory.",
+		Means:   "After the stop, memory in use did not come back to its level before the launch. The next launch is put off, so that nothing is measured next to it.",
+		Example: Args{"gpus": List("GPU 0", "GPU 1"), "memory": Bytes(12 << 30), "holders": List("process 4711 (python3) 11.8 GiB")},
+	},
+	{
+		Code: "gpu-memory-unread", Severity: Caveat,
+		Says:    "The GPUs cannot be read, so their memory was not seen released.",
+		Means:   "sweep compares GPU memory before the launch and after the stop. The second reading is missing.",
+		Example: Args{},
+	},
+	{
+		Code: "stop-problem", Severity: Caveat,
+		Says:    "The server did not stop cleanly: {problem}.",
+		Means:   "The server is gone, but its stop did not go as it should.",
+		Example: Args{"problem": Text("killed after the stop timeout of 30 s")},
+	},
+	{
+		Code: "release-not-proved", Severity: Caveat,
+		Says:    "The server was not seen to release its resources: {problem}.",
+		Means:   "After the stop, a process or container was left, or the port was still taken.",
+		Example: Args{"problem": Text("port 8000 is still in use")},
+	},
+	{
+		Code: "launch-put-off", Severity: Note,
+		Says:    "The launch was put off to the end of the plan.",
+		Means:   "The GPUs were not as they were before the last launch. sweep tries once more after all others.",
+		Example: Args{},
+	},
+	{
+		Code: "configuration-not-told", Severity: Note,
+		Says:    "The server failed when it was asked for its configuration: {error}. sweep uses its log and its metrics instead.",
+		Means:   "The configuration in effect is then known only as far as log and metrics tell.",
+		Example: Args{"error": Text("500 Internal Server Error")},
+	},
+	{
+		Code: "launch-in-flight", Severity: Caveat,
+		Says:    "The launch has no outcome: it was in flight when the record was written, or its runner was killed.",
+		Means:   "A resumed run launches it again under a new number.",
+		Example: Args{},
+	},
+	{
+		Code: "not-released", Severity: Caveat,
+		Says:    "The server was not seen to release its resources after the stop.",
+		Means:   "Its processes, its port or its container may have been there when the next server was launched.",
+		Example: Args{},
+	},
+}

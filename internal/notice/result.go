@@ -1,0 +1,146 @@
+package notice
+
+import "time"
+
+// result are the entries about results: what the analysis and the report find
+// in the records.
+var result = []entry{
+	// Of one configuration at a load.
+	{
+		Code: "no-trial-counts", Severity: Caveat,
+		Says:    "It was measured, but no trial counts.",
+		Means:   "Every trial of this configuration at this load was discarded.",
+		Example: Args{},
+	},
+	{
+		Code: "stands-apart", Severity: Caveat,
+		Says:    "It does not follow what rounds do to the other configurations, so it is judged by its own spread: {metrics}.",
+		Means:   "A saturated configuration varies unlike the others. Pooling its variance with theirs would be wrong.",
+		Example: Args{"metrics": List("ttft_p50", "e2e_p50")},
+	},
+	{
+		Code: "fewer-trials", Severity: Caveat,
+		Says:    "{n|metric comes|metrics come} from fewer trials than count.",
+		Means:   "Some trials lack the metric, so its estimate rests on the others.",
+		Example: Args{"n": Count(2)},
+	},
+	{
+		Code: "check", Severity: Caveat, Apart: "check",
+		Says:    "{check}: {text}.",
+		Means:   "A consistency check of the analysis found two accounts of the same thing that differ.",
+		Example: Args{"check": Text("littles-law"), "text": Text("12 requests in flight are not 9.4/s times 1 s")},
+	},
+	{
+		Code: "discarded-alone", Severity: Caveat, Apart: "metric",
+		Says:    "{metric} is {with} with the discarded trials, and no other trial counts.",
+		Means:   "The value is shown for comparison only. Results never contain discarded trials.",
+		Example: Args{"metric": Text("output throughput"), "with": Metric("output_throughput", 2058)},
+	},
+	{
+		Code: "discarded-matter", Severity: Caveat, Apart: "metric",
+		Says:    "{metric} is {without} without and {with} with the discarded trials.",
+		Means:   "Discarding trials moves this result by more than the margin, so the cause for which they were discarded deserves a look.",
+		Example: Args{"metric": Text("TTFT p50"), "without": Metric("ttft_p50", 0.031), "with": Metric("ttft_p50", 0.044)},
+	},
+	{
+		Code: "discarded-matter-little", Severity: Note,
+		Says:    "With the discarded trials, {n|other estimate|other estimates} would move by at most {change} ({metric}).",
+		Means:   "Discarding trials does not decide any of these results.",
+		Example: Args{"n": Count(4), "change": Fraction(0.012), "metric": Text("ttft p50")},
+	},
+
+	// Of the run.
+	{
+		Code: "trials-missing", Severity: Caveat,
+		Says:    "{n} of {planned|planned trial is|planned trials are} missing.",
+		Do:      "Resume the run to measure the rest.",
+		Means:   "The run is not finished, or records were lost.",
+		Example: Args{"n": Count(6), "planned": Count(60)},
+	},
+	{
+		Code: "trials-discarded", Severity: Caveat,
+		Says: "{n|trial was|trials were} discarded ({causes}).[ {again|repetition|repetitions} followed.]" +
+			"[ {left|planned trial is|planned trials are} left without a trial that counts.]",
+		Means:   "A discarded trial is kept, does not count, and is measured again at the end of its round.",
+		Example: Args{"n": Count(2), "causes": List("client 1", "throttled 1"), "again": Count(2)},
+	},
+	{
+		Code: "trials-failed", Severity: Caveat,
+		Says:    "{text}.",
+		Do:      "See Failures.",
+		Means:   "No measurement came of these trials.",
+		Example: Args{"text": Text("12 trials failed because their server did not start")},
+	},
+	{
+		Code: "trials-skipped", Severity: Caveat,
+		Says:    "{n|trial was|trials were} skipped, because the server cannot start or a lower point of the load saturated it.",
+		Means:   "What is known to fail is not tried, and a point above a saturated one is not measured.",
+		Example: Args{"n": Count(8)},
+	},
+	{
+		Code: "cooldowns-missed", Severity: Caveat,
+		Says:    "{missed} of {waited|cool-down|cool-downs} ended at the limit before the GPUs were as wanted.",
+		Do:      "See the timeline.",
+		Means:   "Some servers were launched on GPUs that were warmer or busier than at the first launch of the round.",
+		Example: Args{"missed": Count(2), "waited": Count(30)},
+	},
+	{
+		Code: "client-shared", Severity: Caveat,
+		Says: "The load generator shared the machine with the server in {n|trial|trials} ({why}). " +
+			"It sent requests up to {mean} late on average and up to {late} ({share} of the median TTFT) at the highest percentile shown.",
+		Means:   "Latencies include that delay. It is the worst of all trials that count.",
+		Example: Args{"n": Count(12), "why": Text("declared"), "mean": Latency(300 * time.Microsecond), "late": Latency(2 * time.Millisecond), "share": Fraction(0.03)},
+	},
+	{
+		Code: "order-sequential", Severity: Caveat,
+		Says:    "With order: sequential, the trials of a configuration ran one after another, so drift can look like a difference.",
+		Means:   "Randomized rounds spread drift over all configurations. A sequential run gives that up for fewer launches.",
+		Example: Args{},
+	},
+	{
+		Code: "single-trials", Severity: Caveat,
+		Says:    "{n|result rests|results rest} on a single trial: a value without an interval or a verdict.",
+		Do:      "Measure more trials.",
+		Means:   "One trial says nothing about the scatter of the next.",
+		Example: Args{"n": Count(4)},
+	},
+	{
+		Code: "range-only", Severity: Caveat,
+		Says:    "{n|result has|results have} two trials of {metrics}, and no spread to borrow. They show their range, which is not a confidence interval.",
+		Do:      "Measure more trials.",
+		Means:   "With two trials and no variance from other configurations, only the two values themselves are known.",
+		Example: Args{"n": Count(2), "metrics": List("ttft_p50")},
+	},
+	{
+		Code: "slo-undecided", Severity: Caveat,
+		Says:    "For {n|result|results}, the data do not show whether the SLO is met.",
+		Means:   "The interval reaches over the limit.",
+		Do:      "Measure more trials.",
+		Example: Args{"n": Count(3)},
+	},
+	{
+		Code: "unconfirmed", Severity: Caveat,
+		Says:    "Recommendations that are not confirmed rest on the trials that selected them. The best of many looks better than it is.",
+		Do:      "Set confirm: true.",
+		Means:   "Confirmation runs measure the finalists again on freshly restarted servers.",
+		Example: Args{},
+	},
+	{
+		Code: "checks-fired", Severity: Caveat, Apart: "check",
+		Says:    "The consistency check {check} found {n|contradiction|contradictions}. The first: {text}.",
+		Means:   "Figures of a trial contradict each other or those of other trials.",
+		Example: Args{"check": Text("littles-law"), "n": Count(3), "text": Text("12 requests in flight are not 9.4/s times 1 s")},
+	},
+	{
+		Code: "pairs-not-tested", Severity: Caveat,
+		Says:    "How {one} and {other} act together was not tested[, nor {more|further pair|further pairs} of parameters].",
+		Means:   "The experiment changes one flag at a time, or leaves combinations out.",
+		Example: Args{"one": Text("max-num-seqs"), "other": Text("max-num-batched-tokens"), "more": Count(2)},
+	},
+	{
+		Code: "figure-broken", Severity: Caveat,
+		Says:    "The figure “{title}” could not be embedded: {error}.",
+		Means:   "Its files may be damaged. The page shows its title instead.",
+		Example: Args{"title": Text("Frontier of chat"), "error": Text("not an SVG")},
+	},
+}

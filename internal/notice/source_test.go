@@ -1,0 +1,103 @@
+package notice
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Every entry is said somewhere, and every code that is said has an entry: New
+// and Refuse take their codes as constants, so that this can be seen.
+func TestCodesAndSourceAgree(t *testing.T) {
+	said := map[Code]bool{}
+	consts := map[string]string{} // by folder and name, of codes that are constants
+	type use struct{ constant, place string }
+	var uses []use
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (e.Name() == "testdata" || strings.HasPrefix(e.Name(), ".") && path != root):
+			return fs.SkipDir
+		case e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		own := file.Name.Name == "notice"
+		if !own && !slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return strings.HasSuffix(s.Path.Value, `/internal/notice"`) }) {
+			return nil
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if c, ok := n.(*ast.ValueSpec); ok && len(c.Values) == 1 {
+				if literal, ok := c.Values[0].(*ast.BasicLit); ok {
+					consts[filepath.Dir(path)+" "+c.Names[0].Name] = literal.Value
+				}
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			name := ""
+			switch f := call.Fun.(type) {
+			case *ast.SelectorExpr:
+				if x, ok := f.X.(*ast.Ident); ok && x.Name == "notice" {
+					name = f.Sel.Name
+				}
+			case *ast.Ident:
+				if own {
+					name = f.Name
+				}
+			}
+			if name != "New" && name != "Refuse" {
+				return true
+			}
+			place := set.Position(call.Pos()).String()
+			switch code := call.Args[0].(type) {
+			case *ast.BasicLit:
+				consts[place] = code.Value
+				uses = append(uses, use{place, place})
+			case *ast.Ident:
+				if !own { // Refuse and Explain pass on what they were given
+					uses = append(uses, use{filepath.Dir(path) + " " + code.Name, place})
+				}
+			default:
+				t.Errorf("%s: the code is not a constant", place)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range uses {
+		code, err := strconv.Unquote(consts[u.constant])
+		if err != nil {
+			t.Errorf("%s: the code is not a constant of its package", u.place)
+			continue
+		}
+		said[Code(code)] = true
+		if _, known := catalogue()[Code(code)]; !known {
+			t.Errorf("%s: %q has no entry", u.place, code)
+		}
+	}
+	for _, code := range Codes() {
+		if !said[code] && !strings.HasPrefix(string(code), "test-") {
+			t.Errorf("nothing says %s", code)
+		}
+	}
+	if len(said) < 50 {
+		t.Errorf("only %d codes found: the walk is broken", len(said))
+	}
+}
