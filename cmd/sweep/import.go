@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/internal/importer"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/report"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -158,15 +159,8 @@ func labelled(arg string) (label, path string) {
 
 // importSummary says what was read, what was passed over and what stays unknown.
 func (sys *System) importSummary(im *importer.Import, path string, o importOptions) {
-	for _, s := range grouped(im.Skipped, func(s importer.Skipped) (string, string) { return s.File, s.Why }) {
-		fmt.Fprintf(sys.Stderr, "passed over: %s\n", s)
-	}
-	for _, w := range importWarnings(im.Results()) {
-		fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
-	}
-	for _, w := range im.Warnings {
-		fmt.Fprintf(sys.Stderr, "warning: %s\n", w)
-	}
+	sys.tell("note", im.Skipped)
+	sys.tell("warning", slices.Concat(importNotices(im.Results()), im.Warnings))
 	tools := map[string]int{}
 	recomputed := 0
 	for _, r := range im.Results() {
@@ -190,44 +184,31 @@ func (sys *System) importSummary(im *importer.Import, path string, o importOptio
 	}
 }
 
-// importWarnings are the results' warnings, those that differ in their numbers
-// alone told once.
-func importWarnings(results []importer.Result) []string {
-	type finding struct{ place, text string }
-	var all []finding
+// importNotices are what is said of results, each about its place in the files.
+func importNotices(results []importer.Result) []notice.Notice {
+	var all []notice.Notice
 	for _, r := range results {
-		for _, w := range append(slices.Clone(r.Invalid), r.Warnings...) {
-			all = append(all, finding{strings.TrimSuffix(r.File+" "+r.Place, " "), w.String()})
+		for _, n := range slices.Concat(r.Invalid, r.Warnings) {
+			all = append(all, n.On(notice.File, strings.TrimSuffix(r.File+" "+r.Place, " ")))
 		}
 	}
-	return grouped(all, func(f finding) (string, string) { return f.place, f.text })
+	return all
 }
 
-var anyNumber = regexp.MustCompile(`[0-9][0-9.e+]*`)
-
-// grouped words things as "place: text", those whose texts are alike but for
-// numbers once: "place and 3 more: text".
-func grouped[T any](all []T, of func(T) (place, text string)) []string {
-	var order []string
-	first, n := map[string][2]string{}, map[string]int{}
-	for _, v := range all {
-		place, text := of(v)
-		key := anyNumber.ReplaceAllString(text, "#")
-		if n[key] == 0 {
-			order = append(order, key)
-			first[key] = [2]string{place, text}
+// tell prints notices, those of one code once, with the first file that they are about.
+func (sys *System) tell(word string, list []notice.Notice) {
+	for _, g := range notice.Merge(list) {
+		text, more := g.String(), len(g.Subjects)-1
+		switch {
+		case g.Subject.Kind == notice.File && more > 0:
+			text = fmt.Sprintf("%s and %d more: %s", g.Subject.ID, more, text)
+		case g.Subject.Kind == notice.File:
+			text = g.Subject.ID + ": " + text
+		case more > 0:
+			text += fmt.Sprintf(" The same applies to %d more.", more)
 		}
-		n[key]++
+		fmt.Fprintf(sys.Stderr, "%s: %s\n", word, text)
 	}
-	var out []string
-	for _, key := range order {
-		place := first[key][0]
-		if n[key] > 1 {
-			place += fmt.Sprintf(" and %d more", n[key]-1)
-		}
-		out = append(out, place+": "+first[key][1])
-	}
-	return out
 }
 
 // dateOf is the day of a run for a caption.

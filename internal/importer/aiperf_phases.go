@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // AIPerf 0.12 and later run one or several phases, each a warm-up or measured, and
@@ -177,20 +178,20 @@ func aiCompanion(path string, r *Result) error {
 		r.Invalid = append(r.Invalid, of.Invalid...)
 		ok := string(loadgen.ClassOK)
 		if have, want := r.Requests[ok], of.Requests[ok]; have < want {
-			r.warn(fmt.Sprintf("%d of the %d requests that succeeded are in the file: the numbers describe only those", have, want))
+			r.warn(notice.New("requests-partial", notice.Args{"n": notice.Count(have), "all": notice.Count(want)}))
 		}
 	} else {
 		r.Invalid = append(r.Invalid, sum.Invalid...)
 	}
 	if whole.seamless(r.phase) {
-		r.warn("AIPerf did not wait between phases (seamless): requests of a neighboring phase were in flight as well")
+		r.warn(notice.New("phases-overlap", nil))
 	}
 	switch {
 	case !r.Load.open():
 	case r.due == nil, r.Load.Cap > 0:
 		// With a cap a credit is issued when there is a slot, and without one the
 		// arrival is skipped: nothing says when a request was due.
-		r.warn(sentWarning)
+		r.warn(fromSend())
 	default:
 		r.Clock = ClockIntended
 		for i := range r.Run.Requests {
@@ -202,7 +203,7 @@ func aiCompanion(path string, r *Result) error {
 	return nil
 }
 
-const aiWarmup = "a warm-up of an AIPerf run: nothing was measured in it"
+const aiWarmup = "a warm-up of an AIPerf run, in which nothing was measured"
 
 // aiPart says why a file below phases/ of a run of AIPerf need not be read; "": it
 // must, because the run has several measured phases and no records of them.

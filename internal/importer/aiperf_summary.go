@@ -124,7 +124,7 @@ func (a aiSummary) result(phase string) Result {
 			r.lack("error_rate", "the number of failures is not in the file")
 		}
 	} else {
-		r.warn("the number of requests is not in the file: its percentiles may rest on few")
+		r.warn(notice.New("request-count-unknown", nil))
 	}
 	r.state("ttft_sent", a.stats("time_to_first_token"), samples)
 	r.state("e2e_sent", a.stats("request_latency"), samples)
@@ -142,7 +142,7 @@ func (a aiSummary) result(phase string) Result {
 	r.outputMean = a.mean("usage_completion_tokens", "output_sequence_length")
 	r.inputMean = a.mean("usage_prompt_tokens", "input_sequence_length")
 	if r.Load.open() {
-		r.warn(sentWarning)
+		r.warn(fromSend())
 	}
 	r.Invalid = append(r.Invalid, a.ended()...)
 	return r

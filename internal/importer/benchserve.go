@@ -13,6 +13,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // readVLLMBench reads results of `vllm bench serve`: one object, a list of
@@ -236,7 +237,7 @@ func (b *benchRun) result(place string) (*Result, error) {
 	} else {
 		b.summary(r)
 		if b.isDetailed {
-			r.warn("its lists by request are of different lengths and were not used")
+			r.warn(notice.New("request-lists-unequal", nil))
 		}
 	}
 	b.doubts(r)
@@ -320,10 +321,10 @@ func (b *benchRun) requests(r *Result) {
 	r.recompute()
 	r.lengthsOf(run)
 	if empty > 0 {
-		r.warn(fmt.Sprintf("%d requests without a token count as failures; the tool may have counted them as completed", empty))
+		r.warn(notice.New("requests-empty", notice.Args{"n": notice.Count(empty)}))
 	}
 	if !r.Timed {
-		r.warn("the file has no start times: latencies are computed from its requests, throughput from its totals, and no requests.parquet is written")
+		r.warn(notice.New("start-times-missing", nil))
 	}
 }
 
@@ -420,17 +421,17 @@ func (b *benchRun) stats(name string) stats {
 // doubts notes what the totals say against the run.
 func (b *benchRun) doubts(r *Result) {
 	if r.Load.open() && r.Clock == ClockSent || r.Load.Kind == experiment.Throughput {
-		r.warn(sentWarning)
+		r.warn(fromSend())
 	}
 	if asked := b.whole("num_prompts"); !r.Recomputed() && asked > 0 && b.whole("completed")+b.failed() < asked {
-		r.warn(fmt.Sprintf("%d of %d prompts are neither completed nor failed", asked-b.whole("completed")-b.failed(), asked))
+		r.warn(notice.New("requests-unaccounted", notice.Args{"n": notice.Count(asked - b.whole("completed") - b.failed()), "all": notice.Count(asked)}))
 	}
 	stated, duration := b.number("request_throughput"), b.number("duration")
 	if n := float64(b.whole("completed")); duration > 0 && stated > 0 && math.Abs(n/duration/stated-1) > 0.01 {
-		r.warn(fmt.Sprintf("request_throughput %.4g req/s is not completed / duration = %.4g", stated, n/duration))
+		r.warn(contradicts("request_throughput", stated, n/duration))
 	}
 	if rate := r.Load.Value; r.Load.open() && rate > 0 && stated > 0 && stated < 0.8*rate {
-		r.warn(fmt.Sprintf("%.3g of %.3g req/s asked for were served: the queue grew all the time, so latencies depend on the length of the run", stated, rate))
+		r.warn(notice.New("rate-not-served", notice.Args{"served": notice.Metric("request_throughput", stated), "asked": notice.Metric("request_throughput", rate)}))
 	}
 }
 

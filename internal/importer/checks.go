@@ -1,9 +1,9 @@
 package importer
 
 import (
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -30,30 +30,52 @@ func (r *Result) check() {
 	if bad := all - ok; ok > 0 && float64(bad) > experiment.DefaultFailures*float64(all) {
 		r.Invalid = append(r.Invalid, notice.New("too-many-failures", notice.Args{"n": notice.Count(bad), "all": notice.Count(all)}))
 	}
-	slices.SortStableFunc(r.Warnings, func(a, b notice.Notice) int { return strings.Compare(a.Text(), b.Text()) })
-	r.Warnings = slices.CompactFunc(r.Warnings, notice.Notice.Equal)
+	var once []notice.Notice
+	for _, n := range r.Warnings {
+		if !slices.ContainsFunc(once, n.Equal) {
+			once = append(once, n)
+		}
+	}
+	r.Warnings = once
 }
 
 // checkNumbers takes out what is no number that a record can hold. Metrics are
 // looked at where they are stored.
 func (r *Result) checkNumbers() {
-	if why := implausible(r.Load.Value); why != "" {
-		r.warn("the load is not known: " + why)
+	if implausible(r.Load.Value) != "" {
+		r.warn(outside("the load", r.Load.Value))
 		r.Load.Kind, r.Load.Value = Unknown, 0
 	}
-	for what, v := range map[string]*float64{"the length of the run": &r.Window, "the length of the answers": &r.outputMean, "tokens per chunk": &r.TokensPerChunk} {
-		if why := implausible(*v); why != "" && !math.IsNaN(*v) {
-			r.warn(what + ": " + why)
+	for _, f := range []struct {
+		what string
+		v    *float64
+	}{{"the length of the run", &r.Window}, {"the length of the answers", &r.outputMean}, {"the number of tokens per chunk", &r.TokensPerChunk}} {
+		if implausible(*f.v) == "" {
+			continue
 		}
-		if implausible(*v) != "" {
-			*v = 0
+		if !math.IsNaN(*f.v) {
+			r.warn(outside(f.what, *f.v))
 		}
+		*f.v = 0
 	}
 	for name, v := range r.Metrics {
 		if why := implausible(v); why != "" {
 			r.lack(name, why)
 		}
 	}
+}
+
+// outside is the notice of a value that cannot have been measured. JSON has no
+// form for all such values, so that the notice holds it as a word.
+func outside(what string, v float64) notice.Notice {
+	return notice.New("value-implausible", notice.Args{"what": notice.Text(what), "value": notice.Text(strconv.FormatFloat(v, 'g', 4, 64))})
+}
+
+// contradicts is the notice of a throughput that is not a count by the duration.
+func contradicts(metric string, stated, computed float64) notice.Notice {
+	return notice.New("throughput-contradicts", notice.Args{
+		"metric": notice.Text(strings.ReplaceAll(metric, "_", " ")), "stated": notice.Metric(metric, stated), "computed": notice.Metric(metric, computed),
+	})
 }
 
 // checkParts checks mean(e2e) = mean(ttft) + mean(tpot) * (mean output - 1). It
@@ -65,61 +87,64 @@ func (r *Result) checkParts() {
 	if ttft == 0 {
 		ttft, e2e = r.Metrics["ttft_mean"], r.Metrics["e2e_mean"]
 	}
-	n := r.outputMean
-	if r.Recomputed() || !(ttft > 0 && tpot > 0 && e2e > ttft && n > 1) {
+	length := r.outputMean
+	if r.Recomputed() || !(ttft > 0 && tpot > 0 && e2e > ttft && length > 1) {
 		return
 	}
-	sum := ttft + tpot*(n-1)
+	sum := ttft + tpot*(length-1)
 	if math.Abs(sum/e2e-1) <= contradiction {
 		return
 	}
-	implied := (e2e - ttft) / (n - 1)
-	why := fmt.Sprintf("contradicts the file's own latencies: ttft + tpot x (output - 1) is %.3g s where e2e is %.3g s; %.3g ms a token would fit, stated are %.3g ms",
-		sum, e2e, implied*1e3, tpot*1e3)
-	r.warn("time per output token " + why)
+	implied := (e2e - ttft) / (length - 1)
+	n := notice.New("tpot-contradicts", notice.Args{"stated": notice.Seconds(tpot), "implied": notice.Seconds(implied)})
+	r.warn(n)
 	for _, base := range []string{"tpot", "itl"} {
 		for _, st := range metric.Stats() {
-			r.lack(base+"_"+st, why)
+			r.lack(base+"_"+st, n.Text())
 		}
 	}
 }
 
 // same reports whether two results are one and the same measurement, found in
-// two files, and how the files contradict each other about the server ("": they
+// two files, and how the files contradict each other about the server (nil: they
 // do not).
-func (r *Result) same(o *Result) (same bool, conflict string) {
+func (r *Result) same(o *Result) (same bool, conflict *notice.Notice) {
 	tables := r.Format == "table" || o.Format == "table"
 	switch {
 	case r.Tool != o.Tool && !tables, r.Load.Value != o.Load.Value:
-		return false, ""
+		return false, nil
 	case r.Load.Kind != o.Load.Kind && r.Load.Kind != Unknown && o.Load.Kind != Unknown:
-		return false, ""
+		return false, nil
 	case !r.Ended.IsZero() && !o.Ended.IsZero() && !r.Ended.Equal(o.Ended):
-		return false, ""
+		return false, nil
 	}
 	common := 0
 	for name, v := range r.Metrics {
 		if w, ok := o.Metrics[name]; ok {
 			if math.Abs(v-w) > 1e-6*math.Abs(v) {
-				return false, ""
+				return false, nil
 			}
 			common++
 		}
 	}
 	switch {
 	case common < 3:
-		return false, ""
+		return false, nil
 	case r.configuration() == o.configuration(), tables && r.Label != "" && r.Label == o.Label: // one may know more
-		return true, ""
+		return true, nil
 	case common < 6 || !tables:
-		return false, "" // alike by chance, perhaps; and a file of the tool's own is its own witness
+		return false, nil // alike by chance, perhaps; and a file of the tool's own is its own witness
 	}
 	for _, f := range r.Flags {
 		if g, ok := o.Flags.Get(f.Name); ok && !g.Equal(f) {
-			conflict = fmt.Sprintf("the same numbers stand in %s (%s) with %s instead of %s", r.File, r.Place, f, g)
+			n := notice.New("files-contradict", notice.Args{"file": notice.Text(r.File), "there": notice.Text(f.String()), "here": notice.Text(g.String())})
+			if r.Place != "" {
+				n = n.With("place", notice.Text(r.Place))
+			}
+			conflict = &n
 		}
 	}
-	return conflict != "", conflict
+	return conflict != nil, conflict
 }
 
 // configuration identifies the server configuration as far as it is known.

@@ -60,8 +60,9 @@ func readCSV(src source, columns Columns) ([]Result, error) {
 		return nil, &FaultError{File: src.name, Err: errors.New("a table without a row that holds a result")}
 	}
 	for i := range t.out {
-		for _, text := range t.notes {
-			t.out[i].warn(text)
+		t.out[i].Warnings = append(t.out[i].Warnings, t.notes...)
+		if t.ragged > 0 {
+			t.out[i].warn(notice.New("rows-ragged", notice.Args{"n": notice.Count(t.ragged), "line": notice.Count(t.raggedLine)}))
 		}
 	}
 	return t.out, nil
@@ -96,8 +97,10 @@ type table struct {
 	header  []string
 	columns Columns
 	bench   bool // in the words of vllm bench serve
-	notes   []string
-	out     []Result
+	notes   []notice.Notice
+	// ragged rows have another number of fields than the header; the line of the first.
+	ragged, raggedLine int
+	out                []Result
 }
 
 func (t *table) prepare(given Columns) error {
@@ -108,7 +111,7 @@ func (t *table) prepare(given Columns) error {
 	}
 	for i, name := range t.header {
 		if name == "" {
-			t.notes = append(t.notes, fmt.Sprintf("column %d of the table has no name and is passed over", i+1))
+			t.notes = append(t.notes, notice.New("column-unnamed", notice.Args{"column": notice.Count(i + 1)}))
 		}
 	}
 	known := func(name string) bool { return slices.Contains(t.header, name) }
@@ -142,7 +145,9 @@ func (t *table) add(row []string, line int) error {
 		return nil
 	}
 	if len(row) != len(t.header) {
-		t.notes = append(t.notes, fmt.Sprintf("%s:%d: %d fields where the header has %d: the row is passed over", t.src.name, line, len(row), len(t.header)))
+		if t.ragged++; t.ragged == 1 {
+			t.raggedLine = line
+		}
 		return nil
 	}
 	values := map[string]string{}
@@ -295,10 +300,10 @@ func (t *table) measures(r *Result, values map[string]string, number func(string
 		r.outputMean = o / q
 	}
 	if samples < 0 && len(byBase) > 0 {
-		r.warn("the number of requests is not in the table: percentiles may rest on few")
+		r.warn(notice.New("request-count-unknown", nil))
 	}
 	if len(byBase) > 0 {
-		r.warn("the table does not say from which moment its latencies count, nor what its percentiles weigh")
+		r.warn(notice.New("clock-unknown", nil))
 	}
 }
 
@@ -312,20 +317,19 @@ func rowDoubts(r *Result, number func(string) float64) {
 	in, out, all := number("prompt_length"), number("output_length"), number("total_tokens")
 	off := func(a, b float64) bool { return a > 0 && b > 0 && math.Abs(a/b-1) > 0.01 }
 	if off((in+out)*n, all) {
-		r.warn(fmt.Sprintf("%.6g requests of %.6g + %.6g tokens are not the %.6g tokens stated: a length or a count is wrong", n, in, out, all))
+		r.warn(notice.New("tokens-contradict", notice.Args{"stated": notice.Number(all), "computed": notice.Number((in + out) * n)}))
 	}
-	if off(n/elapsed, number("requests_per_second")) {
-		r.warn("requests per second are not requests / time")
+	if stated := number("requests_per_second"); off(n/elapsed, stated) {
+		r.warn(contradicts("request_throughput", stated, n/elapsed))
 	}
-	if off(all/elapsed, number("tokens_per_second")) {
-		r.warn("tokens per second are not tokens / time")
+	if stated := number("tokens_per_second"); off(all/elapsed, stated) {
+		r.warn(contradicts("total_throughput", stated, all/elapsed))
 	}
 	streams := number("throughput")
 	if !(n > 0 && elapsed > 0 && out > 1 && streams > 0) {
 		return
 	}
 	if each := elapsed / (out * math.Ceil(n/streams)); each < fastestToken {
-		r.Invalid = append(r.Invalid, notice.Recorded(fmt.Sprintf("%.6g answers of %.6g tokens in %.3g s are %.2g ms a token in each stream: no server generates so fast; "+
-			"requests were refused, or the counts are not what was generated", n, out, elapsed, each*1e3)))
+		r.Invalid = append(r.Invalid, notice.New("impossibly-fast", notice.Args{"each": notice.Seconds(each)}))
 	}
 }

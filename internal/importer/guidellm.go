@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // readGuideLLM reads a GuideLLM report. Dialects, told apart by their keys:
@@ -120,7 +121,7 @@ func (h *guideHead) fill(r *Result) {
 		r.ToolVersion = map[string]string{"D1": "0.2 or 0.3", "D2": "0.4"}[r.Format]
 	}
 	if !r.Recomputed() && r.Format != "D1" && r.Metrics["tpot_p50"] > 0 {
-		r.warn("percentiles of tpot weigh every token of an answer, not every answer: GuideLLM 0.4 and later state them so")
+		r.warn(notice.New("tpot-weighs-tokens", nil))
 	}
 }
 

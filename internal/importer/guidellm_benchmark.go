@@ -2,10 +2,8 @@ package importer
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -188,7 +186,7 @@ func (b *guideBenchmark) fill(r *Result) error {
 	if have, want := len(b.lists["successful"]), b.successes(); want > 0 && have < want {
 		b.summary(r)
 		if have > 0 {
-			r.warn(fmt.Sprintf("%d of %d requests are in the file: the tool's own summary is taken", have, want))
+			r.warn(notice.New("requests-stripped", notice.Args{"n": notice.Count(have), "all": notice.Count(want)}))
 		}
 		return nil
 	}
@@ -210,7 +208,7 @@ func (b *guideBenchmark) successes() int {
 func (b *guideBenchmark) lost(r *Result) {
 	s := b.state
 	if n := s.Created - s.Successful - s.Errored - s.Cancelled; n > 0 {
-		r.warn(fmt.Sprintf("%d of %d requests that were begun have no record: the tool lost them", n, s.Created))
+		r.warn(notice.New("requests-lost", notice.Args{"n": notice.Count(n), "all": notice.Count(s.Created)}))
 	}
 }
 
@@ -232,9 +230,9 @@ func (b *guideBenchmark) summary(r *Result) {
 	r.fromSent("ttft")
 	r.fromSent("e2e")
 	if r.Load.open() {
-		r.warn(sentWarning)
+		r.warn(fromSend())
 		if d := b.scheduler.StartDelay; d != nil && *d > 0.05 {
-			r.warn(fmt.Sprintf("requests were sent %.3g s late on average", *d))
+			r.warn(notice.New("sends-late", notice.Args{"late": notice.Seconds(*d)}))
 		}
 	}
 	window := span(b.scheduler.MeasureStart, b.scheduler.MeasureEnd).Seconds()
@@ -348,7 +346,7 @@ func (c *guideClock) note(r *Result) {
 		r.warn(cutOff(c.cut, c.all))
 	}
 	if float64(c.impossible) > loadgen.OfferedShare*float64(c.all) {
-		r.schedule = append(r.schedule, notice.Recorded(fmt.Sprintf("%d of %d intended sends cannot be right (before the run began, or after the request was sent)", c.impossible, c.all)))
+		r.schedule = append(r.schedule, notice.New("sends-impossible", notice.Args{"n": notice.Count(c.impossible), "all": notice.Count(c.all)}))
 	}
 	r.Clock = ClockSent
 	switch {
@@ -357,8 +355,8 @@ func (c *guideClock) note(r *Result) {
 	case c.noTarget == 0:
 		r.Clock = ClockIntended
 	case c.planned == 0:
-		r.warn(sentWarning)
+		r.warn(fromSend())
 	default:
-		r.warn(strconv.Itoa(c.noTarget) + " requests have no usable intended send and count from the actual one")
+		r.warn(notice.New("clock-partly-from-send", notice.Args{"n": notice.Count(c.noTarget)}))
 	}
 }

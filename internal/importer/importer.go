@@ -159,7 +159,7 @@ func (r *Result) Ends() string {
 // Recomputed reports whether the numbers come from the requests.
 func (r *Result) Recomputed() bool { return r.recomputed }
 
-func (r *Result) warn(text string) { r.Warnings = append(r.Warnings, notice.Recorded(text)) }
+func (r *Result) warn(n notice.Notice) { r.Warnings = append(r.Warnings, n) }
 
 // set stores a metric, or why what the file says is none.
 func (r *Result) set(name string, v float64) {
@@ -202,9 +202,4 @@ type Options struct {
 	// each is called with every result once it is complete, and may take its
 	// requests away.
 	each func(*Result) error
-}
-
-// Skipped is a file of a folder that holds no results, and why it was passed over.
-type Skipped struct {
-	File, Why string
 }

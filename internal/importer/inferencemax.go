@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // readInferenceMAX reads result rows of InferenceMAX (later InferenceX): one
@@ -94,7 +95,7 @@ func maxRow(row map[string]any) (*Result, error) {
 		}
 	}
 	r.lack("request_throughput", "not in the file")
-	r.warn("a row of averages: the number of requests is not in it, so its percentiles may rest on few")
+	r.warn(notice.New("request-count-unknown", nil))
 	return r, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // perfStats are inference-perf's statistics, in seconds or tokens.
@@ -123,13 +124,13 @@ func (p *perfStage) fill(r *Result) {
 
 // lateness notes that the client did not send what was asked for.
 func (p *perfStage) lateness(r *Result) {
-	r.warn(sentWarning)
+	r.warn(fromSend())
 	if a, q := p.Load.Achieved, p.Load.Requested; a != nil && q != nil && *a < 0.95**q {
-		delay := ""
+		n := notice.New("rate-not-sent", notice.Args{"sent": notice.Metric("request_throughput", *a), "asked": notice.Metric("request_throughput", *q)})
 		if d := p.Load.ScheduleDelay["p99"]; d != nil {
-			delay = fmt.Sprintf(" (99%% of them up to %.3g s late)", *d)
+			n = n.With("late", notice.Seconds(*d))
 		}
-		r.warn(fmt.Sprintf("the client sent %.4g of %.4g req/s asked for%s and its latencies leave that wait out", *a, *q, delay))
+		r.warn(n)
 		r.Load.Cap = 1 // partly open: the workers' limit held requests back
 	}
 }
@@ -288,7 +289,7 @@ func serverSide(path string, r *Result) {
 	}
 	server, client := p.Successes.TPOT.mean(), r.Metrics["tpot_mean"]
 	if server > 0 && client > 0 && (client < 0.7*server || client > server/0.7) {
-		r.warn(fmt.Sprintf("time per output token: the client says %.3g ms on average, the server %.3g ms", client*1e3, server*1e3))
+		r.warn(notice.New("tpot-client-server", notice.Args{"client": notice.Seconds(client), "server": notice.Seconds(server)}))
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/vllm-sweep/sweep/internal/boundary"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // What a file is, by content.
@@ -45,7 +46,7 @@ var shapesOf = map[string][]shape{
 
 // Read reads a file, or every file of a folder that holds results; skipped
 // names the others. An error leaves no results.
-func Read(path string, o Options) (results []Result, skipped []Skipped, err error) {
+func Read(path string, o Options) (results []Result, skipped []notice.Notice, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, err
@@ -319,9 +320,9 @@ func byKeys(keys map[string]bool) shape {
 
 // readFolder reads every file below a folder that holds results. Of several
 // files about one measurement the one that says most is taken.
-func readFolder(root string, o Options) ([]Result, []Skipped, error) {
+func readFolder(root string, o Options) ([]Result, []notice.Notice, error) {
 	var out []Result
-	var skipped []Skipped
+	var skipped []notice.Notice
 	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -339,7 +340,7 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(tableRank(a), tableRank(b)) })
 	for _, path := range files {
 		if why := redundant(path, files); why != "" {
-			skipped = append(skipped, Skipped{path, why})
+			skipped = append(skipped, leftOut(path, why))
 			continue
 		}
 		var kind shape
@@ -355,12 +356,12 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 			return nil, nil, err
 		}
 		if kind == shapeNone {
-			skipped = append(skipped, Skipped{path, why})
+			skipped = append(skipped, leftOut(path, why))
 			continue
 		}
 		got, err := readFile(path, o)
 		if errors.Is(err, errNoMetric) && len(o.Map) == 0 {
-			skipped = append(skipped, Skipped{path, "a table of something else: " + errNoMetric.Error()})
+			skipped = append(skipped, leftOut(path, "a table of something else: "+errNoMetric.Error()))
 			continue
 		}
 		if err != nil {
@@ -368,7 +369,7 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 		}
 		kept, twice := fresh(out, got)
 		if twice > 0 {
-			skipped = append(skipped, Skipped{path, fmt.Sprintf("%d of %d results are in another file already", twice, len(got))})
+			skipped = append(skipped, knownAlready(path, twice, len(got)))
 		}
 		out = append(out, kept...)
 	}
@@ -381,6 +382,16 @@ func readFolder(root string, o Options) ([]Result, []Skipped, error) {
 // resultName is how files are called that hold results: one of them that cannot
 // be read is an error.
 var resultName = regexp.MustCompile(`(?i)\.(json|jsonl|ya?ml|csv|tsv)(\.gz)?$`)
+
+// leftOut is the notice of a file that holds no results.
+func leftOut(path, why string) notice.Notice {
+	return notice.New("file-left-out", notice.Args{"why": notice.Text(why)}).On(notice.File, path)
+}
+
+// knownAlready is the notice of results that another file holds too.
+func knownAlready(path string, n, all int) notice.Notice {
+	return notice.New("results-known", notice.Args{"n": notice.Count(n), "all": notice.Count(all)}).On(notice.File, path)
+}
 
 // brief is what is wrong with a file, without its name.
 func brief(err error) string {
@@ -405,8 +416,8 @@ func fresh(known, got []Result) (kept []Result, twice int) {
 		found := false
 		for j := range known {
 			same, conflict := got[i].same(&known[j])
-			if conflict != "" {
-				known[j].warn(conflict)
+			if conflict != nil {
+				known[j].warn(*conflict)
 			}
 			if found = same; found {
 				break

@@ -3,7 +3,6 @@ package importer
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +131,7 @@ func TestBurstinessInfinity(t *testing.T) {
 }
 
 // imported writes the files into a run directory and reads it.
-func imported(t *testing.T, paths ...string) (*rundir.Run, []Skipped) {
+func imported(t *testing.T, paths ...string) (*rundir.Run, []notice.Notice) {
 	t.Helper()
 	im, err := Begin(t.TempDir())
 	if err != nil {
@@ -200,7 +199,7 @@ func TestBenchSweepMetadata(t *testing.T) {
 	if m := got.Trials[0].Source.Metadata; m["gpu"] != "H100" || m["tp"] != "1" || len(m) != 2 {
 		t.Errorf("metadata %v", m)
 	}
-	if len(skipped) != 2 || !strings.Contains(skipped[0].Why, "warm-up") {
+	if len(skipped) != 2 || !strings.Contains(skipped[0].Text(), "warm-up") {
 		t.Errorf("%v", skipped)
 	}
 }
@@ -216,7 +215,7 @@ func TestGuideLLMDefaultOutputs(t *testing.T) {
 		t.Fatalf("%d results, %v, %v", len(results), skipped, err)
 	}
 	for i, want := range []string{"a page", "GuideLLM's table"} {
-		if !strings.Contains(skipped[i].Why, want) {
+		if !strings.Contains(skipped[i].Text(), want) {
 			t.Errorf("%v: want %q", skipped[i], want)
 		}
 	}
@@ -311,7 +310,7 @@ func TestAIPerfOpenLoop(t *testing.T) {
 	}
 	// A cap holds credits back, so their gaps are no fault of the tool's.
 	r = one(`"type":"constant","requests":40,"rate":4.0,"concurrency":2`, every(40, 0.1, 0.1, 2))
-	if r.Load.Kind != "constant" || r.Load.Cap != 2 || r.Clock != ClockSent || len(r.Invalid) > 0 || !slices.ContainsFunc(r.Warnings, notice.Recorded(sentWarning).Equal) {
+	if r.Load.Kind != "constant" || r.Load.Cap != 2 || r.Clock != ClockSent || len(r.Invalid) > 0 || !notice.Has(r.Warnings, "clock-from-send") {
 		t.Errorf("%+v, clock %s, %v, %v", r.Load, r.Clock, r.Invalid, r.Warnings)
 	}
 }

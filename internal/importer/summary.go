@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
@@ -161,8 +162,8 @@ func (r *Result) fromSent(base string) {
 	r.Clock = ClockSent
 }
 
-// sentWarning is said once of an open loop whose intended sends are not known.
-const sentWarning = "latencies count from the actual send: when a request was due is not recorded, so a wait in the client is not seen"
+// fromSend is said of an open loop whose intended sends are not known.
+func fromSend() notice.Notice { return notice.New("clock-from-send", nil) }
 
 // throughput states the rates from counts and the length of the window.
 func (r *Result) throughput(completed, input, output, seconds float64) {
@@ -221,8 +222,8 @@ func (r *Result) counts(ok, failed, unfinished int) {
 	}
 }
 
-func cutOff(n, all int) string {
-	return fmt.Sprintf("%d of %d requests were cut off when the time was over: they are left out, so long answers are under-represented", n, all)
+func cutOff(n, all int) notice.Notice {
+	return notice.New("requests-cut-off", notice.Args{"n": notice.Count(n), "all": notice.Count(all)})
 }
 
 // seconds is a point in time or a length in seconds as an offset.

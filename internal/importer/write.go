@@ -18,6 +18,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -46,9 +47,10 @@ type Import struct {
 	results []Result
 	files   []rundir.ImportedFile
 	labels  []string // of the configurations, once they are planned
-	Skipped []Skipped
+	// Skipped are the files of folders that hold no results, or known ones.
+	Skipped []notice.Notice
 	// Warnings about the results as a whole, once written.
-	Warnings []string
+	Warnings []notice.Notice
 }
 
 // Begin starts an import under the folder of the runs. Close must follow.
@@ -92,7 +94,7 @@ func (im *Import) Add(path, label string, o Options) error {
 	}
 	kept, twice := fresh(im.results, results)
 	if twice > 0 {
-		im.Skipped = append(im.Skipped, Skipped{path, fmt.Sprintf("%d of %d results are in another file already", twice, len(results))})
+		im.Skipped = append(im.Skipped, knownAlready(path, twice, len(results)))
 	}
 	im.results = append(im.results, kept...)
 	for _, f := range slices.Sorted(maps.Keys(byFile)) {
@@ -183,8 +185,8 @@ func (im *Import) Write(name, version string, now time.Time, d Declared) (path s
 	if err != nil {
 		return "", err
 	}
-	plan.Warnings = im.planWarnings(plan, d)
-	im.Warnings = plan.Warnings
+	im.Warnings = im.planWarnings(plan, d)
+	plan.Warnings = notice.Texts(im.Warnings)
 	for _, c := range plan.Configurations {
 		im.labels = append(im.labels, c.Label)
 	}
@@ -340,25 +342,22 @@ func (im *Import) observations(d Declared) []matrix.Observation {
 }
 
 // planWarnings says what an import as a whole cannot tell.
-func (im *Import) planWarnings(p *matrix.Plan, d Declared) []string {
-	w := []string{"imported: sweep did not start these servers and did not make this load; what the files do not say is unknown"}
+func (im *Import) planWarnings(p *matrix.Plan, d Declared) []notice.Notice {
+	w := []notice.Notice{notice.New("imported", nil)}
 	if !d.Restarted && len(im.results) > len(p.Starts) {
-		w = append(w, "whether the server was started anew between repeats is not known: repeats count as of one start (--restarted declares otherwise)")
+		w = append(w, notice.New("import-restarts-unknown", nil))
 	}
 	if len(p.Configurations) > 1 {
-		w = append(w, "the order in which configurations were measured was not randomised as far as is known: drift may look like an effect of flags")
+		w = append(w, notice.New("import-order-unknown", nil))
 	}
-	if two := severalChanges(p); two != "" {
-		w = append(w, two)
-	}
-	return w
+	return append(w, severalChanges(p)...)
 }
 
 // severalChanges names configurations that differ from the middle of the sweep
 // in more than one flag: an effect there cannot be ascribed to either.
-func severalChanges(p *matrix.Plan) string {
+func severalChanges(p *matrix.Plan) []notice.Notice {
 	if len(p.Parameters) < 2 || len(p.Configurations) < 3 {
-		return ""
+		return nil
 	}
 	differ := func(a, b matrix.Configuration) (names []string) {
 		for _, name := range p.Parameters {
@@ -380,14 +379,13 @@ func severalChanges(p *matrix.Plan) string {
 			middle, least = i, sum
 		}
 	}
-	var parts []string
+	var out []notice.Notice
 	for _, c := range p.Configurations {
 		if names := differ(p.Configurations[middle], c); len(names) > 1 {
-			parts = append(parts, fmt.Sprintf("%s (%s)", c.Label, strings.Join(names, ", ")))
+			out = append(out, notice.New("several-changes", notice.Args{
+				"middle": notice.Text(p.Configurations[middle].Label), "configuration": notice.Text(c.Label), "flags": notice.List(names...),
+			}).On(notice.Configuration, c.ID))
 		}
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("seen from %s, these change several flags at once, so that no effect there is that of one flag: %s", p.Configurations[middle].Label, strings.Join(parts, "; "))
+	return out
 }
