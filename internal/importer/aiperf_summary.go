@@ -151,7 +151,7 @@ func (a aiSummary) result(phase string) Result {
 // ended says why a run that did not come to its end must not count.
 func (a aiSummary) ended() []notice.Notice {
 	if a["was_cancelled"] == true {
-		return []notice.Notice{notice.New("run-cancelled", nil)}
+		return []notice.Notice{notice.New("run-canceled", nil)}
 	}
 	if a["is_complete"] == false {
 		args := notice.Args{"tool": notice.Text("AIPerf")}

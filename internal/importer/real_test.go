@@ -374,7 +374,7 @@ func TestAIPerfSweepWithRepeats(t *testing.T) {
 		t.Errorf("%+v %v", r.Load, r.Invalid)
 	}
 	cut := strings.Replace(summary(2, 0, ""), `"was_cancelled":false`, `"was_cancelled":true`, 1)
-	if r := read(t, "profile_export_aiperf.json", cut)[0]; len(r.Invalid) != 1 || r.Invalid[0].Code != "run-cancelled" {
+	if r := read(t, "profile_export_aiperf.json", cut)[0]; len(r.Invalid) != 1 || r.Invalid[0].Code != "run-canceled" {
 		t.Errorf("%v", r.Invalid)
 	}
 }

@@ -98,7 +98,7 @@ var imports = []entry{
 	{
 		Code: "requests-lost", Severity: Caveat,
 		Says:    "The tool lost {n} of {all|request|requests}: they began but have no record.",
-		Means:   "The tool's scheduler counts more requests than it recorded as completed, failed or cancelled.",
+		Means:   "The tool's scheduler counts more requests than it recorded as completed, failed or canceled.",
 		Example: Args{"n": Count(1), "all": Count(20)},
 	},
 	{

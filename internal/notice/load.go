@@ -64,8 +64,8 @@ var load = []entry{
 		Example: Args{"share": Fraction(0.82), "limit": Fraction(0.7)},
 	},
 	{
-		Code: "run-cancelled", Severity: Discarded,
-		Says:    "The run was cancelled before its end.",
+		Code: "run-canceled", Severity: Discarded,
+		Says:    "The run was canceled before its end.",
 		Means:   "The tool's own file says that its user stopped the run. The part before that is not the load that was asked for.",
 		Example: Args{},
 	},
