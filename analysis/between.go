@@ -8,20 +8,21 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Between compares two runs cell by cell: last month's and tonight's, or two
 // versions of the server. Ratios are B over A.
 type Between struct {
-	Confidence float64       `json:"confidence"`
-	Margin     float64       `json:"margin"`
-	Metrics    []string      `json:"metrics"`
-	Cells      []BetweenCell `json:"cells"`            // that both runs measured, in the order of A
-	Tests      int           `json:"tests"`            // ratios with a test; all are one family for Holm's correction
-	OnlyA      []string      `json:"only_a,omitempty"` // cells that one run alone has
-	OnlyB      []string      `json:"only_b,omitempty"`
-	Warnings   []string      `json:"warnings,omitempty"`
+	Confidence float64         `json:"confidence"`
+	Margin     float64         `json:"margin"`
+	Metrics    []string        `json:"metrics"`
+	Cells      []BetweenCell   `json:"cells"`            // that both runs measured, in the order of A
+	Tests      int             `json:"tests"`            // ratios with a test; all are one family for Holm's correction
+	OnlyA      []string        `json:"only_a,omitempty"` // cells that one run alone has
+	OnlyB      []string        `json:"only_b,omitempty"`
+	Warnings   []notice.Notice `json:"warnings,omitempty"`
 }
 
 // BetweenCell is one configuration at one load point in both runs.
@@ -34,9 +35,6 @@ type BetweenCell struct {
 	B          map[string]Estimate `json:"b"`
 	Ratios     map[string]Ratio    `json:"ratios"` // B / A
 }
-
-// oneNight goes with every comparison of two runs.
-const oneNight = "each run is one night: whatever differs between two nights on the same machine looks like an effect"
 
 // CompareRuns compares the blocks of b with those of a. Cells belong together
 // when flags and load are the same; a configuration's ID is not asked, because
@@ -59,14 +57,12 @@ func CompareRuns(a, b Input, metrics []string) (*Between, error) {
 	if len(metrics) == 0 {
 		metrics = comparedMetrics(one, two)
 	}
-	out := &Between{Confidence: one.confidence, Margin: one.findings.Margin, Metrics: metrics, Cells: []BetweenCell{}, Warnings: []string{oneNight}}
+	out := &Between{Confidence: one.confidence, Margin: one.findings.Margin, Metrics: metrics, Cells: []BetweenCell{}, Warnings: []notice.Notice{notice.New("runs-once", nil)}}
 	pairs := out.match(one, two)
 	if len(pairs) == 0 {
 		return nil, errors.New("the runs have no cell in common: no configuration with the same flags at the same load")
 	}
-	if mixed := warnEnds(slices.Concat(a.Trials, b.Trials)); mixed != "" {
-		out.Warnings = append(out.Warnings, mixed)
-	}
+	out.Warnings = append(out.Warnings, warnEnds(slices.Concat(a.Trials, b.Trials))...)
 	var claims []claim
 	for i, p := range pairs {
 		for _, m := range metrics {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -114,10 +115,10 @@ func TestComparability(t *testing.T) {
 		c.change(b)
 		refused, warned, subject := Comparability(base(), b)
 		for _, x := range []struct {
-			got  []string
+			got  []notice.Notice
 			want string
 		}{{refused, c.refused}, {warned, c.warned}, {subject, c.subject}} {
-			if text := strings.Join(x.got, "; "); (x.want == "") != (text == "") || !strings.Contains(text, x.want) {
+			if text := notice.Join(x.got); (x.want == "") != (text == "") || !strings.Contains(text, x.want) {
 				t.Errorf("%s: got %q, want %q", c.what, text, x.want)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -13,10 +14,12 @@ import (
 // another model, no load in common, a simulated server beside a real one. A
 // warning names what may have an effect of its own. A subject is a difference of
 // the servers themselves, most likely what is being compared.
-func Comparability(a, b *rundir.Run) (refusals, warnings, subjects []string) {
-	differ := func(list *[]string, what, x, y string) {
+func Comparability(a, b *rundir.Run) (refusals, warnings, subjects []notice.Notice) {
+	differ := func(list *[]notice.Notice, what, x, y string) {
 		if x != y {
-			*list = append(*list, fmt.Sprintf("%s: %s, then %s", what, orUnknown(x), orUnknown(y)))
+			*list = append(*list, notice.New("runs-differ", notice.Args{
+				"what": notice.Text(what), "first": notice.Text(orUnknown(x)), "second": notice.Text(orUnknown(y)),
+			}))
 		}
 	}
 	pa, pb := a.Provenance, b.Provenance
@@ -39,9 +42,11 @@ func Comparability(a, b *rundir.Run) (refusals, warnings, subjects []string) {
 	}
 	switch {
 	case common == 0:
-		refusals = append(refusals, "load: no load point in common (lengths, arrivals, duration and time limits all count)")
+		refusals = append(refusals, notice.New("no-common-load", nil))
 	case common < len(a.Plan.LoadPoints) || common < len(b.Plan.LoadPoints):
-		warnings = append(warnings, fmt.Sprintf("load: %d of %d and %d load points are common to both", common, len(a.Plan.LoadPoints), len(b.Plan.LoadPoints)))
+		warnings = append(warnings, notice.New("few-common-loads", notice.Args{
+			"common": notice.Count(common), "first": notice.Count(len(a.Plan.LoadPoints)), "second": notice.Count(len(b.Plan.LoadPoints)),
+		}))
 	}
 	differ(&warnings, "client version", pa.SweepVersion, pb.SweepVersion)
 	differ(&warnings, "client host", pa.Host, pb.Host)
@@ -61,6 +66,12 @@ func Comparability(a, b *rundir.Run) (refusals, warnings, subjects []string) {
 	slices.Sort(facts)
 	for _, fact := range facts {
 		differ(&subjects, strings.ReplaceAll(fact, "_", " "), pa.Backend[fact], pb.Backend[fact])
+	}
+	for i := range refusals {
+		refusals[i] = refusals[i].As(notice.Refused)
+	}
+	for i := range subjects {
+		subjects[i] = subjects[i].As(notice.Note)
 	}
 	return refusals, warnings, subjects
 }

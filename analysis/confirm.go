@@ -3,9 +3,8 @@ package analysis
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -96,10 +95,12 @@ func (a *analyser) confirm(in Input) error {
 		case len(b.only[u.Name]) == 0:
 			a.unmeasured(rec)
 		case !out.Finished():
-			rec.Doubts = append(rec.Doubts, fmt.Sprintf("the confirm stage is not finished: %d of %d trials", out.Recorded, out.Planned))
+			rec.Doubts = append(rec.Doubts, notice.New("confirmation-unfinished", notice.Args{
+				"recorded": notice.Count(out.Recorded), "planned": notice.Count(out.Planned),
+			}))
 		case !out.measured(b.only[u.Name]):
 			rec.Confirmation = StandingLost
-			rec.Doubts = append(rec.Doubts, "the confirm stage ran and none of its trials counts for this use case: these are the numbers that it was chosen by")
+			rec.Doubts = append(rec.Doubts, notice.New("confirmation-lost", nil))
 		default:
 			*rec = a.confirmed(*rec, b.recommendOne(u, drifts), out)
 		}
@@ -129,7 +130,7 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 	after.ScreeningCell = before.Cell
 	after.TradeOffs = a.withScreened(after, stage)
 	for _, d := range before.Doubts { // of cells that were not measured again
-		if strings.HasPrefix(d, notRanked) && !slices.Contains(after.Doubts, d) {
+		if d.Code == "not-ranked" && !slices.ContainsFunc(after.Doubts, d.Equal) {
 			after.Doubts = append(after.Doubts, d)
 		}
 	}
@@ -142,15 +143,19 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 	switch {
 	case !after.Confirmed:
 		after.Confirmation = StandingLost
-		after.Doubts = append([]string{fmt.Sprintf("not confirmed: %d of %d fresh starts count", after.Estimate.N, stage.Starts)}, after.Doubts...)
+		after.Doubts = append([]notice.Notice{notice.New("confirmation-short", notice.Args{
+			"n": notice.Count(after.Estimate.N), "restarts": notice.Count(stage.Starts),
+		})}, after.Doubts...)
 	case after.Estimate.N < 5:
-		after.Doubts = append(after.Doubts, fmt.Sprintf("confirmed on %s, 5 advised", say.Count(after.Estimate.N, "restart")))
+		after.Doubts = append(after.Doubts, notice.New("few-restarts", notice.Args{"n": notice.Count(after.Estimate.N)}))
 	}
 	if before.Configuration == after.Configuration && len(before.Sensitivity) > 0 {
 		after.Sensitivity = before.Sensitivity // from all cells, not the finalists alone
 	}
 	if before.Cell != after.Cell {
-		after.Doubts = append([]string{fmt.Sprintf("the screening runs had %s at %s in front", before.Label, before.PointLabel)}, after.Doubts...)
+		after.Doubts = append([]notice.Notice{notice.New("screening-differed", notice.Args{
+			"configuration": notice.Text(before.Label), "point": notice.Text(before.PointLabel),
+		})}, after.Doubts...)
 	}
 	if i, ok := a.index[after.Cell]; ok {
 		if e, ok := a.findings.Cells[i].Estimates[after.Objective]; ok && e.Center > 0 && after.Estimate.Center > 0 {

@@ -99,7 +99,7 @@ func TestOnlyConfirmedNumbersAreRecommended(t *testing.T) {
 	if c.Verdict != CombinationDiffers || !f.Confirm.Finished() {
 		t.Errorf("combination %+v, stage finished %v", c, f.Confirm.Finished())
 	}
-	if strings.Contains(strings.Join(rec.Doubts, "\n"), "not confirmed") {
+	if contains(rec.Doubts, "confirmation-pending") || contains(rec.Doubts, "confirmation-short") {
 		t.Errorf("doubts of a confirmed recommendation: %q", rec.Doubts)
 	}
 }
@@ -121,7 +121,7 @@ func TestAnUnfinishedConfirmStageConfirmsNothing(t *testing.T) {
 	r := twoChanges(1.2, 1.1, .9)
 	r.stage(analyse(t, r).Finalists, map[string]float64{"c0": 100, "c1": 112, "c2": 109, "c9": 125}, 2)
 	rec := analyse(t, r).Recommendations[0]
-	if rec.Confirmed || rec.Cell != cellID(1, 0) || !contains(rec.Doubts, "not finished: 8 of 20 trials") {
+	if rec.Confirmed || rec.Cell != cellID(1, 0) || !contains(rec.Doubts, "not finished: 8 of 20 trials are recorded") {
 		t.Errorf("%+v", rec)
 	}
 }
@@ -161,7 +161,7 @@ func TestAConfirmStageWithoutCountingTrialsRefutesNothing(t *testing.T) {
 		}
 	}
 	rec := analyse(t, r).Recommendations[0]
-	if rec.Refused != "" || rec.Confirmed || rec.Cell != cellID(1, 0) || !contains(rec.Doubts, "none of its trials counts") {
+	if rec.Refused != "" || rec.Confirmed || rec.Cell != cellID(1, 0) || !contains(rec.Doubts, "confirmation-lost") {
 		t.Errorf("%+v", rec)
 	}
 }

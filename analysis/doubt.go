@@ -4,46 +4,46 @@ import (
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // doubts says what a reader should know before acting on a recommendation.
-func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate, best []candidate, drifts []drift) []string {
+func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate, best []candidate, drifts []drift) []notice.Notice {
 	c := a.findings.Cells[w.cell]
 	s := a.series[seriesKey{w.cell, u.Objective}]
-	var out []string
+	var out []notice.Notice
 	if a.only == nil {
-		_, doubt := a.before(len(best))
-		out = append(out, doubt)
+		_, out = a.before(len(best))
 	}
 	out = append(out, a.reliability[c.Configuration].doubts()...)
 	if n := len(s.reps); n < 3 && a.only == nil { // of the confirmation runs more is said
-		out = append(out, fmt.Sprintf("rests on %s", say.Count(n, "trial")))
+		out = append(out, notice.New("few-trials", notice.Args{"n": notice.Count(n)}))
 	}
 	if e := c.Estimates[u.Objective]; len(s.reps) > 1 && !e.HasInterval() {
-		out = append(out, "its trials do not differ at all, so nothing is known of their scatter: no interval and no test")
+		out = append(out, notice.New("no-scatter", nil))
 	}
 	if len(best) == 1 && a.onlyMeasured(c) {
-		out = append(out, "no other configuration has a trial that counts at this load: it is the only candidate, not the best of several")
+		out = append(out, notice.New("only-candidate", nil))
 	}
 	if s.withinStart {
-		out = append(out, withinStartDoubt)
+		out = append(out, notice.New("one-launch", nil))
 	}
 	out = append(out, a.constraintDoubts(c, rec.Constraints)...)
 	out = append(out, a.baselineDoubts(rec, c)...)
 	if c.Invalid > 0 {
-		text := say.Count(c.Invalid, "trial") + " of this cell did not count"
+		args := notice.Args{"n": notice.Count(c.Invalid)}
 		if c.Trials == c.Planned() {
-			text += "; all were measured again"
+			args["again"] = notice.Count(c.Invalid)
 		}
-		out = append(out, text)
+		out = append(out, notice.New("result-discards", args))
 	}
 	if a.highestPoint(c, u) {
-		out = append(out, "highest load tested")
+		out = append(out, notice.New("highest-load", nil))
 	}
 	for _, d := range drifts {
 		if d.load == u.Load && (d.metric == u.Objective || limits(rec.Constraints, d.metric)) {
-			out = append(out, "drift: "+d.String())
+			out = append(out, d.notice())
 		}
 	}
 	return out
@@ -75,43 +75,44 @@ func (a *analyser) cheapness(c, other Cell) string {
 
 // constraintDoubts names the constraints that hold by point estimate and not
 // by interval, and those without an interval.
-func (a *analyser) constraintDoubts(c Cell, checks []ConstraintCheck) []string {
-	var out []string
+func (a *analyser) constraintDoubts(c Cell, checks []ConstraintCheck) []notice.Notice {
+	var out []notice.Notice
 	for _, k := range checks {
 		e, ok := c.Estimates[k.Metric]
 		if !ok || !e.HasInterval() {
 			continue
 		}
-		bound, side := e.Hi, "upper"
+		bound := e.Hi
 		if k.Op == experiment.AtLeast {
-			bound, side = e.Lo, "lower"
+			bound = e.Lo
 		}
 		if !holds(bound, experiment.Constraint{Metric: k.Metric, Op: k.Op, Value: k.Limit}) {
-			out = append(out, fmt.Sprintf("%s: %s bound %s is beyond the limit %s",
-				k.Metric, side, say.Metric(k.Metric, bound), say.Metric(k.Metric, k.Limit)))
+			out = append(out, notice.New("limit-not-sure", notice.Args{
+				"metric": notice.Text(k.Metric), "bound": notice.Metric(k.Metric, bound), "limit": notice.Metric(k.Metric, k.Limit),
+			}))
 		}
 	}
 	return out
 }
 
-func (a *analyser) baselineDoubts(rec Recommendation, c Cell) []string {
+func (a *analyser) baselineDoubts(rec Recommendation, c Cell) []notice.Notice {
 	switch {
 	case c.Baseline:
 		return nil
 	case a.findings.Baseline == "":
-		return []string{"there is no baseline to compare with"}
+		return []notice.Notice{notice.New("no-baseline", nil)}
 	case rec.Ratio == nil:
-		return []string{"not compared with the baseline, which has no estimate there"}
+		return []notice.Notice{notice.New("baseline-not-estimated", nil)}
 	}
-	var out []string
+	var out []notice.Notice
 	if !rec.BaselineQualifies {
-		out = append(out, "the baseline meets the constraints at no load point; compared with it at the same load point")
+		out = append(out, notice.New("baseline-misses-limits", nil))
 	}
 	if rec.Ratio.Verdict == NotComparable {
-		out = append(out, "not comparable with the baseline: "+rec.Ratio.Reason)
+		out = append(out, notice.New("baseline-not-comparable", notice.Args{"reason": notice.Text(rec.Ratio.Reason)}))
 	}
 	if rec.Ratio.Verdict == Undecided {
-		out = append(out, "the difference from the baseline is undecided: "+rec.Ratio.Reason)
+		out = append(out, notice.New("baseline-undecided", notice.Args{"reason": notice.Text(rec.Ratio.Reason)}))
 	}
 	return out
 }

@@ -3,10 +3,11 @@ package analysis
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -116,8 +117,16 @@ func (f *family) trend() (change, p float64, order *orderTest) {
 	return 0, 0, nil
 }
 
-// String is the drift in one sentence.
-func (d drift) String() string {
-	return metric.Title(d.metric) + " at " + d.point + " drifted by " + say.Change(1+d.change) +
-		" from first to last trial (trend inside blocks, " + say.PValue(d.p) + ")"
+// notice is what is to be said of the drift.
+func (d drift) notice() notice.Notice {
+	return notice.New("drift", notice.Args{
+		"metric": notice.Text(capital(metric.Title(d.metric))), "point": notice.Text(d.point), "change": notice.Ratio(1 + d.change),
+	})
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }

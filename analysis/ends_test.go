@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -20,12 +21,12 @@ func TestEndToEndLatenciesOfSeveralKinds(t *testing.T) {
 		{of("", ""), of("vllm-bench", rundir.EndsToken)},
 		{of("csv", ""), of("guidellm", rundir.EndsResponse)}, // of the table nothing is known
 	} {
-		if text := warnEnds(trials); text != "" {
-			t.Errorf("%v: %s", trials, text)
+		if list := warnEnds(trials); len(list) > 0 {
+			t.Errorf("%v: %v", trials, list)
 		}
 	}
-	text := warnEnds([]rundir.Trial{of("", ""), of("guidellm", rundir.EndsResponse), of("vllm-bench", rundir.EndsToken)})
-	if !strings.Contains(text, "those of sweep, vllm-bench end with the last token, those of guidellm end with the response") {
+	text := notice.Join(warnEnds([]rundir.Trial{of("", ""), of("guidellm", rundir.EndsResponse), of("vllm-bench", rundir.EndsToken)}))
+	if !strings.Contains(text, "those of sweep and vllm-bench end with the last token, those of guidellm with the response") {
 		t.Error(text)
 	}
 }

@@ -79,7 +79,7 @@ func TestUnequalVariances(t *testing.T) {
 			t.Errorf("%s: %s", c.Label, m)
 		}
 	}
-	if !contains(f.Warnings, "variances differ") {
+	if !contains(f.Warnings, "variances-differ") {
 		t.Errorf("no warning: %q", f.Warnings)
 	}
 	// Welch by hand: both variances are 6 values of -1, 0, 1 %: 0.8e-4, so the
@@ -202,7 +202,7 @@ func TestRepeatsOnOneStart(t *testing.T) {
 	if q := f.Cells[1].Ratios[throughput]; q.Verdict != Better || !strings.Contains(q.Reason, "between starts") {
 		t.Errorf("verdict without doubt: %+v", q)
 	}
-	if !contains(f.Warnings, "order sequential") {
+	if !contains(f.Warnings, "order-sequential") {
 		t.Errorf("warnings %q", f.Warnings)
 	}
 }
@@ -275,9 +275,10 @@ func TestRecordErrors(t *testing.T) {
 	}
 }
 
-func contains(list []string, part string) bool {
-	for _, s := range list {
-		if strings.Contains(s, part) {
+// contains reports whether a notice of a list has a code, or says some words.
+func contains(list []notice.Notice, part string) bool {
+	for _, n := range list {
+		if string(n.Code) == part || strings.Contains(n.Text(), part) {
 			return true
 		}
 	}

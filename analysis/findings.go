@@ -63,9 +63,9 @@ type Findings struct {
 	Confirm  *Confirm  `json:"confirm,omitempty"`
 	Failures []Failure `json:"failures,omitempty"` // configurations that could not start or died
 	// Discounted shows results with and without the trials that do not count.
-	Discounted []Discounted `json:"discounted,omitempty"`
-	Checks     []Check      `json:"checks,omitempty"`   // inconsistencies of trials, then of configurations
-	Warnings   []string     `json:"warnings,omitempty"` // doubts about the run as a whole
+	Discounted []Discounted    `json:"discounted,omitempty"`
+	Checks     []Check         `json:"checks,omitempty"`   // inconsistencies of trials, then of configurations
+	Warnings   []notice.Notice `json:"warnings,omitempty"` // caveats about the run as a whole
 }
 
 // Cell is one configuration at one load point.
@@ -88,6 +88,7 @@ type Cell struct {
 	// NotComparable says how the lengths of answers or prompts differ from those of
 	// the other configurations, so that nothing which depends on them is ranked.
 	NotComparable string              `json:"not_comparable,omitempty"`
+	LengthGap     LengthGap           `json:"length_gap,omitzero"` // what NotComparable says, in numbers
 	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
 	Absent        map[string]string   `json:"absent,omitempty"`    // metric → why there is no estimate
 	Ratios        map[string]Ratio    `json:"ratios,omitempty"`    // to the baseline at the same load point
@@ -227,7 +228,7 @@ type Recommendation struct {
 	Shrinkage *float64  `json:"shrinkage,omitempty"`
 	// ScreeningCell is the cell that the blocks had recommended.
 	ScreeningCell string          `json:"screening_cell,omitempty"`
-	Doubts        []string        `json:"doubts,omitempty"`
+	Doubts        []notice.Notice `json:"doubts,omitempty"`
 	Notices       []notice.Notice `json:"notices,omitempty"`
 }
 

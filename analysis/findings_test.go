@@ -43,7 +43,7 @@ func TestCounts(t *testing.T) {
 	if f.Cells[1].Estimates != nil {
 		t.Errorf("an invalid trial counts: %+v", f.Cells[1].Estimates)
 	}
-	for _, w := range []string{"1 planned trial missing", "1 invalid trial", "1 trial failed because its server did not start", "1 trial of cells that the plan does not have", "1 of 1 measured cell with one trial"} {
+	for _, w := range []string{"1 of 4 planned trials are missing", "1 trial was discarded", "1 trial failed because the server did not start", "unplanned-trials", "1 result rests on a single trial"} {
 		if !contains(f.Warnings, w) {
 			t.Errorf("no warning %q in %q", w, f.Warnings)
 		}
@@ -97,14 +97,14 @@ func TestWithoutBaseline(t *testing.T) {
 	}
 	r.in.UseCases = []experiment.UseCase{maximise()}
 	f := analyse(t, r)
-	if f.Cells[1].Ratios != nil || !contains(f.Warnings, "no baseline trial counts at chat poisson 1/s") {
+	if f.Cells[1].Ratios != nil || !contains(f.Warnings, "The baseline has no trial that counts at chat poisson 1/s") {
 		t.Errorf("ratios %v, warnings %q", f.Cells[1].Ratios, f.Warnings)
 	}
-	if !contains(f.Recommendations[0].Doubts, "not compared with the baseline") {
+	if !contains(f.Recommendations[0].Doubts, "baseline-not-estimated") {
 		t.Errorf("doubts %q", f.Recommendations[0].Doubts)
 	}
 	r.in.Plan.Configurations[0].Baseline = false
-	if f := analyse(t, r); !contains(f.Warnings, "no baseline configuration") || !contains(f.Recommendations[0].Doubts, "no baseline") {
+	if f := analyse(t, r); !contains(f.Warnings, "no-baseline") || !contains(f.Recommendations[0].Doubts, "no-baseline") {
 		t.Errorf("warnings %q", f.Warnings)
 	}
 }
@@ -131,7 +131,7 @@ func driftRun(rng *rand.Rand, kind experiment.ArrivalKind, change, sd, seeds flo
 func TestDrift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 9))
 	f := analyse(t, driftRun(rng, experiment.Concurrency, -.10, .01, .05))
-	if !contains(f.Warnings, "drift: output throughput at chat poisson 1/s drifted by -") || !contains(f.Recommendations[0].Doubts, "drift") {
+	if !contains(f.Warnings, "Output throughput at chat poisson 1/s drifted by -") || !contains(f.Recommendations[0].Doubts, "drift") {
 		t.Errorf("drift of -10 %%: %q", f.Warnings)
 	}
 	for _, r := range []*run{
@@ -169,7 +169,7 @@ func TestFloors(t *testing.T) {
 		}
 	}
 	f := analyse(t, r)
-	if !contains(f.Warnings, "load chat: p90 and above need more requests than the 2 s windows gave") {
+	if !contains(f.Warnings, "On load chat, p90 and higher percentiles need more requests than the windows gave in 2 s.") {
 		t.Errorf("warnings %q", f.Warnings)
 	}
 	for _, c := range f.Cells {

@@ -1,17 +1,16 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // warnFloors names, for each load, the lowest percentile that some trial had
 // too few requests for, as far as p99: hardly any window supports p99.9.
-func (a *analyser) warnFloors(w *[]string) {
+func (a *analyser) warnFloors(w *[]notice.Notice) {
 	var loads []string
 	for _, p := range a.in.Plan.LoadPoints {
 		if !slices.Contains(loads, p.Load) {
@@ -36,19 +35,15 @@ func (a *analyser) warnFloors(w *[]string) {
 			}
 		}
 		if name != "" && lowest <= 0.99 {
-			*w = append(*w, fmt.Sprintf("load %s: %s and above need more requests than the %sgave", load, name, windows(short, long)))
+			args := notice.Args{"load": notice.Text(load), "percentile": notice.Text(name)}
+			switch short, long = math.Round(short), math.Round(long); {
+			case long == 0:
+			case short == long:
+				args["window"] = notice.Seconds(long)
+			default:
+				args["short"], args["long"] = notice.Seconds(short), notice.Seconds(long)
+			}
+			*w = append(*w, notice.New("percentiles-short", args))
 		}
 	}
-}
-
-// windows is "2 s windows " or "2 s to 5 s windows ", for lengths in seconds.
-func windows(short, long float64) string {
-	lo, hi := say.Seconds(math.Round(short)), say.Seconds(math.Round(long))
-	switch {
-	case long < 0.5:
-		return "windows "
-	case lo == hi:
-		return hi + " windows "
-	}
-	return lo + " to " + hi + " windows "
 }

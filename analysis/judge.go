@@ -1,13 +1,11 @@
 package analysis
 
 import (
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -48,47 +46,25 @@ func impossible(t rundir.Trial) bool {
 	return t.Outcome == rundir.OutcomeInvalid && slices.Contains(t.Causes, rundir.CauseImpossible)
 }
 
-// failureWords completes "3 trials failed because ...", by cause.
-func failureWords(cause string, n int) string {
-	its := "its"
-	if n != 1 {
-		its = "their"
+// FailedNotice says how many trials failed, by cause (see rundir.FailureCauses);
+// false without failures.
+func FailedNotice(by map[string]int) (notice.Notice, bool) {
+	args := causeArgs(by)
+	if len(args) == 0 {
+		return notice.Notice{}, false
 	}
-	switch cause {
-	case rundir.FailedStart:
-		return its + " server did not start"
-	case rundir.FailedDied:
-		return its + " server died under load"
-	case rundir.FailedRefused:
-		return "the server refused every request"
-	case rundir.FailedRequests:
-		return "no request succeeded"
-	case rundir.FailedRates:
-		return "the rates of " + its + " load could not be found"
-	default:
-		return its + " load could not be made"
-	}
+	return notice.New("trials-failed", args), true
 }
 
-// FailureText says how many trials failed and why, each for its own cause:
-// "3 trials failed: 2 because their server died under load, 1 because the
-// server refused every request". Empty without failures.
-func FailureText(by map[string]int) string {
-	var parts []string
-	total, last := 0, ""
+// causeArgs are numbers of trials under the names of their causes.
+func causeArgs(by map[string]int) notice.Args {
+	args := notice.Args{}
 	for _, cause := range rundir.FailureCauses() {
 		if n := by[cause]; n > 0 {
-			total, last = total+n, cause
-			parts = append(parts, fmt.Sprintf("%d because %s", n, failureWords(cause, n)))
+			args[cause] = notice.Count(n)
 		}
 	}
-	switch len(parts) {
-	case 0:
-		return ""
-	case 1:
-		return fmt.Sprintf("%s failed because %s", say.Count(total, "trial"), failureWords(last, total))
-	}
-	return fmt.Sprintf("%s failed: %s", say.Count(total, "trial"), strings.Join(parts, ", "))
+	return args
 }
 
 // Reliability is how often the server of a configuration failed, in the blocks
@@ -148,32 +124,28 @@ func reliabilities(in Input) map[string]*Reliability {
 	return out
 }
 
-// doubts say what failed, in sentences for a recommendation.
-func (r *Reliability) doubts() []string {
+// doubts say what failed, for a recommendation.
+func (r *Reliability) doubts() []notice.Notice {
 	if r == nil {
 		return nil
 	}
-	var out []string
-	why := ""
-	if r.Cause != "" {
-		why = ": " + r.Cause
-	}
-	rest := map[string]int{}
-	for cause, n := range r.Failed {
-		rest[cause] = n
+	var out []notice.Notice
+	rest := maps.Clone(r.Failed)
+	launches := func(n int, why bool) notice.Args {
+		args := notice.Args{"n": notice.Count(n), "launches": notice.Count(r.Starts)}
+		if why && r.Cause != "" {
+			args["cause"] = notice.Text(r.Cause)
+		}
+		return args
 	}
 	switch {
 	case r.Died > 0:
-		out = append(out, fmt.Sprintf("its server died under load in %d of %s%s", r.Died, say.Count(r.Starts, "start"), why))
+		out = append(out, notice.New("launches-died", launches(r.Died, true)))
 	case rest[rundir.FailedDied] > 0:
-		out = append(out, fmt.Sprintf("its server died under load in %d of %s", rest[rundir.FailedDied], say.Count(r.Trials, "trial")))
+		out = append(out, notice.New("trials-died", notice.Args{"n": notice.Count(rest[rundir.FailedDied]), "trials": notice.Count(r.Trials)}))
 	}
 	if r.NotStarted > 0 {
-		text := fmt.Sprintf("its server did not start in %d of %s", r.NotStarted, say.Count(r.Starts, "start"))
-		if r.Died == 0 {
-			text += why
-		}
-		out = append(out, text)
+		out = append(out, notice.New("launches-failed", launches(r.NotStarted, r.Died == 0)))
 		delete(rest, rundir.FailedStart)
 	}
 	delete(rest, rundir.FailedDied)
@@ -181,9 +153,10 @@ func (r *Reliability) doubts() []string {
 	for _, k := range rest {
 		n += k
 	}
-	if text := FailureText(rest); text != "" {
-		_, text, _ = strings.Cut(text, " failed")
-		out = append(out, fmt.Sprintf("%d of %s of this configuration failed%s", n, say.Count(r.Trials, "trial"), text))
+	if n > 0 {
+		args := causeArgs(rest)
+		args["n"], args["trials"] = notice.Count(n), notice.Count(r.Trials)
+		out = append(out, notice.New("its-trials-failed", args))
 	}
 	return out
 }

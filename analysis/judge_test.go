@@ -73,7 +73,8 @@ func TestFailuresAreToldByTheirOwnCauses(t *testing.T) {
 	add(rundir.OutcomeFailed, "", "no request succeeded (http 20, timeout 20); first: 400")
 	add(rundir.OutcomeFailed, "", "kv-cache: the KV cache is too small")
 	f := analyse(t, r)
-	want := "6 trials failed: 1 because its server did not start, 2 because their server died under load, 2 because the server refused every request, 1 because no request succeeded"
+	want := "1 trial failed because the server did not start. 2 trials failed because the server died under load. " +
+		"2 trials failed because the server refused every request. 1 trial failed because no request succeeded."
 	if !contains(f.Warnings, want) {
 		t.Errorf("warnings %q, want %q", f.Warnings, want)
 	}
@@ -95,7 +96,7 @@ func TestARecommendationTellsOfItsDeaths(t *testing.T) {
 		r.in.Starts = append(r.in.Starts, s)
 	}
 	rec := analyse(t, r).Recommendations[0]
-	if rec.Configuration != "c1" || !contains(rec.Doubts, "its server died under load in 2 of 4 starts: killed by signal 9") {
+	if rec.Configuration != "c1" || !contains(rec.Doubts, "Its server died under load in 2 of 4 launches: killed by signal 9") {
 		t.Errorf("%s: %q", rec.Configuration, rec.Doubts)
 	}
 	r.in.Starts = nil // and from the trials alone
@@ -104,14 +105,14 @@ func TestARecommendationTellsOfItsDeaths(t *testing.T) {
 	tr = r.add(1, 0, 5, nil)
 	tr.Outcome, tr.Causes = rundir.OutcomeFailed, []string{rundir.FailedRefused}
 	rec = analyse(t, r).Recommendations[0]
-	if !contains(rec.Doubts, "its server died under load in 1 of 5 trials") ||
-		!contains(rec.Doubts, "1 of 5 trials of this configuration failed because the server refused every request") {
+	if !contains(rec.Doubts, "Its server died under load in 1 of 5 trials.") ||
+		!contains(rec.Doubts, "Of 5 trials of this configuration, 1 failed. In 1, the server refused every request.") {
 		t.Errorf("%q", rec.Doubts)
 	}
 	// The confirm stage counts too, and its recommendation tells the same.
 	r.in.Starts = []rundir.Start{{ID: "k", Configuration: "c1", Outcome: rundir.StartReady, Diagnosis: &launcher.Diagnosis{Cause: "out of memory"}}}
 	r.stage(analyse(t, r).Finalists, map[string]float64{"c0": 100, "c1": 112, "c2": 95}, 5)
-	if rec = analyse(t, r).Recommendations[0]; !rec.Confirmed || !contains(rec.Doubts, "its server died under load in 1 of 1 start: out of memory") {
+	if rec = analyse(t, r).Recommendations[0]; !rec.Confirmed || !contains(rec.Doubts, "Its server died under load in 1 of 1 launch: out of memory") {
 		t.Errorf("confirmed %v: %q", rec.Confirmed, rec.Doubts)
 	}
 }
@@ -125,7 +126,7 @@ func TestStandings(t *testing.T) {
 		if got := f.Recommendations[0].Standing(); got != want {
 			t.Errorf("%s: %q, want %q (%q)", what, got, want, f.Recommendations[0].Doubts)
 		}
-		if r := f.Recommendations[0]; r.ConfirmedBetter() != (want == "better, confirmed") || r.Confirmed && contains(r.Doubts, "not confirmed") {
+		if r := f.Recommendations[0]; r.ConfirmedBetter() != (want == "better, confirmed") || r.Confirmed && contains(r.Doubts, "confirmation-pending") {
 			t.Errorf("%s: %+v", what, r)
 		}
 	}
@@ -133,7 +134,7 @@ func TestStandings(t *testing.T) {
 	off := r.in.Plan.ConfirmStage
 	r.in.Plan.ConfirmStage = nil
 	standing("switched off", "not confirmed: confirmation is off")
-	if d := analyse(t, r).Recommendations[0].Doubts; !contains(d, "confirm: false") {
+	if d := analyse(t, r).Recommendations[0].Doubts; !contains(d, "confirmation-off") {
 		t.Errorf("doubts %q", d)
 	}
 	r.in.Plan.Backend = matrix.BackendImported

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -124,26 +125,45 @@ func lengthBound(name string) (answer, prompt bool) {
 	return true, true
 }
 
-// unlike says in which lengths that count for a metric x differs from y; "":
-// in none.
-func (x lengths) unlike(y lengths, answer, prompt bool) string {
+// LengthGap is where lengths differ; nil: they do not.
+type LengthGap struct {
+	Answers *LengthPair `json:"answers,omitempty"`
+	Prompts *LengthPair `json:"prompts,omitempty"`
+}
+
+// LengthPair is a mean length and the one that it is held against, in tokens.
+type LengthPair struct {
+	Mean  float64 `json:"mean"`
+	Usual float64 `json:"usual"`
+}
+
+// String is the difference in words; "": none.
+func (d LengthGap) String() string {
 	var parts []string
-	say := func(noun string, p, q span) {
-		if p.differs(q) {
-			a, b := tokens(p.mean), tokens(q.mean)
+	say := func(noun string, x *LengthPair) {
+		if x != nil {
+			a, b := tokens(x.Mean), tokens(x.Usual)
 			if a == b {
-				a, b = fmt.Sprintf("%.4g", p.mean), fmt.Sprintf("%.4g", q.mean)
+				a, b = fmt.Sprintf("%.4g", x.Mean), fmt.Sprintf("%.4g", x.Usual)
 			}
 			parts = append(parts, fmt.Sprintf("%s of %s instead of %s tokens", noun, a, b))
 		}
 	}
-	if answer {
-		say("answers", x.answer, y.answer)
-	}
-	if prompt {
-		say("prompts", x.prompt, y.prompt)
-	}
+	say("answers", d.Answers)
+	say("prompts", d.Prompts)
 	return strings.Join(parts, " and ")
+}
+
+// unlike finds in which lengths that count for a metric x differs from y.
+func (x lengths) unlike(y lengths, answer, prompt bool) LengthGap {
+	var d LengthGap
+	if answer && x.answer.differs(y.answer) {
+		d.Answers = &LengthPair{x.answer.mean, y.answer.mean}
+	}
+	if prompt && x.prompt.differs(y.prompt) {
+		d.Prompts = &LengthPair{x.prompt.mean, y.prompt.mean}
+	}
+	return d
 }
 
 func tokens(v float64) string { return fmt.Sprintf("%.0f", v) }
@@ -154,7 +174,7 @@ func unlikeSeries(a, b *series) string {
 		return ""
 	}
 	answer, prompt := lengthBound(a.family.metric)
-	return a.size.unlike(b.size, answer, prompt)
+	return a.size.unlike(b.size, answer, prompt).String()
 }
 
 // markUnlike fills NotComparable: in each load the lengths that most
@@ -181,7 +201,8 @@ func (a *analyser) markUnlike() {
 	}
 	for i := range a.findings.Cells {
 		if c := &a.findings.Cells[i]; c.Trials > 0 {
-			c.NotComparable = a.sizes[i].unlike(lengths{answer: answers[a.lengthGroup(*c)], prompt: prompts["prompts at "+c.LoadPoint]}, true, true)
+			c.LengthGap = a.sizes[i].unlike(lengths{answer: answers[a.lengthGroup(*c)], prompt: prompts["prompts at "+c.LoadPoint]}, true, true)
+			c.NotComparable = c.LengthGap.String()
 		}
 	}
 }
@@ -216,36 +237,31 @@ func (a *analyser) usual(cells []int, of func(lengths) span) span {
 	return best
 }
 
-// notRanked begins the doubt that names what the lengths forbid to rank.
-const notRanked = "not ranked, because the lengths differ: "
-
 // unranked lists, for the doubts of a use case, the cells of its load that are
 // left out because of their lengths.
-func (a *analyser) unranked(load string, names []string) string {
-	var parts []string
+func (a *analyser) unranked(load string, names []string) []notice.Notice {
+	var out []notice.Notice
 	for _, c := range a.findings.Cells {
 		if c.Load == load && c.Trials > 0 && c.unranked(names...) {
-			parts = append(parts, fmt.Sprintf("%s at %s (%s)", c.Label, c.PointLabel, c.NotComparable))
+			args := notice.Args{"configuration": notice.Text(c.Label), "point": notice.Text(c.PointLabel)}
+			if x := c.LengthGap.Answers; x != nil {
+				args["answers"], args["usual_answers"] = notice.Number(x.Mean), notice.Number(x.Usual)
+			}
+			if x := c.LengthGap.Prompts; x != nil {
+				args["prompts"], args["usual_prompts"] = notice.Number(x.Mean), notice.Number(x.Usual)
+			}
+			out = append(out, notice.New("not-ranked", args).On(notice.Result, c.ID))
 		}
 	}
-	if n := len(parts); n > 4 {
-		parts = append(parts[:3], fmt.Sprintf("and %d more", n-3))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return notRanked + strings.Join(parts, ", ")
+	return out
 }
 
 // unranked reports whether a cell's lengths forbid it to be ranked by any of the
 // metrics.
 func (c Cell) unranked(names ...string) bool {
-	if c.NotComparable == "" {
-		return false
-	}
-	return slices.ContainsFunc(names, func(name string) bool {
+	return c.LengthGap != LengthGap{} && slices.ContainsFunc(names, func(name string) bool {
 		answer, prompt := lengthBound(name)
-		return answer || prompt && strings.Contains(c.NotComparable, "prompts of ")
+		return answer || prompt && c.LengthGap.Prompts != nil
 	})
 }
 

@@ -70,7 +70,7 @@ func TestShorterAnswersNeverWin(t *testing.T) {
 		}
 		for i, want := range []string{"c1", "c2", "c1"} { // time to first token does not depend on the answer
 			rec := f.Recommendations[i]
-			if rec.Configuration != want || contains(rec.Doubts, notRanked+"max-num-seqs=2 at chat poisson 1/s (answers of 56 instead of 200 tokens)") != (want == "c1") {
+			if rec.Configuration != want || contains(rec.Doubts, "max-num-seqs=2 at chat poisson 1/s is not ranked. Its answers have 56 tokens instead of 200.") != (want == "c1") {
 				t.Errorf("%s: %s, %q", rec.UseCase, rec.Configuration, rec.Doubts)
 			}
 		}
@@ -89,7 +89,7 @@ func TestTheUsualLengthIsTheOneToCompareBy(t *testing.T) {
 		}
 	}
 	f := analyse(t, threeWithShortAnswers([3]float64{56, 200, 200}, 0, true))
-	if rec := f.Recommendations[0]; rec.Ratio == nil || rec.Ratio.Verdict != NotComparable || !contains(rec.Doubts, "not comparable with the baseline: answers of 200 instead of 56 tokens") {
+	if rec := f.Recommendations[0]; rec.Ratio == nil || rec.Ratio.Verdict != NotComparable || !contains(rec.Doubts, "It is not comparable with the baseline: answers of 200 instead of 56 tokens") {
 		t.Errorf("%+v", rec)
 	}
 }

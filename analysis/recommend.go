@@ -39,9 +39,7 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 		rec.Constraints = append(rec.Constraints, ConstraintCheck{Metric: k.Metric, Op: k.Op, Limit: k.Value})
 	}
 	all, refused := a.candidates(u)
-	if text := a.unranked(u.Load, namesOf(u, a.in.SLO)); text != "" {
-		rec.Doubts = []string{text}
-	}
+	rec.Doubts = a.unranked(u.Load, namesOf(u, a.in.SLO))
 	if refused != "" {
 		rec.Refused = refused
 		return rec

@@ -70,7 +70,7 @@ func TestRecommendClearWinner(t *testing.T) {
 	if k := rec.Constraints[0]; len(rec.Constraints) != 1 || !k.Holds || k.Value == nil {
 		t.Errorf("constraints %+v", rec.Constraints)
 	}
-	if !contains(rec.Doubts, "not confirmed") || !contains(rec.Doubts, "highest load tested") {
+	if !contains(rec.Doubts, "confirmation-off") || !contains(rec.Doubts, "highest-load") {
 		t.Errorf("doubts %q", rec.Doubts)
 	}
 	if got := f.Cells[5].SLOFailures; len(got) != 1 || got[0] != "ttft_p95 is 600 ms, not <= 500 ms" || *f.Cells[5].MeetsSLO {
@@ -180,7 +180,7 @@ func TestRecommendWideInterval(t *testing.T) {
 	}
 	r.in.UseCases = []experiment.UseCase{maximise()}
 	rec := analyse(t, r).Recommendations[0]
-	if rec.Cell != cellID(1, 0) || len(rec.Ties) != 1 || !contains(rec.Doubts, "undecided") {
+	if rec.Cell != cellID(1, 0) || len(rec.Ties) != 1 || !contains(rec.Doubts, "baseline-undecided") {
 		t.Errorf("recommended %q, ties %+v, doubts %q", rec.Cell, rec.Ties, rec.Doubts)
 	}
 }
@@ -189,7 +189,7 @@ func TestRecommendDoubtfulLimit(t *testing.T) {
 	r := table([][]map[string]float64{{cellValues(900, .4999)}, {cellValues(1000, .4999)}})
 	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", .5))}
 	rec := analyse(t, r).Recommendations[0]
-	if !contains(rec.Doubts, "ttft_p95: upper bound") {
+	if !contains(rec.Doubts, "ttft_p95 may miss its limit") {
 		t.Errorf("doubts %q", rec.Doubts)
 	}
 }
@@ -205,7 +205,7 @@ func TestRecommendAgainstUnfitBaseline(t *testing.T) {
 	if rec.Cell != cellID(1, 0) || rec.BaselineCell != cellID(0, 0) || rec.BaselineQualifies {
 		t.Errorf("recommended %q against %q", rec.Cell, rec.BaselineCell)
 	}
-	if !contains(rec.Doubts, "at no load point") {
+	if !contains(rec.Doubts, "baseline-misses-limits") {
 		t.Errorf("doubts %q", rec.Doubts)
 	}
 }

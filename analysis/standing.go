@@ -1,9 +1,9 @@
 package analysis
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -104,25 +104,22 @@ func outcome(r Recommendation, baseline bool) string {
 	return StandingUndecided
 }
 
-// unconfirmed begins the doubts of a recommendation of the blocks.
-const unconfirmed = "not confirmed"
-
-// before is the standing of what the blocks recommend, and its doubt.
-func (a *analyser) before(rivals int) (standing, doubt string) {
+// before is the standing of what the blocks recommend, and its caveats.
+func (a *analyser) before(rivals int) (standing string, caveats []notice.Notice) {
 	switch {
 	case a.in.Plan.ConfirmStage != nil:
-		standing, doubt = StandingPending, unconfirmed+" on fresh starts"
+		standing, caveats = StandingPending, []notice.Notice{notice.New("confirmation-pending", nil)}
 	case len(a.in.Plan.Configurations) < 2:
-		standing, doubt = StandingAlone, unconfirmed+" on fresh starts: one configuration has nothing to be compared with"
+		standing, caveats = StandingAlone, []notice.Notice{notice.New("confirmation-alone", nil)}
 	case a.in.Plan.Backend == matrix.BackendImported:
-		standing, doubt = StandingImported, unconfirmed+" on fresh starts: these results were imported"
+		standing, caveats = StandingImported, []notice.Notice{notice.New("confirmation-imported", nil)}
 	default:
-		standing, doubt = StandingOff, unconfirmed+" on fresh starts: confirmation is off (confirm: false)"
+		standing, caveats = StandingOff, []notice.Notice{notice.New("confirmation-off", nil)}
 	}
 	if rivals > 1 {
-		doubt += fmt.Sprintf("; the best of %d configurations tends to be overstated", rivals)
+		caveats = append(caveats, notice.New("best-of-many", notice.Args{"n": notice.Count(rivals)}))
 	}
-	return standing, doubt
+	return standing, caveats
 }
 
 // unmeasured is for a recommendation that the finished plan of the confirm stage
@@ -132,13 +129,12 @@ func (a *analyser) unmeasured(rec *Recommendation) {
 		return
 	}
 	rec.Confirmation = StandingAlone
-	text := "not measured again on fresh starts: there is no configuration to compare it with"
+	why := notice.New("confirmation-alone", nil)
 	if rec.Configuration == a.findings.Baseline {
-		rec.Confirmation, text = StandingNotNeeded, "not measured again on fresh starts: the baseline is kept, and no other configuration was chosen to be compared with it"
+		rec.Confirmation, why = StandingNotNeeded, notice.New("confirmation-not-needed", nil)
 	}
-	for i, d := range rec.Doubts {
-		if strings.HasPrefix(d, unconfirmed) {
-			rec.Doubts[i] = text
-		}
-	}
+	rest := slices.DeleteFunc(rec.Doubts, func(n notice.Notice) bool {
+		return n.Code == "confirmation-pending" || n.Code == "best-of-many"
+	})
+	rec.Doubts = append([]notice.Notice{why}, rest...)
 }

@@ -3,96 +3,89 @@ package analysis
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
-// warn collects the doubts about the run as a whole and about its cells.
+// warn collects the caveats about the run as a whole and about its results.
 func (a *analyser) warn(drifts []drift) {
 	w := &a.findings.Warnings
-	*w = append(*w, a.findings.CountWarnings()...)
+	*w = append(*w, a.findings.countWarnings()...)
 	if a.strangers > 0 {
-		*w = append(*w, fmt.Sprintf("%s of cells that the plan does not have ignored", say.Count(a.strangers, "trial")))
+		*w = append(*w, notice.New("unplanned-trials", notice.Args{"n": notice.Count(a.strangers)}))
 	}
 	if a.in.Plan.Order == experiment.Sequential {
-		*w = append(*w, "order sequential: repeats share one server start and configurations ran one after the other, so that drift and differences between starts look like effects of flags")
+		*w = append(*w, notice.New("order-sequential", nil))
 	} else if n := a.countSeries(func(s *series) bool { return s.withinStart }); n > 0 {
-		*w = append(*w, "some cells were repeated on one server start: differences between starts are not in their intervals")
+		*w = append(*w, notice.New("launches-shared", nil))
 	}
 	if a.findings.Baseline == "" {
-		*w = append(*w, "no baseline configuration: no ratios")
+		*w = append(*w, notice.New("no-baseline", nil))
 	} else if points := a.pointsWithoutBaseline(); len(points) > 0 {
-		*w = append(*w, "no baseline trial counts at "+strings.Join(points, ", ")+": no ratios there")
+		*w = append(*w, notice.New("baseline-missing", notice.Args{"points": notice.List(points...)}))
 	}
 	for _, d := range drifts {
-		*w = append(*w, "drift: "+d.String()+"; ratios are safe from it, estimates are not")
+		*w = append(*w, d.notice())
 	}
-	if mixed := warnEnds(slices.Concat(a.trials...)); mixed != "" {
-		*w = append(*w, mixed)
-	}
+	*w = append(*w, warnEnds(slices.Concat(a.trials...))...)
 	a.warnVariances(w)
 	a.warnFloors(w)
 	if len(a.unknown) > 0 {
-		*w = append(*w, "unknown metrics ignored: "+strings.Join(a.unknown, ", "))
+		*w = append(*w, notice.New("unknown-metrics", notice.Args{"metrics": notice.List(a.unknown...)}))
 	}
 	for i := range a.findings.Cells {
 		a.warnCell(i)
 	}
 }
 
-// CountWarnings are those of the findings' warnings that count trials, of the
-// blocks and of the confirm stage, which are missing, do not count or failed, and
-// cells of the blocks with one trial alone.
-func (f *Findings) CountWarnings() []string {
-	var w []string
-	var counting, invalid, repeats, skipped, missing, single, measured int
+// countWarnings are the caveats that count trials, of the screening and of the
+// confirmation runs, which are missing, do not count or failed, and results of the
+// screening runs with one trial alone.
+func (f *Findings) countWarnings() []notice.Notice {
+	var w []notice.Notice
+	var counting, invalid, repeats, skipped, missing, planned, single int
 	failed := map[string]int{}
-	failures := func(c Cell) {
+	count := func(c Cell) {
 		for cause, n := range c.FailedBy {
 			failed[cause] += n
 		}
+		invalid, repeats, skipped = invalid+c.Invalid, repeats+c.Repeats, skipped+c.Skipped
+		missing, planned = missing+c.Missing, planned+c.Planned()
 	}
 	for _, c := range f.Cells {
-		failures(c)
-		counting, invalid, missing = counting+c.Trials, invalid+c.Invalid, missing+c.Missing
-		skipped, repeats = skipped+c.Skipped, repeats+c.Repeats
-		if c.Trials > 0 {
-			measured++
-		}
+		count(c)
+		counting += c.Trials
 		if c.Trials == 1 {
 			single++
 		}
 	}
 	if f.Confirm != nil {
 		for _, c := range f.Confirm.Cells {
-			failures(c)
-			invalid, repeats, missing, skipped = invalid+c.Invalid, repeats+c.Repeats, missing+c.Missing, skipped+c.Skipped
+			count(c)
 		}
 	}
 	if counting == 0 {
-		w = append(w, "no trial counts")
+		w = append(w, notice.New("nothing-counts", nil))
 	}
 	if missing > 0 {
-		w = append(w, fmt.Sprintf("the run is not finished: %s missing", say.Count(missing, "planned trial")))
+		w = append(w, notice.New("trials-missing", notice.Args{"n": notice.Count(missing), "planned": notice.Count(planned)}))
 	}
 	if invalid > 0 {
-		text := say.Count(invalid, "invalid trial") + " measured and not counted"
+		args := notice.Args{"n": notice.Count(invalid)}
 		if repeats > 0 {
-			text += "; " + say.Count(repeats, "repetition") + " made for them"
+			args["again"] = notice.Count(repeats)
 		}
-		w = append(w, text)
+		w = append(w, notice.New("trials-discarded", args))
 	}
-	if text := FailureText(failed); text != "" {
-		w = append(w, text)
+	if n, ok := FailedNotice(failed); ok {
+		w = append(w, n)
 	}
 	if skipped > 0 {
-		w = append(w, fmt.Sprintf("%s skipped for a known reason", say.Count(skipped, "trial")))
+		w = append(w, notice.New("trials-skipped", notice.Args{"n": notice.Count(skipped)}))
 	}
 	if single > 0 {
-		w = append(w, fmt.Sprintf("%d of %s with one trial: no interval and no verdict there", single, say.Count(measured, "measured cell")))
+		w = append(w, notice.New("single-trials", notice.Args{"n": notice.Count(single)}))
 	}
 	return w
 }
@@ -132,7 +125,7 @@ func (a *analyser) pointsWithoutBaseline() []string {
 
 // warnVariances names the metrics for which some load point fell back to each
 // cell's own variance.
-func (a *analyser) warnVariances(w *[]string) {
+func (a *analyser) warnVariances(w *[]notice.Notice) {
 	var names []string
 	for _, f := range a.families {
 		if f.unequal && !slices.Contains(names, f.metric) {
@@ -141,10 +134,10 @@ func (a *analyser) warnVariances(w *[]string) {
 	}
 	slices.Sort(names)
 	if n := len(names); n > 4 {
-		names = append(names[:4], fmt.Sprintf("and %d more", n-4))
+		names = append(names[:4], fmt.Sprintf("%d more", n-4))
 	}
 	if len(names) > 0 {
-		*w = append(*w, "variances differ between cells, so each cell's own is used at some load points: "+strings.Join(names, ", "))
+		*w = append(*w, notice.New("variances-differ", notice.Args{"metrics": notice.List(names...)}))
 	}
 }
 

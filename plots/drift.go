@@ -6,7 +6,6 @@ import (
 	"image/color"
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot/vg"
 
@@ -116,9 +115,8 @@ func newDrift(in Input) driftPlot {
 // range: what is drawn must not look like its opposite.
 func (d driftPlot) title(in Input) string {
 	for _, w := range in.Findings.Warnings {
-		if text, ok := strings.CutPrefix(w, "drift: "); ok {
-			text, _, _ = strings.Cut(text, " from first")
-			return capital(text)
+		if w.Code == "drift" {
+			return fmt.Sprintf("%s at %s drifted by %s", w.Args["metric"], w.Args["point"], w.Args["change"])
 		}
 	}
 	lo, hi := 1.0, 1.0

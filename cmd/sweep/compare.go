@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -88,22 +89,13 @@ func (sys *System) compare(pathA, pathB string, o compareOptions) error {
 }
 
 // comparable refuses runs whose comparison would say nothing of the server.
-func comparable(a, b *rundir.Run, force bool) ([]string, error) {
+func comparable(a, b *rundir.Run, force bool) ([]notice.Notice, error) {
 	refusals, warnings, subjects := analysis.Comparability(a, b)
 	if len(refusals) > 0 && !force {
-		return nil, withCode(exitUsage, errors.New("the runs cannot be compared: "+strings.Join(refusals, "; ")),
+		return nil, withCode(exitUsage, errors.New("the runs cannot be compared: "+strings.Join(notice.Texts(refusals), " ")),
 			"Use --force to compare them all the same.")
 	}
-	for i, w := range warnings {
-		warnings[i] = "differs: " + w
-	}
-	for _, r := range refusals {
-		warnings = append(warnings, "compared by force although it differs: "+r)
-	}
-	for _, s := range subjects {
-		warnings = append(warnings, "what is compared: "+s)
-	}
-	return warnings, nil
+	return slices.Concat(refusals, warnings, subjects), nil
 }
 
 func (sys *System) writeComparison(cmp *analysis.Between, o compareOptions, names [2]string, in [2]analysis.Input) error {

@@ -153,7 +153,7 @@ func (n Notice) Text() string {
 		return cmp.Or(n.said, n.bare())
 	}
 	text, _ := render(e.says, n.Args)
-	return text
+	return strings.TrimSpace(text) // an optional part may be the first
 }
 
 // Remedy is what to do about it, in English; "" where nothing helps.

@@ -59,17 +59,19 @@ var result = []entry{
 	},
 	{
 		Code: "trials-discarded", Severity: Caveat,
-		Says: "{n|trial was|trials were} discarded ({causes}).[ {again|repetition|repetitions} followed.]" +
+		Says: "{n|trial was|trials were} discarded[ ({causes})].[ {again|repetition|repetitions} followed.]" +
 			"[ {left|planned trial is|planned trials are} left without a trial that counts.]",
 		Means:   "A discarded trial is kept, does not count, and is measured again at the end of its round.",
 		Example: Args{"n": Count(2), "causes": List("client 1", "throttled 1"), "again": Count(2)},
 	},
 	{
 		Code: "trials-failed", Severity: Caveat,
-		Says:    "{text}.",
+		Says: "[ {did_not_start|trial|trials} failed because the server did not start.][ {died|trial|trials} failed because the server died under load.]" +
+			"[ {refused|trial|trials} failed because the server refused every request.][ {no_success|trial|trials} failed because no request succeeded.]" +
+			"[ {no_rates|trial|trials} failed because the rates of the load were not found.][ {load|trial|trials} failed because the load could not be made.]",
 		Do:      "See Failures.",
 		Means:   "No measurement came of these trials.",
-		Example: Args{"text": Text("12 trials failed because their server did not start")},
+		Example: Args{"did_not_start": Count(12), "refused": Count(1)},
 	},
 	{
 		Code: "trials-skipped", Severity: Caveat,

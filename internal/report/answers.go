@@ -68,8 +68,8 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	}
 	for _, d := range r.Doubts {
 		// What is said of the whole run need not be said again for each answer.
-		if !slices.ContainsFunc(b.Findings.Warnings, func(w string) bool { return strings.HasPrefix(w, d) }) {
-			a.Doubts = append(a.Doubts, d)
+		if !slices.ContainsFunc(b.Findings.Warnings, d.Equal) {
+			a.Doubts = append(a.Doubts, d.Text())
 		}
 	}
 	if r.Cell == "" && a.Refused == "" {

@@ -33,12 +33,15 @@ func (b *build) discountedDoubts(d *doubtList) {
 			causes[strings.ReplaceAll(c, "_", " ")]++
 		}
 	}
-	if len(causes) > 0 {
+	if invalid > 0 {
 		var parts []string
 		for _, c := range slices.Sorted(maps.Keys(causes)) {
 			parts = append(parts, fmt.Sprintf("%s %d", c, causes[c]))
 		}
-		args := notice.Args{"n": notice.Count(invalid), "causes": notice.List(parts...)}
+		args := notice.Args{"n": notice.Count(invalid)}
+		if len(parts) > 0 {
+			args["causes"] = notice.List(parts...)
+		}
 		if again > 0 {
 			args["again"] = notice.Count(again)
 			maps.DeleteFunc(left, func(id string, _ bool) bool { return counts[id] })

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -23,17 +22,20 @@ type doubt struct {
 // doubts gathers the reasons for doubt about the run as a whole, the gravest
 // first.
 func (b *build) doubts(figures []figureView) []doubt {
-	var d doubtList
+	var d, rest doubtList
 	b.recordDoubts(&d)
-	said := b.Findings.CountWarnings() // recordDoubts and precisionDoubts say it with more
-	for _, w := range slices.Concat(b.Findings.Warnings, b.Plan.Warnings) {
-		if !slices.Contains(said, w) {
-			d.add(notice.Recorded(w))
+	b.sharedDoubts(&rest)
+	b.precisionDoubts(&rest)
+	b.checkDoubts(&rest)
+	for _, n := range b.Findings.Warnings {
+		if !notice.Has(d, n.Code) && !notice.Has(rest, n.Code) { // the report says it with more
+			d.add(n)
 		}
 	}
-	b.sharedDoubts(&d)
-	b.precisionDoubts(&d)
-	b.checkDoubts(&d)
+	for _, w := range b.Plan.Warnings {
+		d.add(notice.Recorded(w))
+	}
+	d.add(rest...)
 	if pairs := b.Findings.NotTested; len(pairs) > 0 {
 		args := notice.Args{"one": notice.Text(pairs[0][0]), "other": notice.Text(pairs[0][1])}
 		if len(pairs) > 1 {
@@ -101,8 +103,8 @@ func (b *build) recordDoubts(d *doubtList) {
 			skipped++
 		}
 	}
-	if text := analysis.FailureText(failed); text != "" {
-		d.add(notice.New("trials-failed", notice.Args{"text": notice.Text(text)}))
+	if n, ok := analysis.FailedNotice(failed); ok {
+		d.add(n)
 	}
 	if skipped > 0 {
 		d.add(notice.New("trials-skipped", notice.Args{"n": notice.Count(skipped)}))
@@ -132,9 +134,6 @@ func (b *build) sharedDoubts(d *doubtList) {
 
 // precisionDoubts say where the design is too small or too weak for claims.
 func (b *build) precisionDoubts(d *doubtList) {
-	if b.Plan.Order == experiment.Sequential && len(b.Plan.Warnings) == 0 {
-		d.add(notice.New("order-sequential", nil))
-	}
 	one, slo := 0, 0
 	for _, c := range b.Findings.Cells {
 		if c.Trials == 1 {

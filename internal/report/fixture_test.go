@@ -236,9 +236,13 @@ func fixtureFindings(p *matrix.Plan, trials []rundir.Trial) *analysis.Findings {
 	for i, s := range fixtureStartsOf(p, fixtureFailed) {
 		f.Failures[0].Starts[i] = s
 	}
-	f.Warnings = []string{"drift: the baseline's output throughput fell by 2.1% from the first block to the last"}
+	f.Warnings = []notice.Notice{fixtureDrift()}
 	f.Recommendations = fixtureRecommendations(p, f)
 	return f
+}
+
+func fixtureDrift() notice.Notice {
+	return notice.New("drift", notice.Args{"metric": notice.Text("Output throughput"), "point": notice.Text("chat at 16"), "change": notice.Ratio(0.979)})
 }
 
 func fixtureStartsOf(p *matrix.Plan, conf string) []string {
@@ -332,7 +336,7 @@ func fixtureRecommendations(p *matrix.Plan, f *analysis.Findings) []analysis.Rec
 			Configuration: conf.ID, Label: conf.Label, PointLabel: c.PointLabel, Flags: conf.Flags, Estimate: &e,
 			Constraints: []analysis.ConstraintCheck{{Metric: "e2e_p50", Op: experiment.AtMost, Limit: 3, Value: &reached, Holds: true}},
 			Command:     "vllm serve " + p.Model + " " + p.CommandLine(conf.Flags),
-			Doubts:      []string{"not confirmed: rests on the trials that selected it", "drift: the baseline's output throughput fell"},
+			Doubts:      []notice.Notice{notice.New("confirmation-pending", nil), fixtureDrift()},
 		}
 		if ratio, ok := c.Ratios[objective]; ok {
 			r.Ratio = &ratio

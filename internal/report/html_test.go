@@ -206,7 +206,7 @@ func TestHostileText(t *testing.T) {
 		in.Starts[i].Warnings = []notice.Notice{notice.Recorded(evil), {Code: notice.Code(evil)}}
 	}
 	f := in.Findings
-	f.Warnings = []string{evil}
+	f.Warnings = []notice.Notice{notice.Recorded(evil)}
 	f.Failures[0].Label, f.Failures[0].Cause, f.Failures[0].Class, f.Failures[0].Remedy = evil, evil, evil, evil
 	f.Failures[0].Starts = []string{in.Starts[0].ID, "javascript:alert(3)"}
 	for i := range f.Cells {
@@ -215,7 +215,7 @@ func TestHostileText(t *testing.T) {
 	}
 	for i := range f.Recommendations {
 		r := &f.Recommendations[i]
-		r.UseCase, r.Label, r.Command, r.Refused, r.Doubts = evil, evil, evil, evil, []string{evil}
+		r.UseCase, r.Label, r.Command, r.Refused, r.Doubts = evil, evil, evil, evil, []notice.Notice{notice.Recorded(evil)}
 	}
 	for i := range in.Figures {
 		in.Figures[i].Title, in.Figures[i].Caption, in.Figures[i].Files = evil, evil, []string{"javascript:alert(4)", evil}

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -141,8 +143,15 @@ func (s *answerScreen) caveats(width int) string {
 		}
 		return []string{r.Standing()}
 	})
-	s.each(add, func(r analysis.Recommendation) []string { return r.Doubts })
-	for _, w := range s.Findings.Warnings {
+	clauses := func(list []notice.Notice) []string {
+		out := notice.Texts(list)
+		for i := range out {
+			out[i] = clause(out[i])
+		}
+		return out
+	}
+	s.each(add, func(r analysis.Recommendation) []string { return clauses(r.Doubts) })
+	for _, w := range clauses(s.Findings.Warnings) {
 		add(w)
 	}
 	if len(all) == 0 {
@@ -169,6 +178,16 @@ func (s *answerScreen) caveats(width int) string {
 		return say.Clip(all[0], width-columns(tail)) + tail
 	}
 	return more(shown)
+}
+
+// clause is a sentence as a part of a list: without its period, and in lower case
+// where it begins with a word and not with a name such as TTFT.
+func clause(text string) string {
+	text = strings.TrimSuffix(text, ".")
+	if r := []rune(text); len(r) > 1 && unicode.IsUpper(r[0]) && unicode.IsLower(r[1]) {
+		return string(unicode.ToLower(r[0])) + string(r[1:])
+	}
+	return text
 }
 
 // each adds the texts of all recommendations, each once, with the use case that

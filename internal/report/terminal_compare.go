@@ -20,10 +20,14 @@ func (t Terminal) Comparison(w io.Writer, cmp *analysis.Between) error {
 			d.point(cmp, c.PointLabel)
 		}
 	}
+	var texts []string
+	for _, n := range cmp.Warnings {
+		texts = append(texts, n.String())
+	}
 	for _, list := range []struct {
 		title string
 		items []string
-	}{{"Only in the first run", cmp.OnlyA}, {"Only in the second run", cmp.OnlyB}, {"Warnings", cmp.Warnings}} {
+	}{{"Only in the first run", cmp.OnlyA}, {"Only in the second run", cmp.OnlyB}, {"Warnings", texts}} {
 		if len(list.items) > 0 {
 			d.WriteString(list.title + "\n")
 			for _, s := range list.items {

@@ -51,8 +51,8 @@ func (t Terminal) Details(w io.Writer, in Input) error {
 	d.failures()
 	if len(f.Warnings) > 0 {
 		d.WriteString("Warnings\n")
-		for _, s := range f.Warnings {
-			d.wrap("  - ", s)
+		for _, n := range f.Warnings {
+			d.wrap("  - ", n.String())
 		}
 	}
 	_, err := io.WriteString(w, strings.TrimRight(d.String(), "\n")+"\n")
@@ -86,8 +86,8 @@ func (d *details) recommendation(r analysis.Recommendation) {
 	fmt.Fprintf(d, "%s: %s %s on load %s\n", r.UseCase, verb, r.Objective, r.Load)
 	if r.Refused != "" {
 		d.wrap("  no recommendation: ", r.Refused)
-		for _, s := range r.Doubts {
-			d.wrap("    - ", s)
+		for _, n := range r.Doubts {
+			d.wrap("    - ", n.String())
 		}
 		d.WriteString("\n")
 		return
@@ -129,8 +129,8 @@ func (d *details) recommendation(r analysis.Recommendation) {
 	}
 	if len(r.Doubts) > 0 {
 		d.WriteString("  caveats\n")
-		for _, s := range r.Doubts {
-			d.wrap("    - ", s)
+		for _, n := range r.Doubts {
+			d.wrap("    - ", n.String())
 		}
 	}
 	d.WriteString("\n")

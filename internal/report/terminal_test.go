@@ -13,6 +13,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -456,7 +457,7 @@ func TestComparison(t *testing.T) {
 		return map[string]analysis.Estimate{"ttft_p50": {Center: v, N: 3}}
 	}
 	reason := "significant alone, not after correction for 4 comparisons"
-	cmp := &analysis.Between{Confidence: .95, Margin: .03, Metrics: []string{"ttft_p50"}, Tests: 4, OnlyB: []string{"c9 at chat c=4"}, Warnings: []string{"each run is one night"},
+	cmp := &analysis.Between{Confidence: .95, Margin: .03, Metrics: []string{"ttft_p50"}, Tests: 4, OnlyB: []string{"c9 at chat c=4"}, Warnings: []notice.Notice{notice.New("runs-once", nil)},
 		Cells: []analysis.BetweenCell{
 			{Label: "baseline", PointLabel: "chat c=4", A: e(.1), B: e(.11), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1.1, Lo: 1.05, Hi: 1.16, Verdict: analysis.Worse}}},
 			{Label: "max-num-seqs=8", PointLabel: "chat c=4", A: e(.1), B: e(.11), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1.1, Lo: 1.01, Hi: 1.2, Verdict: analysis.Undecided, Reason: reason}}},
@@ -466,7 +467,7 @@ func TestComparison(t *testing.T) {
 	if err := (Terminal{Width: 60}).Comparison(&b, cmp); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"chat c=4", "100 ms", "+10%", "[+5%, +16%]", "worse", "undecided*", "* " + reason, "chat c=8", "Only in the second run", "4 comparisons, corrected together (Holm); 95% intervals; margin 3%."}
+	want := []string{"chat c=4", "100 ms", "+10%", "[+5%, +16%]", "worse", "undecided*", "* " + reason, "chat c=8", "Only in the second run", "Each of the two runs was made once.", "4 comparisons, corrected together (Holm); 95% intervals; margin 3%."}
 	last := 0
 	for _, w := range want {
 		i := strings.Index(b.String()[last:], w)

@@ -22,8 +22,8 @@ func FailureCauses() []string {
 }
 
 // FailureCause is why a failed trial failed, one of the Failed constants. A
-// record of an earlier version has no cause of its own, so its reason's words
-// and whether a load ever ran decide.
+// record of format 1 may have no cause of its own, so its reason's words, which no
+// code stands for, and whether a load ever ran decide.
 func (t Trial) FailureCause() string {
 	for _, c := range FailureCauses() {
 		for _, own := range t.Causes {
@@ -32,7 +32,7 @@ func (t Trial) FailureCause() string {
 			}
 		}
 	}
-	reason := strings.Join(notice.Texts(t.Reasons), "; ")
+	reason := recordedWords(t.Reasons)
 	switch {
 	case t.Refused != "":
 		return FailedRefused
@@ -51,4 +51,15 @@ func (t Trial) FailureCause() string {
 		return FailedLoad
 	}
 	return FailedStart
+}
+
+// recordedWords are the sentences of a record of format 1.
+func recordedWords(list []notice.Notice) string {
+	var words []string
+	for _, n := range list {
+		if n.Code == "recorded-text" {
+			words = append(words, n.Text())
+		}
+	}
+	return strings.Join(words, "; ")
 }
