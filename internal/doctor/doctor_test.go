@@ -207,7 +207,7 @@ func TestNoErrorTextOfGo(t *testing.T) {
 	o.Service = func(context.Context, string) (string, string, error) {
 		return "", "", errors.New("the docker service does not answer (dial unix /x.sock: connect: no such file or directory)")
 	}
-	if c := get(t, Examine(t.Context(), o), "docker"); c.Text != "the docker service does not answer (there is no socket /x.sock)" {
+	if c := get(t, Examine(t.Context(), o), "docker"); c.Text != "the docker service does not answer (no such socket: /x.sock)" {
 		t.Errorf("%+v", c)
 	}
 }
