@@ -54,7 +54,7 @@ func (o *loadOptions) add(cmd *cobra.Command) {
 	f.Float64Var(&o.poisson, "poisson", 0, "open loop: requests per second, with exponential gaps")
 	f.Float64Var(&o.constant, "constant", 0, "open loop: requests per second, with constant gaps")
 	f.Float64Var(&o.gamma, "gamma", 0, "open loop: requests per second, with gamma gaps of --burstiness")
-	f.Float64Var(&o.burstiness, "burstiness", 1, "with --gamma: 1 is Poisson, less is burstier, more is more even")
+	f.Float64Var(&o.burstiness, "burstiness", 1, "with --gamma: 1 is Poisson, less is burstier, more is smoother")
 	f.StringVar(&o.ramp, "ramp", "", "open loop: change the rate over the window, `FROM:TO` requests per second")
 	f.StringVar(&o.trace, "trace", "", "open loop: replay the trace in this `file`")
 	f.StringVar(&o.traceFormat, "trace-format", "", "with --trace: azure or mooncake (default: by file name, .csv or .jsonl)")
