@@ -24,14 +24,14 @@ func image() value[string] {
 		}
 		registry, rest, slash := strings.Cut(ref, "/")
 		if !slash || !strings.ContainsAny(registry, ".:") && registry != "localhost" {
-			d.fail(e.place(), "did you mean docker.io/"+ref+"?", "%s must name its registry", path).Help =
-				"without a registry podman asks or guesses"
+			d.fail(e.place(), "did you mean docker.io/"+ref+"?", "%s must include the registry", path).Help =
+				"without a registry, podman asks or guesses"
 			return "", false
 		}
 		last := rest[strings.LastIndex(rest, "/")+1:]
 		if _, tag, tagged := strings.Cut(last, ":"); !strings.Contains(last, "@") && (!tagged || tag == "latest") {
-			d.warn(e.place(), "names no version", "%s may be another server tomorrow", ref).Help =
-				"write a tag such as :v0.27.1 or a digest"
+			d.warn(e.place(), "has no version", "%s may be a different server tomorrow", ref).Help =
+				"add a tag such as :v0.27.1, or a digest"
 		}
 		return ref, true
 	}}
@@ -71,7 +71,7 @@ func volume() value[string] {
 		if parts[0] == "~" || strings.HasPrefix(parts[0], "~/") {
 			home, err := os.UserHomeDir()
 			if err != nil {
-				d.fail(e.place(), "the home directory is not known", "%s: ~ cannot be expanded: %v", path, err)
+				d.fail(e.place(), "unknown home directory", "%s: ~ cannot be expanded: %v", path, err)
 				return "", false
 			}
 			got = filepath.Join(home, parts[0][1:]) + got[len(parts[0]):]
@@ -89,11 +89,11 @@ func processSection() section[Process] {
 	return section[Process]{
 		initial: Process{ModelArg: ModelFlag},
 		fields: []field[Process]{
-			must(bind("command", "Command line, to which the model and the flags are appended: [vllm, serve].", words(),
+			must(bind("command", "Command to run: [vllm, serve]. sweep appends the model and the flags.", words(),
 				func(p *Process) *[]string { return &p.Command })),
-			bind("model", "How the model is passed: flag (default; --model NAME), positional (NAME) or none.",
+			bind("model", "How to pass the model: flag (default; --model NAME), positional (NAME) or none.",
 				word(ModelFlag, ModelPositional, ModelNone), func(p *Process) *string { return &p.ModelArg }),
-			bind("env", "Environment added to what is inherited. Secrets by reference: {from_env: NAME} or {from_file: PATH}.", environment(),
+			bind("env", "Variables to add to sweep's own environment. Pass secrets by reference: {from_env: NAME} or {from_file: PATH}.", environment(),
 				func(p *Process) *[]EnvVar { return &p.Env }),
 			bind("dir", "Working directory of the process.", text("a directory"), func(p *Process) *string { return &p.Dir }),
 		},
@@ -109,7 +109,7 @@ func processSection() section[Process] {
 func endpoint() value[*Endpoint] {
 	full := section[Endpoint]{fields: []field[Endpoint]{
 		must(bind("url", "Base URL without /v1, such as http://127.0.0.1:8000.", baseURL(), func(p *Endpoint) *string { return &p.URL })),
-		bind("tls", "What an https server is verified by, and what it is shown.", tlsSection().value(), func(p *Endpoint) *TLS { return &p.TLS }),
+		bind("tls", "Certificates of an https server and of the client.", tlsSection().value(), func(p *Endpoint) *TLS { return &p.TLS }),
 	}}
 	return value[*Endpoint]{schema: anyOf(baseURL().schema, full.schema()), read: func(d *decoder, path string, e entry) (*Endpoint, bool) {
 		if e.value.scalar() {
@@ -139,7 +139,7 @@ func baseURL() value[string] {
 			return "", false
 		}
 		if u.User != nil {
-			d.fail(e.place(), "holds a user name or password", "%s must be a URL without credentials", path).Help =
+			d.fail(e.place(), "has a user name or password", "%s must be a URL without credentials", path).Help =
 				"write server.api_key: {from_env: NAME}"
 			return "", false
 		}
@@ -156,10 +156,10 @@ func simulatedSection() section[Simulated] {
 	return section[Simulated]{
 		initial: Simulated{GPU: DefaultSimulatedGPU, GPUs: DefaultSimulatedGPUs, Speedup: DefaultSimulatedSpeedup},
 		fields: []field[Simulated]{
-			bind("gpu", "GPU to simulate; H100.", text("the name of a GPU"), func(s *Simulated) *string { return &s.GPU }),
-			bind("gpus", "How many of them; 1.", whole(1, math.MaxInt32), func(s *Simulated) *int { return &s.GPUs }),
-			bind("speedup", "Simulated seconds per real second; 1.", realNumber(0, true), func(s *Simulated) *float64 { return &s.Speedup }),
-			bind("args", "Further arguments of `sweep vllm-sim serve`, passed as they are.", words(), func(s *Simulated) *[]string { return &s.Args }),
+			bind("gpu", "GPU to simulate. Default: H100.", text("the name of a GPU"), func(s *Simulated) *string { return &s.GPU }),
+			bind("gpus", "Number of GPUs. Default: 1.", whole(1, math.MaxInt32), func(s *Simulated) *int { return &s.GPUs }),
+			bind("speedup", "Simulated seconds per real second. Default: 1.", realNumber(0, true), func(s *Simulated) *float64 { return &s.Speedup }),
+			bind("args", "More arguments for `sweep vllm-sim serve`, passed as written.", words(), func(s *Simulated) *[]string { return &s.Args }),
 		},
 	}
 }

@@ -48,20 +48,20 @@ func benchmark() value[*Benchmark] {
 	s := section[Benchmark]{
 		fields: []field[Benchmark]{
 			must(bind("tool", "native (default), guidellm, vllm (vllm bench serve) or aiperf.", tool, func(b *Benchmark) *string { return &b.Tool })),
-			bind("command", "Executable with its first arguments; guidellm, vllm or aiperf on PATH, or what the image begins with.", words(), func(b *Benchmark) *[]string { return &b.Command }),
-			bind("image", "Container image to run it from, by podman; served: the image of the server.", text("an image"), func(b *Benchmark) *string { return &b.Image }),
+			bind("command", "Executable with its first arguments. Default: guidellm, vllm or aiperf on PATH, or the image's entry point.", words(), func(b *Benchmark) *[]string { return &b.Command }),
+			bind("image", "Container image to run the tool from, with podman. served: the server's own image.", text("an image"), func(b *Benchmark) *string { return &b.Image }),
 			bind("volumes", "Mounts of that container: host:container[:options].", words(), func(b *Benchmark) *[]string { return &b.Volumes }),
-			bind("tokenizer", "Model ID or path of the tokenizer; the model.", text("a model or a path"), func(b *Benchmark) *string { return &b.Tokenizer }),
-			bind("args", "Further arguments, passed as they are.", words(), func(b *Benchmark) *[]string { return &b.Args }),
-			bind("time_limit", "Longest time for one run of the tool; twice the load and 10m.", duration(time.Nanosecond), func(b *Benchmark) *time.Duration { return &b.TimeLimit }),
+			bind("tokenizer", "Tokenizer, as a model ID or path. Default: the model.", text("a model or a path"), func(b *Benchmark) *string { return &b.Tokenizer }),
+			bind("args", "More arguments, passed as written.", words(), func(b *Benchmark) *[]string { return &b.Args }),
+			bind("time_limit", "Longest time for one run of the tool. Default: twice the load plus 10m.", duration(time.Nanosecond), func(b *Benchmark) *time.Duration { return &b.TimeLimit }),
 		},
 		check: func(d *decoder, path string, e entry, b *Benchmark) {
 			if b.Image == "" && len(b.Volumes) > 0 {
 				at, _ := e.value.get("volumes")
-				d.fail(at.key.at, "without a container", "%s.volumes needs %s.image", path, path)
+				d.fail(at.key.at, "no container", "%s.volumes needs %s.image", path, path)
 			}
 			if b.Tool == ToolNative && (b.Image != "" || len(b.Command) > 0 || len(b.Args) > 0) {
-				d.fail(e.keyPlace(), "starts nothing", "%s: our own generator takes no image, command or args", path)
+				d.fail(e.keyPlace(), "runs no program", "%s: sweep's own load generator takes no image, command or args", path)
 			}
 		},
 	}
@@ -95,7 +95,7 @@ func (d *decoder) resolveBenchmarks(root entry, e *Experiment) {
 			continue
 		}
 		if l.Benchmark.Image == ImageServed && e.Server.Podman == nil {
-			d.fail(at.keyPlace(), "not a podman server", "loads.%s: image: served means the server's own image, and the server does not run in a podman container", l.Name)
+			d.fail(at.keyPlace(), "not a podman server", "loads.%s: image: served needs a server in a podman container", l.Name)
 		}
 		d.checkTranslation(at, l)
 	}
@@ -110,7 +110,7 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 		if f, ok := at.value.get(field); ok {
 			place = f.keyPlace()
 		}
-		diag := d.fail(place, name+" cannot do it", "%s: %s", path, why)
+		diag := d.fail(place, name+" cannot do this", "%s: %s", path, why)
 		diag.Help = help
 	}
 	native := "use benchmark: native for this load"
@@ -122,11 +122,11 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 		{"body", l.Body != ""}, {"min_tokens", l.MinTokens > 0}, {"max_tokens", l.MaxTokens > 0}, {"stop_when_saturated", l.StopWhenSaturated},
 	} {
 		if f.given {
-			refuse(f.field, f.field+" is not translated for "+name, native)
+			refuse(f.field, name+" does not support "+f.field, native)
 		}
 	}
 	if !l.IgnoreEOS {
-		refuse("ignore_eos", name+" asks for exact lengths of synthetic answers, always", native)
+		refuse("ignore_eos", name+" always asks for exact answer lengths", native)
 	}
 	kinds := []ArrivalKind{Constant, Poisson, Concurrency, Throughput, Sweep}
 	lengths := []LengthKind{Fixed, Normal, Uniform}
@@ -137,19 +137,19 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 		kinds, lengths = append(kinds, Gamma), []LengthKind{Fixed, Normal}
 	}
 	if k := l.Arrivals.Kind; k != "" && !slices.Contains(kinds, k) {
-		refuse("arrivals", fmt.Sprintf("%s knows no arrivals %q", name, k), "it knows "+list(kindNames(kinds)))
+		refuse("arrivals", fmt.Sprintf("%s does not support arrivals %q", name, k), "it supports "+list(kindNames(kinds)))
 	}
 	for field, length := range map[string]Lengths{"prompt_tokens": l.Prompt, "output_tokens": l.Output} {
 		if length.Kind != "" && !slices.Contains(lengths, length.Kind) {
-			refuse(field, fmt.Sprintf("%s draws no %s lengths", name, length.Kind), "it knows "+lengthNames(lengths))
+			refuse(field, fmt.Sprintf("%s does not support %s lengths", name, length.Kind), "it supports "+lengthNames(lengths))
 		}
 	}
 	closed := l.Arrivals.Kind == Concurrency || l.Arrivals.Kind == Throughput || l.Arrivals.Kind == Sweep
 	if l.Benchmark.Tool == ToolVLLM && closed && (l.Requests == 0 || l.Duration > 0) {
-		refuse("duration", "vllm bench serve ends after a number of requests, not after a time", "give requests instead of duration")
+		refuse("duration", "vllm bench serve ends after a number of requests, not after a time", "use requests instead of duration")
 	}
 	if t, ok := at.value.get("timeout"); ok && l.Benchmark.Tool == ToolVLLM {
-		d.warn(t.key.at, "not used", "%s.timeout: vllm bench serve has no limit for one request", path)
+		d.warn(t.key.at, "not used", "%s.timeout: vllm bench serve has no time limit per request", path)
 	}
 }
 

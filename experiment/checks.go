@@ -36,9 +36,9 @@ func (d *decoder) checkEndpoint(matrix, root entry) {
 	}
 	for _, name := range []string{"parameters", "configurations"} {
 		if varied, ok := matrix.value.get(name); ok && len(varied.value.children()) > 0 {
-			diag := d.fail(varied.key.at, "cannot vary", "an endpoint has one configuration: no flag can vary")
+			diag := d.fail(varied.key.at, "cannot vary", "an endpoint has one configuration, so flags cannot vary")
 			diag.Related = []Related{{backend.key.at, "the server is an endpoint"}}
-			diag.Help = "use podman, process or simulated to have sweep start the server"
+			diag.Help = "use podman, docker, process or simulated to let sweep launch the server"
 		}
 	}
 }
@@ -61,8 +61,8 @@ func (d *decoder) checkUseCase(c, root entry, e *Experiment) {
 	for _, goal := range []string{"maximize", "minimize"} {
 		g, ok := c.value.get(goal)
 		if ok && g.value.text == "goodput" && !slices.ContainsFunc(e.SLO, func(c Constraint) bool { return isLatency(c.Metric) }) {
-			d.warn(g.place(), "counts requests within slo", "%s asks for goodput, and slo limits no latency", path).Help =
-				fmt.Sprintf("add for example slo: {%s: 500ms}", "ttft_p95")
+			d.warn(g.place(), "counts requests within slo", "%s asks for goodput, but slo has no latency limit", path).Help =
+				fmt.Sprintf("add one, such as slo: {%s: 500ms}", "ttft_p95")
 		}
 	}
 }

@@ -18,8 +18,8 @@ func confirmSection() section[Confirm] {
 	return section[Confirm]{
 		initial: Confirm{Starts: DefaultConfirmStarts, Finalists: DefaultFinalists},
 		fields: []field[Confirm]{
-			bind("starts", "Fresh starts of each finalist; 5.", whole(2, 100), func(c *Confirm) *int { return &c.Starts }),
-			bind("finalists", "Configurations that are confirmed for each use case; 2.", whole(1, 20), func(c *Confirm) *int { return &c.Finalists }),
+			bind("starts", "Launches of each finalist. Default: 5.", whole(2, 100), func(c *Confirm) *int { return &c.Starts }),
+			bind("finalists", "Configurations to confirm per use case. Default: 2.", whole(1, 20), func(c *Confirm) *int { return &c.Finalists }),
 		},
 	}
 }

@@ -135,10 +135,10 @@ func (s section[T]) checkOneOf(d *decoder, path string, e entry, meant []string)
 	case len(s.oneOf) == 0 || len(given) == 1:
 	case len(given) == 0 && slices.ContainsFunc(meant, func(m string) bool { return slices.Contains(s.oneOf, m) }):
 	case len(given) == 0:
-		d.fail(e.keyPlace(), "none is given", "%s needs exactly one of %s", orFile(path), list(s.oneOf))
+		d.fail(e.keyPlace(), "found none", "%s needs exactly one of %s", orFile(path), list(s.oneOf))
 	default:
-		diag := d.fail(given[1].key.at, "given as well", "%s takes only one of %s", orFile(path), list(s.oneOf))
-		diag.Related = []Related{{given[0].key.at, "already given here"}}
+		diag := d.fail(given[1].key.at, "given, too", "%s takes exactly one of %s", orFile(path), list(s.oneOf))
+		diag.Related = []Related{{given[0].key.at, "first given here"}}
 	}
 }
 

@@ -31,7 +31,7 @@ type ColumnError struct {
 }
 
 func (e *ColumnError) Error() string {
-	return fmt.Sprintf("no column %q among %s", e.Column, strings.Join(e.Header, ", "))
+	return fmt.Sprintf("no column %q; the columns are %s", e.Column, strings.Join(e.Header, ", "))
 }
 
 // ReadLengths reads the wanted columns of a CSV file of token counts with a
@@ -123,11 +123,11 @@ func empiricalSection() section[Lengths] {
 	return section[Lengths]{
 		initial: Lengths{Kind: Empirical},
 		fields: []field[Lengths]{
-			must(bind("file", "CSV file with a header, optionally .gz; relative to the experiment file.", lengthsPath(),
+			must(bind("file", "CSV file with a header, also .gz. The path is relative to the experiment file.", lengthsPath(),
 				func(l *Lengths) *string { return &l.File })),
 			must(bind("column", "Column of token counts.", text("the name of a column"), func(l *Lengths) *string { return &l.Column })),
-			bind("min", "Draws below are raised to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Min }),
-			bind("max", "Draws above are lowered to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Max }),
+			bind("min", "Smallest length; smaller draws are raised to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Min }),
+			bind("max", "Largest length; larger draws are lowered to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Max }),
 		},
 		check: func(d *decoder, path string, e entry, l *Lengths) {
 			checkBounds(d, path, e, l)
@@ -179,6 +179,6 @@ func (d *decoder) checkColumn(path string, e entry, l *Lengths) {
 func (d *decoder) checkSameRows(path string, e entry, l *Load) {
 	if l.Prompt.Column != "" && l.Prompt.Column == l.Output.Column {
 		output, _ := e.value.get("output_tokens")
-		d.warn(output.key.at, "the same column", "%s: prompts and answers take their lengths from one column", path)
+		d.warn(output.key.at, "the same column", "%s: prompts and answers take their lengths from the same column", path)
 	}
 }

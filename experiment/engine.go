@@ -35,27 +35,27 @@ const (
 const DefaultSilenceTimeout = 15 * time.Minute
 
 func engineField() field[Server] {
-	return bind("engine", "Make of the server: vllm (default), sglang, llama.cpp or other. It decides how its log is read and which flags are known.",
+	return bind("engine", "Engine: vllm (default), sglang, llama.cpp or other. It selects how sweep reads the log and which flags it knows.",
 		word(EngineVLLM, EngineSGLang, EngineLlamaCPP, EngineOther), func(s *Server) *string { return &s.Engine })
 }
 
 func computeField() field[Server] {
-	return bind("compute", "On what the server computes: gpu or cpu (the machine's processors). Without it sweep looks at the container's GPUs, or for GPUs on this machine, and later asks the server.",
+	return bind("compute", "Where the server computes: gpu or cpu. Default: detected from the container's or the machine's GPUs, and from the server itself.",
 		word(ComputeGPU, ComputeCPU), func(s *Server) *string { return &s.Compute })
 }
 
 func flagStyleField() field[Server] {
-	return bind("flag_style", "How flags are written: hyphens (default; --max-model-len 8192), underscores (--max_model_len 8192) or equals (--max-model-len=8192).",
+	return bind("flag_style", "How to write flags: hyphens (default; --max-model-len 8192), underscores (--max_model_len 8192) or equals (--max-model-len=8192).",
 		word(FlagsHyphens, FlagsUnderscores, FlagsEquals), func(s *Server) *string { return &s.FlagStyle })
 }
 
 func modelConfigField() field[Server] {
-	return bind("model_config", "Path of the model's config.json, for the prediction of the KV cache; without it the Hugging Face cache is searched.",
+	return bind("model_config", "Path of the model's config.json, to predict the KV cache. Default: sweep searches the Hugging Face cache.",
 		file(), func(s *Server) *string { return &s.ModelConfig })
 }
 
 func gpuMemoryField() field[Server] {
-	return bind("gpu_memory", "Memory of one GPU, such as 80GiB, for the prediction of the KV cache; without it the GPUs are asked.",
+	return bind("gpu_memory", "Memory of one GPU, such as 80GiB, to predict the KV cache. Default: sweep asks the GPUs.",
 		size(), func(s *Server) *int64 { return &s.GPUMemory })
 }
 
@@ -63,12 +63,12 @@ func gpuMemoryField() field[Server] {
 var release = regexp.MustCompile(`^[A-Za-z]*[0-9][A-Za-z0-9.+-]*$`)
 
 func versionField() field[Server] {
-	return bind("version", "Release of the server, such as 0.28.0; its flags are checked against that release. Without it sweep reads the release from the image's tag or from the environment that the command runs in.",
+	return bind("version", "Release of the server, such as 0.28.0, to check its flags. Default: read from the image's tag, or from the environment that the command runs in.",
 		matching(release, "a release such as 0.28.0"), func(s *Server) *string { return &s.Version })
 }
 
 func silenceField() field[Server] {
-	return bind("silence_timeout", "A start whose log says nothing for so long has failed; 15m.", duration(time.Nanosecond),
+	return bind("silence_timeout", "A launch fails if its log is silent this long. Default: 15m.", duration(time.Nanosecond),
 		func(s *Server) *time.Duration { return &s.SilenceTimeout })
 }
 
@@ -85,7 +85,7 @@ func file() value[string] {
 		if rest, home := strings.CutPrefix(got, "~/"); home {
 			dir, err := os.UserHomeDir()
 			if err != nil {
-				d.fail(e.place(), "the home directory is not known", "%s: ~ cannot be expanded: %v", path, err)
+				d.fail(e.place(), "unknown home directory", "%s: ~ cannot be expanded: %v", path, err)
 				return "", false
 			}
 			below, got = dir, rest

@@ -33,7 +33,7 @@ func LoadFile(path string) (*Experiment, Diagnostics) {
 	case !info.Mode().IsRegular():
 		return fault("read the experiment file: it is not a regular file")
 	case info.Size() > maxFileSize:
-		return fault(fmt.Sprintf("read the experiment file: %d bytes are more than the limit of %d", info.Size(), maxFileSize))
+		return fault(fmt.Sprintf("read the experiment file: it has %d bytes, more than the limit of %d", info.Size(), maxFileSize))
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -108,32 +108,32 @@ func fileSection() section[Experiment] {
 		},
 		fields: []field[Experiment]{
 			must(bind("version", "Version of this file format: 1.", version(), func(e *Experiment) *int { return &e.Version })),
-			must(bind("name", "Name of the experiment and of its folder under runs/.",
+			must(bind("name", "Name of the experiment, and of its folder under runs/.",
 				matching(namePattern, "letters, digits, dots, hyphens and underscores, starting with a letter or digit"),
 				func(e *Experiment) *string { return &e.Name })),
-			bind("description", "What the experiment is to find out; shown in the report.", text("text"),
+			bind("description", "What the experiment is about. The report shows it.", text("text"),
 				func(e *Experiment) *string { return &e.Description }),
-			must(bind("server", "What is started and how.", serverSection().value(), func(e *Experiment) *Server { return &e.Server })),
-			bind("matrix", "Which flags are varied. Without it the baseline alone is measured.", matrixSection().value(),
+			must(bind("server", "What to launch, and how.", serverSection().value(), func(e *Experiment) *Server { return &e.Server })),
+			bind("matrix", "Which flags to vary. Without it, sweep measures only the baseline.", matrixSection().value(),
 				func(e *Experiment) *Matrix { return &e.Matrix }),
-			must(bind("loads", "The loads under which every configuration is measured, by name.", loads(),
+			must(bind("loads", "The loads, by name. sweep measures every configuration under each of them.", loads(),
 				func(e *Experiment) *[]Load { return &e.Loads })),
-			bind("benchmark", "Tool that makes the loads: native (default), guidellm or vllm.", benchmark(),
+			bind("benchmark", "Tool that makes the loads: native (default), guidellm, vllm or aiperf.", benchmark(),
 				func(e *Experiment) **Benchmark { return &e.Benchmark }),
-			bind("trials", "How often and how each cell is measured.", trialsSection().value(),
+			bind("trials", "How often and how to measure each configuration at each load.", trialsSection().value(),
 				func(e *Experiment) *Trials { return &e.Trials }),
-			bind("cooldown", "The wait between the release of one server and the next start.", cooldownSection().value(),
+			bind("cooldown", "The wait between servers.", cooldownSection().value(),
 				func(e *Experiment) *Cooldown { return &e.Cooldown }),
-			bind("slo", "Limits that every recommended configuration keeps, metric by metric.", constraints(),
+			bind("slo", "Limits that every recommended configuration must meet, by metric.", constraints(),
 				func(e *Experiment) *[]Constraint { return &e.SLO }),
-			bind("use_cases", "The questions to answer: one recommendation each, by name.", useCases(),
+			bind("use_cases", "The questions to answer, by name: one recommendation per question.", useCases(),
 				func(e *Experiment) *[]UseCase { return &e.UseCases }),
-			bind("confirm", "The finalists again on fresh starts, before anything is recommended; false: not.", confirmation(),
+			bind("confirm", "Measure the finalists again on freshly restarted servers before sweep recommends them. false: do not.", confirmation(),
 				func(e *Experiment) *Confirm { return &e.Confirm }),
-			bind("gates", "For what a trial does not count, and how often it is measured again.", gatesSection().value(),
+			bind("gates", "Validity checks: when sweep discards a trial, and how often it measures it again.", gatesSection().value(),
 				func(e *Experiment) *Gates { return &e.Gates }),
-			bind("telemetry", "What is observed beside the load, and how.", telemetrySection().value(), func(e *Experiment) *Telemetry { return &e.Telemetry }),
-			bind("notify", "Who is told when the run ends.", notifications(), func(e *Experiment) *[]Notify { return &e.Notify }),
+			bind("telemetry", "How and how often to read the GPUs.", telemetrySection().value(), func(e *Experiment) *Telemetry { return &e.Telemetry }),
+			bind("notify", "Notifications at the end of the run.", notifications(), func(e *Experiment) *[]Notify { return &e.Notify }),
 		},
 		check: checkFile,
 	}

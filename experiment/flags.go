@@ -125,8 +125,8 @@ func flags() value[Flags] {
 }
 
 func (d *decoder) duplicateFlag(name string, again, first entry) {
-	diag := d.fail(again.key.at, "written again here", "duplicate flag %q", name)
-	diag.Related = []Related{{first.key.at, "first written here"}}
+	diag := d.fail(again.key.at, "given again here", "duplicate flag %q", name)
+	diag.Related = []Related{{first.key.at, "first given here"}}
 	if again.name != first.name {
 		diag.Help = "hyphens, underscores and leading dashes make no difference"
 	}
@@ -137,12 +137,12 @@ var flagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9_.-]+\+
 
 // ownFlags are set by sweep itself, with what to write instead.
 var ownFlags = map[string]string{
-	"model":   "write server.model",
-	"host":    "sweep chooses the address that it measures",
-	"port":    "sweep chooses a free port",
+	"model":   "use server.model",
+	"host":    "sweep chooses the address itself",
+	"port":    "sweep chooses a free port itself",
 	"uds":     "sweep measures over TCP",
-	"api-key": "write server.api_key: {from_env: NAME}: keys do not belong in a file",
-	"config":  "write the flags here, so that they are part of the configuration's identity",
+	"api-key": "use server.api_key: {from_env: NAME}, because keys do not belong in a file",
+	"config":  "write the flags here, so that they are part of the configuration",
 }
 
 // checkFlagName reports names that are no flags or that sweep sets itself.
@@ -154,21 +154,21 @@ func (d *decoder) checkFlagName(e entry) bool {
 			long += "." + keys
 		}
 		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", long), "flag %q is an abbreviation", e.name).Help =
-			"write flags in full, so that a flag is the same everywhere"
+			"write flags in full, so that each flag has one name"
 		return false
 	}
 	if !flagName.MatchString(name) {
 		d.fail(e.key.at, "not the name of a flag", "unknown flag %q", short(e.name)).Help =
-			"a flag is written as the server spells it: max-model-len"
+			"spell flags as the server does: max-model-len"
 		return false
 	}
 	if instead, own := ownFlags[name]; own {
-		d.fail(e.key.at, "not a flag to set here", "flag %q is set by sweep", name).Help = instead
+		d.fail(e.key.at, "cannot be set here", "sweep sets flag %q itself", name).Help = instead
 		return false
 	}
 	if positive, no := strings.CutPrefix(name, "no-"); no {
 		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", positive), "flag %q is a negation", name).Help =
-			fmt.Sprintf("write %s: false, which is passed as --%s", positive, name)
+			fmt.Sprintf("write %s: false, which becomes --%s", positive, name)
 		return false
 	}
 	return true
@@ -188,7 +188,7 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 	}
 	switch {
 	case list && len(f.Words()) == 0:
-		d.fail(at, "found an empty list", "%s.%s must have at least one value", path, f.Name).Help = "leave the flag out, or write null"
+		d.fail(at, "found an empty list", "%s.%s must have at least one value", path, f.Name).Help = "omit the flag, or write null"
 		return false
 	case f.Kind != FlagText:
 		return true
@@ -197,7 +197,7 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 	case "gpu-memory-utilization":
 		v, err := strconv.ParseFloat(f.Value, 64)
 		if err != nil || !(v > 0 && v <= 1) {
-			diag := d.fail(at, f.entry.value.found(), "gpu-memory-utilization must be above 0 and at most 1")
+			diag := d.fail(at, f.entry.value.found(), "gpu-memory-utilization must be greater than 0 and at most 1")
 			percent, marked := strings.CutSuffix(f.Value, "%")
 			if p, err := strconv.ParseFloat(percent, 64); err == nil && p > 1 && p <= 100 && (marked || p >= 10) {
 				diag.Label = fmt.Sprintf("did you mean %g?", p/100)

@@ -91,7 +91,7 @@ func share() value[float64] {
 		read: func(d *decoder, path string, e entry) (float64, bool) {
 			f, err := percentage(e.value)
 			if !e.value.scalar() || err != nil {
-				d.expect(path, e, "a share such as 5% or 0.05")
+				d.expect(path, e, "a fraction such as 5% or 0.05")
 				return 0, false
 			}
 			return f, true
@@ -103,8 +103,8 @@ func gatesSection() section[Gates] {
 	settle := section[Settle]{
 		initial: Settle{AtMost: DefaultSettleAtMost},
 		fields: []field[Settle]{
-			must(bind("within", "Largest difference of two rounds' median latencies, such as 5%.", share(), func(s *Settle) *float64 { return &s.Within })),
-			bind("at_most", "Longest time for all rounds; 60s.", duration(time.Nanosecond), func(s *Settle) *time.Duration { return &s.AtMost }),
+			must(bind("within", "Largest change of the median latencies between two rounds, such as 5%.", share(), func(s *Settle) *float64 { return &s.Within })),
+			bind("at_most", "Longest time for all rounds. Default: 60s.", duration(time.Nanosecond), func(s *Settle) *time.Duration { return &s.AtMost }),
 		},
 	}
 	return section[Gates]{
@@ -113,20 +113,20 @@ func gatesSection() section[Gates] {
 			TelemetryLost: DefaultTelemetryLost, Requeue: DefaultRequeue, Client: ClientAuto,
 		},
 		fields: []field[Gates]{
-			bind("throttled", "Share of the window throttled for heat, power brake or hardware slowdown above which a trial does not count; 10%. 100%: never.",
+			bind("throttled", "Discard a trial if its GPUs were throttled (heat, power brake, hardware slowdown) for more than this fraction of the window. Default: 10%. 100%: never.",
 				share(), func(g *Gates) *float64 { return &g.Throttled }),
-			bind("foreign_process", "A trial does not count while another process holds memory of the server's GPUs; true.",
+			bind("foreign_process", "Discard a trial if another process held memory of the server's GPUs. Default: true.",
 				boolean(), func(g *Gates) *bool { return &g.ForeignProcess }),
-			bind("gpu_error", "A trial does not count with an uncorrected ECC error or an Xid on the server's GPUs; true.",
+			bind("gpu_error", "Discard a trial if the server's GPUs reported an uncorrected ECC error or an Xid. Default: true.",
 				boolean(), func(g *Gates) *bool { return &g.GPUError }),
-			bind("failures", "Share of failed requests above which a trial does not count; 5%.", share(), func(g *Gates) *float64 { return &g.Failures }),
-			bind("telemetry_lost", "Share of the trial without readings of GPUs that could be read before, above which it does not count; 50%. 100%: never.",
+			bind("failures", "Discard a trial if more than this fraction of its requests failed. Default: 5%.", share(), func(g *Gates) *float64 { return &g.Failures }),
+			bind("telemetry_lost", "Discard a trial if GPUs that were readable could not be read for more than this fraction of it. Default: 50%. 100%: never.",
 				share(), func(g *Gates) *float64 { return &g.TelemetryLost }),
-			bind("requeue", "How often a trial that does not count is measured again, at the end of its block; 1.",
+			bind("requeue", "How often to measure a discarded trial again, at the end of its round. Default: 1.",
 				whole(0, 20), func(g *Gates) *int { return &g.Requeue }),
-			bind("client", "Limits that the load generator is judged by: auto (default: shared where the server computes on this machine's processors), strict or shared.",
+			bind("client", "Limits for the load generator itself: auto (default: shared if the server computes on this machine's CPUs), strict or shared.",
 				word(ClientAuto, ClientStrict, ClientShared), func(g *Gates) *string { return &g.Client }),
-			bind("settle", "Rounds of fresh prompts at the target load before the warm-up, until latencies settle.", settle.value(),
+			bind("settle", "Send rounds of fresh prompts at the target load before the warm-up, until latencies settle.", settle.value(),
 				func(g *Gates) *Settle { return &g.Settle }),
 		},
 	}
@@ -134,17 +134,17 @@ func gatesSection() section[Gates] {
 
 func bandSection() section[Band] {
 	return section[Band]{fields: []field[Band]{
-		bind("temperature", "Degrees Celsius above the block's first start.", realNumber(0, true), func(b *Band) *float64 { return &b.Temperature }),
-		bind("clock", "Share of the SM clock above the block's first start.", share(), func(b *Band) *float64 { return &b.Clock }),
-		bind("memory", "Used memory above the block's first start, such as 512MiB.", size(), func(b *Band) *int64 { return &b.Memory }),
-		bind("utilisation", "Utilisation above the block's first start, such as 5%.", share(), func(b *Band) *float64 { return &b.Utilisation }),
+		bind("temperature", "Degrees Celsius above the round's first launch.", realNumber(0, true), func(b *Band) *float64 { return &b.Temperature }),
+		bind("clock", "SM clock above the round's first launch, such as 10%.", share(), func(b *Band) *float64 { return &b.Clock }),
+		bind("memory", "Used memory above the round's first launch, such as 512MiB.", size(), func(b *Band) *int64 { return &b.Memory }),
+		bind("utilisation", "Utilization above the round's first launch, such as 5%.", share(), func(b *Band) *float64 { return &b.Utilisation }),
 	}}
 }
 
 func telemetrySection() section[Telemetry] {
 	return section[Telemetry]{fields: []field[Telemetry]{
-		bind("interval", "Time between two samples of the GPUs; 200ms.", duration(time.Nanosecond), func(t *Telemetry) *time.Duration { return &t.Interval }),
-		bind("gpus", "How the GPUs are read: nvml (default), none, {command: [...]} that runs nvidia-smi, or {dcgm: URL} of a DCGM exporter.",
+		bind("interval", "Time between two GPU readings. Default: 200ms.", duration(time.Nanosecond), func(t *Telemetry) *time.Duration { return &t.Interval }),
+		bind("gpus", "How to read the GPUs: nvml (default), none, {command: [...]} that runs nvidia-smi, or {dcgm: URL} of a DCGM exporter.",
 			gpuSource(), func(t *Telemetry) *GPUSource { return &t.GPUs }),
 	}}
 }
@@ -153,8 +153,8 @@ func gpuSource() value[GPUSource] {
 	remote := section[GPUSource]{
 		oneOf: []string{"command", "dcgm"},
 		fields: []field[GPUSource]{
-			bind("command", "Command that runs nvidia-smi where the GPUs are; the query is appended to it.", words(), func(g *GPUSource) *[]string { return &g.Command }),
-			bind("dcgm", "Address of a DCGM exporter's metrics, such as http://gpuhost:9400/metrics.", baseURL(), func(g *GPUSource) *string { return &g.DCGM }),
+			bind("command", "Command that runs nvidia-smi where the GPUs are. sweep appends the query.", words(), func(g *GPUSource) *[]string { return &g.Command }),
+			bind("dcgm", "URL of a DCGM exporter's metrics, such as http://gpuhost:9400/metrics.", baseURL(), func(g *GPUSource) *string { return &g.DCGM }),
 		},
 		check: func(d *decoder, path string, e entry, g *GPUSource) {
 			if c, given := e.value.get("command"); given && len(g.Command) == 0 && c.value.kind == listNode {
@@ -176,9 +176,9 @@ func notifications() value[[]Notify] {
 	s := section[Notify]{
 		oneOf: []string{"command", "webhook"},
 		fields: []field[Notify]{
-			bind("command", "Command that gets the message as JSON on its standard input.", words(), func(n *Notify) *[]string { return &n.Command }),
+			bind("command", "Command that receives the message as JSON on standard input.", words(), func(n *Notify) *[]string { return &n.Command }),
 			webhookField(),
-			bind("on", "Ends of the run that are told: finished, failed, interrupted; all.",
+			bind("on", "Which ends of the run to report: finished, failed, interrupted. Default: all.",
 				listOf(word(NotifyFinished, NotifyFailed, NotifyInterrupted), "a list of finished, failed and interrupted", true), func(n *Notify) *[]string { return &n.On }),
 		},
 		check: func(d *decoder, path string, e entry, n *Notify) {
@@ -187,14 +187,14 @@ func notifications() value[[]Notify] {
 			}
 		},
 	}
-	return listOf(s.value(), "a list of messages such as [{command: [mail-me]}]", false)
+	return listOf(s.value(), "a list such as [{command: [mail-me]}]", false)
 }
 
 // webhookField takes an address, or the name of the variable that holds it.
 func webhookField() field[Notify] {
-	plain, reference := text("an address such as https://hooks.example.org/sweep"), fromEnv()
+	plain, reference := text("a URL such as https://hooks.example.org/sweep"), fromEnv()
 	return field[Notify]{
-		name: "webhook", doc: "Address that the message is posted to as JSON; {from_env: NAME} when it holds a secret.",
+		name: "webhook", doc: "URL to post the message to as JSON. If it has a secret: {from_env: NAME}.",
 		schema: anyOf(pattern("^https?://.+"), reference.schema),
 		read: func(d *decoder, path string, e entry, n *Notify) {
 			if e.value.kind == mapNode {
@@ -207,11 +207,11 @@ func webhookField() field[Notify] {
 			}
 			u, err := url.Parse(got)
 			if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Host == "" {
-				d.expect(path, e, "an address such as https://hooks.example.org/sweep")
+				d.expect(path, e, "a URL such as https://hooks.example.org/sweep")
 				return
 			}
 			if u.User != nil {
-				d.fail(e.place(), "holds a user name or password", "%s must be an address without credentials", path).Help = fmt.Sprintf("write %s: {from_env: NAME}", path)
+				d.fail(e.place(), "has a user name or password", "%s must be a URL without credentials", path).Help = fmt.Sprintf("write %s: {from_env: NAME}", path)
 				return
 			}
 			n.Webhook = got

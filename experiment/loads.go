@@ -21,7 +21,7 @@ func named[T any](s section[T], what string, name func(*T) *string) value[[]T] {
 		var out []T
 		for _, child := range e.value.entries {
 			if !namePattern.MatchString(child.name) {
-				d.fail(child.key.at, "not usable in file names", "%s: a name must be letters, digits, dots, hyphens and underscores", path)
+				d.fail(child.key.at, "cannot be used in file names", "%s: a name takes letters, digits, dots, hyphens and underscores", path)
 			}
 			got, _ := s.decode(d, join(path, child.name), child)
 			*name(&got) = child.name
@@ -40,7 +40,7 @@ func loads() value[[]Load] {
 	return value[[]Load]{schema: &schema, read: func(d *decoder, path string, e entry) ([]Load, bool) {
 		got, ok := v.read(d, path, e)
 		if ok && len(got) == 0 {
-			d.fail(e.place(), "found none", "%s must name at least one load", path).Help =
+			d.fail(e.place(), "found none", "%s must have at least one load", path).Help =
 				"chat: {prompt_tokens: 100, output_tokens: 100, arrivals: {poisson: [2, 5]}, duration: 60s}"
 		}
 		return got, ok
@@ -52,30 +52,30 @@ func loadSection() section[Load] {
 		initial: Load{API: "completions", Timeout: DefaultRequestTimeout, IgnoreEOS: true},
 		fields: []field[Load]{
 			bind("api", "completions (default) or chat.", word("completions", "chat"), func(l *Load) *string { return &l.API }),
-			bind("prompt_tokens", "Tokens of each prompt; required unless a dataset or a trace has the prompts.", lengths(), func(l *Load) *Lengths { return &l.Prompt }),
-			bind("output_tokens", "Tokens wanted from each answer; required unless a dataset or a trace says it.", lengths(), func(l *Load) *Lengths { return &l.Output }),
-			must(bind("arrivals", "When requests are sent.", arrivals(), func(l *Load) *Arrivals { return &l.Arrivals })),
+			bind("prompt_tokens", "Tokens per prompt. Required unless a dataset or a trace has the prompts.", lengths(), func(l *Load) *Lengths { return &l.Prompt }),
+			bind("output_tokens", "Tokens to ask for per answer. Required unless a dataset or a trace has them.", lengths(), func(l *Load) *Lengths { return &l.Output }),
+			must(bind("arrivals", "When to send requests.", arrivals(), func(l *Load) *Arrivals { return &l.Arrivals })),
 			bind("duration", "Length of the measured window, after the warm-up.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Duration }),
-			bind("requests", "Requests in the measured window. With duration too, the first reached ends the load.", whole(1, math.MaxInt32),
+			bind("requests", "Requests in the measured window. If duration is given, too, the load ends at whichever comes first.", whole(1, math.MaxInt32),
 				func(l *Load) *int { return &l.Requests }),
-			bind("timeout", "Longest time for one request; 10m.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Timeout }),
-			bind("ignore_eos", "Ask the server for exactly the wanted number of tokens; true.", boolean(), func(l *Load) *bool { return &l.IgnoreEOS }),
-			bind("min_tokens", "No request asks for fewer tokens; with ignore_eos: false the server is held to it.", whole(1, math.MaxInt32), func(l *Load) *int { return &l.MinTokens }),
-			bind("max_tokens", "No request asks for more tokens.", whole(1, math.MaxInt32), func(l *Load) *int { return &l.MaxTokens }),
-			bind("prefix", "The part of the prompts that requests share; none when not given.", prefixSection().value(), func(l *Load) *Prefix { return &l.Prefix }),
+			bind("timeout", "Longest time for one request. Default: 10m.", duration(time.Nanosecond), func(l *Load) *time.Duration { return &l.Timeout }),
+			bind("ignore_eos", "Ask the server for exactly the specified number of tokens. Default: true.", boolean(), func(l *Load) *bool { return &l.IgnoreEOS }),
+			bind("min_tokens", "Fewest tokens that a request asks for. With ignore_eos: false, requests also carry min_tokens.", whole(1, math.MaxInt32), func(l *Load) *int { return &l.MinTokens }),
+			bind("max_tokens", "Most tokens that a request asks for.", whole(1, math.MaxInt32), func(l *Load) *int { return &l.MaxTokens }),
+			bind("prefix", "The part of the prompts that requests share. Default: none.", prefixSection().value(), func(l *Load) *Prefix { return &l.Prefix }),
 			bind("dataset", "Prompts from a file instead of random ones.", pointerTo(datasetSection().value()), func(l *Load) **Dataset { return &l.Dataset }),
-			bind("sessions", "Conversations: each turn repeats what was said and adds to it. Arrivals are then of sessions.", pointerTo(sessionsSection().value()), func(l *Load) **Sessions { return &l.Sessions }),
-			bind("headers", "Headers of every request. Secrets by reference: {from_env: NAME} or {from_file: PATH}.", headers(), func(l *Load) *[]Header { return &l.Headers }),
-			bind("body", "Further fields of every request's body.", body(), func(l *Load) *string { return &l.Body }),
-			bind("benchmark", "Tool that makes this load: native, guidellm or vllm; that of the file.", benchmark(), func(l *Load) **Benchmark { return &l.Benchmark }),
-			bind("stop_when_saturated", "Run the points in rising order and skip the rest on a start once the server falls behind; false.", boolean(), func(l *Load) *bool { return &l.StopWhenSaturated }),
+			bind("sessions", "Conversations: each turn repeats what was said and adds to it. Arrivals are then those of sessions.", pointerTo(sessionsSection().value()), func(l *Load) **Sessions { return &l.Sessions }),
+			bind("headers", "Headers of every request. Pass secrets by reference: {from_env: NAME} or {from_file: PATH}.", headers(), func(l *Load) *[]Header { return &l.Headers }),
+			bind("body", "More fields for the body of every request.", body(), func(l *Load) *string { return &l.Body }),
+			bind("benchmark", "Tool that makes this load: native, guidellm, vllm or aiperf. Default: that of the file.", benchmark(), func(l *Load) **Benchmark { return &l.Benchmark }),
+			bind("stop_when_saturated", "Run the points in rising order, and skip the rest on a launch once the server falls behind. Default: false.", boolean(), func(l *Load) *bool { return &l.StopWhenSaturated }),
 		},
 		check: func(d *decoder, path string, e entry, l *Load) {
 			d.checkLoad(path, e, l)
 			_, duration := e.value.get("duration")
 			_, requests := e.value.get("requests")
 			if !duration && !requests && l.Arrivals.Kind != TraceReplay {
-				d.fail(e.keyPlace(), "", "%s needs duration or requests", path).Help = "duration: 60s ends the load after a minute, requests: 200 after 200 requests"
+				d.fail(e.keyPlace(), "", "%s needs duration or requests", path).Help = "duration: 60s ends the load after a minute, and requests: 200 after 200 requests"
 			}
 			d.checkTurnovers(path, e, l)
 			if l.Prompt.Kind == Empirical && l.Output.Kind == Empirical && l.Prompt.File == l.Output.File {
@@ -92,7 +92,7 @@ func (d *decoder) checkLoad(path string, e entry, l *Load) {
 		d.checkSessions(path, e, l)
 	}
 	if _, timed := e.value.get("duration"); l.Arrivals.Kind == Ramp && !timed {
-		d.fail(e.keyPlace(), "", "missing field %q", join(path, "duration")).Help = "a ramp needs a duration to reach its end"
+		d.fail(e.keyPlace(), "", "missing field %q", join(path, "duration")).Help = "a ramp needs a duration"
 	}
 	if l.MinTokens > 0 && l.MaxTokens > 0 && l.MinTokens > l.MaxTokens {
 		low, _ := e.value.get("min_tokens")
@@ -101,10 +101,10 @@ func (d *decoder) checkLoad(path string, e entry, l *Load) {
 			[]Related{{low.place(), "min_tokens is given here"}}
 	}
 	if stop, given := e.value.get("stop_when_saturated"); given && l.StopWhenSaturated && !l.Arrivals.Kind.Rates() && l.Arrivals.Kind != TraceReplay && l.Arrivals.Kind != "" {
-		d.fail(stop.key.at, "not with "+string(l.Arrivals.Kind), "%s: only a load that comes at given rates can outrun the server", path).Help =
+		d.fail(stop.key.at, "not possible with "+string(l.Arrivals.Kind), "%s: only a load with fixed rates can outrun the server", path).Help =
 			"use it with constant, poisson, gamma or trace"
 	} else if given && l.StopWhenSaturated && l.Sessions != nil {
-		d.fail(stop.key.at, "not with sessions", "%s: sessions wait for their answers and cannot outrun the server", path)
+		d.fail(stop.key.at, "not possible with sessions", "%s: sessions wait for their answers and cannot outrun the server", path)
 	}
 }
 
@@ -122,8 +122,8 @@ func (d *decoder) checkTurnovers(path string, e entry, l *Load) {
 	requests, _ := e.value.get("requests")
 	process, _ := e.value.get("arrivals")
 	points, _ := process.value.get(string(Concurrency))
-	diag := d.warn(requests.place(), fmt.Sprintf("less than %d x %d", arrivallaw.Turnovers, slots),
-		"%s.requests gives fewer than %d requests per slot at concurrency %d: throughput will be imprecise", path, arrivallaw.Turnovers, slots)
+	diag := d.warn(requests.place(), fmt.Sprintf("less than %d × %d", arrivallaw.Turnovers, slots),
+		"%s.requests gives fewer than %d requests per slot at concurrency %d, so throughput will be imprecise", path, arrivallaw.Turnovers, slots)
 	diag.Related = []Related{{points.place(), fmt.Sprintf("up to %d requests in flight", slots)}}
 	diag.Help = fmt.Sprintf("raise requests to at least %d", least)
 }
@@ -137,14 +137,14 @@ func lengths() value[Lengths] {
 	mapping := section[Lengths]{
 		oneOf: []string{string(Fixed), string(Normal), string(Lognormal), string(Uniform), string(Empirical)},
 		fields: []field[Lengths]{
-			{name: string(Fixed), doc: "Always this many.", schema: fixed.schema, read: func(d *decoder, path string, e entry, l *Lengths) {
+			{name: string(Fixed), doc: "Always this many tokens.", schema: fixed.schema, read: func(d *decoder, path string, e entry, l *Lengths) {
 				if n, ok := fixed.read(d, path, e); ok {
 					*l = Lengths{Kind: Fixed, Mean: float64(n)}
 				}
 			}},
-			distribution(Normal, "Normal, rounded and clamped.", true),
-			distribution(Lognormal, "Lognormal; mean and stdev are those of the lengths, not of their logarithms.", true),
-			distribution(Uniform, "Every whole number from min to max alike.", false),
+			distribution(Normal, "Normal distribution, rounded and clamped.", true),
+			distribution(Lognormal, "Lognormal distribution. mean and stdev are those of the lengths, not of their logarithms.", true),
+			distribution(Uniform, "Every whole number from min to max with equal probability.", false),
 			bind(string(Empirical), "Drawn from a column of a CSV file.", empiricalSection().value(), func(l *Lengths) *Lengths { return l }),
 		},
 	}
@@ -161,8 +161,8 @@ func lengths() value[Lengths] {
 // stdev are given; otherwise min and max are, and are required.
 func distribution(kind LengthKind, doc string, moments bool) field[Lengths] {
 	bounds := []field[Lengths]{
-		bind("min", "Draws below are raised to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Min }),
-		bind("max", "Draws above are lowered to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Max }),
+		bind("min", "Smallest length; smaller draws are raised to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Min }),
+		bind("max", "Largest length; larger draws are lowered to it.", whole(1, math.MaxInt32), func(l *Lengths) *int { return &l.Max }),
 	}
 	s := section[Lengths]{initial: Lengths{Kind: kind}, check: checkBounds}
 	if moments {
@@ -188,7 +188,7 @@ func checkBounds(d *decoder, path string, e entry, l *Lengths) {
 	}
 	mean, hasMean := e.value.get("mean")
 	if hasMean && (hasMax && l.Max > 0 && l.Mean > float64(l.Max) || l.Mean > 0 && l.Mean < float64(l.Min)) {
-		d.warn(mean.place(), "outside min and max", "%s: most draws will be clamped", path)
+		d.warn(mean.place(), "outside min and max", "%s: most lengths will be clamped to min or max", path)
 	}
 }
 
@@ -197,25 +197,25 @@ func arrivals() value[Arrivals] {
 	s := section[Arrivals]{
 		oneOf: []string{string(Constant), string(Poisson), string(Gamma), string(Ramp), string(TraceReplay), string(Concurrency), string(Throughput), string(Sweep)},
 		fields: []field[Arrivals]{
-			process(Constant, "Open loop with a fixed gap, in requests per second.", rates()),
+			process(Constant, "Open loop with constant gaps, in requests per second.", rates()),
 			process(Poisson, "Open loop with exponential gaps, in requests per second.", rates()),
 			gammaArrivals(), rampArrivals(), traceArrivals(),
-			process(Concurrency, "Closed loop with so many requests in flight.", inFlight()),
-			process(Throughput, "All requests at once, at most so many in flight; 512 when left empty.", caps()),
-			{name: string(Sweep), doc: "Synchronous, saturated, and rates between, found at run time: how many points, at least 3.",
+			process(Concurrency, "Closed loop with this many requests in flight.", inFlight()),
+			process(Throughput, "All requests at once, with at most this many in flight. Default: 512.", caps()),
+			{name: string(Sweep), doc: "Number of points, at least 3: synchronous, saturated, and rates between them that sweep finds before round 1.",
 				schema: whole(3, 100).schema, read: func(d *decoder, path string, e entry, a *Arrivals) {
 					if n, ok := whole(3, 100).read(d, path, e); ok {
 						a.SweepPoints = n
 					}
 					a.Kind = Sweep
 				}},
-			bind("max_concurrency", "Most requests in flight in open loop; no limit when not given.", whole(1, math.MaxInt32),
+			bind("max_concurrency", "Cap on the requests in flight of an open loop. Default: none.", whole(1, math.MaxInt32),
 				func(a *Arrivals) *int { return &a.MaxConcurrency }),
 		},
 		check: func(d *decoder, path string, e entry, a *Arrivals) {
 			limit, given := e.value.get("max_concurrency")
 			if given && (a.Kind == Concurrency || a.Kind == Throughput) {
-				d.fail(limit.key.at, "not used with "+string(a.Kind), "%s.max_concurrency limits open loops only", path).Help =
+				d.fail(limit.key.at, "not used with "+string(a.Kind), "%s.max_concurrency is for open loops only", path).Help =
 					"the points of " + string(a.Kind) + " are already numbers of requests in flight"
 			}
 		},
@@ -250,7 +250,7 @@ func process(kind ArrivalKind, doc string, points value[[]float64]) field[Arriva
 func (d *decoder) checkPoints(path string, e entry, got []float64) {
 	for i := 1; i < len(got); i++ {
 		if got[i] <= got[i-1] {
-			d.fail(e.value.items[i].at, "not above the point before", "%s must rise from point to point", path)
+			d.fail(e.value.items[i].at, "not greater than the point before", "%s must be in ascending order", path)
 			return
 		}
 	}
@@ -269,11 +269,11 @@ func gammaArrivals() field[Arrivals] {
 // rampArrivals is arrivals.ramp.
 func rampArrivals() field[Arrivals] {
 	s := section[Arrivals]{fields: []field[Arrivals]{
-		must(bind("from", "Requests per second at the beginning of the window, and in the warm-up.", realNumber(0, true),
+		must(bind("from", "Requests per second during the warm-up and at the start of the window.", realNumber(0, true),
 			func(a *Arrivals) *float64 { return &a.From })),
-		must(process("to", "Requests per second at its end.", rates())),
+		must(process("to", "Requests per second at the end of the window.", rates())),
 	}}
-	return shaped(Ramp, "Open loop: a Poisson process whose rate goes linearly from one value to another over the window.", s)
+	return shaped(Ramp, "Open loop: a Poisson process whose rate changes linearly over the window.", s)
 }
 
 // shaped is a process with points and something beside them.

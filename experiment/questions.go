@@ -90,7 +90,7 @@ func (d *decoder) limit(path string, m metric.Metric, e entry) (Constraint, bool
 		if m.Better == metric.Higher {
 			worse = "lower"
 		}
-		d.warn(e.place(), "limits the good side", "%s %s: this metric gets worse as it gets %s", m.Name, c.Op, worse)
+		d.warn(e.place(), "limits the wrong side", "%s %s: this metric gets worse as it gets %s", m.Name, c.Op, worse)
 	}
 	c.Value = v
 	return c, true
@@ -116,7 +116,7 @@ func limitForm(m metric.Metric) string {
 	case metric.Seconds:
 		return `a duration such as 500ms, or "<= 500ms"`
 	case metric.Fraction:
-		return "a share such as 1% or 0.01"
+		return "a fraction such as 1% or 0.01"
 	default:
 		return fmt.Sprintf(`a number in %s such as 4, or ">= 4"`, m.Unit)
 	}
@@ -126,10 +126,10 @@ func limitForm(m metric.Metric) string {
 func fixLimit(m metric.Metric, amount string) string {
 	switch fields := loose.FindStringSubmatch(amount); {
 	case strings.HasPrefix(amount, "<") || strings.HasPrefix(amount, ">") || strings.HasPrefix(amount, "="):
-		return ": a comparison is <= or >="
+		return ": use <= or >="
 	case m.Unit == metric.Seconds:
 		if _, err := strconv.ParseFloat(amount, 64); err == nil {
-			return ": a latency needs its unit, ms or s"
+			return ": add the unit, ms or s"
 		}
 		if fixed, ok := fixDuration(amount); ok {
 			return ": did you mean " + fixed + "?"
@@ -149,10 +149,10 @@ func useCaseSection() section[UseCase] {
 	return section[UseCase]{
 		oneOf: []string{"maximize", "minimize"},
 		fields: []field[UseCase]{
-			objective("maximize", "Metric to make as large as possible.", metric.Higher),
-			objective("minimize", "Metric to make as small as possible.", metric.Lower),
-			must(bind("load", "Name of the load that the use case is about.", text("the name of a load"), func(u *UseCase) *string { return &u.Load })),
-			bind("subject_to", "Limits of this use case; those of slo apply too, except to metrics limited here.", constraints(),
+			objective("maximize", "Metric to maximize.", metric.Higher),
+			objective("minimize", "Metric to minimize.", metric.Lower),
+			must(bind("load", "Load of the use case.", text("the name of a load"), func(u *UseCase) *string { return &u.Load })),
+			bind("subject_to", "Limits of this use case. Those of slo apply, too, except to metrics that are limited here.", constraints(),
 				func(u *UseCase) *[]Constraint { return &u.SubjectTo }),
 		},
 	}
@@ -174,7 +174,7 @@ func objective(name, doc string, good metric.Direction) field[UseCase] {
 		u.Objective, u.Maximize = m.Name, name == "maximize"
 		if m.Better != good {
 			other := map[string]string{"maximize": "minimize", "minimize": "maximize"}[name]
-			d.warn(e.key.at, fmt.Sprintf("did you mean %q?", other), "%s: %s is better the other way", path, m.Name)
+			d.warn(e.key.at, fmt.Sprintf("did you mean %q?", other), "%s: %s is better the other way around", path, m.Name)
 		}
 	}}
 }

@@ -33,7 +33,7 @@ func headers() value[[]Header] {
 				d.fail(child.key.at, "not the name of a header", "%s: %q cannot be sent", path, short(child.name))
 				continue
 			case slices.Contains(ownHeaders, canonical):
-				d.fail(child.key.at, "set by sweep", "%s: %s is set by the load generator", path, canonical)
+				d.fail(child.key.at, "cannot be set here", "%s: the load generator sets %s itself", path, canonical)
 				continue
 			case slices.ContainsFunc(out, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == canonical }):
 				d.fail(child.key.at, "given twice", "%s: %s is given twice", path, canonical)
@@ -48,7 +48,7 @@ func headers() value[[]Header] {
 				if strings.ContainsAny(h.Value, "\r\n") {
 					d.fail(child.place(), "has a line break", "%s.%s cannot be sent", path, child.name)
 				} else if h.Value != "" && secretHeader(child.name) {
-					d.warn(child.place(), "looks like a secret in plain text", "%s is copied into every run directory", child.name).Help =
+					d.warn(child.place(), "looks like a secret in plain text", "%s would be copied into every run directory", child.name).Help =
 						"pass secrets by reference: {" + child.name + ": {from_env: NAME}}"
 				}
 			}
@@ -80,10 +80,10 @@ func body() value[string] {
 		ok := true
 		for _, child := range e.value.entries {
 			if slices.Contains(ownFields, child.name) {
-				diag := d.fail(child.key.at, "set by sweep", "%s: %s is set by the load generator", path, child.name)
+				diag := d.fail(child.key.at, "cannot be set here", "%s: the load generator sets %s itself", path, child.name)
 				switch child.name {
 				case "max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos":
-					diag.Help = "the load's own fields output_tokens, max_tokens, min_tokens and ignore_eos say it"
+					diag.Help = "use the load's fields output_tokens, max_tokens, min_tokens and ignore_eos"
 				}
 				ok = false
 			}

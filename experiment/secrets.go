@@ -30,6 +30,6 @@ func secretFlag(name string) bool {
 }
 
 func (d *decoder) warnSecret(at Range, name string) {
-	d.warn(at, "looks like a secret in plain text", "%s is copied into every run directory", name).Help =
+	d.warn(at, "looks like a secret in plain text", "%s would be copied into every run directory", name).Help =
 		"pass secrets by reference, in env: {" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + ": {from_env: NAME}}"
 }

@@ -17,30 +17,30 @@ func serverSection() section[Server] {
 			StallTimeout: DefaultStallTimeout, ReadyTimeout: DefaultReadyTimeout, StopTimeout: DefaultStopTimeout},
 		oneOf: backends,
 		fields: []field[Server]{
-			bind("model", "Model to serve, as the server names it. Required except for endpoint, which says it itself.",
+			bind("model", "Model, as the server names it. Required except for endpoint, whose server reports it.",
 				text("the name of a model"), func(s *Server) *string { return &s.Model }),
-			bind("flags", "The baseline: flags of `vllm serve`, spelled as vLLM spells them. Values are passed as written; true gives --name, false --no-name, null the server's default.",
+			bind("flags", "The baseline: flags of `vllm serve`, spelled as vLLM does. Values are passed as written. true becomes --name, false --no-name, and null the server's default.",
 				flags(), func(s *Server) *Flags { return &s.Flags }),
-			bind("api_key", "Variable of the environment that holds the server's API key.", fromEnv(),
+			bind("api_key", "Environment variable that holds the server's API key: {from_env: NAME}.", fromEnv(),
 				func(s *Server) *string { return &s.APIKeyEnv }),
-			bind("podman", "Start each configuration in a container.", pointerTo(containerSection("podman").value()),
+			bind("podman", "Launch each configuration in a podman container.", pointerTo(containerSection("podman").value()),
 				func(s *Server) **Container { return &s.Podman }),
-			bind("docker", "The same through a docker service.", pointerTo(containerSection("docker").value()),
+			bind("docker", "Launch each configuration in a docker container.", pointerTo(containerSection("docker").value()),
 				func(s *Server) **Container { return &s.Docker }),
-			bind("process", "Start each configuration as a process.", pointerTo(processSection().value()),
+			bind("process", "Launch each configuration as a process.", pointerTo(processSection().value()),
 				func(s *Server) **Process { return &s.Process }),
-			bind("endpoint", "Measure a server that somebody else runs; no flag can vary.", endpoint(),
+			bind("endpoint", "Measure an already running server. Flags cannot vary.", endpoint(),
 				func(s *Server) **Endpoint { return &s.Endpoint }),
-			bind("simulated", "Start the simulated vLLM server: no GPU is needed.", pointerTo(simulatedSection().value()),
+			bind("simulated", "Launch the simulated vLLM server, which needs no GPU.", pointerTo(simulatedSection().value()),
 				func(s *Server) **Simulated { return &s.Simulated }),
 			engineField(), computeField(), versionField(), flagStyleField(), modelConfigField(), gpuMemoryField(), silenceField(),
-			bind("parallel", "per-gpu: independent starts run side by side on disjoint GPUs; without it one server runs at a time.",
+			bind("parallel", "per-gpu: run independent servers side by side, each on its own GPUs. Default: one server at a time.",
 				word(PerGPU), func(s *Server) *string { return &s.Parallel }),
-			bind("stall_timeout", "Longest time under load without a token from any stream before the server counts as wedged; 2m.", duration(time.Nanosecond),
+			bind("stall_timeout", "Longest time under load without a token on any stream before sweep considers the server hung. Default: 2m.", duration(time.Nanosecond),
 				func(s *Server) *time.Duration { return &s.StallTimeout }),
-			bind("ready_timeout", "Longest time from launch to ready; 20m.", duration(time.Nanosecond),
+			bind("ready_timeout", "Longest time from launch to ready. Default: 20m.", duration(time.Nanosecond),
 				func(s *Server) *time.Duration { return &s.ReadyTimeout }),
-			bind("stop_timeout", "Time for a clean stop before the server is killed; 30s.", duration(time.Nanosecond),
+			bind("stop_timeout", "Time for a clean stop before sweep kills the server. Default: 30s.", duration(time.Nanosecond),
 				func(s *Server) *time.Duration { return &s.StopTimeout }),
 		},
 		check: checkServer,
@@ -60,8 +60,8 @@ func checkServer(d *decoder, path string, e entry, s *Server) {
 	if flags, ok := e.value.get("flags"); ok {
 		d.checkTogether(placedFlags(flags.value))
 		if _, ok := e.value.get("endpoint"); ok && len(s.Flags) > 0 {
-			d.warn(flags.key.at, "not applied", "the flags of an endpoint are a note only").Help =
-				"sweep does not start an endpoint and cannot give it flags"
+			d.warn(flags.key.at, "not applied", "the flags of an endpoint are only a note").Help =
+				"sweep does not launch an endpoint and cannot set its flags"
 		}
 	}
 }
@@ -75,7 +75,7 @@ func fromEnv() value[string] {
 	return value[string]{schema: named.schema(), read: func(d *decoder, path string, e entry) (string, bool) {
 		if e.value.scalar() {
 			d.fail(e.place(), "a secret in plain text", "%s must be given by reference", path).Help =
-				"write {from_env: NAME}, where NAME is a variable of the environment"
+				"write {from_env: NAME}, where NAME is an environment variable"
 			return "", false
 		}
 		return named.decode(d, path, e)
@@ -87,7 +87,7 @@ func reference() value[EnvVar] {
 	either := section[EnvVar]{oneOf: []string{"from_env", "from_file"}, fields: []field[EnvVar]{
 		bind("from_env", "Name of the variable in sweep's own environment.",
 			matching(variableName, "the name of an environment variable"), func(v *EnvVar) *string { return &v.FromEnv }),
-		bind("from_file", "File that holds the value; a line break at its end does not count.", file(),
+		bind("from_file", "File that holds the value, without a line break at its end.", file(),
 			func(v *EnvVar) *string { return &v.FromFile }),
 	}}
 	return value[EnvVar]{schema: either.schema(), read: func(d *decoder, path string, e entry) (EnvVar, bool) {

@@ -34,9 +34,9 @@ type Pause struct {
 
 func sessionsSection() section[Sessions] {
 	return section[Sessions]{fields: []field[Sessions]{
-		must(bind("turns", "Turns of each session; the same forms as lengths.", lengths(), func(s *Sessions) *Lengths { return &s.Turns })),
-		must(bind("think_time", "From the end of an answer to the next turn: a duration or a distribution.", pause(), func(s *Sessions) *Pause { return &s.Think })),
-		bind("follow_up_tokens", "New tokens of each turn after the first; as prompt_tokens.", lengths(), func(s *Sessions) *Lengths { return &s.FollowUp }),
+		must(bind("turns", "Turns per session, in the same forms as lengths.", lengths(), func(s *Sessions) *Lengths { return &s.Turns })),
+		must(bind("think_time", "Pause between an answer and the next turn: a duration or a distribution.", pause(), func(s *Sessions) *Pause { return &s.Think })),
+		bind("follow_up_tokens", "New tokens per turn after the first. Default: prompt_tokens.", lengths(), func(s *Sessions) *Lengths { return &s.FollowUp }),
 	}}
 }
 
@@ -44,8 +44,8 @@ func sessionsSection() section[Sessions] {
 func pause() value[Pause] {
 	fixed := duration(0)
 	mean := func(p *Pause) *time.Duration { return &p.Mean }
-	low := bind("min", "Draws below are raised to it.", duration(0), func(p *Pause) *time.Duration { return &p.Min })
-	high := bind("max", "Draws above are lowered to it.", duration(time.Nanosecond), func(p *Pause) *time.Duration { return &p.Max })
+	low := bind("min", "Shortest pause; shorter draws are raised to it.", duration(0), func(p *Pause) *time.Duration { return &p.Min })
+	high := bind("max", "Longest pause; longer draws are lowered to it.", duration(time.Nanosecond), func(p *Pause) *time.Duration { return &p.Max })
 	drawn := func(kind PauseKind, doc string, fields ...field[Pause]) field[Pause] {
 		s := section[Pause]{initial: Pause{Kind: kind}, fields: fields, check: checkPause}
 		return bind(string(kind), doc, s.value(), func(p *Pause) *Pause { return p })
@@ -60,8 +60,8 @@ func pause() value[Pause] {
 				}
 			}},
 			drawn(ExponentialPause, "Exponential.", above, low, high),
-			drawn(UniformPause, "Every time from min to max alike.", must(low), must(high)),
-			drawn(LognormalPause, "Lognormal; mean and stdev are those of the times, not of their logarithms.", above,
+			drawn(UniformPause, "Every time from min to max with equal probability.", must(low), must(high)),
+			drawn(LognormalPause, "Lognormal distribution. mean and stdev are those of the times, not of their logarithms.", above,
 				must(bind("stdev", "Standard deviation.", duration(time.Nanosecond), func(p *Pause) *time.Duration { return &p.Stdev })), low, high),
 		},
 	}
@@ -95,13 +95,13 @@ func (d *decoder) checkSessions(path string, e entry, l *Load) {
 	}
 	switch k := l.Arrivals.Kind; k {
 	case TraceReplay, Throughput, Sweep:
-		fail("not with "+string(k), "%s: sessions arrive by a rate or are held by a concurrency", path)
+		fail("not possible with "+string(k), "%s: sessions arrive at a rate or have a fixed concurrency", path)
 	}
 	if l.Dataset != nil {
-		fail("not with a dataset", "%s: a dataset has single prompts", path)
+		fail("not possible with a dataset", "%s: a dataset has single prompts, not conversations", path)
 	}
 	if requests, given := e.value.get("requests"); given {
-		d.fail(requests.key.at, "not used with sessions", "%s: sessions end by duration: how many requests there are depends on the answers", path)
+		d.fail(requests.key.at, "not used with sessions", "%s: sessions end by duration, because the number of requests depends on the answers", path)
 	}
 	if t := l.Sessions.Turns; math.Max(t.Mean, float64(t.Max)) > mostTurns {
 		turns, _ := at.value.get("turns")

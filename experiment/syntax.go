@@ -14,14 +14,14 @@ var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 // syntaxHelp says what usually lies behind the YAML parser's messages.
 var syntaxHelp = map[string]string{
-	"did not find expected ',' or '}'":                       "a { is not closed with }",
-	"did not find expected ',' or ']'":                       "a [ is not closed with ]",
-	"did not find expected key":                              "look at the indentation and the quotes",
-	"could not find expected ':'":                            "a key is followed by a colon and a space",
-	"mapping values are not allowed in this context":         "look at the indentation, and quote text with a colon and a space in it",
+	"did not find expected ',' or '}'":                       "a { without its }",
+	"did not find expected ',' or ']'":                       "a [ without its ]",
+	"did not find expected key":                              "check the indentation and the quotes",
+	"could not find expected ':'":                            "a key needs a colon and a space after it",
+	"mapping values are not allowed in this context":         "check the indentation, and quote text that contains a colon and a space",
 	"found unexpected end of stream":                         "a quote is not closed",
 	"found character that cannot start any token":            "quote text that starts with @, ` or %",
-	"block sequence entries are not allowed in this context": "write a list on lines of its own, or as [a, b]",
+	"block sequence entries are not allowed in this context": "put the list on its own lines, or write it as [a, b]",
 }
 
 // syntaxDiagnostic turns an error of the YAML parser into a diagnostic.
@@ -40,11 +40,11 @@ func syntaxDiagnostic(src *source, data []byte, err error) Diagnostic {
 	}
 	if anchor, ok := strings.CutPrefix(text, "unknown anchor '"); ok {
 		name, _, _ := strings.Cut(anchor, "'")
-		d.Range, d.Label = src.find("*"+name, at), "no anchor &"+name+" comes before this"
+		d.Range, d.Label = src.find("*"+name, at), "no anchor &"+name+" before this"
 	}
 	if tab, ok := src.tabIndent(); ok {
 		d.Range, d.Label = tab, "a tab in the indentation"
-		d.Help = "YAML is indented with spaces only"
+		d.Help = "indent YAML with spaces only"
 	}
 	return d
 }

@@ -5,10 +5,10 @@ import "os"
 func tlsSection() section[TLS] {
 	return section[TLS]{
 		fields: []field[TLS]{
-			bind("ca", "Certificates to trust, PEM; relative to the experiment file.", file(), func(t *TLS) *string { return &t.CA }),
-			bind("skip_verify", "Do not verify the server's certificate; false.", boolean(), func(t *TLS) *bool { return &t.SkipVerify }),
-			bind("certificate", "Client certificate, PEM.", file(), func(t *TLS) *string { return &t.Certificate }),
-			bind("key", "Its private key, PEM; not needed when it is in the same file.", file(), func(t *TLS) *string { return &t.Key }),
+			bind("ca", "Certificates to trust (PEM). The path is relative to the experiment file.", file(), func(t *TLS) *string { return &t.CA }),
+			bind("skip_verify", "Do not verify the server's certificate. Default: false.", boolean(), func(t *TLS) *bool { return &t.SkipVerify }),
+			bind("certificate", "Client certificate (PEM).", file(), func(t *TLS) *string { return &t.Certificate }),
+			bind("key", "Private key of the client certificate (PEM). Not needed if it is in the same file.", file(), func(t *TLS) *string { return &t.Key }),
 		},
 		check: func(d *decoder, path string, e entry, t *TLS) {
 			for name, file := range map[string]string{"ca": t.CA, "certificate": t.Certificate, "key": t.Key} {
@@ -21,7 +21,7 @@ func tlsSection() section[TLS] {
 				}
 			}
 			if key, given := e.value.get("key"); given && t.Certificate == "" {
-				d.fail(key.key.at, "without a certificate", "%s.key belongs to a certificate", path)
+				d.fail(key.key.at, "no certificate", "%s.key needs a certificate", path)
 			}
 		},
 	}

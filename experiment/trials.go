@@ -6,13 +6,13 @@ func trialsSection() section[Trials] {
 	return section[Trials]{
 		initial: Trials{Repeat: DefaultRepeat, PerStart: 1, Warmup: DefaultWarmup, Seed: DefaultSeed, Order: Blocks},
 		fields: []field[Trials]{
-			bind("repeat", "Blocks: how often every cell is measured, each time on a fresh start; 3.", whole(1, 1000),
+			bind("repeat", "Rounds: how often to measure every configuration at every load, each time on a new launch. Default: 3.", whole(1, 1000),
 				func(t *Trials) *int { return &t.Repeat }),
-			bind("per_start", "How often each load point is measured on one start; 1. The repeats are averaged.", whole(1, 100),
+			bind("per_start", "Trials per load point on one launch, which are averaged. Default: 1.", whole(1, 100),
 				func(t *Trials) *int { return &t.PerStart }),
-			bind("warmup", "Load before the measured window opens; 10s.", duration(0), func(t *Trials) *time.Duration { return &t.Warmup }),
-			bind("seed", "Seed of run order, prompts and arrivals; 1.", seed(), func(t *Trials) *uint64 { return &t.Seed }),
-			bind("order", "blocks (default): every block visits each configuration once, in random order. sequential: one start per configuration with all its repeats; cheaper and weaker.",
+			bind("warmup", "Load before the measured window. Default: 10s.", duration(0), func(t *Trials) *time.Duration { return &t.Warmup }),
+			bind("seed", "Seed of run order, prompts and arrivals. Default: 1.", seed(), func(t *Trials) *uint64 { return &t.Seed }),
+			bind("order", "blocks (default): every round visits each configuration once, in random order. sequential: one launch per configuration with all its repeats, which is cheaper but weaker.",
 				word(Blocks, Sequential), func(t *Trials) *string { return &t.Order }),
 		},
 	}
@@ -21,15 +21,15 @@ func trialsSection() section[Trials] {
 func cooldownSection() section[Cooldown] {
 	return section[Cooldown]{
 		fields: []field[Cooldown]{
-			bind("at_least", "Always wait this long.", duration(0), func(c *Cooldown) *time.Duration { return &c.AtLeast }),
-			bind("at_most", "Never wait longer for the conditions below; 5m.", duration(time.Nanosecond), func(c *Cooldown) *time.Duration { return &c.AtMost }),
+			bind("at_least", "Always wait this long. Default: 0.", duration(0), func(c *Cooldown) *time.Duration { return &c.AtLeast }),
+			bind("at_most", "Longest wait for the conditions below. Default: 5m.", duration(time.Nanosecond), func(c *Cooldown) *time.Duration { return &c.AtMost }),
 			bind("gpu_temperature", "Wait until the GPUs are at or below this many degrees Celsius.", realNumber(0, true),
 				func(c *Cooldown) *float64 { return &c.GPUTemperature }),
 			bind("gpu_memory", "Wait until used GPU memory is at or below this size, such as 1GiB.", size(),
 				func(c *Cooldown) *int64 { return &c.GPUMemory }),
-			bind("band", "Wait until the GPUs are no further than this above their state at the block's first start.", bandSection().value(),
+			bind("band", "Wait until the GPUs are at most this far above their state at the round's first launch.", bandSection().value(),
 				func(c *Cooldown) *Band { return &c.Band }),
-			bind("adaptive", "Halve the waits while the baseline, measured in every block, shows no drift; false.", boolean(),
+			bind("adaptive", "Halve the waits while the baseline shows no drift from round to round. Default: false.", boolean(),
 				func(c *Cooldown) *bool { return &c.Adaptive }),
 		},
 		check: checkCooldown,
@@ -41,7 +41,7 @@ func checkCooldown(d *decoder, path string, e entry, c *Cooldown) {
 	conditional := c.Conditional()
 	switch {
 	case limited && !conditional && c.AtMost > 0:
-		d.warn(atMost.key.at, "limits nothing", "%s.at_most is for gpu_temperature, gpu_memory and band, and none is given", path)
+		d.warn(atMost.key.at, "has no effect", "%s.at_most needs gpu_temperature, gpu_memory or band", path)
 	case conditional && !limited:
 		c.AtMost = max(DefaultCooldownAtMost, c.AtLeast)
 	case conditional && c.AtMost > 0 && c.AtMost < c.AtLeast:

@@ -15,7 +15,7 @@ import (
 func duration(minimum time.Duration) value[time.Duration] {
 	want := `a duration such as 90s, 5m or 1h30m`
 	if minimum > 0 {
-		want = `a duration above 0 such as 90s, 5m or 1h30m`
+		want = `a duration greater than 0 such as 90s, 5m or 1h30m`
 	}
 	schema := pattern(`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`)
 	if minimum <= 0 {
@@ -121,7 +121,7 @@ func percentage(n *node) (float64, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(f >= 0 && f/scale <= 1) {
-		return 0, fmt.Errorf("%q is no share between 0 and 1 or 0%% and 100%%", n.text)
+		return 0, fmt.Errorf("%q: want a fraction from 0 to 1 or 0%% to 100%%", n.text)
 	}
 	return f / scale, nil
 }

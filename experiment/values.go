@@ -140,7 +140,7 @@ func digits(text string) bool {
 func realNumber(minimum float64, open bool) value[float64] {
 	want := fmt.Sprintf("a number of at least %g", minimum)
 	if open {
-		want = fmt.Sprintf("a number above %g", minimum)
+		want = fmt.Sprintf("a number greater than %g", minimum)
 	}
 	return value[float64]{schema: number("number", minimum, open), read: func(d *decoder, path string, e entry) (float64, bool) {
 		f, ok := decimal(e.value)

@@ -9,15 +9,15 @@ func matrixSection() section[Matrix] {
 	return section[Matrix]{
 		initial: Matrix{Strategy: OneAtATime, Prune: true},
 		fields: []field[Matrix]{
-			bind("strategy", "one-at-a-time (default): the baseline and each parameter varied alone. grid: every combination. list: the configurations written out, and the baseline.",
+			bind("strategy", "one-at-a-time (default): the baseline, then each value of each parameter alone. grid: every combination. list: the baseline and the listed configurations.",
 				word(OneAtATime, Grid, List), func(m *Matrix) *string { return &m.Strategy }),
-			bind("parameters", "Flags to vary, each with the list of its levels; null is the server's default.", parameters(),
+			bind("parameters", "Flags to vary, each with a list of its values. null is the server's default.", parameters(),
 				func(m *Matrix) *[]Parameter { return &m.Parameters }),
-			bind("configurations", "With strategy list: the flags of each configuration that differ from the baseline.",
+			bind("configurations", "With strategy list: for each configuration, the flags that differ from the baseline.",
 				listOf(flags(), "a list of mappings of flags to values", false), func(m *Matrix) *[]Flags { return &m.Configurations }),
-			bind("exclude", "Patterns: a configuration that has all flags of one pattern is left out.",
+			bind("exclude", "Patterns. sweep leaves out a configuration that has all flags of a pattern.",
 				listOf(flags(), "a list of mappings of flags to values", false), func(m *Matrix) *[]Flags { return &m.Exclude }),
-			bind("prune", "Leave out what is certain to fail because a configuration that asks for less memory failed (default); false starts it all the same.",
+			bind("prune", "Skip a configuration if one that asks for less memory already failed for lack of it. Default: true. false: launch it anyway.",
 				boolean(), func(m *Matrix) *bool { return &m.Prune }),
 		},
 		check: checkMatrix,
@@ -29,7 +29,7 @@ func parameters() value[[]Parameter] {
 	level := typed("string", "number", "boolean", "null", "object", "array")
 	return value[[]Parameter]{schema: objectOf(arrayOf(level)), read: func(d *decoder, path string, e entry) ([]Parameter, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "a mapping of flags to lists of levels").Help = "for example {max-model-len: [4096, 8192]}"
+			d.expect(path, e, "a mapping of flags to lists of values").Help = "for example {max-model-len: [4096, 8192]}"
 			return nil, false
 		}
 		var out []Parameter
@@ -56,14 +56,14 @@ func parameters() value[[]Parameter] {
 func (d *decoder) levels(path, name string, e entry) ([]Flag, bool) {
 	path = join(path, name)
 	if e.value.kind != listNode {
-		diag := d.expect(path, e, "a list of levels")
+		diag := d.expect(path, e, "a list of values")
 		if e.value.scalar() {
 			diag.Help = fmt.Sprintf("write [%s]", e.value.text)
 		}
 		return nil, false
 	}
 	if len(e.value.items) == 0 {
-		d.fail(e.place(), "found an empty list", "%s must have at least one level", path)
+		d.fail(e.place(), "found an empty list", "%s must have at least one value", path)
 		return nil, false
 	}
 	if name == "served-model-name" {
@@ -74,8 +74,8 @@ func (d *decoder) levels(path, name string, e entry) ([]Flag, bool) {
 	for i, item := range e.value.items {
 		f := placedFlag{flagOf(name, item), entry{name: e.name, value: item}}
 		if j := slices.IndexFunc(out, f.Equal); j >= 0 {
-			diag := d.fail(item.at, "the same level", "duplicate level %s of %s", levelText(f.Flag), name)
-			diag.Related = []Related{{e.value.items[j].at, "first written here"}}
+			diag := d.fail(item.at, "the same value", "duplicate value %s of %s", levelText(f.Flag), name)
+			diag.Related = []Related{{e.value.items[j].at, "first given here"}}
 		}
 		if !d.checkFlag(path, f) {
 			f.Flag = Flag{Name: name, Value: fmt.Sprint("\x00", i)} // keeps the places in step; the file is refused anyway
@@ -100,7 +100,7 @@ func checkMatrix(d *decoder, path string, e entry, m *Matrix) {
 	case m.Strategy == List && hasParameters:
 		d.fail(parameters.key.at, "not used by strategy list", "strategy list takes %s.configurations, not parameters", path)
 	case m.Strategy == List && !hasConfigurations:
-		d.fail(e.keyPlace(), "", "missing field %q", join(path, "configurations")).Help = "strategy list needs the configurations written out"
+		d.fail(e.keyPlace(), "", "missing field %q", join(path, "configurations")).Help = "strategy list needs the configurations"
 	case m.Strategy != List && hasConfigurations:
 		d.fail(configurations.key.at, "only for strategy list", "strategy %s takes %s.parameters, not configurations", m.Strategy, path)
 	}
@@ -127,7 +127,7 @@ func (d *decoder) checkExclude(matrix entry, e *Experiment) {
 		for _, f := range placedFlags(item) {
 			switch {
 			case !e.Matrix.varies(f.Name):
-				diag := d.warn(f.entry.key.at, "never varied", "matrix.exclude names flag %q, which no parameter varies", f.Name)
+				diag := d.warn(f.entry.key.at, "never varied", "matrix.exclude names flag %q, but no parameter varies it", f.Name)
 				if near, ok := nearest(f.Name, names); ok && near != f.Name {
 					diag.Label = fmt.Sprintf("did you mean %q?", near)
 				}

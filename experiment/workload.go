@@ -67,10 +67,10 @@ func traceArrivals() field[Arrivals] {
 	s := section[spec]{
 		initial: spec{speed: []float64{1}},
 		fields: []field[spec]{
-			must(bind("file", "The trace, .gz too; relative to the experiment file.", lengthsPath(), func(t *spec) *string { return &t.File })),
-			must(bind("format", "azure: CSV with TIMESTAMP, ContextTokens, GeneratedTokens. mooncake: JSON lines with timestamp, input_length, output_length, hash_ids.",
+			must(bind("file", "The trace, also .gz. The path is relative to the experiment file.", lengthsPath(), func(t *spec) *string { return &t.File })),
+			must(bind("format", "azure: CSV with TIMESTAMP, ContextTokens, GeneratedTokens. mooncake: JSON Lines with timestamp, input_length, output_length, hash_ids.",
 				word(workload.TraceFormats()...), func(t *spec) *string { return &t.Format })),
-			bind("speed", "How fast it is played: 2 takes half its time; 1.", listOf(realNumber(0, true), "a speed or a list of them", true),
+			bind("speed", "How fast to replay it: 2 takes half its time. Default: 1.", listOf(realNumber(0, true), "a speed or a list of them", true),
 				func(t *spec) *[]float64 { return &t.speed }),
 		},
 	}
@@ -115,10 +115,10 @@ func datasetSection() section[Dataset] {
 	return section[Dataset]{
 		initial: Dataset{Salt: true},
 		fields: []field[Dataset]{
-			must(bind("file", "The prompts, .gz too; relative to the experiment file.", lengthsPath(), func(s *Dataset) *string { return &s.File })),
-			bind("format", "sharegpt: JSON array of conversations, of which the first turn is asked. jsonl: an object a line with prompt and perhaps output_tokens. csv: a header with prompt and perhaps output_tokens. Without it the file's name decides.",
+			must(bind("file", "The prompts, also .gz. The path is relative to the experiment file.", lengthsPath(), func(s *Dataset) *string { return &s.File })),
+			bind("format", "sharegpt: JSON array of conversations, of which sweep sends the first turn. jsonl: one object per line with prompt and optionally output_tokens. csv: a header with those names. Default: by file name.",
 				word(workload.DatasetFormats()...), func(s *Dataset) *string { return &s.Format }),
-			bind("salt", "Put a short mark before each prompt, new in every trial, so that no prefix cache knows it; true.", boolean(),
+			bind("salt", "Put a few new tokens before each prompt in every trial, so that no prefix cache knows it. Default: true.", boolean(),
 				func(s *Dataset) *bool { return &s.Salt }),
 		},
 		check: func(d *decoder, path string, e entry, s *Dataset) {
@@ -126,7 +126,7 @@ func datasetSection() section[Dataset] {
 				return
 			}
 			if s.Format == "" && !s.guessFormat() {
-				d.fail(e.keyPlace(), "the name of the file does not tell it", "missing field %q", join(path, "format")).Help =
+				d.fail(e.keyPlace(), "the file name does not show it", "missing field %q", join(path, "format")).Help =
 					"format: " + list(workload.DatasetFormats())
 				return
 			}
@@ -160,9 +160,9 @@ func prefixSection() section[Prefix] {
 		initial: Prefix{Count: 1},
 		oneOf:   []string{"tokens", "ratio"},
 		fields: []field[Prefix]{
-			bind("tokens", "Tokens at the head of each prompt that are shared; at least one token of each is its own.", whole(1, 1<<31-1), func(p *Prefix) *int { return &p.Tokens }),
-			bind("ratio", "The shared part of each prompt, above 0 and below 1.", fraction(), func(p *Prefix) *float64 { return &p.Ratio }),
-			bind("count", "Different prefixes, of which each request has one by chance; 1.", whole(1, 1<<31-1), func(p *Prefix) *int { return &p.Count }),
+			bind("tokens", "Tokens at the start of each prompt that are shared. At least one token of each prompt is its own.", whole(1, 1<<31-1), func(p *Prefix) *int { return &p.Tokens }),
+			bind("ratio", "Shared fraction of each prompt, between 0 and 1.", fraction(), func(p *Prefix) *float64 { return &p.Ratio }),
+			bind("count", "Number of different prefixes. Each request gets a random one. Default: 1.", whole(1, 1<<31-1), func(p *Prefix) *int { return &p.Count }),
 		},
 	}
 }
@@ -175,7 +175,7 @@ func fraction() value[float64] {
 	return value[float64]{schema: schema, read: func(d *decoder, path string, e entry) (float64, bool) {
 		f, ok := decimal(e.value)
 		if !ok || f <= 0 || f >= 1 {
-			d.expect(path, e, "a number above 0 and below 1")
+			d.expect(path, e, "a number between 0 and 1")
 			return 0, false
 		}
 		return f, true
@@ -194,8 +194,8 @@ func (d *decoder) checkPrompts(path string, e entry, l *Load) {
 		source = "the dataset"
 	}
 	if source == "" {
-		d.missing(path, e, "prompt_tokens", "Tokens of each prompt.")
-		d.missing(path, e, "output_tokens", "Tokens wanted from each answer.")
+		d.missing(path, e, "prompt_tokens", "Tokens per prompt.")
+		d.missing(path, e, "output_tokens", "Tokens to ask for per answer.")
 		return
 	}
 	if hasPrompt {
@@ -206,7 +206,7 @@ func (d *decoder) checkPrompts(path string, e entry, l *Load) {
 		d.fail(output.key.at, "not used with the trace", "%s: the trace has its own lengths", path)
 	case l.Dataset != nil && !hasOutput && l.Dataset.Prompts > 0 && !l.Dataset.Answered:
 		d.fail(e.keyPlace(), "", "missing field %q", join(path, "output_tokens")).Help =
-			"not every prompt of the dataset has a number of tokens to ask for"
+			"the dataset does not say for every prompt how many tokens to ask for"
 	}
 	for name, given := range map[string]bool{"dataset": l.Dataset != nil, "prefix": l.Prefix != Prefix{}} {
 		if given && (l.Arrivals.Kind == TraceReplay || name == "prefix") {
@@ -241,7 +241,7 @@ func (d *decoder) checkWarmup(loads entry, e *Experiment) {
 			if span := time.Duration(float64(t.Span()) / speed); span < e.Trials.Warmup {
 				at, _ := loads.value.get(l.Name)
 				d.fail(at.keyPlace(), fmt.Sprintf("the trace lasts %s at speed %g", span.Round(time.Millisecond), speed),
-					"loads.%s: the warm-up of %s takes the whole trace", l.Name, e.Trials.Warmup).Help = "shorten trials.warmup or play the trace more slowly"
+					"loads.%s: the warm-up of %s uses up the whole trace", l.Name, e.Trials.Warmup).Help = "shorten trials.warmup, or replay the trace more slowly"
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func parseYAML(src *source, data []byte) (*node, Diagnostics) {
 		return nil, Diagnostics{syntaxDiagnostic(src, data, err)}
 	}
 	if countNodes(root, maxNodes) < 0 {
-		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file holds more than %d values", maxNodes), Range: src.whole()}}
+		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file has more than %d values", maxNodes), Range: src.whole()}}
 	}
 	c := &converter{src: src, done: map[*yaml.Node]*node{}, open: map[*yaml.Node]bool{}}
 	n := c.convert(root.Content[0])
@@ -95,8 +95,8 @@ func (c *converter) secondDocument(dec *yaml.Decoder, data []byte) {
 	case err != nil:
 		c.ds = append(c.ds, syntaxDiagnostic(c.src, data, err))
 	default:
-		c.fail(c.src.line(doc.Line), "the file holds more than one YAML document", "a second document starts here").
-			Help = "one experiment a file: remove the line with --- or split the file"
+		c.fail(c.src.line(doc.Line), "the file has more than one YAML document", "a second document starts here").
+			Help = "use one file per experiment: remove the --- line or split the file"
 	}
 }
 
@@ -132,7 +132,7 @@ func (c *converter) convert(y *yaml.Node) *node {
 func (c *converter) alias(y *yaml.Node) *node {
 	at := c.src.at(y.Line, y.Column, len([]rune(y.Value))+1)
 	if c.open[y.Alias] {
-		c.fail(at, fmt.Sprintf("alias *%s lies inside the value that it names", y.Value), "this would never end")
+		c.fail(at, fmt.Sprintf("alias *%s is inside the value that it names", y.Value), "endless repetition")
 		return &node{kind: nullNode, at: at, weight: 1}
 	}
 	return c.convert(y.Alias)
@@ -162,8 +162,8 @@ func (c *converter) mapping(n *node, y *yaml.Node) {
 			continue
 		}
 		if first, dup := known[key.Value]; dup {
-			d := c.fail(at, fmt.Sprintf("duplicate field %q", key.Value), "written again here")
-			d.Related = []Related{{first.key.at, "first written here"}}
+			d := c.fail(at, fmt.Sprintf("duplicate field %q", key.Value), "given again here")
+			d.Related = []Related{{first.key.at, "first given here"}}
 			continue
 		}
 		add(entry{key.Value, &node{kind: textNode, text: key.Value, at: at, weight: 1}, value})
@@ -209,7 +209,7 @@ func (c *converter) scalarKind(y *yaml.Node, at Range) nodeKind {
 	case "!!str", "!!timestamp", "!!merge":
 		return textNode
 	default:
-		c.fail(at, fmt.Sprintf("YAML tag %s has no meaning here", tag), "remove the tag")
+		c.fail(at, fmt.Sprintf("YAML tag %s is not supported here", tag), "remove the tag")
 		return textNode
 	}
 }

@@ -57,7 +57,7 @@ func readCauses(spec Spec, part span) *causes {
 		}
 	}
 	if err := t.Lines(read); err != nil {
-		c.last = append(c.last, "the log could not be read: "+err.Error())
+		c.last = append(c.last, "sweep could not read the log: "+err.Error())
 	}
 	t.Rest(read)
 	for _, found := range c.tracer.found {

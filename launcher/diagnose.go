@@ -3,9 +3,9 @@ package launcher
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
@@ -25,9 +25,9 @@ const (
 	exitTerm     = 143 // SIGTERM
 )
 
-const wordless = "something killed it, most likely for want of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
+const wordless = "it was probably killed for lack of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
 
-const readTheLog = "read the server's log: server.log in the start's folder of the run directory"
+const readTheLog = "read server.log in the launch's folder of the run directory"
 
 // Diagnose explains why a server ended before it was ready, from its log
 // (spec.LogPath), what is known of its engine, and its exit.
@@ -38,9 +38,9 @@ func Diagnose(spec Spec, exit Exit) Diagnosis {
 	if d.Class != "" {
 		return d
 	}
-	if class, cause, remedy := signaled(exit, "while it started"); class != "" {
+	if class, cause, remedy := signaled(exit, "before it was ready"); class != "" {
 		if d.Cause != "" {
-			cause += "; its last complaint: " + d.Cause
+			cause += "; its last error: " + d.Cause
 		}
 		d.Class, d.Cause, d.Remedy = class, cause, remedy
 		return d
@@ -53,15 +53,15 @@ func Diagnose(spec Spec, exit Exit) Diagnosis {
 		}
 	case c.died:
 		d.Class = ClassEngineDead
-		d.Cause = withDetail(fmt.Sprintf("the engine died without a word, and the server ended with exit code %d", exit.Code), exit.Detail)
+		d.Cause = withDetail(fmt.Sprintf("the engine died without a message, and the server ended with exit code %d", exit.Code), exit.Detail)
 		d.Remedy = wordless
 	case exit.Code == exitUsage:
 		d.Class = ClassArguments
-		d.Cause = "ended with exit code 2, which stands for wrong arguments"
-		d.Remedy = "check the flags of the server against its version"
+		d.Cause = "the server ended with exit code 2, which means wrong arguments"
+		d.Remedy = "check that this version of the server has these flags"
 	default:
 		d.Class = ClassExited
-		d.Cause = withDetail(fmt.Sprintf("ended with exit code %d before it was ready", exit.Code), exit.Detail)
+		d.Cause = withDetail(fmt.Sprintf("the server ended with exit code %d before it was ready", exit.Code), exit.Detail)
 		d.Remedy = readTheLog
 	}
 	return d
@@ -73,20 +73,20 @@ func signaled(exit Exit, when string) (class Class, cause, remedy string) {
 	switch exit.Code {
 	case exitKilled:
 		// Nobody but the kernel kills a server that is still loading.
-		return ClassHostMemory, withDetail("killed "+when+" (exit code 137)", exit.Detail),
-			"most likely the machine ran out of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
+		return ClassHostMemory, withDetail("the server was killed "+when+" (exit code 137)", exit.Detail),
+			"the machine probably ran out of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
 	case exitBus:
-		return ClassEnvironment, withDetail("ended by a bus error "+when+" (exit code 135)", exit.Detail),
-			"shared memory (/dev/shm) is most likely too small: raise shm_size (16GiB where it is left out), or set ipc: host"
+		return ClassEnvironment, withDetail("the server had a bus error "+when+" (exit code 135)", exit.Detail),
+			"shared memory (/dev/shm) is probably too small: raise shm_size (default 16GiB), or set ipc: host"
 	case exitIllegal:
-		return ClassEnvironment, withDetail("ended by an illegal instruction "+when+" (exit code 132)", exit.Detail),
-			"this build uses instructions that the processor does not have: use a build for it"
+		return ClassEnvironment, withDetail("the server executed an illegal instruction "+when+" (exit code 132)", exit.Detail),
+			"this build uses instructions that the CPU does not have: use a build for this CPU"
 	case exitSegfault:
-		return ClassExited, withDetail("ended by a segmentation fault "+when+" (exit code 139)", exit.Detail),
-			"native code crashed: try another attention backend or enforce-eager: true, and check that driver, image and GPU fit together"
+		return ClassExited, withDetail("the server had a segmentation fault "+when+" (exit code 139)", exit.Detail),
+			"native code crashed: try another attention backend or enforce-eager: true, and check that driver, image and GPU match"
 	case exitAborted:
-		return ClassExited, withDetail("aborted "+when+" (exit code 134)", exit.Detail),
-			"native code gave up: its last lines in the log say why"
+		return ClassExited, withDetail("the server aborted "+when+" (exit code 134)", exit.Detail),
+			"native code aborted: read the last lines of the log for the reason"
 	}
 	return "", "", ""
 }
@@ -116,15 +116,12 @@ func DiagnoseDeath(spec Spec, exit Exit, ready int64) Diagnosis {
 	case d.Cause != "":
 		d.Cause = "the engine died under load: " + d.Cause
 	case cause != "":
-		d.Cause, d.Remedy = "the server was "+cause, remedy
-		if !strings.HasPrefix(cause, "killed") {
-			d.Cause = "the server " + cause
-		}
+		d.Cause, d.Remedy = cause, remedy
 	case c.told, exit.Code == exitTerm:
-		d.Cause, d.Remedy = withDetail(fmt.Sprintf("the server was told to end under load (exit code %d)", exit.Code), exit.Detail),
-			"somebody or something else stopped it: look for a service manager, a scheduler or a limit on time"
+		d.Cause, d.Remedy = withDetail(fmt.Sprintf("something stopped the server under load (exit code %d)", exit.Code), exit.Detail),
+			"check for a person, a service manager, a job scheduler or a time limit that stopped it"
 	case c.died:
-		d.Cause = withDetail(fmt.Sprintf("the engine died under load without a word, and the server ended with exit code %d", exit.Code), exit.Detail)
+		d.Cause = withDetail(fmt.Sprintf("the engine died under load without a message, and the server ended with exit code %d", exit.Code), exit.Detail)
 		d.Remedy = wordless
 	default:
 		d.Cause = withDetail(fmt.Sprintf("the server ended under load with exit code %d", exit.Code), exit.Detail)
@@ -144,14 +141,14 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 	if errors.As(err, &other) && other.taken {
 		return Diagnosis{
 			Class:  ClassPort,
-			Cause:  fmt.Sprintf("what answers at %s is not the server that was started: %s", base, err),
-			Remedy: "another program took the port: try again, or end that program",
+			Cause:  fmt.Sprintf("the server at %s is not the one that sweep launched: %s", base, err),
+			Remedy: "another program took the port: try again, or stop that program",
 		}
 	}
 	return Diagnosis{
 		Class:   ClassIdentity,
-		Cause:   fmt.Sprintf("what answers at %s is not the server that is to be measured: %s", base, err),
-		Remedy:  "correct the model name (server.model, served-model-name) or the API key, or end the other server",
+		Cause:   fmt.Sprintf("the server at %s is not the one to measure: %s", base, err),
+		Remedy:  "correct the model name (server.model, served-model-name) or the API key, or stop the other server",
 		Certain: other != nil && other.certain,
 	}
 }
@@ -159,7 +156,7 @@ func diagnoseIdentity(err error, base string) Diagnosis {
 // DiagnoseTimeout explains from its log why a server was never ready; Start
 // knows more of how far it came.
 func DiagnoseTimeout(spec Spec) Diagnosis {
-	return diagnoseTimeout(spec, nil, errors.New("not asked"), 0)
+	return diagnoseTimeout(spec, nil, errors.New("sweep did not ask"), 0)
 }
 
 // diagnoseTimeout explains a server that was not ready in time. Only what it
@@ -173,14 +170,14 @@ func diagnoseTimeout(spec Spec, phases []Phase, last error, until int64) Diagnos
 	if n := len(phases); n > 0 {
 		phase, since = phases[n-1].Name, phases[n-1].At
 	}
-	cause := fmt.Sprintf("not ready after %s; last phase seen: %s, %s after the launch",
-		spec.ReadyTimeout, phase, since.Round(100*time.Millisecond))
+	cause := fmt.Sprintf("the server was not ready after %s; last phase: %s, %s after the launch",
+		say.Duration(spec.ReadyTimeout), phase, say.Duration(since))
 	if d.Cause != "" {
 		cause += "; " + d.Cause
 	}
 	d.Class, d.Cause, d.Limit, d.Certain = ClassTimeout, cause, nil, false
 	if d.Remedy == "" {
-		d.Remedy = "raise server.ready_timeout if it is only slow: weights from a slow disk and a first compilation take many minutes"
+		d.Remedy = "if the server is only slow, raise server.ready_timeout: a slow disk or a first compilation can take many minutes"
 	}
 	c.hint(&d)
 	return d
@@ -206,13 +203,13 @@ func diagnoseSilence(spec Spec, phases []Phase, silent time.Duration, until int6
 	if n := len(phases); n > 0 {
 		phase = phases[n-1].Name
 	}
-	cause := fmt.Sprintf("the log has said nothing for %s, last while %s", silent.Round(time.Second), PhaseText(phase))
+	cause := fmt.Sprintf("the log was silent for %s while the server was %s", say.Duration(silent), PhaseText(phase))
 	if d.Cause != "" {
 		cause += "; " + d.Cause
 	}
 	d.Class, d.Cause, d.Limit, d.Certain = ClassSilent, cause, nil, false
 	if d.Remedy == "" {
-		d.Remedy = "look at the last lines of the log for what it waits for; raise server.silence_timeout if such a pause is normal here (a first compilation, weights from a slow disk)"
+		d.Remedy = "read the last lines of the log to see what it waits for; if such a pause is normal here (a first compilation, a slow disk), raise server.silence_timeout"
 	}
 	c.hint(&d)
 	return d

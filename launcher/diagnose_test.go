@@ -54,11 +54,11 @@ func TestKnownPhraseBehindWhatIsShown(t *testing.T) {
 		Hints: []Rule{On(ClassTimeout, `looks (?P<how>\w+)`, "it looks ${how}")},
 	}
 	for line, want := range map[string]string{
-		"RuntimeError: " + long + "No CUDA GPUs are available":       "the server sees no GPU",
+		"RuntimeError: " + long + "No CUDA GPUs are available":       "the server finds no GPU",
 		"ERROR " + long + "CUDA out of memory":                       "lower gpu-memory-utilization",
 		"RuntimeError: " + long + "the sky is blue":                  "another color than blue",
 		"vllm serve: error: " + long + "address already in use":      "another program took the port",
-		"vllm: error: unrecognized arguments: " + long:               "does not know xxx",
+		"vllm: error: unrecognized arguments: " + long:               "does not have xxx",
 		"KeyError: 'first'\nERROR: " + long + "the sky is blue":      "another color than blue",
 		"1 validation error for X\n  Value error, " + long + "Errno": "",
 	} {
@@ -82,7 +82,7 @@ func TestTimeoutNamesPhaseAndHint(t *testing.T) {
 	phases := []Phase{{PhaseLaunched, 0}, {PhaseCompiling, 90 * time.Second}}
 	engine := &Engine{Hints: []Rule{On(ClassTimeout, `No available shared memory broadcast block`, "a worker does not answer the engine")}}
 	d := diagnoseTimeout(Spec{LogPath: log, ReadyTimeout: 10 * time.Minute, Engine: engine}, phases, os.ErrDeadlineExceeded, 0)
-	if d.Class != ClassTimeout || !strings.Contains(d.Cause, "10m0s; last phase seen: compiling, 1m30s after the launch") {
+	if d.Class != ClassTimeout || !strings.Contains(d.Cause, "10m 00s; last phase: compiling, 1m 30s after the launch") {
 		t.Errorf("class %q, cause %q", d.Class, d.Cause)
 	}
 	if !strings.Contains(d.Remedy, "a worker does not answer the engine") {

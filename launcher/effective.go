@@ -200,13 +200,13 @@ func (e *Effective) differs() *notReady {
 func diagnoseDifference(found []Difference, source string) Diagnosis {
 	var parts, flags []string
 	for _, d := range found {
-		parts = append(parts, fmt.Sprintf("%s %s was asked for and %s is in effect", d.Flag, d.Asked, d.InEffect))
+		parts = append(parts, fmt.Sprintf("%s %s was requested, but %s is in effect", d.Flag, d.Asked, d.InEffect))
 		flags = append(flags, d.Flag)
 	}
 	return Diagnosis{
 		Class: ClassNotApplied, Cause: strings.Join(parts, "; "),
-		Evidence: []string{"told by " + source},
+		Evidence: []string{"reported by " + source},
 		Remedy: "the server or its image overrides " + strings.Join(flags, " and ") +
-			": look in its log for the reason, remove what sets it beside sweep (entry point, --config, environment), or ask for the value that it takes",
+			": check its log for the reason, remove what else sets it (entry point, --config, environment), or request the value that is in effect",
 	}
 }

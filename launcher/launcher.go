@@ -112,9 +112,19 @@ var (
 	// ErrServiceAway is wrapped when the container service does not answer:
 	// that says nothing about the server, which goes on without it.
 	ErrServiceAway  = errors.New("the container service does not answer")
-	ErrOwnerUnknown = errors.New("it cannot be told here who owns the listening port")
-	ErrNotOurs      = errors.New("the server is somebody else's and was left running")
+	ErrOwnerUnknown = errors.New("sweep cannot see which process owns the listening port")
+	ErrNotOurs      = errors.New("sweep did not launch this server and leaves it running")
+	// ErrImageAbsent is wrapped when the image is not on the service's machine
+	// and the experiment forbids pulling it.
+	ErrImageAbsent = errors.New("the image is not on this machine")
 )
+
+// Remedied is an error that knows its remedy apart from its cause.
+type Remedied interface {
+	error
+	Cause() string
+	Remedy() string // a command
+}
 
 // AllSecrets are the values to redact, the API key among them.
 func (s Spec) AllSecrets() []string {

@@ -35,7 +35,7 @@ type probeResult struct {
 func probe(ctx context.Context, h Handle, spec Spec) probeResult {
 	p := newProber(h, spec)
 	defer p.client.CloseIdleConnections()
-	r := probeResult{lastTry: errors.New("not asked yet")}
+	r := probeResult{lastTry: errors.New("sweep did not ask yet")}
 	for wait := firstProbe; ; wait = min(wait*5/4, longestProbe) {
 		id, err := p.once(ctx)
 		var other *otherServer
@@ -142,7 +142,7 @@ func (p prober) model(ctx context.Context, id *Identity) error {
 			id.Model, id.MaxModelLen = list.Data[0].ID, list.Data[0].MaxModelLen
 			return nil
 		}
-		return &otherServer{why: fmt.Sprintf("no model is named (server.model), and the server offers %q: name one of them", served), certain: len(served) > 0}
+		return &otherServer{why: fmt.Sprintf("server.model is not set, and the server offers %q: choose one of them", served), certain: len(served) > 0}
 	}
 	// A router lists no model until its servers have come.
 	return &otherServer{why: fmt.Sprintf("expected model %q, but the server offers %q", p.spec.ModelName, served), certain: ours && len(served) > 0}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/boundary"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
@@ -225,7 +226,7 @@ func (s *Server) describe(why *notReady, release Release, decided int64) *Failur
 	}
 	switch {
 	case why.exited:
-		f.Err = errors.New("server ended before it was ready")
+		f.Err = errors.New("the server ended before it was ready")
 		f.Diagnosis = Diagnose(s.spec, s.Handle.Exit())
 		if why.identity != nil {
 			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, why.identity.Error())
@@ -237,13 +238,13 @@ func (s *Server) describe(why *notReady, release Release, decided int64) *Failur
 		f.Err = why.lastTry
 		f.Diagnosis = Diagnosis{Class: ClassBackend, Cause: why.lastTry.Error()}
 	case len(why.differs) > 0:
-		f.Err = errors.New("the configuration in effect is not the one that was asked for")
+		f.Err = errors.New("the configuration in effect is not the requested one")
 		f.Diagnosis = diagnoseDifference(why.differs, s.Effective.Source)
 	case why.silent > 0:
-		f.Err = fmt.Errorf("server silent for %s: %w", why.silent.Round(time.Second), why.lastTry)
+		f.Err = fmt.Errorf("the server was silent for %s: %w", say.Duration(why.silent), why.lastTry)
 		f.Diagnosis = diagnoseSilence(s.spec, s.Phases, why.silent, decided)
 	default:
-		f.Err = fmt.Errorf("server not ready after %s: %w", s.spec.ReadyTimeout, why.lastTry)
+		f.Err = fmt.Errorf("the server was not ready after %s: %w", say.Duration(s.spec.ReadyTimeout), why.lastTry)
 		f.Diagnosis = diagnoseTimeout(s.spec, s.Phases, why.lastTry, decided)
 	}
 	return f

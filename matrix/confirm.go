@@ -53,7 +53,7 @@ type Confirmation struct {
 // each configuration afresh, in random order, with seeds of its own.
 func (p *Plan) Confirm(e *experiment.Experiment, finalists []Finalist) (*Confirmation, error) {
 	if p.ConfirmStage == nil {
-		return nil, fmt.Errorf("plan the confirm stage: the plan has none")
+		return nil, fmt.Errorf("plan the confirmation: the plan has none")
 	}
 	c := &Confirmation{Finalists: []Finalist{}}
 	points := map[string][]string{} // configuration → load points
@@ -96,13 +96,13 @@ func (p *Plan) combine(e *experiment.Experiment, parts []string) (Configuration,
 	for _, id := range parts {
 		part, ok := p.Configuration(id)
 		if !ok {
-			return Configuration{}, fmt.Sprintf("a combination names configuration %s, which the plan does not have", id)
+			return Configuration{}, fmt.Sprintf("a combination names configuration %s, which is not in the plan", id)
 		}
 		flags = with(flags, part.Changed...)
 	}
 	changed := changes(baseline, flags)
 	if pattern, hit := excludedBy(e.Matrix.Exclude, flags); hit {
-		return Configuration{}, fmt.Sprintf("the combination %s is not measured: it matches exclude %s", label(changed), label(pattern))
+		return Configuration{}, fmt.Sprintf("sweep does not measure the combination %s: it matches exclude %s", label(changed), label(pattern))
 	}
 	return Configuration{
 		ID: configurationID(e, flags), Label: label(changed), Flags: flags, Changed: changed, GPUs: gpus(e.Server, flags),

@@ -11,7 +11,7 @@ import (
 )
 
 // Detectable is the smallest difference from the baseline that the plan finds
-// with a power of 80 %, for metrics of one kind.
+// with a power of 80%, for metrics of one kind.
 type Detectable struct {
 	Metrics string  `json:"metrics"`   // which, in words
 	SD      float64 `json:"sd"`        // assumed standard deviation of one trial, as a share
@@ -20,7 +20,7 @@ type Detectable struct {
 }
 
 // assumedSpreads between trials, from repeated runs that others published:
-// medians and throughput 2 to 3 %, p95 about 5 %, p99 10 to 20 % (vLLM pull
+// medians and throughput 2 to 3%, p95 about 5%, p99 10 to 20% (vLLM pull
 // request 7062: p99 TTFT of three identical runs 533, 741, 597 ms).
 func assumedSpreads() []Detectable {
 	return []Detectable{
@@ -51,7 +51,7 @@ func (p *Plan) writeDetectable(b *strings.Builder) {
 		return
 	}
 	comparisons := (len(p.Configurations) - 1) * len(p.LoadPoints)
-	fmt.Fprintf(b, "\nDetectable differences from the baseline (80%% power, %s)\n", say.Count(p.Blocks, "block"))
+	fmt.Fprintf(b, "\nDetectable differences from the baseline (80%% power, %s)\n", say.Count(p.Blocks, "round"))
 	for _, d := range p.Detectable {
 		fmt.Fprintf(b, "  %-22s  %s among %s, %s alone, if trials vary by %.3g%%\n",
 			d.Metrics, percentOf(d.All), say.Count(comparisons, "comparison"), percentOf(d.Alone), 100*d.SD)

@@ -13,7 +13,7 @@ import (
 func (p *Plan) expand(e *experiment.Experiment) error {
 	baseline := e.Server.Flags
 	if pattern, hit := excludedBy(e.Matrix.Exclude, baseline); hit {
-		return fmt.Errorf("the baseline is excluded by the pattern %s: every comparison needs it", label(pattern))
+		return fmt.Errorf("the pattern %s excludes the baseline, but every comparison needs it", label(pattern))
 	}
 	more, err := candidates(e)
 	if err != nil {
@@ -24,7 +24,7 @@ func (p *Plan) expand(e *experiment.Experiment) error {
 		key := flagsKey(flags)
 		if seen[key] {
 			if e.Matrix.Strategy == experiment.List {
-				p.Warnings = append(p.Warnings, fmt.Sprintf("configuration %d of the list (%s) repeats an earlier one and is run once",
+				p.Warnings = append(p.Warnings, fmt.Sprintf("configuration %d of the list (%s) repeats an earlier one, so sweep runs it once",
 					i, label(e.Matrix.Configurations[i-1])))
 			}
 			continue
@@ -78,7 +78,7 @@ func grid(baseline experiment.Flags, parameters []experiment.Parameter) ([]exper
 	out := []experiment.Flags{baseline}
 	for _, p := range parameters {
 		if n := len(out) * len(p.Levels); n > maxCells {
-			return nil, fmt.Errorf("the grid has %d combinations at parameter %s already, more than the limit of %d: use fewer levels or strategy one-at-a-time",
+			return nil, fmt.Errorf("the grid already has %d combinations at parameter %s, more than the limit of %d: use fewer values, or strategy one-at-a-time",
 				n, p.Name, maxCells)
 		}
 		var next []experiment.Flags

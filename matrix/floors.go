@@ -26,7 +26,7 @@ func tooFewRequests(p *Plan, e *experiment.Experiment) []string {
 			seen[name] = true
 			q, ok := metric.Quantile(m.Stat)
 			if need := quantile.Floor(q); ok && most < float64(need) {
-				out = append(out, fmt.Sprintf("use case %s cannot be answered: %s needs %d requests a trial, and load %s has %.0f at most; measure longer or ask for a lower percentile",
+				out = append(out, fmt.Sprintf("use case %s cannot be answered: %s needs %d requests per trial, but load %s has at most %.0f; measure longer, or ask for a lower percentile",
 					u.Name, name, need, u.Load, most))
 			}
 		}

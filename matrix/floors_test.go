@@ -23,10 +23,10 @@ use_cases:
 		arrivals, bound, slo, objective string
 		want                            string // part of the warning; empty: none
 	}{
-		{"poisson: 5", "requests: 100", "e2e_p50: 1s", "ttft_p95", "ttft_p95 needs 130 requests a trial, and load chat has 100 at most"},
+		{"poisson: 5", "requests: 100", "e2e_p50: 1s", "ttft_p95", "ttft_p95 needs 130 requests per trial, but load chat has at most 100"},
 		{"poisson: 5", "requests: 130", "e2e_p50: 1s", "ttft_p95", ""},
 		{"poisson: 5", "requests: 100", "e2e_p99: 1s", "ttft_p50", "e2e_p99 needs 662"},
-		{"constant: 2", "duration: 30s", "e2e_p50: 1s", "ttft_p90", "load chat has 60 at most"},
+		{"constant: 2", "duration: 30s", "e2e_p50: 1s", "ttft_p90", "load chat has at most 60"},
 		{"constant: [2, 4]", "duration: 30s", "e2e_p50: 1s", "ttft_p90", ""},
 		{"poisson: 2", "duration: 30s", "e2e_p50: 1s", "ttft_p90", ""}, // 60 expected, 64 may come
 		{"concurrency: 4", "duration: 1s", "e2e_p50: 1s", "ttft_p99", ""},

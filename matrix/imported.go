@@ -212,8 +212,8 @@ func (m *importer) find(want string) (int, error) {
 	case 1:
 		return hits[0], nil
 	case 0:
-		return 0, fmt.Errorf("no configuration %q to be the baseline: there are %s", want, strings.Join(labels, "; "))
+		return 0, fmt.Errorf("no configuration %q for the baseline: want one of %s", want, strings.Join(labels, "; "))
 	default:
-		return 0, fmt.Errorf("%d configurations have %s: name more of the baseline's flags", len(hits), want)
+		return 0, fmt.Errorf("%d configurations have %s: add more of the baseline's flags", len(hits), want)
 	}
 }

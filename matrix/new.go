@@ -39,7 +39,7 @@ func New(e *experiment.Experiment) (*Plan, error) {
 		p.LoadPoints = append(p.LoadPoints, loadPoints(l)...)
 	}
 	if n := len(p.Configurations) * len(p.LoadPoints); n > maxCells {
-		return nil, fmt.Errorf("%d configurations at %d load points are %d cells, more than the limit of %d",
+		return nil, fmt.Errorf("%d configurations at %d load points give %d results, more than the limit of %d",
 			len(p.Configurations), len(p.LoadPoints), n, maxCells)
 	}
 	for _, c := range p.Configurations {
@@ -85,7 +85,7 @@ func (p *Plan) checkUnique() error {
 	seen := map[string]string{}
 	claim := func(id, label string) error {
 		if other, taken := seen[id]; taken {
-			return fmt.Errorf("%q and %q have the same ID %s by chance: change the name of a load or any flag of one of them", other, label, id)
+			return fmt.Errorf("%q and %q happen to have the same ID %s: change the name of a load, or a flag of one of them", other, label, id)
 		}
 		seen[id] = label
 		return nil

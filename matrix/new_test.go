@@ -143,7 +143,7 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	e = parse(t, text("{}", "{strategy: grid, parameters: {a: "+list+", b: "+list+"}}"))
-	if _, err := New(e); err == nil || !strings.Contains(err.Error(), "cells") {
+	if _, err := New(e); err == nil || !strings.Contains(err.Error(), "results, more than the limit") {
 		t.Errorf("error %v", err)
 	}
 }

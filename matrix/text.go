@@ -14,7 +14,7 @@ import (
 // WriteText prints the plan for people.
 func (p *Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %s, seed %d\n", p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, p.Order, say.Count(p.Blocks, "block"), p.Seed)
+	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %s, seed %d\n", p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, p.Order, say.Count(p.Blocks, "round"), p.Seed)
 	p.writeConfigurations(&b)
 	p.writeLoadPoints(&b)
 	p.writeExcluded(&b)
@@ -86,14 +86,14 @@ func (p *Plan) writeExcluded(b *strings.Builder) {
 	})
 }
 
-// writeOrder prints one line per block: the configurations in run order.
+// writeOrder prints one line per round: the configurations in run order.
 func (p *Plan) writeOrder(b *strings.Builder) {
 	b.WriteString("\nRun order\n")
 	if p.Order == experiment.Sequential {
 		if p.Starts[0].Purpose == PurposeCalibrate {
 			fmt.Fprintf(b, "  calibration: %s\n", p.Starts[0].Configuration)
 		}
-		fmt.Fprintf(b, "  one start per configuration in the order above, with %s each\n", say.Count(p.Blocks, "repeat"))
+		fmt.Fprintf(b, "  one launch per configuration in the order above, with %s each\n", say.Count(p.Blocks, "repeat"))
 		return
 	}
 	var lines []string
@@ -101,7 +101,7 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 	for _, s := range p.Starts {
 		if s.Block != block {
 			block = s.Block
-			name := fmt.Sprintf("block %d: ", block)
+			name := fmt.Sprintf("round %d: ", block)
 			if s.Purpose == PurposeCalibrate {
 				name = "calibration: "
 			}
@@ -119,11 +119,11 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 	e := p.Estimate
 	b.WriteString("\nEstimate\n")
 	table(b, func(w io.Writer) {
-		fmt.Fprintf(w, "  starts\t%d\tassuming %s each\n", e.Starts, say.Duration(e.PerStart))
-		fmt.Fprintf(w, "  trials\t%d\t%s\n", e.Trials, say.Count(len(p.Cells), "cell"))
+		fmt.Fprintf(w, "  launches\t%d\tassuming %s each\n", e.Starts, say.Duration(e.PerStart))
+		fmt.Fprintf(w, "  trials\t%d\t%s\n", e.Trials, say.Count(len(p.Cells), "result"))
 		fmt.Fprintf(w, "  time\t%s\tloading %s, measuring %s, cooling down %s\n", say.Duration(e.Total), say.Duration(e.Loading), say.Duration(e.Measuring), say.Duration(e.CoolingDown))
 		if e.CooldownLimit > e.CoolingDown {
-			fmt.Fprintf(w, "  cool-down\tup to %s\twhere the GPUs are not as wanted earlier\n", say.Duration(e.CooldownLimit))
+			fmt.Fprintf(w, "  cool-down\tup to %s\tif the GPUs take that long to cool down\n", say.Duration(e.CooldownLimit))
 		}
 		switch {
 		case !p.takesGPUs(): // none, or nobody knows
@@ -135,16 +135,19 @@ func (p *Plan) writeEstimate(b *strings.Builder) {
 	})
 	p.writeConfirmStage(b)
 	if e.UnknownTrials > 0 {
-		fmt.Fprintf(b, "  %s end after a number of requests: their time is guessed from a latency of %s plus %s per output token\n",
-			say.Count(e.UnknownTrials, "trial"), assumedFirstToken, assumedPerToken)
+		fmt.Fprintf(b, "  %s end after a number of requests: their time assumes a latency of %s plus %s per output token\n",
+			say.Count(e.UnknownTrials, "trial"), say.Duration(assumedFirstToken), say.Duration(assumedPerToken))
 	}
 }
 
 func (p *Plan) writeConfirmStage(b *strings.Builder) {
 	if c := p.ConfirmStage; c != nil {
-		fmt.Fprintf(b, "  confirm: then %s of every finalist (baseline, %d a use case, a combination of the best single changes): at most %s more, %s\n",
-			say.Count(c.Starts, "fresh start"), c.Finalists, say.Count(p.Estimate.ConfirmStarts, "start"), say.Duration(p.Estimate.Confirming))
+		e := p.Estimate
+		fmt.Fprintf(b, "  confirmation: %s per finalist (baseline, up to %d per use case, a combination of the best single changes), at most %d more launches\n",
+			say.Count(c.Starts, "launch", "launches"), c.Finalists, e.ConfirmStarts)
+		fmt.Fprintf(b, "  total time: about %s for screening, at most %s more for confirmation, together %s\n",
+			say.Duration(e.Total), say.Duration(e.Confirming), say.Duration(e.Total+e.Confirming))
 	} else if len(p.UseCases) > 0 && len(p.Configurations) > 1 {
-		b.WriteString("  confirm: no; the recommendations will say that they are not confirmed\n")
+		b.WriteString("  confirmation: off; recommendations will be marked as not confirmed\n")
 	}
 }

@@ -12,26 +12,26 @@ func warnings(p *Plan, e *experiment.Experiment) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if p.Order == experiment.Sequential {
-		add("order sequential: each configuration runs on one start only, so differences between starts and drift over the run are not separated from the configuration's effect; repeats on one start are not independent of each other")
+		add("order sequential: each configuration gets one launch, so drift and differences between launches look like effects of its flags; repeats on one launch are not independent")
 	}
 	if p.Blocks == 1 {
-		add("repeat 1: with one trial per cell there is no interval and no verdict")
+		add("repeat 1: with one trial per configuration and load, there are no intervals and no verdicts")
 	}
 	if len(p.Configurations) == 1 && p.Backend != "endpoint" {
-		add("nothing varies: the plan has the baseline alone")
+		add("nothing varies: the plan has only the baseline")
 	}
 	if p.Backend == "endpoint" {
-		add("an endpoint is not restarted: differences between starts are not measured, and caches stay warm from trial to trial")
+		add("sweep does not restart an endpoint, so it cannot measure differences between launches, and caches stay warm from trial to trial")
 	}
 	if e.Server.Parallel == experiment.PerGPU {
-		add("parallel per-gpu: servers that run side by side share the host's processor, memory and power; numbers are those of a busy host")
+		add("parallel per-gpu: servers that run side by side share the host's CPU, memory and power, so the numbers are those of a busy host")
 		if gpusKnown(e.Server) == 0 {
-			add("parallel per-gpu: how many servers run side by side depends on the host's GPUs; the duration is that of one at a time")
+			add("parallel per-gpu: the number of servers side by side depends on the host's GPUs; the estimate assumes one at a time")
 		}
 	}
 	for _, l := range e.Loads {
 		if l.Arrivals.MaxConcurrency > 0 {
-			add("load %s is partly open: with %d requests in flight further ones wait at the client", l.Name, l.Arrivals.MaxConcurrency)
+			add("load %s is an open loop with a concurrency cap: above %d requests in flight, requests wait at the client", l.Name, l.Arrivals.MaxConcurrency)
 		}
 		if w := tooLong(p, l); w != "" {
 			add("%s", w)
@@ -52,7 +52,7 @@ func tooLong(p *Plan, l experiment.Load) string {
 	if len(short) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("load %s asks for up to %.0f tokens a request, more than max-model-len in %s: vLLM refuses such requests",
+	return fmt.Sprintf("load %s asks for up to %.0f tokens per request, more than max-model-len in %s: vLLM refuses such requests",
 		l.Name, need, strings.Join(short, ", "))
 }
 

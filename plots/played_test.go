@@ -112,6 +112,6 @@ func inventedTraces(began, ended time.Time) []Trace {
 			series("GPU 1", func(s float64) float64 { return 50 + 12*math.Sin(s/230) }),
 		}},
 		{Title: "GPU power", Unit: "W", Series: []TraceSeries{series("", func(s float64) float64 { return 400 + 260*math.Sin(s/230) })}},
-		{Title: "KV cache in use", Unit: "%", Series: []TraceSeries{series("", func(s float64) float64 { return 50 + 50*math.Sin(s/100) })}},
+		{Title: "KV cache usage", Unit: "%", Series: []TraceSeries{series("", func(s float64) float64 { return 50 + 50*math.Sin(s/100) })}},
 	}
 }

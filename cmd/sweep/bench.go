@@ -50,11 +50,12 @@ func newBench(sys *System) *cobra.Command {
 	var o benchOptions
 	cmd := &cobra.Command{
 		Use:   "bench URL",
-		Short: "Load one running server once and print what it did",
-		Long: `Load one running OpenAI-compatible server once and print what it did. Latency in
-open loop (--poisson, --constant) counts from the intended send. A result that
-the client itself limited is declared invalid (exit code 3). One small request
-goes before the load: what is wrong with the server shows at once.`,
+		Short: "Load a running server once and print what it achieved",
+		Long: `Load a running OpenAI-compatible server once and print what it achieved.
+
+In open loop (--poisson, --constant), latency counts from the intended send. sweep
+discards a result that its own client limited (exit code 3). It first sends one
+small request, so that a problem with the server shows at once.`,
 		Example: `  sweep bench http://127.0.0.1:8000 --concurrency 16 --prompt-tokens 512 --output-tokens 128 --duration 30s
   sweep bench http://127.0.0.1:8000 --poisson 5 --requests 300 --json
   sweep bench http://127.0.0.1:8000 --api chat --dataset ShareGPT.json --max-tokens 1024 --poisson 5 --duration 60s
@@ -73,21 +74,21 @@ goes before the load: what is wrong with the server shows at once.`,
 	o.add(cmd)
 	o.addClients(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.model, "model", "", "model to ask for (default: the one that the server lists)")
+	f.StringVar(&o.model, "model", "", "`model` to request (default: the one that the server lists)")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON")
 	f.StringVar(&o.records, "save-requests", "", "write the record of every request to this Parquet `file`")
 	return cmd
 }
 
 func (sys *System) bench(ctx context.Context, url string, o benchOptions) error {
-	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, "stopping (once more ends at once)") })
+	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, stopText) })
 	defer release()
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
-		return withCode(exitUsage, fmt.Errorf("%q is no address of a server: want http://HOST:PORT", url))
+		return withCode(exitUsage, fmt.Errorf("invalid URL %q: want http://HOST:PORT", url))
 	}
 	cfg, err := o.config(ctx, sys, strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1"))
 	if ctx.Err() != nil {
-		return withCode(exitInterrupted, errors.New("interrupted before the load began"))
+		return withCode(exitInterrupted, errors.New("interrupted before the load started"))
 	}
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (sys *System) bench(ctx context.Context, url string, o benchOptions) error 
 	res, err := loadgen.Run(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {
-			return withCode(exitInterrupted, errors.New("interrupted; a part of a load is no result"))
+			return withCode(exitInterrupted, errors.New("interrupted; partial results were discarded"))
 		}
 		return err
 	}
@@ -127,7 +128,7 @@ func (sys *System) bench(ctx context.Context, url string, o benchOptions) error 
 func firstError(res *loadgen.Result) string {
 	for i := range res.Requests {
 		if e := res.Requests[i].Error; e != "" {
-			return "; the first: " + e
+			return "; the first error: " + e
 		}
 	}
 	return ""
@@ -183,9 +184,9 @@ func onlyModel(ctx context.Context, cfg loadgen.Config) (string, error) {
 	case err != nil:
 		return "", err
 	case len(ids) == 0:
-		return "", fmt.Errorf("%s lists no model; name one with --model", cfg.BaseURL)
+		return "", fmt.Errorf("%s lists no model: name one with --model", cfg.BaseURL)
 	case len(ids) > 1:
-		return "", withCode(exitUsage, fmt.Errorf("%s serves several models; choose one with --model: %s", cfg.BaseURL, strings.Join(ids, ", ")))
+		return "", withCode(exitUsage, fmt.Errorf("%s serves several models: choose one with --model: %s", cfg.BaseURL, strings.Join(ids, ", ")))
 	}
 	return ids[0], nil
 }
@@ -199,15 +200,15 @@ func explain(err error) error {
 	var hint string
 	switch {
 	case refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden:
-		hint = "Name the variable that holds the key with --api-key-env."
+		hint = "Set --api-key-env to the environment variable that holds the key."
 	case refused.Chat:
 		hint = "Use --api chat."
 	case refused.TextOnly:
-		hint = "Use --dataset FILE: its prompts are text."
+		hint = "Use --dataset FILE: the server takes prompts as text only."
 	case refused.Status == http.StatusNotFound && strings.Contains(refused.Text, "model"):
-		hint = "Leave out --model to use the one that the server lists."
+		hint = "Omit --model to use the model that the server lists."
 	case refused.Class == loadgen.ClassTimeout || refused.Class == loadgen.ClassConnect:
-		hint = "Look at the server's log; a larger --timeout does not help a server that says nothing."
+		hint = "Check the server's log. A larger --timeout does not help if the server never answers."
 	default:
 		return err
 	}

@@ -50,46 +50,46 @@ type loadOptions struct {
 
 func (o *loadOptions) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.api, "api", string(loadgen.Completions), "completions or chat")
-	f.Float64Var(&o.poisson, "poisson", 0, "open loop: requests per second, exponential gaps")
-	f.Float64Var(&o.constant, "constant", 0, "open loop: requests per second, fixed gaps")
-	f.Float64Var(&o.gamma, "gamma", 0, "open loop: requests per second, gamma gaps of --burstiness")
+	f.StringVar(&o.api, "api", string(loadgen.Completions), "API to call: completions or chat")
+	f.Float64Var(&o.poisson, "poisson", 0, "open loop: requests per second, with exponential gaps")
+	f.Float64Var(&o.constant, "constant", 0, "open loop: requests per second, with constant gaps")
+	f.Float64Var(&o.gamma, "gamma", 0, "open loop: requests per second, with gamma gaps of --burstiness")
 	f.Float64Var(&o.burstiness, "burstiness", 1, "with --gamma: 1 is Poisson, less is burstier, more is smoother")
-	f.StringVar(&o.ramp, "ramp", "", "open loop: from one rate to another over the window, as `FROM:TO`")
-	f.StringVar(&o.trace, "trace", "", "open loop: play the recorded trace in this `file`")
-	f.StringVar(&o.traceFormat, "trace-format", "", "with --trace: azure or mooncake (default: by the file's name, .csv or .jsonl)")
-	f.Float64Var(&o.speed, "speed", 1, "with --trace: 2 plays it in half its time")
-	f.IntVar(&o.concurrency, "concurrency", 0, "closed loop: requests in flight, or users with --turns (default 1)")
-	f.IntVar(&o.throughput, "throughput", 0, "all --requests at once, at most this many in flight")
-	f.IntVar(&o.cap, "max-concurrency", 0, "open loop: at most this many in flight (then partly open)")
-	f.IntVar(&o.prompt, "prompt-tokens", 512, "tokens in each prompt")
-	f.IntVar(&o.output, "output-tokens", 128, "tokens in each answer")
-	f.IntVar(&o.minTokens, "min-tokens", 0, "no request asks for fewer tokens")
-	f.IntVar(&o.maxTokens, "max-tokens", 0, "no request asks for more tokens")
-	f.BoolVar(&o.respectEOS, "respect-eos", false, "let the model end its answers early")
-	f.IntVar(&o.prefixTokens, "prefix-tokens", 0, "tokens at the head of each prompt that all share")
-	f.Float64Var(&o.prefixRatio, "prefix-ratio", 0, "or: the shared part of each prompt, between 0 and 1")
-	f.IntVar(&o.prefixes, "prefixes", 1, "different shared prefixes")
+	f.StringVar(&o.ramp, "ramp", "", "open loop: change the rate over the window, `FROM:TO` requests per second")
+	f.StringVar(&o.trace, "trace", "", "open loop: replay the trace in this `file`")
+	f.StringVar(&o.traceFormat, "trace-format", "", "with --trace: azure or mooncake (default: by file name, .csv or .jsonl)")
+	f.Float64Var(&o.speed, "speed", 1, "with --trace: 2 replays it in half the time")
+	f.IntVar(&o.concurrency, "concurrency", 0, "closed loop: requests in flight, or users if --turns is given (default 1)")
+	f.IntVar(&o.throughput, "throughput", 0, "send all --requests at once, with at most this many in flight")
+	f.IntVar(&o.cap, "max-concurrency", 0, "open loop: cap on the requests in flight")
+	f.IntVar(&o.prompt, "prompt-tokens", 512, "tokens per prompt")
+	f.IntVar(&o.output, "output-tokens", 128, "tokens per answer")
+	f.IntVar(&o.minTokens, "min-tokens", 0, "fewest tokens that a request asks for")
+	f.IntVar(&o.maxTokens, "max-tokens", 0, "most tokens that a request asks for")
+	f.BoolVar(&o.respectEOS, "respect-eos", false, "let the model end its answers early (no ignore_eos)")
+	f.IntVar(&o.prefixTokens, "prefix-tokens", 0, "tokens at the start of each prompt that all prompts share")
+	f.Float64Var(&o.prefixRatio, "prefix-ratio", 0, "instead of --prefix-tokens: shared fraction of each prompt, between 0 and 1")
+	f.IntVar(&o.prefixes, "prefixes", 1, "number of different shared prefixes")
 	f.StringVar(&o.dataset, "dataset", "", "take the prompts from this `file`")
-	f.StringVar(&o.datasetFormat, "dataset-format", "", "with --dataset: sharegpt, jsonl or csv (default: by the file's name)")
-	f.BoolVar(&o.unsalted, "no-salt", false, "with --dataset: send the prompts as they are, known to a prefix cache or not")
-	f.IntVar(&o.turns, "turns", 0, "conversations of so many turns; arrivals are then of conversations (implies --api chat)")
-	f.DurationVar(&o.think, "think-time", 0, "with --turns: from the end of an answer to the next turn")
-	f.IntVar(&o.followUp, "follow-up-tokens", 0, "with --turns: new tokens of each later turn (default --prompt-tokens)")
-	f.DurationVar(&o.duration, "duration", 0, "length of the measured window (default 30s unless --requests)")
+	f.StringVar(&o.datasetFormat, "dataset-format", "", "with --dataset: sharegpt, jsonl or csv (default: by file name)")
+	f.BoolVar(&o.unsalted, "no-salt", false, "with --dataset: send the prompts unchanged, even if a prefix cache may know them")
+	f.IntVar(&o.turns, "turns", 0, "send conversations with this many turns; arrivals are then those of conversations (implies --api chat)")
+	f.DurationVar(&o.think, "think-time", 0, "with --turns: pause between an answer and the next turn")
+	f.IntVar(&o.followUp, "follow-up-tokens", 0, "with --turns: new tokens per later turn (default: --prompt-tokens)")
+	f.DurationVar(&o.duration, "duration", 0, "length of the measured window (default 30s unless --requests is given)")
 	f.IntVar(&o.requests, "requests", 0, "requests in the measured window")
-	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the window opens")
-	f.DurationVar(&o.timeout, "timeout", loadgen.DefaultTimeout, "limit of one request")
-	f.Uint64Var(&o.seed, "seed", 1, "of arrivals and prompts")
-	f.StringArrayVar(&o.headers, "header", nil, "header of every request, as `NAME=VALUE`; may be repeated")
-	f.StringArrayVar(&o.headersEnv, "header-env", nil, "the same with the value of an environment variable, as `NAME=VARIABLE`")
-	f.StringVar(&o.body, "body", "", "further fields of every request, as a `JSON` object")
+	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the measured window")
+	f.DurationVar(&o.timeout, "timeout", loadgen.DefaultTimeout, "time limit per request")
+	f.Uint64Var(&o.seed, "seed", 1, "random seed of arrivals and prompts")
+	f.StringArrayVar(&o.headers, "header", nil, "header of every request, `NAME=VALUE` (repeatable)")
+	f.StringArrayVar(&o.headersEnv, "header-env", nil, "header whose value is in an environment variable, `NAME=VARIABLE` (repeatable)")
+	f.StringVar(&o.body, "body", "", "more fields for every request, as a `JSON` object")
 	f.StringVar(&o.keyEnv, "api-key-env", "", "environment `variable` that holds the API key")
 	f.StringVar(&o.tlsCA, "tls-ca", "", "trust the certificates in this `file` (PEM)")
 	f.BoolVar(&o.tlsSkipVerify, "tls-skip-verify", false, "do not verify the server's certificate")
 	f.StringVar(&o.tlsCertificate, "tls-cert", "", "client certificate `file` (PEM)")
-	f.StringVar(&o.tlsKey, "tls-key", "", "its private key `file` (PEM)")
-	f.BoolVar(&o.sharedMachine, "shared-machine", false, "the server computes on this machine's processors: judge the client by looser limits (default: found out)")
+	f.StringVar(&o.tlsKey, "tls-key", "", "private key `file` of the client certificate (PEM)")
+	f.BoolVar(&o.sharedMachine, "shared-machine", false, "the server computes on this machine's CPUs: hold the client to looser limits (default: detected)")
 }
 
 // arrivalFlags choose the arrival process; one of them is given at most.
@@ -104,19 +104,19 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 			continue
 		}
 		if given != "" {
-			return withCode(exitUsage, fmt.Errorf("--%s and --%s are two loads: give one", given, name))
+			return withCode(exitUsage, fmt.Errorf("--%s cannot be used with --%s: choose one load", given, name))
 		}
 		given = name
 		if name == "ramp" || name == "trace" {
 			continue
 		}
 		if v, err := strconv.ParseFloat(cmd.Flag(name).Value.String(), 64); err != nil || !(v > 0) {
-			return withCode(exitUsage, fmt.Errorf("--%s %s: must be more than 0", name, cmd.Flag(name).Value))
+			return withCode(exitUsage, fmt.Errorf("--%s %s: must be greater than 0", name, cmd.Flag(name).Value))
 		}
 	}
 	for _, name := range []string{"turns", "prefixes"} {
 		if v, err := strconv.Atoi(cmd.Flag(name).Value.String()); cmd.Flags().Changed(name) && (err != nil || v < 1) {
-			return withCode(exitUsage, fmt.Errorf("--%s %s: must be more than 0", name, cmd.Flag(name).Value))
+			return withCode(exitUsage, fmt.Errorf("--%s %s: must be greater than 0", name, cmd.Flag(name).Value))
 		}
 	}
 	for name, needs := range map[string]string{
@@ -124,7 +124,7 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 		"think-time": "turns", "follow-up-tokens": "turns", "tls-key": "tls-cert",
 	} {
 		if cmd.Flags().Changed(name) && !cmd.Flags().Changed(needs) {
-			return withCode(exitUsage, fmt.Errorf("--%s goes with --%s", name, needs))
+			return withCode(exitUsage, fmt.Errorf("--%s needs --%s", name, needs))
 		}
 	}
 	o.sharedGiven = cmd.Flags().Changed("shared-machine")
@@ -194,12 +194,12 @@ func (o *loadOptions) arrivals(_ *System, cfg *loadgen.Config) error {
 		a.Rate, err1 = strconv.ParseFloat(from, 64)
 		a.RateTo, err2 = strconv.ParseFloat(to, 64)
 		if !ok || err1 != nil || err2 != nil {
-			return withCode(exitUsage, fmt.Errorf("--ramp %s: want two rates, as 1:20", o.ramp))
+			return withCode(exitUsage, fmt.Errorf("--ramp %s: want two rates, such as 1:20", o.ramp))
 		}
 	case o.trace != "":
 		a.Kind, a.Speed = loadgen.Trace, o.speed
 		if !(o.speed > 0) {
-			return withCode(exitUsage, fmt.Errorf("--speed %v: must be more than 0", o.speed))
+			return withCode(exitUsage, fmt.Errorf("--speed %v: must be greater than 0", o.speed))
 		}
 		format := o.traceFormat
 		if format == "" {
@@ -216,7 +216,7 @@ func (o *loadOptions) arrivals(_ *System, cfg *loadgen.Config) error {
 		a.Kind, a.Concurrency, a.MaxConcurrency = loadgen.Concurrency, max(o.concurrency, 1), 0
 	}
 	if o.cap > 0 && a.MaxConcurrency == 0 {
-		return withCode(exitUsage, errors.New("--max-concurrency limits open loops; a closed loop has --concurrency in flight"))
+		return withCode(exitUsage, errors.New("--max-concurrency is for open loops: in a closed loop, set --concurrency"))
 	}
 	return nil
 }
@@ -247,7 +247,7 @@ func (o *loadOptions) request(sys *System, cfg *loadgen.Config) error {
 	variable := func(flag, name string) (string, error) {
 		value, ok := sys.LookupEnv(name)
 		if !ok {
-			return "", withCode(exitEnvironment, fmt.Errorf("--%s: the environment variable %s is not set", flag, name))
+			return "", withCode(exitEnvironment, fmt.Errorf("--%s: environment variable %s is not set", flag, name))
 		}
 		return value, nil
 	}
@@ -274,7 +274,7 @@ func (o *loadOptions) request(sys *System, cfg *loadgen.Config) error {
 	if o.body != "" {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(o.body), &fields); err != nil {
-			return withCode(exitUsage, fmt.Errorf("--body: no JSON object: %w", err))
+			return withCode(exitUsage, fmt.Errorf("--body: want a JSON object: %w", err))
 		}
 		cfg.Body = map[string]any{}
 		for name, value := range fields {

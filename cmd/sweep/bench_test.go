@@ -89,7 +89,7 @@ func TestBenchNamesWhatIsWrong(t *testing.T) {
 		}, []string{"--model", "m"}, "takes prompts as text only, not as token IDs; a dataset of prompts works.", "--dataset"},
 		"no model": {func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"data":[]}`)
-		}, nil, "lists no model; name one with --model", ""},
+		}, nil, "lists no model: name one with --model", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -24,13 +24,13 @@ type clientOptions struct {
 
 func (c *clientOptions) addClients(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringSliceVar(&c.with, "with", nil, "make the same load with these clients in turns and compare them: native,guidellm,vllm,aiperf")
-	f.IntVar(&c.rounds, "rounds", 3, "with --with: how often each client has its turn")
-	f.StringVar(&c.guidellm, "guidellm", "guidellm", "with --with: `command` of GuideLLM")
-	f.StringVar(&c.vllm, "vllm", "vllm", "with --with: `command` of vllm")
-	f.StringVar(&c.aiperf, "aiperf", "aiperf", "with --with: `command` of AIPerf")
-	f.StringVar(&c.tokens, "tokenizer", "", "with --with: `model` or path whose tokenizer the other clients use (default: the model)")
-	f.StringVar(&c.keep, "keep", "", "with --with: `directory` that keeps the other clients' files")
+	f.StringSliceVar(&c.with, "with", nil, "send the same load with these clients in turn and compare them: native,guidellm,vllm,aiperf")
+	f.IntVar(&c.rounds, "rounds", 3, "with --with: turns per client")
+	f.StringVar(&c.guidellm, "guidellm", "guidellm", "with --with: `command` that runs GuideLLM")
+	f.StringVar(&c.vllm, "vllm", "vllm", "with --with: `command` that runs vllm")
+	f.StringVar(&c.aiperf, "aiperf", "aiperf", "with --with: `command` that runs AIPerf")
+	f.StringVar(&c.tokens, "tokenizer", "", "with --with: tokenizer of the other clients, as a `model` or path (default: the served model)")
+	f.StringVar(&c.keep, "keep", "", "with --with: `directory` to keep the other clients' files in")
 }
 
 // tools are the clients other than ours.
@@ -48,10 +48,10 @@ func (c *clientOptions) tools() ([]experiment.Benchmark, error) {
 		out = append(out, experiment.Benchmark{Tool: name, Command: strings.Fields(command), Tokenizer: c.tokens})
 	}
 	if !slices.Contains(c.with, experiment.ToolNative) {
-		return nil, errors.New("--with compares with our own client: --with native,guidellm,vllm,aiperf")
+		return nil, errors.New("--with needs native, sweep's own client: --with native,guidellm,vllm,aiperf")
 	}
 	if len(out) == 0 {
-		return nil, errors.New("--with native alone compares nothing: --with native,guidellm,vllm,aiperf")
+		return nil, errors.New("--with needs a client to compare with: --with native,guidellm,vllm,aiperf")
 	}
 	if c.rounds < 1 {
 		return nil, fmt.Errorf("--rounds %d: must be at least 1", c.rounds)
@@ -65,7 +65,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, "stopping (once more ends at once)") })
+	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, stopText) })
 	defer release()
 	cfg, err := o.config(ctx, sys, strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1"))
 	if err != nil {
@@ -90,7 +90,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 		Say: func(line string) { fmt.Fprintln(sys.Stderr, line) },
 	})
 	if ctx.Err() != nil {
-		return withCode(exitInterrupted, errors.New("interrupted; a part of a load is no result"))
+		return withCode(exitInterrupted, errors.New("interrupted; partial results were discarded"))
 	}
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 	case len(a.Failed) > 0:
 		return quiet(exitSomeFailed)
 	case len(beyond) > 0:
-		return withCode(exitSLO, fmt.Errorf("the clients do not agree: %s", strings.Join(beyond, "; ")))
+		return withCode(exitSLO, fmt.Errorf("the clients differ: %s", strings.Join(beyond, "; ")))
 	}
 	return nil
 }

@@ -30,34 +30,34 @@ func newCalibrate(sys *System) *cobra.Command {
 	var o calibrateOptions
 	cmd := &cobra.Command{
 		Use:   "calibrate FILE",
-		Short: "Measure how exact the load generator is at the loads of an experiment",
-		Long: `Run the loads of an experiment against a built-in mock server of exactly known
-timing and store how far the load generator's figures are from the truth, for
-each load point: its noise floor. 'sweep run' takes the floor into the run, and
-a difference in latency below it is never called better or worse.
+		Short: "Measure how accurate the load generator is on this machine",
+		Long: `Run the loads of an experiment against a built-in mock server whose timing is
+known exactly, and store how far the load generator's figures are off: the noise
+floor of each load point. 'sweep run' uses the floor. It never calls a difference
+in latency better or worse if the difference is below the floor.
 
-The mock runs on this machine beside the client, so the floor is that of a
-machine that both share. Exit code 3: the client cannot keep up with a load.`,
+The mock runs on this machine next to the client, so the floor includes what the
+two cost each other. Exit code 3: the client cannot keep up with a load.`,
 		Example: `  sweep calibrate experiment.yaml
   sweep calibrate --window 10s --out /data/runs experiment.yaml`,
 		Args: exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return sys.calibrate(cmd.Context(), args[0], o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "out", "runs", "`directory` of the runs; the floor is stored in NAME/floor.json there, where a run finds it")
-	f.StringVar(&o.output, "output", "", "store the floor in this `file` instead")
+	f.StringVar(&o.out, "out", "runs", "`directory` of the runs; the floor is stored in NAME/floor.json there, where runs find it")
+	f.StringVar(&o.output, "output", "", "`file` to store the floor in instead")
 	f.DurationVar(&o.ttft, "ttft", 50*time.Millisecond, "time to first token of the mock")
 	f.DurationVar(&o.itl, "itl", 10*time.Millisecond, "time between tokens of the mock")
-	f.DurationVar(&o.window, "window", 0, "measure no load point for longer than this (default: as long as the experiment)")
+	f.DurationVar(&o.window, "window", 0, "longest time per load point (default: as in the experiment)")
 	f.BoolVar(&o.json, "json", false, "print the floor as JSON")
 	return cmd
 }
 
 func (sys *System) calibrate(ctx context.Context, path string, o calibrateOptions) error {
 	if o.ttft <= 0 || o.itl <= 0 || o.window < 0 {
-		return withCode(exitUsage, errors.New("--ttft and --itl must be more than 0, --window not less"))
+		return withCode(exitUsage, errors.New("--ttft and --itl must be greater than 0, and --window must not be negative"))
 	}
-	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, "stopping (once more ends at once)") })
+	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, stopText) })
 	defer release()
 	l, err := sys.load(ctx, path, "text", false)
 	if err != nil {
@@ -110,7 +110,7 @@ func (sys *System) calibrate(ctx context.Context, path string, o calibrateOption
 func writeFloor(w io.Writer, f *rundir.Floor) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	columns := []string{"ttft_p50", "ttft_p95", "ttft_p99", "tpot_p50", "tpot_p99", "itl_p50", "itl_p99", "e2e_p50", "e2e_p95", "e2e_p99"}
-	fmt.Fprintf(t, "reported less true\trequests\t%s\n", strings.ReplaceAll(strings.Join(columns, "\t"), "_", " "))
+	fmt.Fprintf(t, "reported - actual\trequests\t%s\n", strings.ReplaceAll(strings.Join(columns, "\t"), "_", " "))
 	for _, p := range f.Points {
 		if p.Skipped != "" {
 			fmt.Fprintf(t, "%s\tnot measured: %s\n", p.Label, p.Skipped)
@@ -129,11 +129,11 @@ func writeFloor(w io.Writer, f *rundir.Floor) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "the mock itself was late by %s (p50) and %s (p99); that is part of the figures\n",
+	fmt.Fprintf(w, "The mock itself was %s (p50) and %s (p99) late, which is part of these figures.\n",
 		say.Seconds(f.LateP50), say.Seconds(f.LateP99))
 	for _, p := range f.Points {
 		for _, why := range p.Invalid {
-			fmt.Fprintf(w, "INVALID %s: %s\n", p.Label, why)
+			fmt.Fprintf(w, "DISCARDED %s: %s\n", p.Label, why)
 		}
 	}
 	return nil
@@ -145,13 +145,13 @@ func (sys *System) adoptFloor(dir *rundir.Dir, runs, host string) error {
 	from := filepath.Join(runs, rundir.FloorFile)
 	floor, err := rundir.ReadFloor(from)
 	if err != nil {
-		return withCode(exitEnvironment, fmt.Errorf("%w; 'sweep calibrate' writes it anew", err))
+		return withCode(exitEnvironment, fmt.Errorf("%w; run 'sweep calibrate' to write it again", err))
 	}
 	if floor == nil {
 		return nil
 	}
 	if floor.Host != host {
-		sys.say("warning: %s was measured on %s and is not used on %s; 'sweep calibrate' measures it here", from, floor.Host, host)
+		sys.say("warning: %s was measured on %s and does not apply to %s; run 'sweep calibrate' here", from, floor.Host, host)
 		return nil
 	}
 	return dir.WriteFloor(floor)
@@ -166,7 +166,7 @@ func newMock(sys *System) *cobra.Command {
 	var ttft, itl time.Duration
 	cmd := &cobra.Command{
 		Use: mockCommand, Hidden: true, Args: exactly(),
-		Short: "Serve the mock that calibrate measures against",
+		Short: "Serve the mock of sweep calibrate",
 		RunE: func(*cobra.Command, []string) error {
 			s, err := mock.StartPacer(ttft, itl)
 			if err != nil {
@@ -179,7 +179,7 @@ func newMock(sys *System) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&ttft, "ttft", 50*time.Millisecond, "arrival to first chunk")
-	cmd.Flags().DurationVar(&itl, "itl", 10*time.Millisecond, "between chunks")
+	cmd.Flags().DurationVar(&ttft, "ttft", 50*time.Millisecond, "time between the request and the first chunk")
+	cmd.Flags().DurationVar(&itl, "itl", 10*time.Millisecond, "time between chunks")
 	return cmd
 }

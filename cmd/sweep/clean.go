@@ -33,21 +33,21 @@ func newClean(sys *System) *cobra.Command {
 	var o cleanOptions
 	cmd := &cobra.Command{
 		Use:   "clean [DIR...]",
-		Short: "Remove the servers that dead runs left behind",
-		Long: `Remove the containers and processes that runs on this machine left behind when
-they were killed. A run that still works is left alone: its directory is locked.
-With DIR only the servers of those runs are removed.
+		Short: "Remove servers that killed runs left behind",
+		Long: `Remove the containers and processes that killed runs left behind on this machine.
+sweep does not touch a run that is still going, because its directory is locked.
+With DIR, it removes only the servers of those runs.
 
-A killed run that is resumed removes its own first; sweep clean is for the
-others. Containers are looked for where podman and docker are found without
-being told; --socket, --connection and --docker name other services.`,
+A run that you resume removes its own servers first, so sweep clean is for the
+others. It looks for containers in the default podman and docker services. Use
+--socket, --connection and --docker to name other services.`,
 		Example: `  sweep clean --dry-run
   sweep clean
   sweep clean runs/acme-support-bot/20261123-221004`,
 		RunE: func(cmd *cobra.Command, args []string) error { return sys.clean(cmd.Context(), args, o) },
 	}
-	cmd.Flags().BoolVarP(&o.dryRun, "dry-run", "n", false, "list, remove nothing")
-	cmd.Flags().BoolVar(&o.force, "force", false, "remove also what belongs to a run whose directory cannot be seen from here")
+	cmd.Flags().BoolVarP(&o.dryRun, "dry-run", "n", false, "list what would be removed")
+	cmd.Flags().BoolVar(&o.force, "force", false, "also remove the servers of a run whose directory cannot be found")
 	cmd.Flags().StringVar(&o.socket, "socket", "", "`address` of the podman service")
 	cmd.Flags().StringVar(&o.connection, "connection", "", "`name` of a podman connection")
 	cmd.Flags().StringVar(&o.docker, "docker", "", "`address` of the docker service")
@@ -94,7 +94,7 @@ func (sys *System) clean(ctx context.Context, dirs []string, o cleanOptions) err
 		}
 	}
 	if found == 0 && len(problems) == 0 {
-		fmt.Fprintln(sys.Stdout, "nothing is left of any run")
+		fmt.Fprintln(sys.Stdout, "nothing to remove")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return withCode(code, err)
@@ -140,14 +140,14 @@ func fate(l launcher.Leftover, force bool) (state string, dead bool) {
 	_, err := os.Stat(filepath.Join(l.RunDir, "journal.jsonl"))
 	switch {
 	case l.RunDir != "" && err == nil && rundir.Busy(l.RunDir):
-		return "in use, the run still works in " + l.RunDir, false
+		return "in use: the run is going on in " + l.RunDir, false
 	case l.RunDir != "" && err == nil:
-		return "left over, nobody works in " + l.RunDir, true
+		return "left over: no process works in " + l.RunDir, true
 	case force:
-		return "its run directory cannot be seen from here (removed all the same)", true
+		return "run directory not found; removed because of --force", true
 	case l.RunDir == "":
-		return "it does not tell its run directory; --force removes it", false
+		return "run directory unknown; use --force to remove it", false
 	default:
-		return "its run directory " + l.RunDir + " cannot be seen from here; --force removes it if that run is dead", false
+		return "run directory " + l.RunDir + " not found; use --force to remove it if that run has ended", false
 	}
 }

@@ -24,17 +24,17 @@ func newCompare(sys *System) *cobra.Command {
 	var o compareOptions
 	cmd := &cobra.Command{
 		Use:   "compare A B",
-		Short: "Compare two runs cell by cell: last month's and tonight's, two versions of vLLM",
-		Long: `Compare two runs cell by cell. Cells belong together when flags and load are the
-same. Every change carries an interval and a verdict, corrected for the number
-of comparisons.
+		Short: "Compare two runs: last month's and tonight's, or two versions of vLLM",
+		Long: `Compare two runs, result by result. Two results belong together if their flags
+and loads are the same. Every change has an interval and a verdict, corrected for
+the number of comparisons.
 
-Runs on different GPUs, of different models or without a common load are
-refused (exit code 2); other differences of client and host are warned of.
+sweep refuses to compare runs on different GPUs, of different models or without
+a common load (exit code 2). It warns of other differences between the machines.
 
-With --fail-on worse the exit code is 5 when anything is worse by verdict.
+With --fail-on worse, the exit code is 5 if any verdict is worse.
 
-With --format benchfmt every trial becomes a line of Go's benchmark format:
+With --format benchfmt, every trial becomes a line of Go's benchmark format:
   sweep compare --format benchfmt A B > runs.txt; benchstat -col run runs.txt`,
 		Example: `  sweep compare runs/chat/20261023-221004 runs/chat/20261123-221004
   sweep compare --fail-on worse --metric ttft_p95 --metric output_throughput A B`,
@@ -42,23 +42,23 @@ With --format benchfmt every trial becomes a line of Go's benchmark format:
 		ValidArgsFunction: completeRuns,
 		RunE:              func(_ *cobra.Command, args []string) error { return sys.compare(args[0], args[1], o) },
 	}
-	cmd.Flags().StringSliceVar(&o.metrics, "metric", nil, "compare only these metrics (repeatable); default: those the experiments ask about, and the usual ones")
-	cmd.Flags().StringVar(&o.format, "format", "text", "text, json or benchfmt")
-	cmd.Flags().StringVar(&o.failOn, "fail-on", "none", "worse: exit code 5 when anything is worse; none")
-	cmd.Flags().BoolVar(&o.force, "force", false, "compare although GPU, model or load differ")
-	cmd.Flags().Float64Var(&o.margin, "margin", analysis.DefaultMargin, "differences surely within this share are equivalent")
+	cmd.Flags().StringSliceVar(&o.metrics, "metric", nil, "compare only these metrics (repeatable; default: those of the use cases, and the usual ones)")
+	cmd.Flags().StringVar(&o.format, "format", "text", "output `format`: text, json or benchfmt")
+	cmd.Flags().StringVar(&o.failOn, "fail-on", "none", "`verdict` that makes the exit code 5: worse or none")
+	cmd.Flags().BoolVar(&o.force, "force", false, "compare even if GPU, model or load differ")
+	cmd.Flags().Float64Var(&o.margin, "margin", analysis.DefaultMargin, "results within this fraction of each other are equivalent")
 	return cmd
 }
 
 func (sys *System) compare(pathA, pathB string, o compareOptions) error {
 	if !slices.Contains([]string{"text", "json", "benchfmt"}, o.format) {
-		return withCode(exitUsage, fmt.Errorf("unknown format %q: want text, json or benchfmt", o.format))
+		return withCode(exitUsage, fmt.Errorf("--format %q: want text, json or benchfmt", o.format))
 	}
 	if o.margin < 0 || o.margin >= 1 {
-		return withCode(exitUsage, fmt.Errorf("--margin %g: want a share from 0 to below 1, such as 0.03", o.margin))
+		return withCode(exitUsage, fmt.Errorf("--margin %g: want at least 0 and less than 1, such as 0.03", o.margin))
 	}
 	if o.failOn != "worse" && o.failOn != "none" {
-		return withCode(exitUsage, fmt.Errorf("unknown --fail-on %q: want worse or none", o.failOn))
+		return withCode(exitUsage, fmt.Errorf("--fail-on %q: want worse or none", o.failOn))
 	}
 	a, err := readRun(pathA)
 	if err != nil {
@@ -93,7 +93,7 @@ func comparable(a, b *rundir.Run, force bool) ([]notice.Notice, error) {
 	refusals, warnings, subjects := analysis.Comparability(a, b)
 	if len(refusals) > 0 && !force {
 		return nil, withCode(exitUsage, errors.New("the runs cannot be compared: "+strings.Join(notice.Texts(refusals), " ")),
-			"Use --force to compare them all the same.")
+			"Use --force to compare them anyway.")
 	}
 	return slices.Concat(refusals, warnings, subjects), nil
 }

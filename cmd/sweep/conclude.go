@@ -58,14 +58,14 @@ func (sys *System) conclude(shown, path string, parts shownParts, result runner.
 		err = fmt.Errorf("export the results of %s: %w", shown, err)
 	}
 	if runErr == nil && err != nil {
-		return withCode(exitCode(err), err, fmt.Sprintf("The records are whole: 'sweep report %s' writes the report again.", say.ShellWord(shown)))
+		return withCode(exitCode(err), err, fmt.Sprintf("The records are complete. Write the report again: sweep report %s", say.ShellWord(shown)))
 	}
 	if runErr != nil {
 		if err != nil {
 			sys.say("warning: %v", err)
 		}
 		if errors.Is(runErr, runner.ErrRefused) {
-			return withCode(exitFailed, runErr, "Change the experiment and run it again. Where only the server had to change: "+resumeCommand(shown)+" --retry-failed")
+			return withCode(exitFailed, runErr, "Change the experiment and run it again. If you only had to fix the server: "+resumeCommand(shown)+" --retry-failed")
 		}
 		sys.toContinue(result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, shown)
 		if errors.Is(runErr, runner.ErrInterrupted) {
@@ -74,7 +74,7 @@ func (sys *System) conclude(shown, path string, parts shownParts, result runner.
 		var hints []string
 		var failure *launcher.Failure
 		if errors.As(runErr, &failure) && failure.Diagnosis.Remedy != "" {
-			hints = append(hints, "remedy: "+failure.Diagnosis.Remedy)
+			hints = append(hints, "To fix it: "+failure.Diagnosis.Remedy)
 		}
 		return withCode(exitCode(runErr), runErr, hints...)
 	}
@@ -88,13 +88,13 @@ func (sys *System) conclude(shown, path string, parts shownParts, result runner.
 
 // toContinue prints how far an unfinished run is and the command that continues it.
 func (sys *System) toContinue(finished, planned int, path string) {
-	sys.say("%d of %d trials are finished. To continue:\n  %s", finished, planned, resumeCommand(path))
+	sys.say("%d of %d trials are done. To continue:\n  %s", finished, planned, resumeCommand(path))
 }
 
 // verdict chooses the exit code of a finished run.
 func (sys *System) verdict(res *results, r runner.Result) error {
 	if r.Failed+r.Invalid > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d planned trials failed, %d have no measurement that counts\n", r.Failed, r.Planned, r.Invalid)
+		fmt.Fprintf(sys.Stderr, "%d of %d planned trials failed; %d have only discarded measurements\n", r.Failed, r.Planned, r.Invalid)
 	}
 	if r.Skipped > 0 {
 		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped\n", r.Skipped, r.Planned)

@@ -22,11 +22,12 @@ func newDoctor(sys *System) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "doctor [FILE]",
-		Short: "Check whether this machine is fit for a run",
-		Long: `Check whether this machine is fit for a run: container services, GPUs and their
-driver, limits, disks, clocks, the model cache and ports. With an experiment
-file, also what the experiment needs: its image, its variables, its model.
-Nothing is started and nothing is changed. Exit code 6 when a check fails.`,
+		Short: "Check whether this machine is ready for a run",
+		Long: `Check whether this machine is ready for a run: container services, GPUs and their
+driver, limits, disks, clocks, model cache and ports. With an experiment file,
+also check what the experiment needs: its image, its variables and its model.
+
+doctor starts nothing and changes nothing. Exit code 6: a check failed.`,
 		Example: `  sweep doctor
   sweep doctor experiment.yaml
   sweep doctor --json | jq '.checks[] | select(.status != "ok")'`,
@@ -50,7 +51,7 @@ Nothing is started and nothing is changed. Exit code 6 when a check fails.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the checks as JSON")
-	cmd.Flags().StringVar(&out, "out", "runs", "`directory` under which run directories are to be made")
+	cmd.Flags().StringVar(&out, "out", "runs", "`directory` in which sweep would create run directories")
 	return cmd
 }
 
@@ -105,7 +106,7 @@ func service(ctx context.Context, name string, c experiment.Container) (version,
 	return e.Version(), e.Address(), nil
 }
 
-var errUnfit = errors.New("this machine is not fit for the run: see above")
+var errUnfit = errors.New("this machine is not ready for the run: see above")
 
 func (sys *System) examine(ctx context.Context, o doctor.Options, asJSON bool) error {
 	checks := doctor.Examine(ctx, o)
@@ -150,7 +151,7 @@ func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOpt
 		doubts = append(doubts, n)
 	}
 	if failed || o.strict && len(doubts) > 0 {
-		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+say.ShellWord(e.File)+"' shows the whole examination.")
+		return nil, withCode(exitEnvironment, errUnfit, "'sweep doctor "+say.ShellWord(e.File)+"' shows all checks.")
 	}
 	return doubts, nil
 }

@@ -51,7 +51,7 @@ func quantities() []quantity {
 		{"GPU power", "W", telemetry.SourceGPU, "power_watts", 1},
 		{"GPU clock", "MHz", telemetry.SourceGPU, "sm_clock_mhz", 1},
 		{"GPU memory in use", "GiB", telemetry.SourceGPU, "memory_used_bytes", 1.0 / (1 << 30)},
-		{"KV cache in use", "%", telemetry.SourceEngine, "kv_cache_usage", 100},
+		{"KV cache usage", "%", telemetry.SourceEngine, "kv_cache_usage", 100},
 		{"Requests running", "", telemetry.SourceEngine, "requests_running", 1},
 	}
 }

@@ -56,7 +56,7 @@ func TestTraces(t *testing.T) {
 			names = append(names, strings.TrimSpace(tr.Title+", "+tr.Unit+" "+s.Name))
 		}
 	}
-	want := "GPU temperature, °C GPU 0; GPU temperature, °C GPU 1; GPU memory in use, GiB GPU 0; KV cache in use, %"
+	want := "GPU temperature, °C GPU 0; GPU temperature, °C GPU 1; GPU memory in use, GiB GPU 0; KV cache usage, %"
 	if got := strings.Join(names, "; "); got != want {
 		t.Fatalf("%s\nwant %s", got, want)
 	}

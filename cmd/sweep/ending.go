@@ -33,7 +33,7 @@ func (sys *System) tellEnd(e *experiment.Experiment, runID, path string, began t
 			m.Recommendations = append(m.Recommendations, notify.Recommendation{UseCase: rec.UseCase, Text: briefly(rec)})
 		}
 	}
-	m.Text = fmt.Sprintf("sweep %s %s after %s: %d of %d trials count, %d do not, %d failed", e.Name, m.End,
+	m.Text = fmt.Sprintf("sweep %s %s after %s: %d of %d trials count, %d discarded, %d failed", e.Name, m.End,
 		say.Duration(time.Since(began)), m.OK, m.Planned, m.Invalid, m.Failed)
 	for _, r := range m.Recommendations {
 		m.Text += "; " + r.UseCase + ": " + r.Text

@@ -27,13 +27,13 @@ const exitTable = `Exit codes:
   0    done
   1    failed
   2    wrong usage
-  3    finished, but some trials failed or do not count
-  4    the experiment file is invalid, or was edited under a run to resume
-  5    no configuration meets the constraints of a use case
-  6    the environment is not fit (container service, endpoint, executable or
+  3    finished, but some trials failed or were discarded
+  4    the experiment file is invalid, or was edited before a resume
+  5    no configuration meets the limits of a use case
+  6    the environment is not ready (container service, endpoint, executable or
        variable missing; address in use; disk full)
-  11   the run directory, or the GPUs, are in use by another run
-  130  interrupted; the run can be resumed`
+  11   another run uses the run directory or the GPUs
+  130  interrupted; you can resume the run`
 
 // codedError carries an exit code and, optionally, what to do next.
 type codedError struct {

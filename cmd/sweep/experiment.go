@@ -35,7 +35,7 @@ type loaded struct {
 // anything starts. With strict, doubts are errors.
 func (sys *System) load(ctx context.Context, path, format string, strict bool) (*loaded, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && format == "text" {
-		return nil, withCode(exitInvalid, fmt.Errorf("there is no file %s", path), fmt.Sprintf("'sweep init %s' writes one to start from.", say.ShellWord(path)))
+		return nil, withCode(exitInvalid, fmt.Errorf("no such file: %s", path), fmt.Sprintf("To write one to start from: sweep init %s", say.ShellWord(path)))
 	}
 	e, ds := experiment.LoadFile(path)
 	l := &loaded{Experiment: e}
@@ -65,7 +65,7 @@ func (sys *System) load(ctx context.Context, path, format string, strict bool) (
 
 // strictFlag is the flag of the commands that examine an experiment.
 func strictFlag(cmd *cobra.Command, strict *bool) {
-	cmd.Flags().BoolVar(strict, "strict", false, "treat what is doubtful or cannot start as an error instead of a warning")
+	cmd.Flags().BoolVar(strict, "strict", false, "treat warnings as errors, also about configurations that cannot start")
 }
 
 func newValidate(sys *System) *cobra.Command {
@@ -73,13 +73,13 @@ func newValidate(sys *System) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate FILE",
-		Short: "Check an experiment file; nothing is started",
+		Short: "Check an experiment file without starting anything",
 		Example: `  sweep validate experiment.yaml
   sweep validate --format github-actions experiment.yaml`,
 		Args: exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "json", "github-actions"}, format) {
-				return withCode(exitUsage, fmt.Errorf("unknown format %q: want text, json or github-actions", format))
+				return withCode(exitUsage, fmt.Errorf("--format %q: want text, json or github-actions", format))
 			}
 			l, err := sys.load(cmd.Context(), args[0], format, strict)
 			if err != nil {
@@ -98,22 +98,22 @@ func newValidate(sys *System) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "how faults are printed: text, json or github-actions")
+	cmd.Flags().StringVar(&format, "format", "text", "output `format`: text, json or github-actions")
 	strictFlag(cmd, &strict)
 	return cmd
 }
 
 // extent is the size of a plan in a few words.
 func extent(p *matrix.Plan) string {
-	return fmt.Sprintf("%s x %s, %s, %s", say.Count(len(p.Configurations), "configuration"), say.Count(len(p.LoadPoints), "load point"),
-		say.Count(p.Estimate.Starts, "start"), say.Count(p.Estimate.Trials, "trial"))
+	return fmt.Sprintf("%s × %s, %s, %s", say.Count(len(p.Configurations), "configuration"), say.Count(len(p.LoadPoints), "load point"),
+		say.Count(p.Estimate.Starts, "launch", "launches"), say.Count(p.Estimate.Trials, "trial"))
 }
 
 func newPlan(sys *System) *cobra.Command {
 	var asJSON, strict bool
 	cmd := &cobra.Command{
 		Use:   "plan FILE",
-		Short: "Show what a run would do and how long it would take",
+		Short: "Show what a run will do and how long it will take",
 		Example: `  sweep plan experiment.yaml
   sweep plan --json experiment.yaml | jq .estimate`,
 		Args: exactly("FILE"),
@@ -188,10 +188,10 @@ func writeStarter(sys *System, path string, force bool) error {
 	name := filepath.Base(path)
 	name = name[:len(name)-len(filepath.Ext(name))]
 	if _, err := os.Lstat(path); err == nil && !force {
-		return withCode(exitUsage, fmt.Errorf("%s exists already", path), "Give another name, or --force to overwrite it.")
+		return withCode(exitUsage, fmt.Errorf("%s already exists", path), "Choose another name, or use --force to overwrite it.")
 	}
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
-		return withCode(exitUsage, fmt.Errorf("there is no directory %s", filepath.Dir(path)))
+		return withCode(exitUsage, fmt.Errorf("no such directory: %s", filepath.Dir(path)))
 	}
 	if err := atomicfile.WriteBytes(path, experiment.Starter(name)); err != nil {
 		return err

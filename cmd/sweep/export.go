@@ -20,17 +20,17 @@ func newExport(sys *System) *cobra.Command {
 	var as, out string
 	cmd := &cobra.Command{
 		Use:   "export DIR",
-		Short: "Write a run in other tools' formats",
+		Short: "Write a run in another tool's format",
 		Long: `Write a run in a format that other tools and dashboards read:
 
-  guidellm    one report in the shape of GuideLLM 0.5 and 0.6, a benchmark a trial
-  vllm-bench  one line a trial in the shape of 'vllm bench serve --save-detailed'
+  guidellm    a report like those of GuideLLM 0.5 and 0.6, one benchmark per trial
+  vllm-bench  one line per trial, like 'vllm bench serve --save-detailed'
   benchfmt    Go's benchmark format, for benchstat
-  csv         one row a trial, a column a metric
+  csv         one row per trial, one column per metric
   parquet     all requests of all trials in one table
 
-Times to first token and latencies are exported as those tools define them: from
-the actual send. docs/interop.md says more.`,
+Times to first token and latencies count from the actual send, as those tools
+define them. See docs/interop.md.`,
 		Example: `  sweep export runs/acme-support-bot/20261123-221004 --as vllm-bench --out results.jsonl
   sweep export DIR --as csv | column -ts,`,
 		Args: exactly("DIR"),
@@ -44,12 +44,12 @@ the actual send. docs/interop.md says more.`,
 func (sys *System) export(path, as, out string) error {
 	switch {
 	case as == "":
-		return withCode(exitUsage, fmt.Errorf("--as is missing: one of %s", strings.Join(exporter.Formats(), ", ")))
+		return withCode(exitUsage, fmt.Errorf("missing --as: want one of %s", strings.Join(exporter.Formats(), ", ")))
 	case !slices.Contains(exporter.Formats(), as):
 		return withCode(exitUsage, fmt.Errorf("--as %s: want one of %s", as, strings.Join(exporter.Formats(), ", ")))
 	}
 	if info, err := os.Stat(out); out != "" && err == nil && info.IsDir() {
-		return withCode(exitUsage, fmt.Errorf("--out %s is a directory: name a file in it", out))
+		return withCode(exitUsage, fmt.Errorf("--out %s: want a file, not a directory", out))
 	}
 	run, err := readRun(path)
 	if err != nil {

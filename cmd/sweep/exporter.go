@@ -98,11 +98,11 @@ func (c runCollector) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("sweep_"+name, help, nil, l), prometheus.GaugeValue, v)
 	}
-	send("trials_planned", "Trials of the plan.", float64(st.Total), nil)
-	send("trials_done", "Trials of the plan with a record.", float64(st.Done), nil)
-	send("block", "Block under way.", float64(st.Block), nil)
+	send("trials_planned", "Planned trials.", float64(st.Total), nil)
+	send("trials_done", "Planned trials that have a record.", float64(st.Done), nil)
+	send("block", "Current round.", float64(st.Block), nil)
 	if st.Left > 0 {
-		send("left_seconds", "Estimated time to the end of the run.", max(st.Left-time.Since(st.At), 0).Seconds(), nil)
+		send("left_seconds", "Estimated time until the run ends.", max(st.Left-time.Since(st.At), 0).Seconds(), nil)
 	}
 	if len(working) == 0 {
 		working = []runner.Status{st}
@@ -127,23 +127,23 @@ func (c runCollector) work(st runner.Status, sendWith func(name, help string, v 
 		}
 		sendWith(name, help, v, labels)
 	}
-	send("stage", "What the run does now: 1 for the present stage.", 1, prometheus.Labels{
+	send("stage", "What the run is doing: 1 for the current stage.", 1, prometheus.Labels{
 		"stage": st.Stage, "configuration": st.Configuration, "load_point": st.Point,
 	})
-	send("stage_seconds", "Time in the present stage.", time.Since(st.StageBegan).Seconds(), nil)
+	send("stage_seconds", "Time in the current stage.", time.Since(st.StageBegan).Seconds(), nil)
 	if st.Stage == runner.StageMeasuring {
 		send("load_in_flight", "Requests in flight.", float64(st.Load.InFlight), nil)
 		send("load_completed", "Requests completed in this trial.", float64(st.Load.Completed), nil)
 		send("load_failed", "Requests failed in this trial.", float64(st.Load.Failed), nil)
-		send("load_requests_per_second", "Requests completed a second, over the last five seconds.", st.Live.Rate, nil)
-		send("server_kv_cache_usage", "KV cache in use, 0..1.", st.Live.KVUsage, nil)
+		send("load_requests_per_second", "Requests completed per second over the last five seconds.", st.Live.Rate, nil)
+		send("server_kv_cache_usage", "KV cache usage, 0..1.", st.Live.KVUsage, nil)
 		send("server_waiting", "Requests in the server's queue.", st.Live.Waiting, nil)
 		if n := len(st.Live.TTFT); n > 0 {
-			send("server_ttft_seconds", "The server's mean time to first token since its reading before.", st.Live.TTFT[n-1], nil)
+			send("server_ttft_seconds", "The server's mean time to first token since the previous reading.", st.Live.TTFT[n-1], nil)
 		}
 	}
 	if st.Live.Temperature > 0 {
-		send("gpu_temperature_celsius", "The warmest GPU.", st.Live.Temperature, nil)
-		send("gpu_power_watts", "Power of all GPUs.", st.Live.Power, nil)
+		send("gpu_temperature_celsius", "Temperature of the warmest GPU.", st.Live.Temperature, nil)
+		send("gpu_power_watts", "Power draw of all GPUs.", st.Live.Power, nil)
 	}
 }

@@ -34,7 +34,7 @@ func (sys *System) openGPUs(ctx context.Context, e *experiment.Experiment) (tele
 	}
 	g, err := telemetry.OpenGPUs(ctx)
 	if err != nil {
-		sys.say("warning: %v; GPUs are not watched and not waited for", err)
+		sys.say("warning: %v; sweep does not monitor the GPUs or wait for them", err)
 		return nil, nil
 	}
 	return g, nil

@@ -18,6 +18,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/report"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // importOptions are the flags of `sweep import`.
@@ -32,16 +33,21 @@ func newImport(sys *System) *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import [LABEL=]FILE|DIR...",
-		Short: "Read other tools' results into a run directory",
-		Long: `Read what other load generators measured into a run directory, which analyze,
-plot, report and compare then take like any other. Read are GuideLLM reports (JSON
-and YAML, 0.2 to 0.8), results of 'vllm bench serve' (JSON, JSONL) and the folders of
-'vllm bench sweep', AIPerf and genai-perf exports, inference-perf reports,
-InferenceMAX rows, and CSV tables; docs/interop.md says what of each.
+		Short: "Import other tools' results as a run directory",
+		Long: `Import the results of other load generators as a run directory that analyze, plot,
+report and compare read like any other. sweep reads:
 
-A label before a path names the server configuration that it was measured on; a
-label of the form NAME=VALUE is a flag of the server. What the files do not say
-is unknown, unless it is declared by a flag here. Files may be packed with gzip.`,
+  GuideLLM        reports of 0.2 to 0.8, JSON and YAML
+  vLLM            'vllm bench serve' (JSON, JSONL) and 'vllm bench sweep' (folders)
+  AIPerf          exports, also those of genai-perf
+  inference-perf  reports
+  InferenceMAX    rows
+  CSV             tables, with --map
+
+A label before a path names the server configuration that was measured. A label
+of the form NAME=VALUE is a server flag. sweep does not guess what the files do
+not say; declare it with the flags below. Files may be compressed with gzip.
+docs/interop.md has the details.`,
 		Example: `  sweep import benchmarks.json
   sweep import default=monday/ max-num-seqs=64=tuesday/ --baseline default --gpu H100 --gpus 1
   sweep import results/20261120_101500 --name nightly
@@ -56,20 +62,20 @@ is unknown, unless it is declared by a flag here. Files may be packed with gzip.
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.as, "as", importer.Auto, strings.Join(importer.Formats(), ", "))
-	f.StringVar(&o.name, "name", "", "name of the experiment (default: from the first path)")
-	f.StringVar(&o.out, "out", "runs", "`directory` under which the run directory is made")
-	f.StringArrayVar(&o.columns, "map", nil, "`TARGET=COLUMN[:UNIT]` of a CSV table (repeatable): a metric, flag:NAME, label, constant, poisson, concurrency, completed, failed, duration, ...")
-	f.StringArrayVar(&o.flags, "flag", nil, "`NAME=VALUE`: a server flag that all configurations had (repeatable)")
-	f.StringVar(&o.declared.Baseline, "baseline", "", "`configuration` that the others are compared with, by its label or some of its flags")
-	f.StringVar(&o.declared.Model, "model", "", "model, where the files do not say it; with several in the files, the one to take")
+	f.StringVar(&o.name, "name", "", "`name` of the experiment (default: taken from the first path)")
+	f.StringVar(&o.out, "out", "runs", "`directory` in which sweep creates the run directory")
+	f.StringArrayVar(&o.columns, "map", nil, "what a CSV column holds, `TARGET=COLUMN[:UNIT]` (repeatable); targets: a metric, flag:NAME, label, constant, poisson, concurrency, completed, failed, duration, ...")
+	f.StringArrayVar(&o.flags, "flag", nil, "server flag of all configurations, `NAME=VALUE` (repeatable)")
+	f.StringVar(&o.declared.Baseline, "baseline", "", "`configuration` to compare the others with, by its label or some of its flags")
+	f.StringVar(&o.declared.Model, "model", "", "`model`, if the files do not name it; if they name several, the one to import")
 	f.StringVar(&o.declared.GPU, "gpu", "", "`name` of the GPU")
-	f.IntVar(&o.declared.GPUs, "gpus", 0, "how many of them each server had")
-	f.StringVar(&o.declared.Image, "image", "", "container image of the server")
-	f.StringVar(&o.declared.ServerVersion, "server-version", "", "version of the server")
-	f.StringVar(&o.declared.Tool, "tool-version", "", "version of the tool that made the files")
+	f.IntVar(&o.declared.GPUs, "gpus", 0, "GPUs per server")
+	f.StringVar(&o.declared.Image, "image", "", "container `image` of the server")
+	f.StringVar(&o.declared.ServerVersion, "server-version", "", "`version` of the server")
+	f.StringVar(&o.declared.Tool, "tool-version", "", "`version` of the tool that wrote the files")
 	f.StringVar(&o.declared.Load, "load", "", "`name` of the load")
-	f.BoolVar(&o.declared.Restarted, "restarted", false, "declare that the server was started anew for every file")
-	f.BoolVar(&o.dryRun, "dry-run", false, "read and print; write nothing")
+	f.BoolVar(&o.declared.Restarted, "restarted", false, "declare that the server was restarted before every file")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be imported; write nothing")
 	return cmd
 }
 
@@ -170,14 +176,14 @@ func (sys *System) importSummary(im *importer.Import, path string, o importOptio
 		}
 	}
 	for tool, n := range tools {
-		fmt.Fprintf(sys.Stderr, "%d results of %s\n", n, tool)
+		fmt.Fprintf(sys.Stderr, "%s of %s\n", say.Count(n, "result"), tool)
 	}
-	fmt.Fprintf(sys.Stderr, "%d of %d results are computed from their requests\n", recomputed, len(im.Results()))
+	fmt.Fprintf(sys.Stderr, "%d of %d results were computed from their requests\n", recomputed, len(im.Results()))
 	if u := im.Unknown(); len(u) > 0 {
 		fmt.Fprintf(sys.Stderr, "unknown: %s\n", strings.Join(u, ", "))
 	}
 	if labels := im.Configurations(); o.declared.Baseline == "" && len(labels) > 1 {
-		fmt.Fprintf(sys.Stderr, "no baseline, so nothing is compared: choose one with --baseline: %s\n", strings.Join(labels, "; "))
+		fmt.Fprintf(sys.Stderr, "no comparisons without a baseline: choose one with --baseline: %s\n", strings.Join(labels, "; "))
 	}
 	if !o.dryRun {
 		fmt.Fprintln(sys.Stdout, shortest(path))
@@ -229,5 +235,5 @@ func reimport(p *rundir.Provenance) []report.Command {
 	for _, f := range p.Imported.Files {
 		line += " " + f.Path
 	}
-	return []report.Command{{Line: line, Purpose: "read the files again, with what was declared"}}
+	return []report.Command{{Line: line, Purpose: "import the files again, with the same flags"}}
 }

@@ -24,7 +24,7 @@ func TestLanes(t *testing.T) {
 	s.Status(lane("1", "max-num-seqs=8", runner.StageCooldown))
 	s.Status(lane("0", "baseline", runner.StageStarting))
 	got := strings.Join(s.stateLines(now, 100), "\n")
-	want := "[##------------------] 1/8 | block 1/2\n  GPU 0 | baseline | starting\n  GPU 1 | max-num-seqs=8 | cooling down"
+	want := "[##------------------] 1/8 | round 1/2\n  GPU 0 | baseline | starting\n  GPU 1 | max-num-seqs=8 | cooling down"
 	if got != want {
 		t.Errorf("drawn\n%s\nwant\n%s", got, want)
 	}

@@ -27,12 +27,13 @@ func newPlot(sys *System) *cobra.Command {
 	var o plotOptions
 	cmd := &cobra.Command{
 		Use:   "plot DIR",
-		Short: "Draw the figures of a run again, as PNG, SVG, PDF and CSV",
-		Long: `Draw the figures of a run again. Every picture comes with the CSV behind it.
+		Short: "Draw the figures of a run again as PNG, SVG, PDF and CSV",
+		Long: `Draw the figures of a run again. Every figure comes with its data as CSV.
 
---x and --y draw one metric against another instead. --where keeps the cells
-for which all conditions hold, joined by "and": NAME OP VALUE with a flag, a
-metric, load, point or label, and = != < <= > >= or ~ (contains).`,
+With --x and --y, sweep draws one metric against another instead. --where keeps
+the results that meet all conditions, joined by "and". A condition is NAME OP
+VALUE: NAME is a flag, a metric, load, point or label, and OP is = != < <= > >=
+or ~ (contains).`,
 		Example: `  sweep plot runs/acme-support-bot/20261123-221004
   sweep plot --list DIR
   sweep plot --figure frontier-chat --format svg,pdf --theme dark --out slides DIR
@@ -43,13 +44,13 @@ metric, load, point or label, and = != < <= > >= or ~ (contains).`,
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.figures, "figure", nil, "draw only these figures (repeatable)")
-	f.StringSliceVar(&o.formats, "format", nil, "write only these of "+strings.Join(plots.Formats(), ", ")+" (default png,svg,csv)")
-	f.StringVar(&o.x, "x", "", "draw this `metric` along the x axis ...")
-	f.StringVar(&o.y, "y", "", "... against this `metric`")
-	f.StringVar(&o.where, "where", "", "keep the cells for which `conditions` hold")
-	f.StringVar(&o.theme, "theme", "light", "light or dark")
+	f.StringSliceVar(&o.formats, "format", nil, "write only these `formats` of "+strings.Join(plots.Formats(), ", ")+" (default png,svg,csv)")
+	f.StringVar(&o.x, "x", "", "`metric` of the x axis; needs --y")
+	f.StringVar(&o.y, "y", "", "`metric` of the y axis; needs --x")
+	f.StringVar(&o.where, "where", "", "draw only results that meet these `conditions`")
+	f.StringVar(&o.theme, "theme", "light", "color `theme`: light or dark")
 	f.StringVar(&o.out, "out", "", "`directory` to write to (default DIR/report/figures)")
-	f.BoolVar(&o.list, "list", false, "list the figures, and why others cannot be drawn; write nothing")
+	f.BoolVar(&o.list, "list", false, "list the figures, and why others are missing; write nothing")
 	complete := func(name string, values func() []string) {
 		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values(), cobra.ShellCompDirectiveNoFileComp
@@ -108,9 +109,9 @@ func runPlot(sys *System, dir string, o plotOptions) error {
 	}
 	if len(names) == 0 {
 		if o.where != "" {
-			return fmt.Errorf("there is no figure to draw: no cell meets --where %q, or too few do", o.where)
+			return fmt.Errorf("no figure to draw: no result meets --where %q, or too few do", o.where)
 		}
-		return fmt.Errorf("there is no figure to draw; 'sweep plot --list %s' says why", say.ShellWord(dir))
+		return fmt.Errorf("no figure to draw; 'sweep plot --list %s' says why", say.ShellWord(dir))
 	}
 	return nil
 }
@@ -119,13 +120,13 @@ func runPlot(sys *System, dir string, o plotOptions) error {
 func (o plotOptions) check() (plots.Theme, error) {
 	switch {
 	case (o.x == "") != (o.y == ""):
-		return plots.Theme{}, errors.New("--x and --y go together: give both")
+		return plots.Theme{}, errors.New("--x and --y need each other: give both")
 	case o.x != "" && len(o.figures) > 0:
-		return plots.Theme{}, errors.New("--x and --y draw a figure of their own: leave out --figure")
+		return plots.Theme{}, errors.New("--figure cannot be used with --x and --y")
 	}
 	for _, f := range o.formats {
 		if !slices.Contains(plots.Formats(), f) {
-			return plots.Theme{}, fmt.Errorf("unknown format %q: want one of %s", f, strings.Join(plots.Formats(), ", "))
+			return plots.Theme{}, fmt.Errorf("--format %q: want one of %s", f, strings.Join(plots.Formats(), ", "))
 		}
 	}
 	for _, m := range []string{o.x, o.y} {

@@ -72,10 +72,10 @@ func axesOf(pairs []string) ([]analysis.Axes, error) {
 		mx, errX := metric.Parse(x)
 		my, errY := metric.Parse(y)
 		if err := errors.Join(errX, errY); err != nil {
-			return nil, fmt.Errorf("frontier %q: %w", p, err)
+			return nil, fmt.Errorf("--frontier %q: %w", p, err)
 		}
 		if mx.Better != metric.Lower || my.Better != metric.Higher {
-			return nil, fmt.Errorf("frontier %q: want a metric that is better when small, a colon, and one that is better when large", p)
+			return nil, fmt.Errorf("--frontier %q: want X:Y, where X is better when small and Y when large", p)
 		}
 		out = append(out, analysis.Axes{X: x, Y: y})
 	}
@@ -86,7 +86,7 @@ func newReport(sys *System) *cobra.Command {
 	var open bool
 	cmd := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Write the report of a run again: HTML, Markdown, CSV, JSON, Parquet, figures",
+		Short: "Write the report of a run again: HTML, Markdown, CSV, JSON, Parquet and figures",
 		Example: `  sweep report runs/acme-support-bot/20261123-221004
   sweep report --open DIR`,
 		Args:              exactly("DIR"),
@@ -103,6 +103,6 @@ func newReport(sys *System) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&open, "open", false, "open the page in a browser")
+	cmd.Flags().BoolVar(&open, "open", false, "open the report in a browser")
 	return cmd
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/vllm-sweep/sweep/plots"
 )
 
-const runHint = "A run directory is what 'sweep run' prints: runs/NAME/TIME."
+const runHint = "'sweep run' prints the run directory: runs/NAME/TIME."
 
 // results is a run with its findings.
 type results struct {
@@ -37,7 +37,7 @@ func readRun(path string) (*rundir.Run, error) {
 		return nil, err
 	}
 	if run.Plan.Name == "" {
-		return nil, fmt.Errorf("%s holds no plan: the run is damaged; begin a new one", filepath.Join(path, "plan.json"))
+		return nil, fmt.Errorf("%s has no plan: the run is damaged; start a new run", filepath.Join(path, "plan.json"))
 	}
 	if run.Plan.Model == "" { // an endpoint's, known once it answered
 		for _, st := range run.Starts {
@@ -86,7 +86,7 @@ func readResults(path string, axes ...analysis.Axes) (*results, error) {
 	in.Frontiers = axes
 	f, err := analysis.Analyze(in)
 	if err != nil {
-		return nil, fmt.Errorf("analyse %s: %w", path, err)
+		return nil, fmt.Errorf("analyze %s: %w", path, err)
 	}
 	return &results{run: run, findings: f}, nil
 }
@@ -170,7 +170,7 @@ func device(p rundir.Provenance, starts []rundir.Start) string {
 	if p.Simulated {
 		name := "simulated " + p.Backend["simulated_gpu"]
 		if n, _ := strconv.Atoi(p.Backend["simulated_gpus"]); n > 1 {
-			name = fmt.Sprintf("%d x %s", n, name)
+			name = fmt.Sprintf("%d × %s", n, name)
 		}
 		return name
 	}
@@ -181,7 +181,7 @@ func device(p rundir.Provenance, starts []rundir.Start) string {
 	var parts []string
 	for name, n := range counts {
 		if n > 1 {
-			name = fmt.Sprintf("%d x %s", n, name)
+			name = fmt.Sprintf("%d × %s", n, name)
 		}
 		parts = append(parts, name)
 	}

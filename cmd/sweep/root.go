@@ -34,17 +34,17 @@ func Main(sys *System) int {
 func newRoot(sys *System) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sweep",
-		Short: "Find out which vLLM flags serve a load best",
-		Long: `sweep measures which vLLM flags serve a load best.
+		Short: "Find the vLLM flags that serve your load best",
+		Long: `sweep finds the vLLM flags that serve your load best.
 
 A YAML file declares the flags to vary and the loads to serve. sweep restarts
-the server for every configuration, measures it in randomised blocks, separates
+the server for every configuration, measures it in randomized rounds, separates
 noise from effect, and recommends a configuration per use case.`,
 		Example: `  sweep init                          write a commented experiment.yaml
-  sweep plan experiment.yaml          what would run, how long it would take
-  sweep run experiment.yaml           measure; results in runs/NAME/TIME/report
-  sweep status runs/NAME/TIME         how far it is
-  sweep bench http://127.0.0.1:8000   load one server once`,
+  sweep plan experiment.yaml          show what will run and for how long
+  sweep run experiment.yaml           measure; the report is in runs/NAME/TIME/report
+  sweep status runs/NAME/TIME         show how far the run is
+  sweep bench http://127.0.0.1:8000   load a running server once`,
 		Version:                    programVersion(),
 		SilenceErrors:              true,
 		SilenceUsage:               true,

@@ -46,12 +46,13 @@ func newRun(sys *System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Measure every configuration of an experiment",
-		Long: `Measure every configuration of an experiment: start the server, prove that it is
-ready and ours, load it, stop it, prove that it is gone, cool down, and so on
-in randomised blocks. Results are exported after every trial to DIR/report.
+		Long: `Measure every configuration of an experiment in randomized rounds. For each one,
+sweep launches the server, verifies that it measures the server it launched, loads
+it, stops it, verifies that it is gone, and lets the machine cool down. It updates
+the report in DIR/report after every trial.
 
-The first Ctrl-C stops the running server and ends the run cleanly; it can be
-resumed. The second ends at once. A closed terminal does not end the run.
+Press Ctrl-C once to stop the server and end the run cleanly; you can resume it.
+Press it again to force quit. The run survives if you close the terminal.
 
 ` + exitTable,
 		Example: `  sweep run experiment.yaml
@@ -60,16 +61,16 @@ resumed. The second ends at once. A closed terminal does not end the run.
   sweep run --resume runs/acme-support-bot/20261123-221004 --retry-failed`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.resume != "" && cmd.Flags().Changed("out") {
-				return withCode(exitUsage, errors.New("--resume goes on in the run's own directory; --out has no place beside it"))
+				return withCode(exitUsage, errors.New("--out cannot be used with --resume: a resumed run keeps its directory"))
 			}
 			if o.retry && o.resume == "" {
-				return withCode(exitUsage, errors.New("--retry-failed goes with --resume"))
+				return withCode(exitUsage, errors.New("--retry-failed needs --resume"))
 			}
 			if o.resume != "" && len(args) == 0 {
 				return nil
 			}
 			if o.resume != "" {
-				return withCode(exitUsage, errors.New("--resume takes the run's own experiment file; give no other"))
+				return withCode(exitUsage, errors.New("--resume takes no FILE: a resumed run keeps its experiment file"))
 			}
 			return exactly("FILE")(cmd, args)
 		},
@@ -92,12 +93,12 @@ resumed. The second ends at once. A closed terminal does not end the run.
 		},
 	}
 	cmd.Flags().StringVar(&o.resume, "resume", "", "continue the unfinished run in this `directory`")
-	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "with --resume: measure again what failed")
-	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` under which run directories are made")
+	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "with --resume: measure failed trials again")
+	cmd.Flags().StringVar(&o.out, "out", "runs", "`directory` in which sweep creates the run directory")
 	strictFlag(cmd, &o.strict)
 	cmd.Flags().BoolVar(&o.parts.details, "details", false, "at the end, print what 'sweep analyze --details' prints")
-	cmd.Flags().StringVar(&o.progress, "progress", progressAuto, "`kind` of progress on stderr: auto (live on a terminal, else plain), plain or json")
-	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "serve the state of the run to Prometheus at this `address`, such as 127.0.0.1:9188")
+	cmd.Flags().StringVar(&o.progress, "progress", progressAuto, "`kind` of progress output on stderr: auto (live on a terminal, else plain), plain or json")
+	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "serve metrics of the run for Prometheus at this `address`, such as 127.0.0.1:9188")
 	return cmd
 }
 
@@ -166,10 +167,10 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 		return err
 	}
 	if past.Provenance.Imported != nil {
-		return withCode(exitUsage, fmt.Errorf("%s holds imported results: sweep did not measure them and cannot go on with them", o.resume))
+		return withCode(exitUsage, fmt.Errorf("%s has imported results: sweep did not measure them and cannot continue them", o.resume))
 	}
 	if dir.Torn {
-		fmt.Fprintln(sys.Stderr, "warning: the last line of the journal was half written and was cut off")
+		fmt.Fprintln(sys.Stderr, "warning: sweep removed the last line of the journal, which was incomplete")
 	}
 	e, ds := experiment.Parse(past.Provenance.ExperimentFile, past.Experiment)
 	if ds.HasErrors() {
@@ -212,12 +213,12 @@ func progressSoFar(run *rundir.Run, retry bool) string {
 			failed++
 		}
 	}
-	text := fmt.Sprintf("resumed: %d of %d trials finished", finished, planned)
+	text := fmt.Sprintf("resumed: %d of %d trials done", finished, planned)
 	switch {
 	case failed > 0 && retry:
-		text += fmt.Sprintf(", %d of them failed and are measured again", failed)
+		text += fmt.Sprintf(", %d failed and will be measured again", failed)
 	case failed > 0:
-		text += fmt.Sprintf(", %d of them failed: --retry-failed measures those again", failed)
+		text += fmt.Sprintf(", %d failed; --retry-failed measures them again", failed)
 	}
 	return text
 }
@@ -310,9 +311,9 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	defer screen.Close()
 	// Before the first message: its reader may go away at once.
 	ctx, release := sys.interruptible(ctx, func() {
-		screen.Message("stopping: the running server is being shut down (once more ends at once)")
+		screen.Message("Stopping... sweep is shutting down the server. Press Ctrl-C again to force quit.")
 	}, func() {
-		screen.Message("ending: the running server is removed (once more leaves it; 'sweep clean' removes it later). To continue: " + resumeCommand(shown))
+		screen.Message("Force quit: sweep is removing the server. Press Ctrl-C again to leave it for 'sweep clean'. To continue: " + resumeCommand(shown))
 		removeNow(b, dir.Path)
 	})
 	defer release()
@@ -325,18 +326,18 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		}
 		defer x.Close()
 		observer = x
-		screen.Message("metrics of the run: " + at)
+		screen.Message("metrics: " + at)
 	}
 	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), say.Duration(p.Estimate.Total)))
 	if o.past != "" {
 		screen.Message(o.past)
 	}
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
-		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d fresh starts each: at most %d starts, %s more",
+		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d launches each: at most %d more launches, %s",
 			c.Starts, p.Estimate.ConfirmStarts, say.Duration(p.Estimate.Confirming)))
 	}
 	if p.Backend == "simulated" {
-		screen.Message("the server is simulated: these are not measurements of a GPU")
+		screen.Message("the server is simulated: these are not GPU measurements")
 	}
 	for _, w := range p.Warnings {
 		screen.Message("warning: " + w)

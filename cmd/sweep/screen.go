@@ -157,7 +157,7 @@ func progressLine(st runner.Status, now time.Time, width int) string {
 		parts = append(parts, fmt.Sprintf("%s left, ends %s", say.Duration(left), now.Add(left).Format("15:04")))
 	}
 	if st.Block > 0 {
-		parts = append(parts, fmt.Sprintf("block %d/%d", st.Block, st.Blocks))
+		parts = append(parts, fmt.Sprintf("round %d/%d", st.Block, st.Blocks))
 	}
 	return say.Clip(strings.Join(append(parts, workParts(st, now)...), " | "), width)
 }

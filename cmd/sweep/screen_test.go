@@ -20,7 +20,7 @@ func TestProgressLine(t *testing.T) {
 		Stage: runner.StageMeasuring, StageBegan: now.Add(-7 * time.Second), Left: 97 * time.Minute, At: now.Add(-2 * time.Minute),
 		Load: runner.LoadStatus{InWindow: true, Completed: 310, InFlight: 16, Failed: 2},
 	}
-	want := "[#####---------------] 12/48 | 1h 35m left, ends 00:25 | block 1/3 | max-num-seqs=64 | chat c=16 | " +
+	want := "[#####---------------] 12/48 | 1h 35m left, ends 00:25 | round 1/3 | max-num-seqs=64 | chat c=16 | " +
 		"measuring 7s, 16 in flight, 310 done, 2 FAILED"
 	if got := progressLine(st, now, 200); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)

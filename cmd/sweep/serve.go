@@ -26,10 +26,10 @@ func newServe(sys *System) *cobra.Command {
 	var open bool
 	cmd := &cobra.Command{
 		Use:   "serve DIR...",
-		Short: "Show runs in a browser, a running one live; on this machine only",
-		Long: `Show the runs below the directories in a browser: a list, the report of each,
-and the progress of one that is running. The server listens on the loopback
-interface only and changes nothing.`,
+		Short: "Browse runs in a browser, including live ones; on this machine only",
+		Long: `Browse the runs below the directories: a list, the report of each run, and the
+progress of a running one. sweep serves them on the loopback interface only and
+changes nothing.`,
 		Example: `  sweep serve runs
   sweep serve --port 8700 runs /data/other-runs
   ssh -L 8700:127.0.0.1:8700 gpu-host sweep serve --port 8700 runs`,
@@ -37,7 +37,7 @@ interface only and changes nothing.`,
 			if len(args) > 0 {
 				return nil
 			}
-			return misused(cmd, errors.New("serve takes DIR..., got no arguments"))
+			return misused(cmd, errors.New("serve takes DIR..., got 0 arguments"))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := sys.interruptible(cmd.Context(), func() {})
@@ -45,8 +45,8 @@ interface only and changes nothing.`,
 			return serve(ctx, sys, site.Site{Dirs: args, Summarise: summarise}, port, open)
 		},
 	}
-	cmd.Flags().IntVar(&port, "port", 0, "port to listen on (0: a free one)")
-	cmd.Flags().BoolVar(&open, "open", false, "open the list in a browser")
+	cmd.Flags().IntVar(&port, "port", 0, "`port` to listen on (0: any free port)")
+	cmd.Flags().BoolVar(&open, "open", false, "open the list of runs in a browser")
 	return cmd
 }
 
@@ -54,7 +54,7 @@ interface only and changes nothing.`,
 func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) error {
 	for _, d := range s.Dirs {
 		if info, err := os.Stat(d); err == nil && !info.IsDir() {
-			return withCode(exitUsage, fmt.Errorf("%s is a file, not a directory of runs", d))
+			return withCode(exitUsage, fmt.Errorf("%s is a file: want a directory of runs", d))
 		}
 	}
 	runs, err := s.Runs()
@@ -67,7 +67,7 @@ func serve(ctx context.Context, sys *System, s site.Site, port int, open bool) e
 	}
 	address := "http://" + listener.Addr().String() + "/"
 	fmt.Fprintf(sys.Stdout, "%s\n", address)
-	fmt.Fprintf(sys.Stderr, "%s; Ctrl-C ends it\n", say.Count(len(runs), "run"))
+	fmt.Fprintf(sys.Stderr, "%s (press Ctrl-C to stop)\n", say.Count(len(runs), "run"))
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -100,7 +100,7 @@ func (sys *System) openBrowser(target string) {
 	if path, e := filepath.Abs(target); e == nil && !strings.Contains(target, "://") {
 		target = path
 	}
-	sys.say("No browser was opened: %v. Open the page yourself:\n  %s", err, target)
+	sys.say("sweep could not open a browser: %v. Open the page yourself:\n  %s", err, target)
 }
 
 // openerWait is how long the desktop's opener is waited for. It ends at once
@@ -115,7 +115,7 @@ func handToDesktop(target string) error {
 	}
 	path, err := exec.LookPath(opener)
 	if err != nil {
-		return fmt.Errorf("this machine has no %s", opener)
+		return fmt.Errorf("%s is not installed", opener)
 	}
 	cmd := exec.Command(path, target)
 	if err := cmd.Start(); err != nil {
@@ -126,7 +126,7 @@ func handToDesktop(target string) error {
 	select {
 	case err := <-ended:
 		if err != nil && runtime.GOOS != "windows" { // explorer ends with 1 when it has opened the page
-			return fmt.Errorf("%s failed (%w)", opener, err)
+			return fmt.Errorf("%s failed: %w", opener, err)
 		}
 	case <-time.After(openerWait):
 	}

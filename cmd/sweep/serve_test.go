@@ -29,7 +29,7 @@ func TestServe(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "There is no run below") {
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "No runs below") {
 		t.Errorf("%d %s %v", resp.StatusCode, body, err)
 	}
 	cancel()

@@ -27,8 +27,8 @@ func newSim(sys *System) *cobra.Command {
 		Use:   "serve [ARGS]",
 		Short: "Serve a simulated model with the flags of `vllm serve`",
 		Long: `Serve a simulated model: the flags, log lines, memory, scheduler and failures
-of ` + "`vllm serve`" + `, with step times computed for a GPU that need not be there.
-Its own flags begin with --sim-; see docs/simulator.md.`,
+of ` + "`vllm serve`" + `. Step times are computed for a GPU that need not exist.
+Flags of the simulator itself begin with --sim-; see docs/simulator.md.`,
 		Example: `  sweep vllm-sim serve --model Qwen/Qwen2.5-7B-Instruct --sim-gpu H100 --port 8000
   sweep vllm-sim serve --help`,
 		// vLLM's own parser reads the arguments, habits and errors included.

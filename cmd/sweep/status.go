@@ -32,7 +32,7 @@ func newStatus(sys *System) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status DIR",
-		Short: "Show how far a run is; works on a running one",
+		Short: "Show how far a run is, also while it is running",
 		Example: `  sweep status runs/acme-support-bot/20261123-221004
   sweep status --json runs/acme-support-bot/20261123-221004`,
 		Args:              exactly("DIR"),
@@ -49,7 +49,7 @@ func newStatus(sys *System) *cobra.Command {
 			return s.write(sys)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
 	return cmd
 }
 
@@ -109,9 +109,9 @@ func outcomes(trials []rundir.Trial) map[string]string {
 func (s *runStatus) finished() int { return s.OK + s.Invalid + s.Failed + s.Skipped }
 
 func (s *runStatus) write(sys *System) error {
-	fmt.Fprintf(sys.Stdout, "%s: %s, %d of %d trials finished", s.Name, s.State, s.finished(), s.Planned)
+	fmt.Fprintf(sys.Stdout, "%s: %s, %d of %d trials done", s.Name, s.State, s.finished(), s.Planned)
 	if s.Failed+s.Invalid > 0 {
-		fmt.Fprintf(sys.Stdout, " (%d failed, %d do not count)", s.Failed, s.Invalid)
+		fmt.Fprintf(sys.Stdout, " (%d failed, %d discarded)", s.Failed, s.Invalid)
 	}
 	if s.Skipped > 0 {
 		fmt.Fprintf(sys.Stdout, " (%d skipped)", s.Skipped)
@@ -129,7 +129,7 @@ func (s *runStatus) write(sys *System) error {
 		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
 	}
 	if s.Resume != "" {
-		fmt.Fprintf(sys.Stdout, "to continue:\n  %s\n", s.Resume)
+		fmt.Fprintf(sys.Stdout, "To continue:\n  %s\n", s.Resume)
 	}
 	return nil
 }

@@ -162,21 +162,21 @@ func TestCleanRemovesWhatDeadRunsLeft(t *testing.T) {
 		t.Errorf("a second run on the directory: exit %d\n%s", code, out)
 	}
 	out, err = c.command("clean", "--socket", c.socket, dir).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "in use, the run still works in "+dir) || len(c.containers(runID)) != 1 {
+	if err != nil || !strings.Contains(string(out), "in use: the run is going on in "+dir) || len(c.containers(runID)) != 1 {
 		t.Errorf("clean beside the run: %v\n%s", err, out)
 	}
 
 	run.Process.Kill()
 	run.Wait()
 	out, err = c.command("clean", "--socket", c.socket, "--dry-run", dir).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "left over, nobody works in "+dir) || len(c.containers(runID)) != 1 {
+	if err != nil || !strings.Contains(string(out), "left over: no process works in "+dir) || len(c.containers(runID)) != 1 {
 		t.Errorf("dry run: %v\n%s", err, out)
 	}
 	out, err = c.command("clean", "--socket", c.socket, dir).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "removed container sweep-"+runID) || len(c.containers(runID)) != 0 {
 		t.Errorf("clean: %v\n%s", err, out)
 	}
-	if out, err = c.command("clean", "--socket", c.socket, dir).CombinedOutput(); err != nil || !strings.Contains(string(out), "nothing is left") {
+	if out, err = c.command("clean", "--socket", c.socket, dir).CombinedOutput(); err != nil || !strings.Contains(string(out), "nothing to remove") {
 		t.Errorf("clean again: %v\n%s", err, out)
 	}
 }

@@ -11,12 +11,15 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 )
 
+// stopText answers the first Ctrl-C of a command that is not a run.
+const stopText = "Stopping... Press Ctrl-C again to force quit."
+
 // misused is wrong usage of a command.
 func misused(cmd *cobra.Command, err error) error {
 	return withCode(exitUsage, err, fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath()))
 }
 
-// known refuses words that are no command below a command.
+// known refuses words that are not a command below a command.
 func known(below *cobra.Command) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

@@ -1,6 +1,6 @@
 // Package doctor looks at the machine before a night is entrusted to it:
 // container services, GPUs and their driver, limits, disks, clocks, caches and
-// ports. Each check says what it found and, where that is not well, what mends
+// ports. Each check says what it found and, where that is not well, what fixes
 // it. With an experiment, what the experiment needs and lacks is a failure.
 package doctor
 
@@ -30,7 +30,7 @@ type Check struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Text   string `json:"text"`             // what was found
-	Remedy string `json:"remedy,omitempty"` // what mends it
+	Remedy string `json:"remedy,omitempty"` // what fixes it
 }
 
 // Options are what the doctor may look at.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // fakeGPUs stand for the GPUs of a host that has some.
@@ -73,8 +74,17 @@ func parse(t *testing.T, server string) *experiment.Experiment {
 
 const inPodman = "  model: acme/bot\n  podman: {image: \"docker.io/vllm/vllm-openai:v0.27.1\", gpus: all}\n"
 
+// silent is the error of a service that does not answer.
+type silent struct{}
+
+func (silent) Error() string {
+	return "the podman service does not answer; start it: " + silent{}.Remedy()
+}
+func (silent) Cause() string  { return "the podman service does not answer" }
+func (silent) Remedy() string { return "systemctl --user start podman.socket" }
+
 func down(context.Context, string) (string, string, error) {
-	return "", "", errors.New("the podman service at unix:///x does not answer (no such file); start it: systemctl --user start podman.socket")
+	return "", "", silent{}
 }
 
 func TestServices(t *testing.T) {
@@ -121,8 +131,8 @@ func TestGPUsAndCDI(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"550.54, read through nvml", "NVIDIA H100, 80.0 GiB", "12.0 GiB are in use already, by processes 4711 (11.0 GiB)",
-		"81 degrees Celsius", "2 memory errors", "no specification of nvidia.com/gpu", "-> sudo nvidia-ctk cdi generate",
+		"550.54, read through nvml", "NVIDIA H100, 80.0 GiB", "12.0 GiB are already in use, by processes 4711 (11.0 GiB)",
+		"81 °C without any load", "2 uncorrected memory errors", "nvidia.com/gpu is not defined", "-> sudo nvidia-ctk cdi generate",
 	} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("%q is not said:\n%s", want, said.String())
@@ -207,7 +217,7 @@ func TestNoErrorTextOfGo(t *testing.T) {
 	o.Service = func(context.Context, string) (string, string, error) {
 		return "", "", errors.New("the docker service does not answer (dial unix /x.sock: connect: no such file or directory)")
 	}
-	if c := get(t, Examine(t.Context(), o), "docker"); c.Text != "the docker service does not answer (there is no socket /x.sock)" {
+	if c := get(t, Examine(t.Context(), o), "docker"); c.Text != "the docker service does not answer (no such socket: /x.sock)" {
 		t.Errorf("%+v", c)
 	}
 }
@@ -220,8 +230,8 @@ func TestWhatAnExperimentNeeds(t *testing.T) {
 		want   Status
 	}{
 		"image here":    {inPodman, nil, "image", OK},
-		"image to pull": {inPodman, errors.New("image x is not there and may not be pulled: podman pull x"), "image", Warning},
-		"image refused": {strings.Replace(inPodman, "gpus: all", "gpus: all, pull: never", 1), errors.New("image x is not there and may not be pulled: podman pull x"), "image", Failure},
+		"image to pull": {inPodman, fmt.Errorf("image x: %w", launcher.ErrImageAbsent), "image", Warning},
+		"image refused": {strings.Replace(inPodman, "gpus: all", "gpus: all, pull: never", 1), fmt.Errorf("image x: %w", launcher.ErrImageAbsent), "image", Failure},
 		"program":       {"  model: m\n  process: {command: [vllm, serve]}\n", errors.New("vllm: not found"), "backend", Failure},
 		"program here":  {"  model: m\n  process: {command: [vllm, serve]}\n", nil, "backend", OK},
 	} {
@@ -259,10 +269,10 @@ func TestModelHub(t *testing.T) {
 	away.Close()
 	defer hub.Close()
 	for _, c := range []struct{ model, endpoint, token, offline, want string }{
-		{"acme/open", hub.URL, "", "", "fetches it from " + hub.URL},
-		{"acme/gated", hub.URL + "/", "hf_1", "", "fetches it from"},
-		{"acme/gated", hub.URL, "", "", "will not get it: " + hub.URL + " answers 401"},
-		{"acme/open", away.URL, "", "", "cannot be reached"},
+		{"acme/open", hub.URL, "", "", "downloads from " + hub.URL},
+		{"acme/gated", hub.URL + "/", "hf_1", "", "downloads from"},
+		{"acme/gated", hub.URL, "", "", "cannot download it: " + hub.URL + " answers 401"},
+		{"acme/open", away.URL, "", "", "cannot reach"},
 		{"acme/open", hub.URL, "", "1", "HF_HUB_OFFLINE"},
 	} {
 		env := map[string]string{"HF_ENDPOINT": c.endpoint, "HF_TOKEN": c.token, "HF_HUB_OFFLINE": c.offline}

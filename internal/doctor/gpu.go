@@ -27,7 +27,7 @@ func (o Options) gpus(ctx context.Context) (out []Check, present bool) {
 	out = append([]Check{{Name: "driver", Status: OK, Text: fmt.Sprintf("%s, read through %s", gpus.Driver(), gpus.Source())}}, out...)
 	samples, err := gpus.Sample(ctx)
 	if err != nil {
-		return append(out, Check{Name: "NVML", Status: Warning, Text: err.Error(), Remedy: "GPUs are not watched during a run; see that nvidia-smi works"}), true
+		return append(out, Check{Name: "NVML", Status: Warning, Text: err.Error(), Remedy: "sweep cannot monitor the GPUs during a run; make nvidia-smi work"}), true
 	}
 	for _, s := range samples {
 		out = append(out, busy(s)...)
@@ -39,24 +39,24 @@ func (o Options) gpus(ctx context.Context) (out []Check, present bool) {
 func (o Options) noGPU(err error) Check {
 	c := Check{Name: "driver", Status: OK, Text: "no NVIDIA GPU on this host; simulated servers and endpoints need none"}
 	if _, statErr := os.Stat(o.path("/proc/driver/nvidia/version")); statErr == nil {
-		return Check{Name: "driver", Status: Failure, Text: "the NVIDIA driver is loaded and does not answer: " + err.Error(),
-			Remedy: "run nvidia-smi: after an update of the driver the machine must be restarted"}
+		return Check{Name: "driver", Status: Failure, Text: "the NVIDIA driver is loaded but does not answer: " + err.Error(),
+			Remedy: "run nvidia-smi; after a driver update, reboot the machine"}
 	}
 	if version := o.installed(); preflight.OnProcessors(version) {
-		c.Text = fmt.Sprintf("no NVIDIA GPU on this host; vLLM %s runs on its processors", version)
+		c.Text = fmt.Sprintf("no NVIDIA GPU on this host; vLLM %s runs on the CPU", version)
 		return c
 	}
 	if o.onProcessors() {
-		c.Text = "no NVIDIA GPU on this host; the server computes on processors and needs none"
+		c.Text = "no NVIDIA GPU on this host; the server computes on the CPU and needs none"
 		return c
 	}
 	if o.mayUseGPU() {
 		c.Status, c.Text = Warning, err.Error()
-		c.Remedy = "install the NVIDIA driver, or see why nvidia-smi does not work"
+		c.Remedy = "install the NVIDIA driver, or find out why nvidia-smi does not work"
 		if o.needsGPU() {
 			c.Status = Failure
 		} else {
-			c.Remedy = "a server that runs on processors needs no GPU; for one on GPUs " + c.Remedy
+			c.Remedy = "a server on the CPU needs no GPU; for a server on GPUs, " + c.Remedy
 		}
 	}
 	return c
@@ -71,19 +71,19 @@ func busy(s telemetry.Sample) []Check {
 		for _, p := range s.Processes {
 			who = append(who, fmt.Sprintf("%d (%.1f GiB)", p.PID, float64(p.Memory)/(1<<30)))
 		}
-		text := fmt.Sprintf("%.1f GiB are in use already", used/(1<<30))
+		text := fmt.Sprintf("%.1f GiB are already in use", used/(1<<30))
 		if len(who) > 0 {
 			text += ", by processes " + strings.Join(who, ", ")
 		}
-		out = append(out, Check{Name: name, Status: Warning, Text: text, Remedy: "end what uses the GPU, or its servers share memory and speed with it"})
+		out = append(out, Check{Name: name, Status: Warning, Text: text, Remedy: "stop what uses the GPU, or the servers must share memory and speed with it"})
 	}
 	if t, known := s.Values[telemetry.Temperature]; known && t > hotIdle {
-		out = append(out, Check{Name: name, Status: Warning, Text: fmt.Sprintf("%.0f degrees Celsius before any load", t),
-			Remedy: "see to its cooling; give cooldown.gpu_temperature, so that every start begins alike"})
+		out = append(out, Check{Name: name, Status: Warning, Text: fmt.Sprintf("%.0f °C without any load", t),
+			Remedy: "check its cooling, and set cooldown.gpu_temperature so that every launch starts at the same temperature"})
 	}
 	if n, known := s.Values[telemetry.ECCUncorrected]; known && n > 0 {
-		out = append(out, Check{Name: name, Status: Warning, Text: fmt.Sprintf("%.0f memory errors could not be corrected since the driver was loaded", n),
-			Remedy: "reset or replace the GPU before trusting a night to it"})
+		out = append(out, Check{Name: name, Status: Warning, Text: fmt.Sprintf("%.0f uncorrected memory errors since the driver was loaded", n),
+			Remedy: "reset or replace the GPU before you start a run on it"})
 	}
 	return out
 }

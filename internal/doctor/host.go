@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
 )
@@ -34,7 +35,7 @@ func (o Options) machine() []Check {
 		if n < filesWanted {
 			c.Status = Warning
 			c.Text += fmt.Sprintf(": a load with many streams needs %d", filesWanted)
-			c.Remedy = fmt.Sprintf("ulimit -n %d, or LimitNOFILE= in the unit", 16*filesWanted)
+			c.Remedy = fmt.Sprintf("run ulimit -n %d, or set LimitNOFILE= in the unit", 16*filesWanted)
 		}
 		out = append(out, c)
 	}
@@ -42,7 +43,7 @@ func (o Options) machine() []Check {
 	if kb, ok := o.memAvailable(); ok {
 		c := Check{Name: "memory", Status: OK, Text: fmt.Sprintf("%.1f GiB available", float64(kb)/(1<<20))}
 		if kb<<10 < memoryWanted {
-			c.Status, c.Remedy = Warning, "a server that loads a model may be killed: free memory, or use a smaller model"
+			c.Status, c.Remedy = Warning, "a server may be killed while it loads its model: free memory, or use a smaller model"
 		}
 		out = append(out, c)
 	}
@@ -51,7 +52,7 @@ func (o Options) machine() []Check {
 
 // governor looks at how the processor chooses its clock.
 func (o Options) governor() Check {
-	c := Check{Name: "CPU clock", Status: OK, Text: "its governor is not told (a virtual machine, or fixed)"}
+	c := Check{Name: "CPU clock", Status: OK, Text: "the governor is unknown (a virtual machine, or a fixed clock)"}
 	files, _ := filepath.Glob(o.path("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")) // the pattern is well formed
 	counts := map[string]int{}
 	for _, f := range files {
@@ -59,7 +60,7 @@ func (o Options) governor() Check {
 	}
 	switch {
 	case counts["powersave"]+counts["conservative"] > 0:
-		c.Status, c.Text = Warning, fmt.Sprintf("governor powersave on %d of %d cores: latencies of the client vary with its clock", counts["powersave"]+counts["conservative"], len(files))
+		c.Status, c.Text = Warning, fmt.Sprintf("governor powersave on %d of %d cores: the client's latencies vary with the clock", counts["powersave"]+counts["conservative"], len(files))
 		c.Remedy = "sudo cpupower frequency-set -g performance"
 	case len(files) > 0:
 		c.Text = "governor " + o.word(files[0])
@@ -73,10 +74,10 @@ func (o Options) clockSource() Check {
 	name := o.word(o.path("/sys/devices/system/clocksource/clocksource0/current_clocksource"))
 	switch name {
 	case "":
-		return Check{Name: "time source", Status: OK, Text: "not told"}
+		return Check{Name: "time source", Status: OK, Text: "unknown"}
 	case "hpet", "acpi_pm", "refined-jiffies", "jiffies":
-		return Check{Name: "time source", Status: Warning, Text: name + " is slow to read: stamps cost microseconds",
-			Remedy: "see why the kernel does not trust tsc (dmesg | grep -i tsc)"}
+		return Check{Name: "time source", Status: Warning, Text: name + " is slow to read: every timestamp costs microseconds",
+			Remedy: "find out why the kernel does not trust tsc: dmesg | grep -i tsc"}
 	}
 	return Check{Name: "time source", Status: OK, Text: name}
 }
@@ -86,11 +87,11 @@ func (o Options) load() Check {
 	first, _, _ := strings.Cut(o.word(o.path("/proc/loadavg")), " ")
 	load, err := strconv.ParseFloat(first, 64)
 	if err != nil {
-		return Check{Name: "load", Status: OK, Text: "not told"}
+		return Check{Name: "load", Status: OK, Text: "unknown"}
 	}
 	c := Check{Name: "load", Status: OK, Text: fmt.Sprintf("%.1f on %d cores", load, cores())}
 	if load > float64(cores())/2 {
-		c.Status, c.Remedy = Warning, "other work runs on this machine: it disturbs the client and the server"
+		c.Status, c.Remedy = Warning, "stop other work on this machine: it disturbs the client and the server"
 	}
 	return c
 }
@@ -137,15 +138,15 @@ func (o Options) disks() []Check {
 		c := Check{Name: d.name, Status: OK, Text: fmt.Sprintf("%.1f GiB free at %s", float64(free)/gib, path)}
 		switch {
 		case free < d.minimum:
-			c.Status, c.Remedy = Failure, "make room for "+d.what
+			c.Status, c.Remedy = Failure, "free some space for "+d.what
 		case free < d.wanted:
-			c.Status, c.Remedy = Warning, "little room for "+d.what
+			c.Status, c.Remedy = Warning, "free some space for "+d.what
 		}
 		if d.name == "disk (runs)" {
 			if info, err := os.Stat(path); err == nil && !info.IsDir() {
-				c = Check{Name: d.name, Status: Failure, Text: path + " is a file, not a directory", Remedy: "name another directory: --out DIR"}
+				c = Check{Name: d.name, Status: Failure, Text: path + " is a file, not a directory", Remedy: "choose another directory: --out DIR"}
 			} else if !writable(path) {
-				c = Check{Name: d.name, Status: Failure, Text: "this user may not write in " + path, Remedy: "name another directory: --out DIR, or change its permissions"}
+				c = Check{Name: d.name, Status: Failure, Text: "no permission to write to " + path, Remedy: "choose another directory with --out DIR, or change its permissions"}
 			}
 		}
 		if d.name == "disk (models)" && c.Status == Failure && !o.mayUseGPU() {
@@ -187,7 +188,7 @@ func (o Options) cache(ctx context.Context) Check {
 	if len(models) == 0 {
 		models, _ = filepath.Glob(filepath.Join(dir, "models--*"))
 	}
-	c := Check{Name: "model cache", Status: OK, Text: fmt.Sprintf("%s, %d models", dir, len(models))}
+	c := Check{Name: "model cache", Status: OK, Text: fmt.Sprintf("%s has %s", dir, say.Count(len(models), "model"))}
 	if o.Experiment == nil || !o.mayUseGPU() || !o.Experiment.Server.PassesModel() ||
 		o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
 		return c
@@ -198,9 +199,9 @@ func (o Options) cache(ctx context.Context) Check {
 		c.Status, c.Remedy = Warning, "hf download "+model
 		hub, fault := o.hub(ctx, model)
 		if fault == "" {
-			c.Text += fmt.Sprintf("; %s is not among them: the first start fetches it from %s", model, hub)
+			c.Text += fmt.Sprintf("; it lacks %s, which the first launch downloads from %s", model, hub)
 		} else {
-			c.Text += fmt.Sprintf("; %s is not among them, and the first start will not get it: %s", model, fault)
+			c.Text += fmt.Sprintf("; it lacks %s, and the first launch cannot download it: %s", model, fault)
 		}
 	}
 	return c
@@ -218,10 +219,10 @@ func (o Options) folder() []Check {
 		return nil
 	}
 	if _, err := os.Stat(s.Model); err == nil {
-		return []Check{{Name: "model", Status: OK, Text: s.Model + " is here"}}
+		return []Check{{Name: "model", Status: OK, Text: "found " + s.Model}}
 	}
-	c := Check{Name: "model", Status: Warning, Text: "there is no folder " + s.Model,
-		Remedy: "correct server.model: the folder that holds the model's config.json, or a Hugging Face name (organization/model)"}
+	c := Check{Name: "model", Status: Warning, Text: "no such folder: " + s.Model,
+		Remedy: "set server.model to the folder that has the model's config.json, or to a Hugging Face name (organization/model)"}
 	alone := *s.Process
 	alone.Command = alone.Command[:min(1, len(alone.Command))]
 	s.Process = &alone
@@ -249,10 +250,10 @@ func ports() Check {
 		return Check{Name: "ports", Status: Failure, Text: err.Error(), Remedy: "bring up the loopback device: ip link set lo up"}
 	}
 	defer l.Close()
-	c := Check{Name: "ports", Status: OK, Text: "a port can be opened on 127.0.0.1"}
+	c := Check{Name: "ports", Status: OK, Text: "ports can be opened on 127.0.0.1"}
 	if n, known := ephemeralPorts(); known && n < portsWanted {
-		c.Status, c.Text = Warning, fmt.Sprintf("%d ephemeral ports: a load that opens many connections runs out of them", n)
-		c.Remedy = "sysctl net.ipv4.ip_local_port_range='15000 60999'"
+		c.Status, c.Text = Warning, fmt.Sprintf("%d ephemeral ports: a load with many connections runs out of them", n)
+		c.Remedy = "sudo sysctl net.ipv4.ip_local_port_range='15000 60999'"
 	}
 	return c
 }

@@ -19,7 +19,7 @@ func (o Options) hub(ctx context.Context, model string) (endpoint, fault string)
 		endpoint = strings.TrimSuffix(e, "/")
 	}
 	if o.env("HF_HUB_OFFLINE") == "1" {
-		return endpoint, "HF_HUB_OFFLINE forbids to fetch it"
+		return endpoint, "HF_HUB_OFFLINE is set"
 	}
 	ctx, cancel := context.WithTimeout(ctx, hubTimeout)
 	defer cancel()
@@ -34,14 +34,14 @@ func (o Options) hub(ctx context.Context, model string) (endpoint, fault string)
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return endpoint, fmt.Sprintf("%s cannot be reached: %v", endpoint, err)
+		return endpoint, fmt.Sprintf("cannot reach %s: %v", endpoint, err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return endpoint, ""
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		return endpoint, fmt.Sprintf("%s answers %d: there is no such model, or it needs a token (HF_TOKEN) that may read it", endpoint, resp.StatusCode)
+		return endpoint, fmt.Sprintf("%s answers %d: the model does not exist, or needs a token (HF_TOKEN) with access to it", endpoint, resp.StatusCode)
 	}
 	return endpoint, fmt.Sprintf("%s answers %d", endpoint, resp.StatusCode)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Lateness is the noise of this machine's own scheduling.
@@ -54,29 +55,21 @@ func MeasureLateness(ctx context.Context) Lateness {
 
 // lateness says how exact a client on this machine can be now.
 func lateness(l Lateness) Check {
-	c := Check{Name: "timers", Status: OK, Text: fmt.Sprintf("late by %s (p50), %s (p99), %s at most; a busy thread was kept waiting for up to %s",
-		tenth(l.P50), tenth(l.P99), tenth(l.Max), tenth(l.Stolen))}
+	c := Check{Name: "timers", Status: OK, Text: fmt.Sprintf("%s (p50), %s (p99) and at most %s late; a busy thread waited up to %s for the CPU",
+		say.Seconds(l.P50.Seconds()), say.Seconds(l.P99.Seconds()), say.Seconds(l.Max.Seconds()), say.Seconds(l.Stolen.Seconds()))}
 	strict, shared := loadgen.Strict(), loadgen.Shared()
-	const remedy = "end other work on this machine, or give sweep processors of its own (taskset)"
+	const remedy = "stop other work on this machine, or give sweep its own CPU cores (taskset)"
 	switch {
 	case l.P99 > shared.LagFloor || l.P50 > shared.Mean:
 		c.Status = Warning
-		c.Text += fmt.Sprintf(": a client here is later than the %s that even a shared machine allows; open loops need a median TTFT above %s", tenth(shared.LagFloor), tenth(time.Duration(float64(l.P99)/shared.LagShare)))
+		c.Text += fmt.Sprintf(". Clients here exceed even the %s that a shared machine allows; open loops need a median TTFT above %s", say.Seconds(shared.LagFloor.Seconds()), say.Seconds(l.P99.Seconds()/shared.LagShare))
 		c.Remedy = remedy
 	case l.P99 > strict.LagFloor:
 		c.Status = Warning
-		c.Text += fmt.Sprintf(": a client here can be held to %s, not to %s", tenth(shared.LagFloor), tenth(strict.LagFloor))
-		c.Remedy = remedy + "; beside a server that computes on these processors it is expected"
+		c.Text += fmt.Sprintf(". Clients here can keep a limit of %s, but not of %s", say.Seconds(shared.LagFloor.Seconds()), say.Seconds(strict.LagFloor.Seconds()))
+		c.Remedy = remedy + "; next to a server that computes on these CPU cores, this is expected"
 	default:
-		c.Text += fmt.Sprintf(": a client here can be held to %s", tenth(strict.LagFloor))
+		c.Text += fmt.Sprintf(". Clients here can keep a limit of %s", say.Seconds(strict.LagFloor.Seconds()))
 	}
 	return c
-}
-
-// tenth cuts a duration for people.
-func tenth(d time.Duration) string {
-	if d >= time.Second {
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(10 * time.Microsecond).String()
 }

@@ -15,10 +15,10 @@ func TestLateness(t *testing.T) {
 		status Status
 		want   string
 	}{
-		"quiet":      {Lateness{P50: 60 * time.Microsecond, P99: 300 * time.Microsecond, Max: 2 * ms, Stolen: ms}, OK, "late by 60µs (p50), 300µs (p99), 2ms at most; a busy thread was kept waiting for up to 1ms: a client here can be held to 1ms"},
-		"shared":     {Lateness{P50: 100 * time.Microsecond, P99: 3 * ms, Max: 9 * ms}, Warning, "can be held to 5ms, not to 1ms"},
-		"busy":       {Lateness{P50: 200 * time.Microsecond, P99: 8 * ms, Max: 9 * ms}, Warning, "later than the 5ms that even a shared machine allows; open loops need a median TTFT above 160ms"},
-		"all timers": {Lateness{P50: 2 * ms, P99: 4 * ms, Max: 9 * ms}, Warning, "even a shared machine"},
+		"quiet":      {Lateness{P50: 60 * time.Microsecond, P99: 300 * time.Microsecond, Max: 2 * ms, Stolen: ms}, OK, "60 µs (p50), 300 µs (p99) and at most 2 ms late; a busy thread waited up to 1 ms for the CPU. Clients here can keep a limit of 1 ms"},
+		"shared":     {Lateness{P50: 100 * time.Microsecond, P99: 3 * ms, Max: 9 * ms}, Warning, "can keep a limit of 5 ms, but not of 1 ms"},
+		"busy":       {Lateness{P50: 200 * time.Microsecond, P99: 8 * ms, Max: 9 * ms}, Warning, "exceed even the 5 ms that a shared machine allows; open loops need a median TTFT above 160 ms"},
+		"all timers": {Lateness{P50: 2 * ms, P99: 4 * ms, Max: 9 * ms}, Warning, "a shared machine"},
 	} {
 		o := host(t, nil)
 		o.Lateness = func(context.Context) Lateness { return c.l }

@@ -2,11 +2,14 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // serviceTimeout bounds the question to a container service. An answer takes
@@ -28,8 +31,11 @@ func (o Options) services(ctx context.Context) []Check {
 			answered = name
 			continue
 		}
-		text, start, _ := strings.Cut(err.Error(), "; start it: ")
-		found[i] = Check{Name: name, Status: Warning, Text: text, Remedy: start}
+		found[i] = Check{Name: name, Status: Warning, Text: err.Error()}
+		var known launcher.Remedied
+		if errors.As(err, &known) {
+			found[i].Text, found[i].Remedy = known.Cause(), known.Remedy()
+		}
 	}
 	for i, name := range names {
 		if found[i].Status == OK {
@@ -39,7 +45,7 @@ func (o Options) services(ctx context.Context) []Check {
 		case o.Experiment != nil && o.Experiment.Server.Backend() == name:
 			found[i].Status = Failure
 		case answered != "":
-			found[i] = Check{Name: name, Status: OK, Text: "does not answer; " + answered + " does"}
+			found[i] = Check{Name: name, Status: OK, Text: "does not answer, but " + answered + " does"}
 		case o.Experiment != nil:
 			found[i] = Check{Name: name, Status: OK, Text: "does not answer; this experiment does not need it"}
 		}
@@ -58,11 +64,11 @@ func (o Options) cdi(gpus bool) []Check {
 		for _, f := range files {
 			text, err := os.ReadFile(f)
 			if err == nil && strings.Contains(string(text), "nvidia.com/gpu") {
-				return []Check{{Name: "CDI", Status: OK, Text: "nvidia.com/gpu is described by " + filepath.Join(dir, filepath.Base(f))}}
+				return []Check{{Name: "CDI", Status: OK, Text: "nvidia.com/gpu is defined in " + filepath.Join(dir, filepath.Base(f))}}
 			}
 		}
 	}
-	c := Check{Name: "CDI", Status: Warning, Text: "no specification of nvidia.com/gpu in /etc/cdi or /var/run/cdi: podman cannot give GPUs to containers",
+	c := Check{Name: "CDI", Status: Warning, Text: "nvidia.com/gpu is not defined in /etc/cdi or /var/run/cdi, so podman cannot give GPUs to containers",
 		Remedy: "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"}
 	if o.needsGPU() {
 		c.Status = Failure
@@ -87,14 +93,14 @@ func (o Options) needs(ctx context.Context, before []Check) []Check {
 	err := o.Backend(ctx)
 	switch {
 	case err == nil && s.Container() != nil:
-		return append(out, Check{Name: "image", Status: OK, Text: s.Container().Image + " is here"})
+		return append(out, Check{Name: "image", Status: OK, Text: "found " + s.Container().Image})
 	case err == nil:
-		return append(out, Check{Name: "backend", Status: OK, Text: s.Backend() + " can be used"})
-	case s.Container() != nil && strings.Contains(err.Error(), "may not be pulled"):
-		c := Check{Name: "image", Status: Warning, Text: s.Container().Image + " is not here: it is pulled before the first start",
+		return append(out, Check{Name: "backend", Status: OK, Text: s.Backend() + " is ready"})
+	case errors.Is(err, launcher.ErrImageAbsent):
+		c := Check{Name: "image", Status: Warning, Text: s.Container().Image + " is not on this machine: sweep pulls it before the first launch",
 			Remedy: fmt.Sprintf("%s pull %s", s.Backend(), s.Container().Image)}
 		if s.Container().Pull == pullNever {
-			c.Status, c.Text = Failure, s.Container().Image+" is not here, and pull: never forbids to fetch it"
+			c.Status, c.Text = Failure, s.Container().Image+" is not on this machine, and pull: never forbids pulling it"
 		}
 		return append(out, c)
 	case s.Container() != nil:

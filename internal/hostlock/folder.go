@@ -60,28 +60,28 @@ type folder struct {
 // refuses one in which others could replace what lies there.
 func openFolder(dir string) (folder, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return folder{}, fmt.Errorf("folder of the GPU locks: %w; set %s to another", err, DirEnv)
+		return folder{}, fmt.Errorf("create the folder of the GPU locks: %w; set %s to another folder", err, DirEnv)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return folder{}, fmt.Errorf("folder of the GPU locks: %w; set %s to another", err, DirEnv)
+		return folder{}, fmt.Errorf("create the folder of the GPU locks: %w; set %s to another folder", err, DirEnv)
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
-		return folder{}, fmt.Errorf("folder of the GPU locks: %w", err)
+		return folder{}, fmt.Errorf("read the folder of the GPU locks: %w", err)
 	}
 	f := folder{path: dir, shared: info.Mode().Perm()&0o022 != 0}
 	refuse := func(why string) (folder, error) {
-		return folder{}, fmt.Errorf("folder of the GPU locks: %s %s; remove it, or set %s to another", dir, why, DirEnv)
+		return folder{}, fmt.Errorf("use the folder of the GPU locks: %s %s; remove it, or set %s to another folder", dir, why, DirEnv)
 	}
 	switch mine := owner(info) == os.Geteuid(); {
 	case !info.IsDir():
-		return refuse("is not a folder, and links are not followed")
+		return refuse("is not a folder, and sweep does not follow links")
 	case !mine && owner(info) != 0 && info.Mode()&fs.ModeSticky == 0:
 		return refuse("belongs to another user")
 	case !mine && !f.shared:
-		return refuse("belongs to another user, who shares it with nobody (for all users: chmod 1777)")
+		return refuse("belongs to another user and is not shared (to share it with all users: chmod 1777)")
 	case info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0:
-		return refuse("can be written to by everybody and has no sticky bit (chmod +t)")
+		return refuse("is writable for everyone but has no sticky bit (chmod +t)")
 	}
 	return f, nil
 }
@@ -109,17 +109,17 @@ func (f folder) open(name string, make bool) (*os.File, error) {
 		file, err = os.OpenFile(path, os.O_RDONLY|flags, 0)
 	}
 	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) {
-		return nil, fmt.Errorf("lock the GPUs: %s is a link, which is not followed; remove it", path)
+		return nil, fmt.Errorf("lock the GPUs: %s is a link; remove it", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the GPUs: %w", err)
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a plain file; remove it", path)
+		err = fmt.Errorf("%s is not a regular file; remove it", path)
 	}
 	if st, ok := sysStat(info); err == nil && ok && st.Nlink != 1 {
-		err = fmt.Errorf("%s has %d names; remove it", path, st.Nlink)
+		err = fmt.Errorf("%s has %d hard links; remove it", path, st.Nlink)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the GPUs: %w", err), file.Close())

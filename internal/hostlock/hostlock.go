@@ -31,7 +31,7 @@ import (
 )
 
 // ErrHeld is wrapped when another run holds a lock.
-var ErrHeld = errors.New("the GPUs are in use by another run")
+var ErrHeld = errors.New("another run uses the GPUs")
 
 // Owner is who holds a lock.
 type Owner struct {
@@ -53,7 +53,7 @@ const (
 // String shows the owner on one line of printable characters.
 func (o Owner) String() string {
 	if o.PID == 0 {
-		return "a process that left no name"
+		return "an unknown process"
 	}
 	user := o.User
 	if !userName.MatchString(user) {
@@ -151,10 +151,10 @@ func (l *Locks) name(file *os.File, o Owner) error {
 		if errors.Is(err, syscall.EINVAL) { // open for reading only
 			return nil
 		}
-		return fmt.Errorf("name the owner of a GPU lock: %w", err)
+		return fmt.Errorf("write the owner of a GPU lock: %w", err)
 	}
 	if _, err := file.WriteAt(append(text, '\n'), 0); err != nil {
-		return fmt.Errorf("name the owner of a GPU lock: %w", err)
+		return fmt.Errorf("write the owner of a GPU lock: %w", err)
 	}
 	return nil
 }
@@ -217,9 +217,9 @@ func (f folder) holder(names []string) owned {
 // is only named to be ended where it is known to be the one: anybody may have
 // written into a shared folder.
 func (f folder) heldBy(what string, o owned) error {
-	breaking := "end that process: the lock goes with it"
+	breaking := "stop that process, which releases the lock"
 	if o.proved {
-		breaking = fmt.Sprintf("end it: kill -INT %d; the lock goes with the process", o.PID)
+		breaking = fmt.Sprintf("stop it, which releases the lock: kill -INT %d", o.PID)
 	}
 	return fmt.Errorf("%w: %s: %s; wait for it, or %s", ErrHeld, what, o.Owner, breaking)
 }

@@ -34,7 +34,7 @@ func cause(err error) string {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "this machine has no port left for a connection: widen net.ipv4.ip_local_port_range"
 	case errors.As(err, &name):
-		return fmt.Sprintf("the name %s cannot be resolved", name.Name)
+		return fmt.Sprintf("cannot resolve host %s", name.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused: nothing listens there"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):

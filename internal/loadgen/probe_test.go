@@ -134,7 +134,7 @@ func TestProbeBelowHTTP(t *testing.T) {
 		"http://" + mute:              "no answer within 200ms",
 		"http://" + other:             "does not speak HTTP",
 		"https://" + other:            "it does not speak TLS: the address should begin with http://",
-		"http://no-such-host.invalid": "the name no-such-host.invalid cannot be resolved",
+		"http://no-such-host.invalid": "cannot resolve host no-such-host.invalid",
 		"http://127.0.0.1:1":          "connection refused: nothing listens there",
 	} {
 		limit := 20 * time.Second

@@ -64,7 +64,7 @@ func (s Sender) Check(to []experiment.Notify) error {
 			continue
 		}
 		if _, ok := s.LookupEnv(n.WebhookEnv); !ok {
-			return fmt.Errorf("notify: the webhook is to come from the environment variable %s, which is not set: export it and try again", n.WebhookEnv)
+			return fmt.Errorf("notify: environment variable %s of the webhook is not set: export it and try again", n.WebhookEnv)
 		}
 	}
 	return nil
@@ -96,13 +96,13 @@ func who(n experiment.Notify) string {
 	case len(n.Command) > 0:
 		return n.Command[0]
 	case n.WebhookEnv != "":
-		return "the webhook of " + n.WebhookEnv
+		return "webhook of " + n.WebhookEnv
 	default:
 		u, err := url.Parse(n.Webhook)
 		if err != nil {
-			return "the webhook"
+			return "webhook"
 		}
-		return "the webhook at " + u.Host
+		return "webhook at " + u.Host
 	}
 }
 
@@ -136,7 +136,7 @@ func (s Sender) once(ctx context.Context, n experiment.Notify, body []byte) (err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("its address is none"), true // the error would repeat it
+		return errors.New("invalid URL"), true // the error would repeat it
 	}
 	req.Header.Set("Content-Type", "application/json")
 	client := s.Client

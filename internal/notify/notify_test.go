@@ -53,7 +53,7 @@ func TestFailuresHoldNoSecret(t *testing.T) {
 	gone.Close()
 	defer srv.Close()
 	s := sender(map[string]string{"HOOK": srv.URL + "/T0/secret", "GONE": gone.URL + "/T0/secret", "BAD": "http://secret\x7f"})
-	for name, want := range map[string]string{"HOOK": "404 Not Found: no such hook", "GONE": "connection refused", "BAD": "its address is none"} {
+	for name, want := range map[string]string{"HOOK": "404 Not Found: no such hook", "GONE": "connection refused", "BAD": "invalid URL"} {
 		err := s.Send(t.Context(), []experiment.Notify{{WebhookEnv: name}}, message)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "webhook of "+name) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)

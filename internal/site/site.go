@@ -199,7 +199,7 @@ func (s Site) report(w http.ResponseWriter, r *http.Request) {
 	}
 	root, err := os.OpenRoot(filepath.Join(run, "report"))
 	if errors.Is(err, os.ErrNotExist) {
-		http.Error(w, "there is no report yet: it is written after the first trial", http.StatusNotFound)
+		http.Error(w, "no report yet: sweep writes it after the first trial", http.StatusNotFound)
 		return
 	}
 	if err != nil {

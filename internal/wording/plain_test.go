@@ -42,31 +42,31 @@ func TestPlainOfRealErrors(t *testing.T) {
 		err  func() error
 		want string
 	}{
-		"no file":          {func() error { _, err := os.Open(dir + "/none"); return err }, "there is no " + dir + "/none"},
-		"no file, stat":    {func() error { _, err := os.Stat(dir + "/none"); return err }, "there is no " + dir + "/none"},
+		"no file":          {func() error { _, err := os.Open(dir + "/none"); return err }, "no such file or directory: " + dir + "/none"},
+		"no file, stat":    {func() error { _, err := os.Stat(dir + "/none"); return err }, "no such file or directory: " + dir + "/none"},
 		"below a file":     {func() error { _, err := os.Open(file + "/x"); return err }, file + "/x: a part of this path is a file, not a directory"},
 		"mkdir below":      {func() error { return os.MkdirAll(file+"/x", 0o755) }, file + ": a part of this path is a file, not a directory"},
 		"a directory":      {func() error { _, err := os.ReadFile(dir); return err }, dir + " is a directory"},
-		"directory absent": {func() error { return atomicfile.WriteBytes(dir+"/none/x.csv", nil) }, dir + "/none/x.csv cannot be written: its directory does not exist"},
+		"directory absent": {func() error { return atomicfile.WriteBytes(dir+"/none/x.csv", nil) }, "cannot write " + dir + "/none/x.csv: its directory does not exist"},
 		"port taken": {func() error { _, err := net.Listen("tcp", taken.Addr().String()); return err },
-			taken.Addr().String() + " is in use by another program: choose another port, or end that program"},
-		"no port":      {func() error { _, err := net.Listen("tcp", "127.0.0.1:99999"); return err }, "99999 is no port: want 0 to 65535"},
-		"no address":   {func() error { _, err := net.Listen("tcp", "foo"); return err }, "foo is no address: want HOST:PORT"},
-		"not ours":     {func() error { _, err := net.Listen("tcp", "192.0.2.1:80"); return err }, "192.0.2.1:80 is no address of this machine"},
+			"address " + taken.Addr().String() + " is already in use: choose another port or stop the other program"},
+		"no port":      {func() error { _, err := net.Listen("tcp", "127.0.0.1:99999"); return err }, "invalid port in 99999: want 0 to 65535"},
+		"no address":   {func() error { _, err := net.Listen("tcp", "foo"); return err }, "invalid address foo: want HOST:PORT"},
+		"not ours":     {func() error { _, err := net.Listen("tcp", "192.0.2.1:80"); return err }, "192.0.2.1:80 is not an address of this machine"},
 		"refused":      {func() error { return get(t.Context(), "http://"+closed) }, "connection refused: nothing listens at " + closed},
-		"no socket":    {func() error { _, err := net.Dial("unix", dir+"/s.sock"); return err }, "there is no socket " + dir + "/s.sock"},
-		"not a socket": {func() error { _, err := net.Dial("unix", file); return err }, "nothing listens at the socket " + file},
+		"no socket":    {func() error { _, err := net.Dial("unix", dir+"/s.sock"); return err }, "no such socket: " + dir + "/s.sock"},
+		"not a socket": {func() error { _, err := net.Dial("unix", file); return err }, "nothing listens at socket " + file},
 		"no answer": {func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
 			return get(ctx, silent.URL)
 		}, "no answer in time"},
-		"no program":      {func() error { return exec.Command("no-such-program").Run() }, "there is no program no-such-program on the PATH"},
-		"no program here": {func() error { return exec.Command(dir + "/none").Run() }, "there is no program " + dir + "/none"},
-		"no program file": {func() error { return exec.Command(file).Run() }, file + " may not be executed"},
-		"half JSON":       {func() error { return json.Unmarshal([]byte("{"), new(int)) }, "it ends in the middle"},
-		"no JSON":         {func() error { return json.Unmarshal([]byte("{x"), new(int)) }, "it is no JSON: 'x' does not belong there"},
-		"other JSON":      {func() error { return json.Unmarshal([]byte(`"x"`), new(int)) }, "a string does not belong there"},
+		"no program":      {func() error { return exec.Command("no-such-program").Run() }, "program no-such-program not found on PATH"},
+		"no program here": {func() error { return exec.Command(dir + "/none").Run() }, "no such program: " + dir + "/none"},
+		"no program file": {func() error { return exec.Command(file).Run() }, "no permission to execute " + file},
+		"half JSON":       {func() error { return json.Unmarshal([]byte("{"), new(int)) }, "unexpected end of data"},
+		"no JSON":         {func() error { return json.Unmarshal([]byte("{x"), new(int)) }, "invalid JSON: unexpected 'x'"},
+		"other JSON":      {func() error { return json.Unmarshal([]byte(`"x"`), new(int)) }, "invalid JSON: unexpected string"},
 	} {
 		err := c.err()
 		if err == nil {
@@ -95,13 +95,13 @@ func get(ctx context.Context, address string) error {
 // a network.
 func TestPlainOfTexts(t *testing.T) {
 	for text, want := range map[string]string{
-		`pinging container registry registry-1.docker.io: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.0.0.2:53: no such host`:                                         "pinging container registry registry-1.docker.io: the name registry-1.docker.io cannot be resolved",
+		`pinging container registry registry-1.docker.io: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.0.0.2:53: no such host`:                                         "pinging container registry registry-1.docker.io: cannot resolve host registry-1.docker.io",
 		`pinging container registry localhost: Get "https://localhost/v2/": dial tcp 127.0.0.1:443: connect: connection refused`:                                                                              "pinging container registry localhost: connection refused: nothing listens at 127.0.0.1:443",
-		`(failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory)`: "(there is no socket /var/run/docker.sock)",
-		`dial tcp: lookup hub.example on 10.0.0.2:53: read udp 10.0.0.1:4->10.0.0.2:53: i/o timeout`:                                                                                                          "the name hub.example cannot be resolved: no name server answers",
+		`(failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory)`: "(no such socket: /var/run/docker.sock)",
+		`dial tcp: lookup hub.example on 10.0.0.2:53: read udp 10.0.0.1:4->10.0.0.2:53: i/o timeout`:                                                                                                          "cannot resolve host hub.example: no DNS server answers",
 		`dial tcp [2001:db8::1]:443: i/o timeout`:                "[2001:db8::1]:443 does not answer",
-		`write /data/runs/a/trial.json: no space left on device`: "the disk of /data/runs/a/trial.json is full: make room there",
-		`open /root/x: permission denied`:                        "this user may not use /root/x: see its permissions",
+		`write /data/runs/a/trial.json: no space left on device`: "the disk of /data/runs/a/trial.json is full: free some space",
+		`open /root/x: permission denied`:                        "permission denied: /root/x",
 		`the server answers 503: no such model`:                  "the server answers 503: no such model",
 	} {
 		if got := Plain(text); got != want {

@@ -35,8 +35,8 @@ func dial(ctx context.Context, socket, connection string) (*engine, error) {
 	}
 	options := []moby.Opt{moby.WithTLSClientConfigFromEnv(), moby.WithHost(address), moby.WithAPIVersionFromEnv()}
 	if u, err := url.Parse(address); err == nil && u.Scheme == "ssh" {
-		return nil, fmt.Errorf("docker at %s: addresses that begin with ssh:// are not supported for docker; forward its socket and name that: "+
-			"ssh -N -L /tmp/docker.sock:/var/run/docker.sock %s, then socket: unix:///tmp/docker.sock", address, u.Host)
+		return nil, fmt.Errorf("docker at %s: sweep does not support ssh:// for docker; forward the socket: "+
+			"ssh -N -L /tmp/docker.sock:/var/run/docker.sock %s, then set socket: unix:///tmp/docker.sock", address, u.Host)
 	}
 	c, err := moby.New(options...)
 	if err != nil {
@@ -79,8 +79,8 @@ func (e *engine) transport(ctx context.Context, err error) error {
 	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "in use"):
 		return fmt.Errorf("%w (%w)", err, containers.ErrConflict)
 	case moby.IsErrConnectionFailed(err), errors.As(err, &network), errors.As(err, &broken), cutOff(err):
-		return &containers.ServiceError{Err: err, Sentence: fmt.Sprintf("the docker service at %s does not answer (%s); start it: %s",
-			e.address, reason(err), e.mend(err))}
+		return &containers.ServiceError{Err: err, Start: e.start(err), Sentence: fmt.Sprintf("the docker service at %s does not answer (%s)",
+			e.address, reason(err))}
 	default:
 		return err
 	}
@@ -98,7 +98,7 @@ func reason(err error) string {
 	return wording.Plain(text)
 }
 
-func (e *engine) mend(err error) string {
+func (e *engine) start(err error) string {
 	switch {
 	case strings.Contains(err.Error(), "permission denied"):
 		return "sudo usermod -aG docker $USER, then log in again"

@@ -74,7 +74,7 @@ func (l locator) context(name string) (string, error) {
 	}
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("docker knows no context %q: docker context ls shows them", name)
+		return "", fmt.Errorf("docker has no context %q; to list them: docker context ls", name)
 	}
 	if err == nil {
 		err = json.Unmarshal(raw, &file)

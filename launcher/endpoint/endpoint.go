@@ -49,7 +49,7 @@ func (b *Backend) Check(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return fmt.Errorf("the endpoint %s cannot be reached: %w; see that its server runs and that this machine may connect to it", b.url, err)
+		return fmt.Errorf("cannot reach the endpoint %s: %w; check that its server is running and that this machine can connect to it", b.url, err)
 	}
 	return conn.Close()
 }
@@ -60,7 +60,7 @@ func (b *Backend) address() (*url.URL, error) {
 		return nil, fmt.Errorf("read endpoint address: %w", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("endpoint address must be http://HOST:PORT, not " + b.url)
+		return nil, errors.New("endpoint URL must be http://HOST:PORT, not " + b.url)
 	}
 	return u, nil
 }

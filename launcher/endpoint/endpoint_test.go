@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("a server that runs: %v", err)
 	}
 	server.Close()
-	if err := New(server.URL).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+	if err := New(server.URL).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot reach") {
 		t.Errorf("a server that has ended: %v", err)
 	}
 }

@@ -39,14 +39,14 @@ var wrappers = []string{
 const (
 	less     = "lower ctx-size or parallel, or use a smaller quantization"
 	lessGPU  = "lower n-gpu-layers, ctx-size or parallel, or use a smaller quantization"
-	lessHost = "the host has no more memory: " + less + ", or raise the limit (container's memory, ulimit -v)"
+	lessHost = "the host is out of memory: " + less + ", or raise the limit (the container's memory, ulimit -v)"
 )
 
 var rules = []launcher.Rule{
 	launcher.On(launcher.ClassGPUMemory, `allocating (?P<size>[\d.]+) MiB on device (?P<gpu>\d+): cudaMalloc failed`,
-		"${size} MiB more were wanted on GPU ${gpu}: "+lessGPU),
+		"the server needed ${size} MiB more on GPU ${gpu}: "+lessGPU),
 	launcher.On(launcher.ClassHostMemory, `insufficient memory \(attempted to allocate\s+(?P<size>[\d.]+) MB\)`,
-		"${size} MB more were wanted and "+lessHost),
+		"the server needed ${size} MB more, but "+lessHost),
 	launcher.On(launcher.ClassHostMemory, `failed to allocate (?:buffer of type )?CPU`, `alloc_tensor_range: failed to allocate CPU`, `ggml_backend_cpu_buffer_type_alloc_buffer`, `bad_alloc`, `posix_memalign`, `mmap failed: Cannot allocate`, `mlock`, lessHost),
 	launcher.On(launcher.ClassGPUMemory, `cudaMalloc failed`, `CUDA error: out of memory`, `ErrorOut(?:OfDevice)?Memory`, `failed to allocate`, `unable to allocate`,
 		lessGPU).With(func(v map[string]string) {
@@ -59,12 +59,12 @@ var rules = []launcher.Rule{
 	launcher.On(launcher.ClassModel, `unknown model architecture: '?(?P<arch>[^']+)`,
 		"this build of llama.cpp does not know the architecture ${arch}: use a newer build, or another model").Certain(),
 	launcher.On(launcher.ClassModel, `error loading model: (?P<why>.*)`, `failed to open (?P<why>.*)`, `invalid magic`,
-		"check the path of the model's file and that it is a GGUF file which this version knows"),
+		"check the path of the model file, and that it is a GGUF file that this version supports"),
 	launcher.On(launcher.ClassArguments, `error: invalid argument: (?P<arg>\S+)`, `unknown argument: (?P<arg>\S+)`,
-		"this version of llama-server does not take ${arg}: correct or remove it"),
-	launcher.On(launcher.ClassArguments, `error while handling argument "(?P<arg>[^"]+)": (?P<why>.*)`, "${arg} has a value that it does not take (${why}): correct it").With(argument),
-	launcher.On(launcher.ClassConfig, `GGML_ASSERT\((?P<what>[^)]*)\)`, "llama.cpp ended at a check of its own (${what}): correct the flag that leads to it, or use another build"),
-	launcher.On(launcher.ClassPort, `couldn't bind`, "another program took the port, or host is not an address of this machine: try again, end that program, or correct host"),
+		"this version of llama-server does not have ${arg}: correct or remove it"),
+	launcher.On(launcher.ClassArguments, `error while handling argument "(?P<arg>[^"]+)": (?P<why>.*)`, "${arg} has an invalid value (${why}): correct it").With(argument),
+	launcher.On(launcher.ClassConfig, `GGML_ASSERT\((?P<what>[^)]*)\)`, "an assertion of llama.cpp failed (${what}): correct the flag that causes it, or use another build"),
+	launcher.On(launcher.ClassPort, `couldn't bind`, "another program took the port, or host is not an address of this machine: try again, stop that program, or correct host"),
 }
 
 // argument words how the parser refuses a value: by the C++ function that did

@@ -22,7 +22,7 @@ llama_model_load: error loading model: unable to allocate CUDA0 buffer
 llama_model_load_from_file_impl: failed to load model
 srv    load_model: failed to load model, '/models/m.gguf'
 main: exiting due to model loading error`,
-			Class: launcher.ClassGPUMemory, Cause: "ggml_backend_cuda_buffer_type_alloc_buffer", Remedy: "45108.64 MiB more were wanted on GPU 0",
+			Class: launcher.ClassGPUMemory, Cause: "ggml_backend_cuda_buffer_type_alloc_buffer", Remedy: "needed 45108.64 MiB more on GPU 0",
 		},
 		"no file": {
 			Log:   "gguf_init_from_file: failed to open GGUF file '/models/none.gguf'\nllama_model_load: error loading model: llama_model_loader: failed to load model from /models/none.gguf\nmain: exiting due to model loading error",
@@ -30,18 +30,18 @@ main: exiting due to model loading error`,
 		},
 		"argument": {
 			Log:   "error: invalid argument: --max-num-seqs",
-			Class: launcher.ClassArguments, Cause: "error: invalid argument: --max-num-seqs", Remedy: "does not take --max-num-seqs",
+			Class: launcher.ClassArguments, Cause: "error: invalid argument: --max-num-seqs", Remedy: "does not have --max-num-seqs",
 		},
 		"the host's memory": {
 			Log: `0.01.673.986 E llama_init_from_model: failed to initialize the context: std::bad_alloc
 0.01.675.095 E common_fit_params: encountered an error while trying to fit params to free device memory: failed to create llama_context from model
 0.03.606.328 E srv    load_model: failed to create_context with model '/models/m.gguf'
 0.03.606.892 E srv  llama_server: exiting due to model loading error`,
-			Class: launcher.ClassHostMemory, Cause: "llama_init_from_model: failed to initialize the context: std::bad_alloc", Remedy: "the host has no more memory: lower ctx-size",
+			Class: launcher.ClassHostMemory, Cause: "llama_init_from_model: failed to initialize the context: std::bad_alloc", Remedy: "the host is out of memory: lower ctx-size",
 		},
 		"the host's memory, 2025": {
 			Log:   "ggml_aligned_malloc: insufficient memory (attempted to allocate 8192.00 MB)\nggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 8589934592\nmain: exiting due to model loading error",
-			Class: launcher.ClassHostMemory, Cause: "ggml_aligned_malloc", Remedy: "8192.00 MB more were wanted and the host has no more",
+			Class: launcher.ClassHostMemory, Cause: "ggml_aligned_malloc", Remedy: "needed 8192.00 MB more, but the host is out of memory",
 		},
 		"V cache": {
 			Log: `0.00.192.708 E llama_init_from_model: quantized V cache requires flash_attn to be enabled

@@ -58,7 +58,7 @@ func (c *client) connected(ctx context.Context) (*bindings.Connection, error) {
 		return c.connection, nil
 	}
 	if path, isUnix := strings.CutPrefix(c.to.URI, "unix://"); isUnix && !exists(path) {
-		return nil, c.unreachable(errors.New("there is no such socket"))
+		return nil, c.unreachable(errors.New("no such socket"))
 	}
 	made, err := bindings.NewConnectionWithOptions(ctx, bindings.Options{
 		URI: c.to.URI, Identity: c.to.Identity, Machine: c.to.IsMachine,
@@ -89,10 +89,10 @@ func (c *client) refused(err error) error {
 		if u.Port() != "" && u.Port() != "22" {
 			entry = "'[" + entry + "]:" + u.Port() + "'"
 		}
-		return fmt.Errorf("the host key of %s is not the one noted here (%w); if the machine was installed anew: ssh-keygen -R %s", c.to.URI, err, entry)
+		return fmt.Errorf("the host key of %s has changed (%w); if the machine was reinstalled: ssh-keygen -R %s", c.to.URI, err, entry)
 	case strings.Contains(text, "unable to authenticate"):
 		u, _ := url.Parse(c.to.URI)
-		return fmt.Errorf("%s does not let us in (%w); name a key in CONTAINER_SSHKEY or put one there: ssh-copy-id %s", c.to.URI, err, sshTarget(u))
+		return fmt.Errorf("%s refuses the login (%w); set CONTAINER_SSHKEY to a key, or install one there: ssh-copy-id %s", c.to.URI, err, sshTarget(u))
 	default:
 		return c.unreachable(err)
 	}
@@ -109,22 +109,22 @@ func sshTarget(u *url.URL) string {
 	return target
 }
 
-// unreachable is one sentence that ends with the command that mends it.
+// unreachable names the command that starts the service.
 func (c *client) unreachable(err error) error {
-	mend := "systemctl --user start podman.socket"
+	start := "systemctl --user start podman.socket"
 	if c.uid == 0 {
-		mend = "systemctl start podman.socket"
+		start = "systemctl start podman.socket"
 	}
 	uri := c.to.URI
 	if u, e := url.Parse(uri); e == nil && u.Scheme == "ssh" {
-		mend = "ssh " + sshTarget(u) + " systemctl --user start podman.socket"
+		start = "ssh " + sshTarget(u) + " systemctl --user start podman.socket"
 	} else if e == nil && u.Scheme != "unix" {
-		mend = "podman system service --time=0 " + uri + " on that machine"
+		start = "podman system service --time=0 " + uri + " on that machine"
 	} else {
-		mend += ", or podman system service --time=0 " + uri
+		start += ", or podman system service --time=0 " + uri
 	}
 	return &containers.ServiceError{
-		Sentence: fmt.Sprintf("the podman service at %s does not answer (%s); start it: %s", uri, wording.Plain(err.Error()), mend), Err: err,
+		Sentence: fmt.Sprintf("the podman service at %s does not answer (%s)", uri, wording.Plain(err.Error())), Start: start, Err: err,
 	}
 }
 
@@ -264,7 +264,7 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	}
 	var shape *json.UnmarshalTypeError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &shape) {
-		return c.unreachable(fmt.Errorf("the answer broke off: %w", err))
+		return c.unreachable(fmt.Errorf("the answer is incomplete: %w", err))
 	}
 	return err
 }

@@ -117,7 +117,7 @@ func (l locator) configured(asked string) (destination, bool, error) {
 	}
 	d, ok := known[name]
 	if !ok {
-		return d, false, fmt.Errorf("podman knows no connection %q (it knows %s): podman system connection list shows them, podman system connection add %s ADDRESS makes it",
+		return d, false, fmt.Errorf("podman has no connection %q (it has %s); to add it: podman system connection add %s ADDRESS",
 			name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(known)), ", "), "none"), name)
 	}
 	return d, true, nil

@@ -141,7 +141,7 @@ func TestThroughSSH(t *testing.T) {
 }
 
 // sshRefused: a host key that changed and a missing key are said in one sentence
-// with the command that mends it.
+// with the command that fixes it.
 func sshRefused(t *testing.T, d *sshd) {
 	uri := fmt.Sprintf("ssh://root@127.0.0.1:%d/run/podman/podman.sock", d.port)
 	known := filepath.Join(d.home, ".ssh", "known_hosts")

@@ -21,13 +21,13 @@ func Compute(s experiment.Server, h Host) (on, because string) {
 	case s.Simulated != nil:
 		return experiment.ComputeGPU, "simulated"
 	case s.Container() != nil && s.Container().GPUs == "none":
-		return experiment.ComputeCPU, "the server's container has no GPU and computes on the machine's processors"
+		return experiment.ComputeCPU, "the server's container has no GPU, so the server computes on the CPU"
 	case s.Container() != nil:
 		return experiment.ComputeGPU, "the server's container has GPUs"
 	case s.Process != nil && (h.hidesGPUs(s) || h.Accelerated != nil && !h.Accelerated()):
-		return experiment.ComputeCPU, "the server finds no GPU and computes on this machine's processors"
+		return experiment.ComputeCPU, "the server finds no GPU, so it computes on the CPU"
 	case s.Process != nil && s.Engine == experiment.EngineVLLM && OnProcessors(installed(s.Process, h)):
-		return experiment.ComputeCPU, "this build of vLLM computes on processors"
+		return experiment.ComputeCPU, "this build of vLLM computes on the CPU"
 	case s.Endpoint != nil && h.Accelerated != nil && !h.Accelerated() && h.Listens != nil && h.Listens(s.Endpoint.URL):
 		return experiment.ComputeCPU, "the server runs on this machine, which has no GPU"
 	}

@@ -113,7 +113,7 @@ func (f *Facts) released(s experiment.Server, h Host) (notes []string) {
 	}
 	f.Release, f.Known = vllmflags.Release(version)
 	if !f.Known && len(s.Flags) > 0 && s.Endpoint == nil && s.Engine == experiment.EngineVLLM {
-		notes = append(notes, fmt.Sprintf("sweep does not know the release of vLLM, so it checks flags against 0.%d and only warns; set server.version to have them checked", vllmflags.Newest()))
+		notes = append(notes, fmt.Sprintf("sweep does not know the release of vLLM, so it checks flags against 0.%d and only warns; set server.version to check them fully", vllmflags.Newest()))
 	}
 	return notes
 }
@@ -142,16 +142,16 @@ func (f *Facts) model(s experiment.Server, h Host) []string {
 			f.Model, f.ModelSource = &m, path
 			return nil
 		}
-		return []string{fmt.Sprintf("the KV cache is not predicted: %v", err)}
+		return []string{fmt.Sprintf("sweep cannot predict the KV cache: %v", err)}
 	}
 	if m, ok := vllmmemory.FindModel(s.Model); ok {
-		f.Model, f.ModelSource = &m, "the library of shapes"
+		f.Model, f.ModelSource = &m, "sweep's list of model shapes"
 		return nil
 	}
 	if s.Endpoint != nil || s.Engine != experiment.EngineVLLM {
 		return nil
 	}
-	return []string{fmt.Sprintf("the KV cache is not predicted: the shape of %s is not known; server.model_config names its config.json", s.Model)}
+	return []string{fmt.Sprintf("sweep cannot predict the KV cache, because it does not know the shape of %s; set server.model_config to its config.json", s.Model)}
 }
 
 // hostPath is the model's name or, for a folder inside a container, the folder
@@ -209,7 +209,7 @@ func (f Facts) String() string {
 		if name == "" {
 			name = "GPU"
 		}
-		parts = append(parts, fmt.Sprintf("%d x %s of %.1f GiB", max(f.GPUs, 1), name, f.GPUMemory/vllmmemory.GiB))
+		parts = append(parts, fmt.Sprintf("%d × %s with %.1f GiB", max(f.GPUs, 1), name, f.GPUMemory/vllmmemory.GiB))
 	}
 	return strings.Join(parts, ", ")
 }

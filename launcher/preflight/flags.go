@@ -53,7 +53,7 @@ func (f Facts) flag(flag experiment.Flag) *Finding {
 	case !known:
 		return f.missing(name)
 	case dotted && !entry.Keys():
-		return &Finding{Severity: f.sure(), Cause: fmt.Sprintf("%s has no keys", name), Remedy: "only flags that take JSON have keys behind a dot"}
+		return &Finding{Severity: f.sure(), Cause: fmt.Sprintf("%s has no keys", name), Remedy: "only flags that take JSON have keys after a dot"}
 	case dotted:
 		return nil
 	}
@@ -69,13 +69,13 @@ func (f Facts) missing(name string) *Finding {
 		return f.unknown(name)
 	case entry.Gone > 0 && !f.Known:
 		return &Finding{Severity: Doubtful, Label: "removed " + entry.Removed(), Name: true, Remedy: entry.Instead,
-			Cause: fmt.Sprintf("newer versions of vLLM do not have the flag %s", name)}
+			Cause: fmt.Sprintf("newer releases of vLLM do not have flag %s", name)}
 	case entry.Gone > 0 && f.Release >= entry.Gone:
 		return &Finding{Severity: Impossible, Remedy: entry.Instead, Name: true,
 			Cause: fmt.Sprintf("vLLM 0.%d has no flag %s: it was removed %s", f.Release, name, entry.Removed())}
 	}
-	found := &Finding{Severity: Impossible, Name: true, Remedy: "use a newer release, or leave the flag out",
-		Cause: fmt.Sprintf("vLLM 0.%d has no flag %s yet: it came with 0.%d", f.Release, name, entry.Since)}
+	found := &Finding{Severity: Impossible, Name: true, Remedy: "use a newer release, or omit the flag",
+		Cause: fmt.Sprintf("vLLM 0.%d has no flag %s yet: it was added in 0.%d", f.Release, name, entry.Since)}
 	if f.sure() != Wrong { // older than the catalogue
 		found.Severity = Doubtful
 	}
@@ -89,19 +89,19 @@ func (f Facts) unknown(name string) *Finding {
 	long := vllmflags.Abbreviates(name, f.release())
 	switch {
 	case len(long) == 1:
-		return &Finding{Severity: Doubtful, Name: true, Label: fmt.Sprintf("did you mean %q?", long[0]), Remedy: "write flags in full: another release may take the abbreviation for another flag",
+		return &Finding{Severity: Doubtful, Name: true, Label: fmt.Sprintf("did you mean %q?", long[0]), Remedy: "write flags in full, because other releases may read the abbreviation as another flag",
 			Cause: fmt.Sprintf("flag %q is an abbreviation", name)}
 	case len(long) > 1:
 		return &Finding{Severity: f.sure(), Name: true, Label: "ambiguous", Remedy: "write it in full: " + strings.Join(long, ", "),
-			Cause: fmt.Sprintf("flag %q can stand for several", name)}
+			Cause: fmt.Sprintf("flag %q is ambiguous", name)}
 	}
-	found := &Finding{Severity: Doubtful, Name: true, Cause: fmt.Sprintf("unknown flag %q", name), Label: "not in the catalogue of vLLM's flags",
-		Remedy: fmt.Sprintf("the catalogue describes vLLM up to 0.%d; a newer release or a plug-in may have the flag", vllmflags.Newest())}
+	found := &Finding{Severity: Doubtful, Name: true, Cause: fmt.Sprintf("unknown flag %q", name), Label: "not in sweep's catalog of vLLM flags",
+		Remedy: fmt.Sprintf("the catalog covers vLLM up to 0.%d; a newer release or a plug-in may have this flag", vllmflags.Newest())}
 	if near, ok := experiment.Nearest(name, vllmflags.Names(f.release())); ok {
 		found.Label = fmt.Sprintf("did you mean %q?", near)
 	}
 	if f.sure() == Wrong {
-		found.Remedy = fmt.Sprintf("unless a plug-in adds the flag, vLLM 0.%d ends with: unrecognized arguments: --%s", f.Release, name)
+		found.Remedy = fmt.Sprintf("unless a plug-in adds the flag, vLLM 0.%d will fail with: unrecognized arguments: --%s", f.Release, name)
 	}
 	if f.Exact { // it has no plug-ins
 		found.Severity = Wrong
@@ -120,7 +120,7 @@ func (f Facts) value(entry vllmflags.Flag, flag experiment.Flag) *Finding {
 		return nil
 	case isSwitch && flag.Kind == experiment.FlagBool:
 		return &Finding{Severity: f.sure(), Cause: fmt.Sprintf("%s cannot be switched off: there is no --no-%s", flag.Name, flag.Name),
-			Remedy: "leave it out: it is off unless it is given"}
+			Remedy: "omit it: it is off by default"}
 	case isSwitch:
 		return &Finding{Severity: f.sure(), Label: "did you mean true or false?", Cause: fmt.Sprintf("%s is a switch and takes no value", flag.Name)}
 	case flag.Kind == experiment.FlagBool:
@@ -156,7 +156,7 @@ func (f Facts) choice(entry vllmflags.Flag, name, word string, severity Severity
 	found := &Finding{Severity: severity, Cause: fmt.Sprintf("%s has no value %s", name, quoted(word)), Remedy: choices(entry)}
 	if !entry.Closed {
 		found.Cause = fmt.Sprintf("unknown value %s of %s", quoted(word), name)
-		found.Label = "not in the catalogue of vLLM's flags"
+		found.Label = "not in sweep's catalog of vLLM flags"
 	}
 	if near, ok := experiment.Nearest(word, entry.Choices); ok {
 		found.Label = fmt.Sprintf("did you mean %q?", near)
@@ -169,9 +169,9 @@ func choices(entry vllmflags.Flag) string {
 		return "write " + kind(entry)
 	}
 	if !entry.Closed {
-		return "known values are " + strings.Join(entry.Choices, ", ") + "; plug-ins and other releases may add to them"
+		return "known values are " + strings.Join(entry.Choices, ", ") + "; plug-ins and other releases may add more"
 	}
-	return "its values are " + strings.Join(entry.Choices, ", ")
+	return "want one of " + strings.Join(entry.Choices, ", ")
 }
 
 // kind says what a flag takes.

@@ -31,9 +31,9 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 	}
 	found := Finding{Severity: Doubtful, Class: launcher.ClassKVCache, Flag: cmp.Or(toBlame(conf.Changed), toBlame(conf.Flags))}
 	have := p.Available
-	verb := "probably needs more KV cache than there is"
+	verb := "probably needs more KV cache than fits"
 	if p.Impossible {
-		found.Severity, have, verb = Impossible, p.Most, "cannot have the KV cache that it needs"
+		found.Severity, have, verb = Impossible, p.Most, "needs more KV cache than fits"
 	}
 	gib := func(bytes float64) string { return strconv.FormatFloat(bytes/vllmmemory.GiB, 'f', 1, 64) }
 	at := fmt.Sprintf("%g of %s GiB", c.Utilization, gib(c.Total))
@@ -43,16 +43,16 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 	weights := gib(p.Weights)
 	switch {
 	case have <= 0:
-		found.Cause = fmt.Sprintf("the weights (%s GiB a GPU) leave nothing for the KV cache at %s", weights, at)
-		found.Remedy = "raise tensor-parallel-size or gpu-memory-utilization, or use a quantised model"
+		found.Cause = fmt.Sprintf("the weights (%s GiB per GPU) leave nothing for the KV cache at %s", weights, at)
+		found.Remedy = "raise tensor-parallel-size or gpu-memory-utilization, or use a quantized model"
 	default:
 		bound := "about"
 		if p.Impossible {
 			bound = "at most"
 		}
-		found.Cause = fmt.Sprintf("max-model-len %d %s: %s GiB, and %s %s GiB are free at %s beside %s GiB of weights",
+		found.Cause = fmt.Sprintf("max-model-len %d %s: %s GiB, but %s %s GiB are free at %s next to %s GiB of weights",
 			c.MaxModelLen, verb, gib(p.Needed), bound, gib(have), at, weights)
-		found.Remedy = fmt.Sprintf("largest that fits by the estimate: %d; or raise gpu-memory-utilization, or use kv-cache-dtype fp8", max(p.Largest, 0))
+		found.Remedy = fmt.Sprintf("set it to at most %d (estimated), raise gpu-memory-utilization, or use kv-cache-dtype fp8", max(p.Largest, 0))
 	}
 	return []Finding{found}
 }

@@ -4,7 +4,7 @@
 // lengths for which the KV cache has no room. What it knows is vLLM's; other
 // servers are only counted against the GPUs.
 //
-// A finding is wrong (a slip of the pen: the file should be mended),
+// A finding is wrong (a slip of the pen: the file should be fixed),
 // impossible (certain to fail: its cells are skipped) or doubtful (said, and
 // tried all the same).
 package preflight
@@ -154,9 +154,9 @@ func fewPerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
 		out = append(out, d)
 	}
 	for at, n := range dropped {
-		more := fmt.Sprintf("%d more configurations have a finding here", n)
+		more := fmt.Sprintf("%d more configurations have a problem here", n)
 		if n == 1 {
-			more = "1 more configuration has a finding here"
+			more = "1 more configuration has a problem here"
 		}
 		if d := &out[last[at]]; d.Help == "" {
 			d.Help = more

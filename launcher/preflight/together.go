@@ -23,14 +23,14 @@ func (f Facts) together(flags experiment.Flags) []Finding {
 	threshold, hasThreshold := whole(flags, "long-prefill-token-threshold")
 	if hasTokens && hasSeqs && tokens < seqs {
 		add("max-num-batched-tokens", fmt.Sprintf("raise max-num-batched-tokens to at least %d, or lower max-num-seqs to at most %d", seqs, tokens),
-			"max-num-batched-tokens %d is below max-num-seqs %d", tokens, seqs)
+			"max-num-batched-tokens %d is less than max-num-seqs %d", tokens, seqs)
 	}
 	if chunked, given := flags.Get("enable-chunked-prefill"); given && chunked.Value == "false" && hasTokens && hasLength && tokens < length {
 		add("max-num-batched-tokens", fmt.Sprintf("raise max-num-batched-tokens to at least %d, or allow chunked prefill", length),
-			"without chunked prefill max-num-batched-tokens %d must hold a whole prompt of max-model-len %d", tokens, length)
+			"without chunked prefill, max-num-batched-tokens %d must be at least max-model-len %d", tokens, length)
 	}
 	if hasThreshold && hasLength && threshold > length {
-		add("long-prefill-token-threshold", fmt.Sprintf("set it to at most %d", length), "long-prefill-token-threshold %d is above max-model-len %d", threshold, length)
+		add("long-prefill-token-threshold", fmt.Sprintf("set it to at most %d", length), "long-prefill-token-threshold %d is greater than max-model-len %d", threshold, length)
 	}
 	return append(out, f.withModel(flags, length, hasLength)...)
 }
@@ -46,18 +46,18 @@ func (f Facts) withModel(flags experiment.Flags, length int, hasLength bool) []F
 	tp, hasTP := whole(flags, "tensor-parallel-size")
 	if hasTP && tp > 0 && m.Heads%tp != 0 {
 		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "tensor-parallel-size",
-			Cause:  fmt.Sprintf("the model's %d attention heads cannot be divided by tensor-parallel-size %d", m.Heads, tp),
+			Cause:  fmt.Sprintf("tensor-parallel-size %d does not divide the model's %d attention heads", tp, m.Heads),
 			Remedy: fmt.Sprintf("choose a tensor-parallel-size that divides %d", m.Heads)})
 	}
 	if pp, ok := whole(flags, "pipeline-parallel-size"); ok && pp > m.Layers {
 		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "pipeline-parallel-size",
-			Cause: fmt.Sprintf("the model's %d layers do not make %d pipeline stages", m.Layers, pp)})
+			Cause: fmt.Sprintf("the model's %d layers are too few for %d pipeline stages", m.Layers, pp)})
 	}
 	_, rescaled := flags.Get("rope-scaling")
 	if hasLength && m.MaxPosition > 0 && length > m.MaxPosition && !f.LongAllowed && !rescaled {
 		found := Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "max-model-len",
-			Cause:  fmt.Sprintf("max-model-len %d is above the model's longest, %d", length, m.MaxPosition),
-			Remedy: fmt.Sprintf("set it to at most %d, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model can really do more", m.MaxPosition)}
+			Cause:  fmt.Sprintf("max-model-len %d is greater than the model's maximum, %d", length, m.MaxPosition),
+			Remedy: fmt.Sprintf("set it to at most %d, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model supports more", m.MaxPosition)}
 		if m.Rescaled { // some families' positions are scaled beyond
 			found.Severity = Doubtful
 		}
@@ -79,7 +79,7 @@ func (f Facts) gpus(c matrix.Configuration) []Finding {
 		}
 	}
 	return []Finding{{Severity: Impossible, Class: launcher.ClassGPUs, Flag: flag,
-		Cause:  fmt.Sprintf("it takes %d GPUs and the server gets %d", c.GPUs, f.GPUs),
+		Cause:  fmt.Sprintf("it needs %d GPUs, but the server gets %d", c.GPUs, f.GPUs),
 		Remedy: "lower the parallel sizes, or give the server more GPUs"}}
 }
 

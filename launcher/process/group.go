@@ -150,7 +150,7 @@ func (b *Backend) Clean(ctx context.Context, runID string) ([]string, error) {
 		return left, err
 	})
 	if err == nil && len(left) > 0 {
-		return nil, fmt.Errorf("remove what run %s left behind: still there after kill: %s", runID, strings.Join(removed, ", "))
+		return nil, fmt.Errorf("remove what run %s left behind: still running after kill: %s", runID, strings.Join(removed, ", "))
 	}
 	return removed, err
 }

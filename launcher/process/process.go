@@ -55,7 +55,7 @@ func (*Backend) Name() string { return "process" }
 // Check finds the executable and the working directory.
 func (b *Backend) Check(context.Context) error {
 	if len(b.options.Command) == 0 {
-		return errors.New("no command given for the server process")
+		return errors.New("the server process has no command")
 	}
 	if _, err := launcher.ModelArgs(b.options.ModelArg, ""); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (b *Backend) executable() (string, error) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%w: install the server, or give the full path of its executable in server.process.command", err)
+		return "", fmt.Errorf("%w: install the server, or set server.process.command to the full path of its executable", err)
 	}
 	return path, nil
 }

@@ -28,7 +28,7 @@ func TestAFlagThatWasNotApplied(t *testing.T) {
 	s.Asked = map[string]string{"max-model-len": "99"}
 	_, err := start(t, s)
 	f := launchertest.Failure(t, err, launcher.ClassNotApplied)
-	if !strings.Contains(f.Diagnosis.Cause, "max-model-len 99 was asked for and 4096 is in effect") || f.Effective == nil {
+	if !strings.Contains(f.Diagnosis.Cause, "max-model-len 99 was requested, but 4096 is in effect") || f.Effective == nil {
 		t.Errorf("cause %q, effective %+v", f.Diagnosis.Cause, f.Effective)
 	}
 	gone(t, s)

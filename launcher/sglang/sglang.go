@@ -32,7 +32,7 @@ var rules = []launcher.Rule{
 		}
 	}),
 	launcher.On(launcher.ClassConfig, `Capture cuda graph failed`,
-		"capturing graphs failed: lower mem-fraction-static or cuda-graph-max-bs, or set disable-cuda-graph: true"),
+		"graph capture failed: lower mem-fraction-static or cuda-graph-max-bs, or set disable-cuda-graph: true"),
 	launcher.On(launcher.ClassConfig, `not divisible by`, "choose a tensor-parallel-size that divides the number of attention heads"),
 }
 

@@ -19,7 +19,7 @@ RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.
 		},
 		"unknown flag": {
 			Log:   "usage: launch_server.py [-h] --model-path MODEL_PATH\nlaunch_server.py: error: unrecognized arguments: --max-num-seqs 8",
-			Class: launcher.ClassArguments, Cause: "launch_server.py: error", Remedy: "does not know --max-num-seqs 8",
+			Class: launcher.ClassArguments, Cause: "launch_server.py: error", Remedy: "does not have --max-num-seqs 8",
 		},
 		"out of memory": {
 			Log:   "[2025-03-12 10:00:01 TP1] Scheduler hit an exception: Traceback (most recent call last):\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",

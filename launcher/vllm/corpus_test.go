@@ -21,32 +21,32 @@ var corpus = []struct {
 (EngineCore pid=211) ERROR 08-17 12:00:03 [core.py:1346]   File "/usr/lib/vllm/v1/worker/utils.py", line 455, in request_memory
 (EngineCore pid=211) ERROR 08-17 12:00:03 [core.py:1346] ValueError: Free memory on device cuda:0 (12.3/79.1 GiB) on startup is less than desired GPU memory utilization (0.92, 72.77 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}`,
-		1, launcher.ClassGPUNotFree, "ValueError: Free memory on device cuda:0", "only 12.3 of 79.1 GiB are free and 72.77 GiB are asked for", ""},
+		1, launcher.ClassGPUNotFree, "ValueError: Free memory on device cuda:0", "asks for 72.77 GiB, but only 12.3 of 79.1 GiB are free", ""},
 	{"gpu not free, 2025", `
 (EngineCore_0 pid=211) ValueError: Free memory on device (1.50/79.1 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}`,
 		1, launcher.ClassGPUNotFree, "ValueError: Free memory on device (1.50", "below 0.9", ""},
 	{"memory moved by a neighbour", `
 (EngineCore pid=9) AssertionError: Error in memory profiling. Initial free memory 70.1 GiB, current free memory 75.9 GiB. This happens when other processes sharing the same container release GPU memory while vLLM is profiling during initialization.`,
-		1, launcher.ClassGPUNotFree, "AssertionError: Error in memory profiling", "keep the GPU to this server", ""},
+		1, launcher.ClassGPUNotFree, "AssertionError: Error in memory profiling", "keep the GPU for this server", ""},
 	{"nothing left for the cache", "\n(EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.",
 		1, launcher.ClassKVCache, "ValueError: No available memory", "raise gpu-memory-utilization", ""},
 	{"cache below one request", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: To serve at least one request with the model's max seq len (131072), (16.00 GiB KV cache is needed, which is larger than the available KV cache memory (9.71 GiB). Based on the available memory, the estimated maximum model length is 79536. Try increasing gpu_memory_utilization or decreasing max_model_len when initializing the engine.`,
-		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131072 needs 16.00 GiB of KV cache, 9.71 GiB are free; largest that fits: 79,536", ""},
+		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131072 needs 16.00 GiB of KV cache, but 9.71 GiB are free: lower it to at most 79,536", ""},
 	{"cache below one request, 2025", `
 (EngineCore_DP0 pid=9) ValueError: To serve at least one request with the models's max seq len (40960), (4.38 GiB KV cache is needed, which is larger than the available KV cache memory (2.02 GiB). Try increasing gpu_memory_utilization`,
-		1, launcher.ClassKVCache, "ValueError: To serve at least one", "max-model-len 40960 needs 4.38 GiB of KV cache, 2.02 GiB are free; largest that fits: 18,880", ""},
+		1, launcher.ClassKVCache, "ValueError: To serve at least one", "max-model-len 40960 needs 4.38 GiB of KV cache, but 2.02 GiB are free: lower it to at most 18,880", ""},
 	{"cache below one request, V0", `
 ValueError: The model's max seq len (32768) is larger than the maximum number of tokens that can be stored in KV cache (12432). Try increasing gpu_memory_utilization`,
-		1, launcher.ClassKVCache, "ValueError: The model's max seq len", "largest that fits: 12,432", ""},
+		1, launcher.ClassKVCache, "ValueError: The model's max seq len", "lower it to at most 12,432", ""},
 	{"auto-fit", `
 (EngineCore pid=9) ValueError: Cannot auto-fit max_model_len: not enough GPU memory available to serve even a single token.`,
 		1, launcher.ClassKVCache, "ValueError: Cannot auto-fit", "not even one token", ""},
 	{"weights do not fit", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [gpu_model_runner.py:5506] Failed to load model - not enough GPU memory. Try lowering --gpu-memory-utilization to free memory for weights, increasing --tensor-parallel-size, or using --quantization.
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.96 GiB. GPU 0 has a total capacity of 23.58 GiB of which 1.20 GiB is free. Including non-PyTorch memory, this process has 22.1 GiB memory in use.`,
-		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory", "1.96 GiB more were wanted and 1.20 GiB of 23.58 GiB were free", ""},
+		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory", "needed 1.96 GiB more, but only 1.20 GiB of 23.58 GiB were free", ""},
 	{"out of memory, older torch", `
 (VllmWorker rank=1 pid=91) ERROR 05-02 12:00:03 [multiproc_executor.py:470] torch.cuda.OutOfMemoryError: CUDA out of memory.
 (EngineCore_0 pid=9) RuntimeError: Worker failed with error`,
@@ -56,7 +56,7 @@ ValueError: The model's max seq len (32768) is larger than the maximum number of
 	{"more GPUs than there are", `
 (APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ParallelConfig
 (APIServer pid=1)   Value error, World size (8) is larger than the number of available GPUs (2) in this node. If this is intentional set distributed_executor_backend [type=value_error, input_value=ArgsKwargs((), {}), input_type=ArgsKwargs]`,
-		1, launcher.ClassGPUs, "World size (8) is larger", "8 GPUs are asked for and 2 can be seen", ""},
+		1, launcher.ClassGPUs, "World size (8) is larger", "needs 8 GPUs, but sees 2", ""},
 	{"more GPUs than there are, 2025", `
 (APIServer pid=1)   Value error, Tensor parallel size (2) cannot be larger than the number of available GPUs (1).`,
 		1, launcher.ClassGPUs, "Tensor parallel size", "at most 1", ""},
@@ -85,10 +85,10 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig
 		1, launcher.ClassConfig, "ValueError: Quantization method", "set it to awq", ""},
 	{"quantisation and GPU", `
 ValueError: The quantization method fp8 is not supported for the current GPU. Minimum capability: 80. Current capability: 75.`,
-		1, launcher.ClassConfig, "ValueError: The quantization method fp8", "needs compute capability 80 and the GPU has 75", ""},
+		1, launcher.ClassConfig, "ValueError: The quantization method fp8", "needs compute capability 80, but the GPU has 75", ""},
 	{"no such model", `
 ValueError: Invalid repository ID or local directory specified: '/models/none'. Please verify the following requirements`,
-		1, launcher.ClassModel, "ValueError: Invalid repository ID", "there is no model at /models/none", ""},
+		1, launcher.ClassModel, "ValueError: Invalid repository ID", "no model at /models/none", ""},
 	{"gated model", `
 huggingface_hub.errors.GatedRepoError: 401 Client Error. (Request ID: Root=1-6)
 OSError: You are trying to access a gated repo.
@@ -118,19 +118,19 @@ vm:92:92 [0] NCCL WARN Error while creating shared memory segment /dev/shm/nccl-
 	{"unknown flag", `
 usage: vllm serve [model_tag] [options]
 vllm serve: error: unrecognized arguments: --swap-space 4`,
-		2, launcher.ClassArguments, "vllm serve: error: unrecognized arguments", "does not know --swap-space 4", ""},
+		2, launcher.ClassArguments, "vllm serve: error: unrecognized arguments", "does not have --swap-space 4", ""},
 	{"unknown flag, 2025", `
 usage: api_server.py [-h] [--host HOST]
 api_server.py: error: unrecognized arguments: --foo`,
-		2, launcher.ClassArguments, "api_server.py: error", "does not know --foo", ""},
+		2, launcher.ClassArguments, "api_server.py: error", "does not have --foo", ""},
 	{"wrong value", `
 usage: vllm [-h] [-v] {chat,complete,serve,launch,bench} ...
 vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto, fp8)`,
 		2, launcher.ClassArguments, "vllm: error: argument --kv-cache-dtype", "has no value fp9: use one of auto, fp8", ""},
-	{"usage alone", "\nusage: vllm [-h]", 2, launcher.ClassArguments, "ended with exit code 2", "flags", ""},
+	{"usage alone", "\nusage: vllm [-h]", 2, launcher.ClassArguments, "the server ended with exit code 2", "flags", ""},
 	{"killed while loading", `
 (EngineCore pid=9) INFO 08-17 12:00:03 [gpu_model_runner.py:5420] Starting to load model m...`,
-		137, launcher.ClassHostMemory, "killed while it started (exit code 137)", "memory", ""},
+		137, launcher.ClassHostMemory, "the server was killed before it was ready (exit code 137)", "memory", ""},
 	{"engine never came", `
 (APIServer pid=1) TimeoutError: Timed out waiting for engine core processes to start. This is often caused by slow weight loading for large models. Waited 600s (configured by VLLM_ENGINE_READY_TIMEOUT_S).`,
 		1, launcher.ClassTimeout, "TimeoutError: Timed out waiting", "VLLM_ENGINE_READY_TIMEOUT_S", ""},
@@ -138,24 +138,24 @@ vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto,
 (EngineCore pid=9) KeyError: 'layers.0.qkv'
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}`,
 		1, launcher.ClassUnclassified, "KeyError: 'layers.0.qkv'", "log", ""},
-	{"no word at all", "", 0, launcher.ClassExited, "ended with exit code 0 before it was ready", "log", ""},
+	{"no word at all", "", 0, launcher.ClassExited, "the server ended with exit code 0 before it was ready", "log", ""},
 	{"only wrappers", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] EngineCore failed to start.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}`,
-		1, launcher.ClassExited, "ended with exit code 1", "log", ""},
+		1, launcher.ClassExited, "the server ended with exit code 1", "log", ""},
 	{"information is no complaint", `
 (EngineCore pid=9) INFO 08-17 12:00:03 [gpu_worker.py:783] Free memory on device (78.2/79.1 GiB) on startup. Desired GPU memory utilization is (0.92, 72.77 GiB).
 (EngineCore pid=9) WARNING 08-17 12:00:03 [x.py:1] OSError: [Errno 98] Address already in use`,
-		1, launcher.ClassExited, "ended with exit code 1", "log", ""},
+		1, launcher.ClassExited, "the server ended with exit code 1", "log", ""},
 	{"cache below one request, where", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: To serve at least one request with the model's max seq len (131072), (16.00 GiB KV cache is needed, which is larger than the available KV cache memory (9.10 GiB). Based on the available memory, the estimated maximum model length is 74544. Try increasing gpu_memory_utilization or decreasing max_model_len when initializing the engine.`,
-		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131072 needs 16.00 GiB of KV cache, 9.10 GiB are free at 0.90; largest that fits: 74,544", "gpu-memory-utilization=0.90"},
+		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131072 needs 16.00 GiB of KV cache, but 9.10 GiB are free at 0.90: lower it to at most 74,544", "gpu-memory-utilization=0.90"},
 	{"nothing left, with the sizes of the log", `
 (EngineCore pid=9) INFO 08-17 12:00:02 [gpu_model_runner.py:5516] Model loading took 67.72 GiB memory and 20.5 seconds
 (EngineCore pid=9) INFO 08-17 12:00:03 [gpu_worker.py:579] Available KV cache memory: -1.44 GiB
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: No available memory for the cache blocks. Try increasing ` + "`gpu_memory_utilization`" + ` when initializing the engine.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}`,
-		1, launcher.ClassKVCache, "ValueError: No available memory", "nothing is left for the KV cache at 0.9 beside 67.72 GiB of weights and activations (1.44 GiB are missing)", "gpu-memory-utilization=0.9"},
+		1, launcher.ClassKVCache, "ValueError: No available memory", "nothing is left for the KV cache at 0.9 next to 67.72 GiB of weights and activations (1.44 GiB are missing)", "gpu-memory-utilization=0.9"},
 	{"weights on two GPUs", `
 (Worker_TP1 pid=92) ERROR 08-17 12:00:03 [gpu_model_runner.py:5506] Failed to load model - not enough GPU memory. Try lowering --gpu-memory-utilization to free memory for weights, increasing --tensor-parallel-size, or using --quantization.
 (EngineCore pid=8) ERROR 08-17 12:00:03 [core.py:1346] Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.`,
@@ -165,7 +165,7 @@ vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto,
 (Worker_TP0 pid=91) ERROR 08-17 12:00:03 [multiproc_executor.py:780] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of 79.10 GiB of which 300.25 MiB is free. Process 91 has 78.7 GiB memory in use.
 (Worker_TP1 pid=92) ERROR 08-17 12:00:03 [multiproc_executor.py:780] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB.
 (EngineCore pid=8) ERROR 08-17 12:00:04 [core.py:1346] RuntimeError: Worker failed with error 'CUDA out of memory', please check the stack trace above for the root cause`,
-		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0", "512.00 MiB more were wanted and 300.25 MiB of 79.10 GiB were free", ""},
+		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0", "needed 512.00 MiB more, but only 300.25 MiB of 79.10 GiB were free", ""},
 	{"no batch for a whole prompt", `
 (APIServer pid=1) ValueError: max_num_batched_tokens (2048) is smaller than max_model_len (8192). This effectively limits the maximum sequence length to max_num_batched_tokens and makes vLLM reject longer sequences.`,
 		1, launcher.ClassConfig, "ValueError: max_num_batched_tokens (2048)", "at least 8192, or allow chunked prefill", ""},
@@ -174,25 +174,25 @@ vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto,
 		1, launcher.ClassConfig, "ValueError: long_prefill_token_threshold", "at most 8192", ""},
 	{"quantisation unknown", `
 ValueError: Unknown quantization method: foo. Must be one of ['awq', 'gptq'].`,
-		1, launcher.ClassConfig, "ValueError: Unknown quantization method", "this version of vLLM knows", ""},
+		1, launcher.ClassConfig, "ValueError: Unknown quantization method", "this version of vLLM supports", ""},
 	{"abbreviation that fits two flags", `
 usage: vllm serve [model_tag] [options]
 vllm serve: error: ambiguous option: --max-num could match --max-num-batched-tokens, --max-num-seqs`,
-		2, launcher.ClassArguments, "vllm serve: error: ambiguous option", "write --max-num out in full", ""},
+		2, launcher.ClassArguments, "vllm serve: error: ambiguous option", "write --max-num in full", ""},
 	{"the model's name twice, 2026 image", `
 usage: vllm [-h] [-v] {chat,complete,serve,launch,bench} ...
 vllm: error: unrecognized arguments: serve Qwen/Qwen3-0.6B`,
-		2, launcher.ClassArguments, "vllm: error: unrecognized arguments: serve", "does not know serve Qwen/Qwen3-0.6B", ""},
+		2, launcher.ClassArguments, "vllm: error: unrecognized arguments: serve", "does not have serve Qwen/Qwen3-0.6B", ""},
 	{"value missing", `
 api_server.py: error: argument --max-model-len: expected one argument`,
 		2, launcher.ClassArguments, "api_server.py: error: argument", "correct the value of --max-model-len", ""},
 	{"repository unknown", `
 (APIServer pid=1) huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1-68)
 (APIServer pid=1) Repository Not Found for url: https://huggingface.co/api/models/acme/none.`,
-		1, launcher.ClassModel, "huggingface_hub.errors.RepositoryNotFoundError", "check name and token", ""},
+		1, launcher.ClassModel, "huggingface_hub.errors.RepositoryNotFoundError", "check the name and the token", ""},
 	{"hub out of reach", `
 requests.exceptions.ConnectionError: (MaxRetryError("HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded (Caused by NameResolutionError: Temporary failure in name resolution)"), '(Request ID: 1)')`,
-		1, launcher.ClassNetwork, "requests.exceptions.ConnectionError", "reach the network", ""},
+		1, launcher.ClassNetwork, "requests.exceptions.ConnectionError", "network access", ""},
 	{"disk full", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] OSError: [Errno 28] No space left on device: '/root/.cache/vllm/torch_compile_cache/abc'`,
 		1, launcher.ClassDisk, "OSError: [Errno 28] No space left on device", "the disk is full", ""},
@@ -201,7 +201,7 @@ requests.exceptions.ConnectionError: (MaxRetryError("HTTPSConnectionPool(host='h
 		1, launcher.ClassGPUs, "RuntimeError: The NVIDIA driver", "update the driver", ""},
 	{"kernel image", `
 (EngineCore pid=9) torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device`,
-		1, launcher.ClassGPUs, "torch.AcceleratorError: CUDA error", "do not fit together", ""},
+		1, launcher.ClassGPUs, "torch.AcceleratorError: CUDA error", "do not match", ""},
 	{"illegal access", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] EngineCore encountered a fatal error.
 (EngineCore pid=9) torch.AcceleratorError: CUDA error: an illegal memory access was encountered
@@ -215,11 +215,11 @@ requests.exceptions.ConnectionError: (MaxRetryError("HTTPSConnectionPool(host='h
 ERROR 03-01 10:00:00 engine.py:389] Traceback (most recent call last):
 ValueError: No available memory for the cache blocks. Try increasing ` + "`gpu_memory_utilization`" + ` when initializing the engine.
 RuntimeError: Engine process failed to start. See stack trace for the root cause.`,
-		1, launcher.ClassKVCache, "ValueError: No available memory", "beside weights and activations:", ""},
+		1, launcher.ClassKVCache, "ValueError: No available memory", "next to weights and activations:", ""},
 	{"config file of the model", `
 (APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
 (APIServer pid=1)   Value error, Invalid repository ID or local directory specified: '/models/qwen'. [type=value_error, input_value=ArgsKwargs((), {}), input_type=ArgsKwargs]`,
-		1, launcher.ClassModel, "Invalid repository ID or local directory specified", "there is no model at /models/qwen", ""},
+		1, launcher.ClassModel, "Invalid repository ID or local directory specified", "no model at /models/qwen", ""},
 	{"an engine that ended without a word", `
 (EngineCore pid=9) INFO 08-17 12:00:02 [gpu_model_runner.py:5420] Starting to load model m...
 (APIServer pid=1) ERROR 08-17 12:00:09 [core_client.py:600] Engine core proc EngineCore died unexpectedly, shutting down client.

@@ -59,7 +59,7 @@ RuntimeError: cancelled
 (Worker pid=5157)   File "/venv/lib/python3.11/site-packages/torch/cuda/__init__.py", line 478, in _lazy_init
 (Worker pid=5157)     torch._C._cuda_init()
 (Worker pid=5157) RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and installed a driver from http://www.nvidia.com/Download/index.aspx
-`, launcher.Exit{Code: 0}, "the engine died under load without a word", "memory"},
+`, launcher.Exit{Code: 0}, "the engine died under load without a message", "memory"},
 		"API server killed": {"", launcher.Exit{Code: 137, Detail: "ended by signal: killed"}, "the server was killed under load (exit code 137)", "memory"},
 		"asked to end": {`
 (APIServer pid=1) INFO 11-30 21:33:19 [launcher.py:254] [shutdown] API server: shutdown triggered
@@ -67,7 +67,7 @@ RuntimeError: cancelled
 (Worker pid=1562) INFO 11-30 22:17:10 [multiproc_executor.py:872] WorkerProc shutting down.
 (Worker pid=1562) Traceback (most recent call last):
 (Worker pid=1562) RuntimeError: Found no NVIDIA driver on your system.
-`, launcher.Exit{Code: 0}, "the server was told to end under load", "stopped it"},
+`, launcher.Exit{Code: 0}, "something stopped the server under load", "stopped it"},
 		"wrong requests and a kill": {`
 (APIServer pid=1) ERROR 11-30 22:15:49 [server_utils.py:377] Exception caught. Request id: None
 (APIServer pid=1) ERROR 11-30 22:15:49 [server_utils.py:377] Traceback (most recent call last):

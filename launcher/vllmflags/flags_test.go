@@ -160,7 +160,7 @@ func TestReleasesHaveTheirFlags(t *testing.T) {
 			t.Errorf("0.%d has %s: %v, want %v", c.release, c.flag, got, c.want)
 		}
 	}
-	for name, want := range map[string]string{"swap-space": "in 0.18", "speculative-model": "in 0.8 or before", "port": ""} {
+	for name, want := range map[string]string{"swap-space": "in 0.18", "speculative-model": "in 0.8 or earlier", "port": ""} {
 		if f, _ := Find(name); f.Removed() != want {
 			t.Errorf("%s was removed %q, want %q", name, f.Removed(), want)
 		}

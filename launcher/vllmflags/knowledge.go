@@ -37,30 +37,30 @@ var registered = map[string][]string{
 
 // instead says what to write for a flag that the newest release does not have.
 var instead = map[string]string{
-	"calculate-kv-scales":                           "leave it out: the scales come with the checkpoint",
-	"cuda-graph-sizes":                              "write cudagraph-capture-sizes",
-	"disable-frontend-multiprocessing":              "leave it out: the API server and the engine are always processes of their own",
-	"disable-log-requests":                          "leave it out: requests are logged only with enable-log-requests",
-	"disable-mm-preprocessor-cache":                 "write mm-processor-cache-gb: 0",
-	"enable-bf16x3-router-gemm":                     "leave it out: the server chooses the kernel",
-	"enable-multimodal-encoder-data-parallel":       "write mm-encoder-tp-mode: data",
-	"eplb-log-balancedness":                         "write eplb-config.log_balancedness",
-	"eplb-step-interval":                            "write eplb-config.step_interval",
-	"eplb-window-size":                              "write eplb-config.window_size",
-	"guided-decoding-backend":                       "write structured-outputs-config.backend",
-	"guided-decoding-disable-additional-properties": "write structured-outputs-config.disable_additional_properties",
-	"guided-decoding-disable-any-whitespace":        "write structured-outputs-config.disable_any_whitespace",
-	"guided-decoding-disable-fallback":              "write structured-outputs-config.disable_fallback",
-	"logits-processor-pattern":                      "write logits-processors: the server loads them, requests cannot",
-	"lora-extra-vocab-size":                         "leave it out: adapters cannot bring words of their own",
+	"calculate-kv-scales":                           "omit it: the scales come with the checkpoint",
+	"cuda-graph-sizes":                              "use cudagraph-capture-sizes",
+	"disable-frontend-multiprocessing":              "omit it: the API server and the engine are always separate processes",
+	"disable-log-requests":                          "omit it: requests are logged only with enable-log-requests",
+	"disable-mm-preprocessor-cache":                 "use mm-processor-cache-gb: 0",
+	"enable-bf16x3-router-gemm":                     "omit it: the server chooses the kernel",
+	"enable-multimodal-encoder-data-parallel":       "use mm-encoder-tp-mode: data",
+	"eplb-log-balancedness":                         "use eplb-config.log_balancedness",
+	"eplb-step-interval":                            "use eplb-config.step_interval",
+	"eplb-window-size":                              "use eplb-config.window_size",
+	"guided-decoding-backend":                       "use structured-outputs-config.backend",
+	"guided-decoding-disable-additional-properties": "use structured-outputs-config.disable_additional_properties",
+	"guided-decoding-disable-any-whitespace":        "use structured-outputs-config.disable_any_whitespace",
+	"guided-decoding-disable-fallback":              "use structured-outputs-config.disable_fallback",
+	"logits-processor-pattern":                      "use logits-processors: the server loads them, requests cannot",
+	"lora-extra-vocab-size":                         "omit it: adapters cannot add vocabulary",
 	"max-long-partial-prefills":                     "long-prefill-token-threshold limits long prompts",
 	"max-num-partial-prefills":                      "long-prefill-token-threshold limits long prompts",
-	"num-lookahead-slots":                           "write speculative-config",
-	"num-redundant-experts":                         "write eplb-config.num_redundant_experts",
-	"override-attention-dtype":                      "leave it out: attention has the model's dtype",
-	"override-pooler-config":                        "write pooler-config",
+	"num-lookahead-slots":                           "use speculative-config",
+	"num-redundant-experts":                         "use eplb-config.num_redundant_experts",
+	"override-attention-dtype":                      "omit it: attention uses the model's dtype",
+	"override-pooler-config":                        "use pooler-config",
 	"swap-space":                                    "kv-offloading-size keeps evicted cache in host memory",
-	"task":                                          "write runner or convert where the model needs it",
+	"task":                                          "use runner or convert if the model needs it",
 }
 
 // firstKnown is the first release of which it is known what it had lost.
@@ -70,31 +70,31 @@ const firstKnown = 8
 // with the release that lost them by the sources of 0.8.5, 0.9.2 and 0.10.2;
 // firstKnown, if even the oldest of these does not have the flag.
 var earlier = []Flag{
-	{Name: "device", Kind: Text, Gone: 10, Instead: "leave it out: the build decides"},
-	{Name: "disable-async-output-proc", Kind: Bool, Gone: 11, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "enable-lora-bias", Kind: Bool, Gone: 11, Instead: "leave it out: adapters with a bias are refused"},
-	{Name: "enable-prompt-adapter", Kind: Bool, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
+	{Name: "device", Kind: Text, Gone: 10, Instead: "omit it: the build decides"},
+	{Name: "disable-async-output-proc", Kind: Bool, Gone: 11, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "enable-lora-bias", Kind: Bool, Gone: 11, Instead: "omit it: adapters with a bias are refused"},
+	{Name: "enable-prompt-adapter", Kind: Bool, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
 	{Name: "enable-reasoning", Kind: Bool, Gone: 10, Instead: "reasoning-parser alone is enough"},
-	{Name: "expand-tools-even-if-tool-choice-none", Kind: Bool, Gone: 10, Instead: "leave it out: exclude-tools-when-tool-choice-none is the opposite"},
-	{Name: "long-lora-scaling-factors", Kind: Text, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "max-prompt-adapter-token", Kind: Int, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "max-prompt-adapters", Kind: Int, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
+	{Name: "expand-tools-even-if-tool-choice-none", Kind: Bool, Gone: 10, Instead: "omit it: exclude-tools-when-tool-choice-none is the opposite"},
+	{Name: "long-lora-scaling-factors", Kind: Text, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "max-prompt-adapter-token", Kind: Int, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "max-prompt-adapters", Kind: Int, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
 	{Name: "max-seq-len-to-capture", Kind: Int, Gone: 11, Instead: "max-cudagraph-capture-size limits captured batches"},
 	{Name: "multi-step-stream-outputs", Kind: Bool, Gone: 10, Instead: "stream-interval sets how often streams are written"},
 	{Name: "num-scheduler-steps", Kind: Int, Gone: 10, Instead: "async-scheduling hides the scheduler's time"},
-	{Name: "num-speculative-tokens", Kind: Int, Gone: firstKnown, Instead: "write speculative-config"},
-	{Name: "override-neuron-config", Kind: JSON, Gone: 10, Instead: "write additional-config"},
-	{Name: "preemption-mode", Kind: Text, Gone: 11, Instead: "leave it out: the V1 engine always recomputes"},
-	{Name: "prompt-adapters", Kind: Text, Words: Many, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "qlora-adapter-name-or-path", Kind: Text, Gone: 10, Instead: "write lora-modules"},
-	{Name: "rope-scaling", Kind: JSON, Gone: 11, Instead: "write hf-overrides.rope_scaling"},
-	{Name: "rope-theta", Kind: Float, Gone: 11, Instead: "write hf-overrides.rope_theta"},
-	{Name: "scheduler-delay-factor", Kind: Float, Gone: 11, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "speculative-model", Kind: Text, Gone: firstKnown, Instead: "write speculative-config"},
-	{Name: "tokenizer-pool-extra-config", Kind: JSON, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "tokenizer-pool-size", Kind: Int, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "tokenizer-pool-type", Kind: Text, Gone: 10, Instead: "leave it out: it belonged to the V0 engine"},
-	{Name: "use-v2-block-manager", Kind: Bool, Gone: 10, Instead: "leave it out: there is one block manager"},
+	{Name: "num-speculative-tokens", Kind: Int, Gone: firstKnown, Instead: "use speculative-config"},
+	{Name: "override-neuron-config", Kind: JSON, Gone: 10, Instead: "use additional-config"},
+	{Name: "preemption-mode", Kind: Text, Gone: 11, Instead: "omit it: the V1 engine always recomputes"},
+	{Name: "prompt-adapters", Kind: Text, Words: Many, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "qlora-adapter-name-or-path", Kind: Text, Gone: 10, Instead: "use lora-modules"},
+	{Name: "rope-scaling", Kind: JSON, Gone: 11, Instead: "use hf-overrides.rope_scaling"},
+	{Name: "rope-theta", Kind: Float, Gone: 11, Instead: "use hf-overrides.rope_theta"},
+	{Name: "scheduler-delay-factor", Kind: Float, Gone: 11, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "speculative-model", Kind: Text, Gone: firstKnown, Instead: "use speculative-config"},
+	{Name: "tokenizer-pool-extra-config", Kind: JSON, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "tokenizer-pool-size", Kind: Int, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "tokenizer-pool-type", Kind: Text, Gone: 10, Instead: "omit it: it belonged to the V0 engine"},
+	{Name: "use-v2-block-manager", Kind: Bool, Gone: 10, Instead: "omit it: there is one block manager"},
 }
 
 // Removed says when the flag was removed, in words: "in 0.18"; "" if the
@@ -104,7 +104,7 @@ func (f Flag) Removed() string {
 	case f.Gone == 0:
 		return ""
 	case f.Gone == firstKnown:
-		return fmt.Sprintf("in 0.%d or before", f.Gone)
+		return fmt.Sprintf("in 0.%d or earlier", f.Gone)
 	}
 	return fmt.Sprintf("in 0.%d", f.Gone)
 }

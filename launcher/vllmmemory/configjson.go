@@ -153,11 +153,11 @@ func (m *Model) cache(c configJSON) {
 			if kind == "full_attention" {
 				m.KVLayers++
 			} else if !slices.Contains([]string{"sliding_attention", "chunked_attention", "linear_attention"}, kind) {
-				m.Unusual = "its layers are of kind " + kind
+				m.Unusual = "it has layers of type " + kind
 			}
 		}
 		if m.KVLayers == 0 {
-			m.Unusual = "no layer of it has full attention"
+			m.Unusual = "none of its layers has full attention"
 		}
 	case c.SlidingWindow > 0 && (c.UseSliding == nil || *c.UseSliding):
 		m.Unusual = "its attention has a sliding window"

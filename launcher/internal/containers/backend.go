@@ -49,7 +49,7 @@ func (b *Backend) Check(ctx context.Context) error {
 	}
 	_, err = e.Image(ctx, b.Options.Image)
 	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("image %s is not there and may not be pulled: %s pull %s", b.Options.Image, b.name, b.Options.Image)
+		return fmt.Errorf("image %s: %w, and pull: never forbids pulling it; to pull it: %s pull %s", b.Options.Image, launcher.ErrImageAbsent, b.name, b.Options.Image)
 	}
 	return err
 }

@@ -65,18 +65,25 @@ const (
 
 // Errors that an Engine wraps.
 var (
-	ErrNotFound = errors.New("there is no such container or image")
+	ErrNotFound = errors.New("no such container or image")
 	ErrConflict = errors.New("the name is in use")
 )
 
 // ServiceError says that the service itself did not answer: nothing is known
-// of its containers then. It is one sentence that ends with what mends it.
+// of its containers then.
 type ServiceError struct {
-	Sentence string
+	Sentence string // what is wrong, without the command
+	Start    string // the command that fixes it
 	Err      error
 }
 
-func (e *ServiceError) Error() string { return e.Sentence }
+func (e *ServiceError) Error() string { return e.Sentence + "; start it: " + e.Start }
+
+// Cause and Remedy make it a launcher.Remedied.
+func (e *ServiceError) Cause() string { return e.Sentence }
+
+// Remedy is the command.
+func (e *ServiceError) Remedy() string { return e.Start }
 
 // Unwrap returns what went wrong.
 func (e *ServiceError) Unwrap() error { return e.Err }

@@ -102,7 +102,7 @@ func (h *handle) watch(ctx, waiting context.Context, logEnded <-chan struct{}) {
 			break
 		}
 		if ctx.Err() != nil {
-			h.exit = launcher.Exit{Code: -1, Detail: "removed before its end was seen", At: time.Now()}
+			h.exit = launcher.Exit{Code: -1, Detail: "it was removed before sweep saw its end", At: time.Now()}
 			return
 		}
 		if time.Since(asked) > longestGap { // a question that was heard
@@ -126,7 +126,7 @@ func (h *handle) readExit(ctx context.Context) launcher.Exit {
 		state, err := h.engine.Inspect(ctx, h.id)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			exit.Detail = "the container was removed by somebody else"
+			exit.Detail = "another program removed the container"
 			return exit
 		case errors.Is(err, launcher.ErrServiceAway):
 			since = time.Now()

@@ -60,11 +60,11 @@ func (h *handle) Owns(ctx context.Context) error {
 		return fmt.Errorf("inspect container: %w", err)
 	}
 	if !state.Running {
-		return fmt.Errorf("%s does not run any more; something else answers on port %d", h.ID(), h.port)
+		return fmt.Errorf("%s has ended; another program answers on port %d", h.ID(), h.port)
 	}
 	if h.published {
 		if got := state.Ports[h.inside]; got != h.port {
-			return fmt.Errorf("port %d is not published by %s, which has port %d", h.port, h.ID(), got)
+			return fmt.Errorf("%s publishes port %d, not port %d", h.ID(), got, h.port)
 		}
 		return nil
 	}

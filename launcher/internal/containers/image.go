@@ -29,7 +29,7 @@ func (b *Backend) Image(ctx context.Context) (Image, error) {
 	case err != nil && !missing:
 		return Image{}, fmt.Errorf("look for image %s: %w", reference, err)
 	case missing && b.Options.Pull == PullNever:
-		return Image{}, b.imageFailure(errors.New("it is not there and may not be pulled"))
+		return Image{}, b.imageFailure(fmt.Errorf("%w, and pull: never forbids pulling it", launcher.ErrImageAbsent))
 	case missing || b.Options.Pull == PullAlways:
 		b.Options.Progress("pulling " + reference)
 		if err := e.Pull(ctx, reference, b.Options.Progress); err != nil {
@@ -41,8 +41,8 @@ func (b *Backend) Image(ctx context.Context) (Image, error) {
 	}
 	if len(found.Entrypoint) == 0 && len(b.Options.Command) == 0 {
 		return Image{}, &launcher.Failure{Diagnosis: launcher.Diagnosis{
-			Class: launcher.ClassConfig, Cause: "image " + reference + " has no entry point, so the flags would be run as a command",
-			Remedy: "name the server in server." + b.name + ".command, for example [vllm, serve]",
+			Class: launcher.ClassConfig, Cause: "image " + reference + " has no entry point, so the container would run the flags as a command",
+			Remedy: "set server." + b.name + ".command, such as [vllm, serve]",
 		}}
 	}
 	b.image = &found
@@ -67,7 +67,7 @@ func (b *Backend) imageFailure(err error) *launcher.Failure {
 		Diagnosis: launcher.Diagnosis{
 			Class:  launcher.ClassImage,
 			Cause:  fmt.Sprintf("image %s: %s", reference, wording.Plain(err.Error())),
-			Remedy: "check the image's name and that this machine reaches its registry; " + b.name + " pull " + reference + " shows it",
+			Remedy: "check the image's name, and that this machine can reach its registry; test it with " + b.name + " pull " + reference,
 		},
 		Err: err,
 	}

@@ -37,7 +37,7 @@ func (b *Backend) Launch(ctx context.Context, spec launcher.Spec) (launcher.Hand
 	}
 	if err := b.Options.mountable(e); err != nil {
 		return nil, &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassConfig, Cause: err.Error(),
-			Remedy: "correct server." + b.name + ".volumes, or make the folder"}, Err: err}
+			Remedy: "correct server." + b.name + ".volumes, or create the folder"}, Err: err}
 	}
 	log, err := serverlog.Create(spec.LogPath, spec.AllSecrets(), 0)
 	if err != nil {
@@ -115,10 +115,10 @@ func run(ctx context.Context, e Engine, s Spec) (State, error) {
 // launchFailure classifies what the service said.
 func (b *Backend) launchFailure(err error) *launcher.Failure {
 	if errors.Is(err, launcher.ErrServiceAway) {
-		// One sentence, which ends with what mends it; the rest repeats it.
+		// One sentence, which ends with what fixes it; the rest repeats it.
 		var away *ServiceError
 		errors.As(err, &away)
-		return &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassBackend, Cause: away.Sentence}, Err: err}
+		return &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassBackend, Cause: away.Error()}, Err: err}
 	}
 	d := launcher.Classify(err.Error(), launcher.ClassBackend)
 	d.Cause = wording.Plain(d.Cause)

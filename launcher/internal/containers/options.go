@@ -91,10 +91,10 @@ func (o Options) validate() error {
 		return err
 	}
 	if o.Network != "" && o.Network != "host" {
-		return fmt.Errorf("unknown network %q: it is \"host\" or left out", o.Network)
+		return fmt.Errorf("unknown network %q: want \"host\", or omit it", o.Network)
 	}
 	if o.IPC != "" && o.IPC != "host" {
-		return fmt.Errorf("unknown ipc %q: it is \"host\" or left out", o.IPC)
+		return fmt.Errorf("unknown ipc %q: want \"host\", or omit it", o.IPC)
 	}
 	for _, v := range o.Volumes {
 		if _, err := ParseVolume(v); err != nil {
@@ -116,7 +116,7 @@ func (o Options) mountable(e Engine) error {
 			return err
 		}
 		if _, err := os.Stat(v.Source); !v.Named && errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("volume %s: there is no %s on this machine", text, v.Source)
+			return fmt.Errorf("volume %s: no %s on this machine", text, v.Source)
 		}
 	}
 	return nil
