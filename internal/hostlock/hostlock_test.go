@@ -162,8 +162,8 @@ func TestDir(t *testing.T) {
 func TestWhatIsNoLockFile(t *testing.T) {
 	for name, make := range map[string]func(path, victim string) error{
 		"is a link":             func(path, victim string) error { return os.Symlink(victim, path) },
-		"has 2 hard links":           func(path, victim string) error { return os.Link(victim, path) },
-		"is not a regular file":   func(path, _ string) error { return syscall.Mkfifo(path, 0o666) },
+		"has 2 hard links":      func(path, victim string) error { return os.Link(victim, path) },
+		"is not a regular file": func(path, _ string) error { return syscall.Mkfifo(path, 0o666) },
 		"is a directory":        func(path, _ string) error { return os.Mkdir(path, 0o700) },
 		"is a link, dangling":   func(path, victim string) error { return os.Symlink(victim+".none", path) },
 		"is a link to a folder": func(path, victim string) error { return os.Symlink(filepath.Dir(victim), path) },
