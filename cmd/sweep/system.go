@@ -127,7 +127,7 @@ func otherName(arg string) string {
 }
 
 // commands finds the commands of this program in a text.
-var commands = regexp.MustCompile("(^|[\\s'\"`(])sweep (--help|analyze|bench|calibrate|clean|compare|completion|doctor|export|help|import|init|plan|plot|" +
+var commands = regexp.MustCompile("(^|[\\s'\"`(])sweep (--help|analyze|bench|calibrate|clean|compare|completion|doctor|explain|export|help|import|init|plan|plot|" +
 	"report|run|schema|serve|status|validate|version|vllm-sim)\\b")
 
 // called is text with the commands of this program in it as it was called, so
