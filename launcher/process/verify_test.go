@@ -16,7 +16,7 @@ func TestSilentStart(t *testing.T) {
 	s.ReadyTimeout, s.SilenceTimeout = time.Hour, 300*time.Millisecond
 	_, err := start(t, s)
 	f := launchertest.Failure(t, err, launcher.ClassSilent)
-	if !strings.Contains(f.Diagnosis.Cause, "last while loading weights") {
+	if !strings.Contains(f.Diagnosis.Cause, "while the server was loading weights") {
 		t.Errorf("cause %q", f.Diagnosis.Cause)
 	}
 	gone(t, s)
