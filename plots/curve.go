@@ -59,7 +59,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 		return f, "no configuration has both a throughput and a latency at load " + load
 	}
 	if len(pointsOf(in.Plan, load)) < 2 {
-		return f, "load " + load + " has one point, so no curve"
+		return f, "load " + load + " has only one point, so there is no curve"
 	}
 	d.panels = panelsOf(in, all)
 	left := 0
@@ -81,7 +81,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 	f.Subtitle = d.subtitle(in, points)
 	var notes []string
 	if left > 0 {
-		notes = append(notes, say.Count(left, "further parameter")+" in the data, not drawn")
+		notes = append(notes, say.Count(left, "more parameter")+" only in the data")
 	}
 	grey := 0
 	for _, pn := range d.panels {
@@ -92,7 +92,7 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 		}
 	}
 	if grey > 0 {
-		notes = append(notes, say.Count(grey, "configuration")+" in grey, unlabelled")
+		notes = append(notes, say.Count(grey, "configuration")+" in gray, without labels")
 	}
 	if note := gpuNote(points, d.x); note != "" {
 		notes = append(notes, note)
@@ -206,7 +206,7 @@ func verdictCounts(count map[string]int, n int, noun string) string {
 	better := count[analysis.Better]
 	out := fmt.Sprintf("%d of %s better than the baseline", better, say.Count(n, noun))
 	if better == 0 {
-		out = fmt.Sprintf("none of %s shown to be better than the baseline", say.Count(n, noun))
+		out = fmt.Sprintf("none of %s is shown to be better than the baseline", say.Count(n, noun))
 	}
 	for _, v := range []string{analysis.Worse, analysis.Equivalent, analysis.Undecided, analysis.NotComparable} {
 		if k := count[v]; k > 0 {
@@ -218,7 +218,7 @@ func verdictCounts(count map[string]int, n int, noun string) string {
 
 // onlyVerdict is the verdict where there is but one.
 func onlyVerdict(count map[string]int, noun string) string {
-	words := "not separable from"
+	words := "undecided against"
 	switch {
 	case count[analysis.Better] == 1:
 		words = "better than"
@@ -229,22 +229,22 @@ func onlyVerdict(count map[string]int, noun string) string {
 	case count[analysis.NotComparable] == 1:
 		words = "not comparable with"
 	}
-	return fmt.Sprintf("the one %s compared is %s the baseline", noun, words)
+	return fmt.Sprintf("the only %s compared is %s the baseline", noun, words)
 }
 
 func (d curvePlot) subtitle(in Input, points []point) string {
-	parts := []string{"Each line is one configuration over its loads; small numbers: " + numbersMean(points[0].load.Kind) + "."}
+	parts := []string{"Each line is one configuration over its loads. Small numbers: " + numbersMean(points[0].load.Kind) + "."}
 	if len(d.panels) > 1 {
-		parts = append(parts, "One panel a parameter, the baseline (wide line) in each.")
+		parts = append(parts, "One panel per parameter, each with the baseline (wide line).")
 	}
 	if d.hasSLO {
-		parts = append(parts, "Filled: meets the SLO; hollow: does not, or cannot tell.")
+		parts = append(parts, "Filled: meets the SLO. Hollow: does not, or unknown.")
 	}
 	if countIntervals(points) > 0 {
 		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", say.Percent(in.Findings.Confidence)))
 	}
 	if len(d.knees) > 0 {
-		parts = append(parts, "Knee: from there on more throughput costs the most latency.")
+		parts = append(parts, "Knee: beyond it, more throughput costs much more latency.")
 	}
 	return strings.Join(parts, " ")
 }

@@ -40,17 +40,17 @@ const maxDistributions = 6
 func distributionFigure(in Input, name, load string) (Figure, string) {
 	f := Figure{Name: name, Kind: "distribution", Load: load}
 	if in.Latencies == nil {
-		return f, "no latency histograms are at hand"
+		return f, "the run has no latency histograms"
 	}
 	d, failed := newDistribution(in, load)
 	if len(d.cells) == 0 {
 		if failed != "" {
 			return f, failed
 		}
-		return f, "no trial of load " + load + " that counts has a latency histogram"
+		return f, "no valid trial of load " + load + " has a latency histogram"
 	}
 	f.Title = d.title(in)
-	f.Subtitle = "Thick: the requests of all counted trials together; thin: single trials. Right: the latency that this share of requests kept below, as far as the requests of the trials together support it (MLPerf’s minimum sample)."
+	f.Subtitle = "Thick: all valid trials together. Thin: single trials. Right: this share of requests was faster than the latency shown, as far as the number of requests allows (MLPerf’s minimum sample)."
 	if len(pointsOf(in.Plan, load)) > 1 {
 		f.Subtitle = "All at " + pointName(d.point) + ". " + f.Subtitle
 	}
@@ -80,7 +80,7 @@ func newDistribution(in Input, load string) (distributionPlot, string) {
 		return k
 	})
 	if n == 0 {
-		return d, "no trial counts at load " + load
+		return d, "no valid trial at load " + load
 	}
 	for _, r := range recommendationsOf(in, load) { // the finding's own load point, where there is one
 		m, err := metric.Parse(r.Objective)
@@ -106,7 +106,7 @@ func newDistribution(in Input, load string) (distributionPlot, string) {
 		for _, id := range trials[s.points[0].cell.ID] {
 			all, err := in.Latencies(id)
 			if err != nil {
-				failed = fmt.Sprintf("the histograms of trial %s cannot be read: %v", id, err)
+				failed = fmt.Sprintf("cannot read the histograms of trial %s: %v", id, err)
 				continue
 			}
 			for base, h := range all {

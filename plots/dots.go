@@ -67,16 +67,16 @@ func dotsFigure(in Input, name, load string) (Figure, string) {
 	notes := keyNotes(in)
 	if n := len(d.rows); n > maxRows {
 		d.keep(maxRows)
-		notes = append(notes, say.Count(n-maxRows, "further configuration")+" in the data, not drawn")
+		notes = append(notes, say.Count(n-maxRows, "more configuration")+" only in the data")
 	}
 	for _, m := range d.metrics {
 		d.scales = append(d.scales, d.scaleOf(m))
 		d.limits = append(d.limits, limitsOf(in, load, m, m)...)
 	}
 	f.Title = d.title(in, load)
-	f.Subtitle = fmt.Sprintf("Each row is one configuration at the one rate offered, %s; lower is better. Bars: %s intervals. Line: the baseline. Ring: recommended.", pointName(lp), say.Percent(in.Findings.Confidence))
+	f.Subtitle = fmt.Sprintf("Each row is one configuration at the only offered rate, %s. Lower is better. Bars: %s intervals. Line: baseline. Ring: recommended.", pointName(lp), say.Percent(in.Findings.Confidence))
 	if d.verdictWidth(newPen(nil, Light())) > 0 {
-		f.Subtitle += " Words: what the trials show against the baseline."
+		f.Subtitle += " Words: the verdict against the baseline."
 	}
 	f.Caption = caption(in, load, points, notes)
 	f.frame = newFrame(f, figureWidth, 0, d.height())

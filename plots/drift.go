@@ -42,19 +42,19 @@ type driftLine struct {
 func driftFigure(in Input, name string) (Figure, string) {
 	f := Figure{Name: name, Kind: "drift"}
 	if len(in.Trials) == 0 {
-		return f, "no trial is recorded"
+		return f, "the run has no trials"
 	}
 	if in.Findings.Baseline == "" {
 		return f, "the run has no baseline configuration"
 	}
 	d := newDrift(in)
 	if len(d.panels) == 0 {
-		return f, "the baseline was not measured in two blocks at any load point"
+		return f, "the baseline was not measured in two rounds at any load point"
 	}
 	f.Title = d.title(in)
-	f.Subtitle = fmt.Sprintf("The baseline in each block, relative to its first trial at the same load point. Band: ±%s. Blocks differ in prompts and arrivals, so some scatter is due to them.", say.Percent(d.margin))
+	f.Subtitle = fmt.Sprintf("The baseline in each round, relative to its first trial at the same load point. Band: ±%s. Rounds differ in prompts and arrivals, which causes some scatter.", say.Percent(d.margin))
 	if d.confirm > 0 {
-		f.Subtitle += " Right of the dotted line: the confirm stage."
+		f.Subtitle += " Right of the dotted line: confirmation runs."
 	}
 	f.Caption = runCaption(in)
 	f.frame = newFrame(f, figureWidth, 0, d.height())
@@ -128,9 +128,9 @@ func (d driftPlot) title(in Input) string {
 		}
 	}
 	if lo < 1/(1+d.margin) || hi > 1+d.margin {
-		return fmt.Sprintf("No trend is shown: the baseline’s trials vary from %s to %s of the first at their load", change(lo), change(hi))
+		return fmt.Sprintf("No trend is shown: the baseline’s trials vary from %s to %s against the first at their load", change(lo), change(hi))
 	}
-	return fmt.Sprintf("No drift beyond ±%s is shown over the blocks", say.Percent(in.Findings.Margin))
+	return fmt.Sprintf("No drift beyond ±%s is shown over the rounds", say.Percent(in.Findings.Margin))
 }
 
 // tone is the color of a load point. All lines are the baseline's, so that they
@@ -161,7 +161,7 @@ func (d driftPlot) draw(p *pen, area vg.Rectangle) {
 			Min: vg.Point{X: left + 46, Y: top - driftPanelHeight - 8}, Max: vg.Point{X: left + width - 22, Y: top - 22},
 		})
 	}
-	p.text(vg.Point{X: area.Min.X + 46, Y: area.Min.Y + 3}, "Place of the trial in the run", axisStyle(p.theme), alignLeft)
+	p.text(vg.Point{X: area.Min.X + 46, Y: area.Min.Y + 3}, "Position of the trial in the run", axisStyle(p.theme), alignLeft)
 	x, y := area.Max.X-legend, area.Max.Y-28
 	for i, name := range d.points {
 		if !slices.ContainsFunc(d.panels, func(q driftPanel) bool {

@@ -59,7 +59,7 @@ func effectsFigure(in Input, name, load string) (Figure, string) {
 	n := 0
 	d.point, n = highestCommon(pointsOf(in.Plan, load), func(id string) int { return len(effects[id]) })
 	if n == 0 {
-		return f, "no parameter level can be compared with the baseline at load " + load
+		return f, "no value of a parameter can be compared with the baseline at load " + load
 	}
 	d.rows = effectRows(in, d.point, effects[d.point.ID])
 	for _, choices := range effectColumns() {
@@ -205,7 +205,7 @@ func effectsTitle(d effectsPlot) string {
 			best = &d.rows[i]
 		}
 	}
-	out := fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "level"))
+	out := fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "value"))
 	switch {
 	case best == nil:
 		return out
@@ -217,9 +217,9 @@ func effectsTitle(d effectsPlot) string {
 
 func (d effectsPlot) subtitle(in Input) string {
 	parts := []string{
-		fmt.Sprintf("Each level alone against the baseline at %s.", pointName(d.point)),
-		fmt.Sprintf("Point: ratio; bar: %s interval; open point: no interval.", say.Percent(in.Findings.Confidence)),
-		fmt.Sprintf("Band: ±%s, the margin within which a change does not matter.", say.Percent(d.margin)),
+		fmt.Sprintf("Each value alone against the baseline at %s.", pointName(d.point)),
+		fmt.Sprintf("Point: ratio. Bar: %s interval. Open point: no interval.", say.Percent(in.Findings.Confidence)),
+		fmt.Sprintf("Band: changes within ±%s do not matter.", say.Percent(d.margin)),
 	}
 	return strings.Join(parts, " ")
 }
@@ -236,7 +236,7 @@ func (d effectsPlot) caption(in Input, load string) string {
 	}
 	notes := []string{"log scale"}
 	if len(pointsOf(in.Plan, load)) > 1 {
-		notes = append(notes, "other load points: in the data")
+		notes = append(notes, "other load points only in the data")
 	}
 	return caption(in, load, points, notes)
 }

@@ -38,22 +38,22 @@ type feasibility struct {
 
 // States of a cell, from the best.
 const (
-	cellCounts  = "all trials count"
-	cellPartly  = "some trials count"
+	cellCounts  = "all trials valid"
+	cellPartly  = "some trials valid"
 	cellMissing = "not run yet"
 	cellInvalid = "no valid trial"
 	cellDied    = "died under load"
 	cellNever   = "did not start"
 	cellRefused = "no request succeeded"
 	cellNone    = "not planned" // at this load point
-	cellSkipped = "skipped: known to be impossible"
+	cellSkipped = "skipped: cannot start"
 )
 
 // feasibilityFigure makes the figure, or returns the reason why there is none.
 func feasibilityFigure(in Input, name string) (Figure, string) {
 	f := Figure{Name: name, Kind: "feasibility"}
 	if len(in.Findings.Cells) == 0 {
-		return f, "the plan has no cells"
+		return f, "the plan has no configurations at any load"
 	}
 	d, whole, never := newFeasibility(in)
 	n := len(in.Plan.Configurations)
@@ -68,14 +68,14 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	default:
 		f.Title = fmt.Sprintf("%d of %s %s all planned trials", whole, say.Count(n, "configuration"), map[bool]string{true: "has", false: "have"}[whole == 1])
 	}
-	f.Subtitle = "Rows: configurations; columns: load points. Numbers: trials that count of those planned. " + rowNote
+	f.Subtitle = "Rows: configurations. Columns: load points. Numbers: valid trials of those planned. " + rowNote
 	left := 0
 	if len(d.rows) > maxRows {
 		left, d.rows = len(d.rows)-maxRows, d.rows[:maxRows]
 	}
 	f.Caption = runCaption(in)
 	if left > 0 {
-		f.Caption = say.Count(left, "further configuration") + " with faults in the data, not drawn · " + f.Caption
+		f.Caption = say.Count(left, "more configuration") + " with failures only in the data · " + f.Caption
 	}
 	f.frame = newFrame(f, wideWidth, 0, d.height())
 	f.body = d.draw

@@ -42,7 +42,7 @@ func frontierFigure(in Input, name string, fr analysis.Frontier) (Figure, string
 	f.frame = newFrame(f, figureWidth, figureHeight, 0)
 	area := f.frame.area()
 	if d = d.keyed(area); len(d.key) > 0 {
-		f.Subtitle += " Letters: the frontier from left to right, see the key."
+		f.Subtitle += " Letters: the frontier from left to right, as in the key."
 		f.frame = newFrame(f, figureWidth, 0, area.Max.Y-area.Min.Y+d.keyHeight(area.Max.X-area.Min.X))
 	}
 	f.body = func(p *pen, area vg.Rectangle) { d.draw(p, area) }
@@ -85,12 +85,12 @@ func frontierScales(points []point, limits []limit) (x, y scale) {
 func (d frontierPlot) subtitle(in Input, points []point) string {
 	var parts []string
 	if slices.ContainsFunc(d.all, func(s series) bool { return len(s.points) > 1 }) {
-		parts = append(parts, "Each line is one configuration over its loads; small numbers: "+numbersMean(points[0].load.Kind)+".")
+		parts = append(parts, "Each line is one configuration over its loads. Small numbers: "+numbersMean(points[0].load.Kind)+".")
 	}
 	if len(d.front.Cells) > 0 {
-		text := "Stepped line: the Pareto frontier."
+		text := "Stepped line: Pareto frontier."
 		if countIntervals(points) > 0 {
-			text = "Stepped line: the Pareto frontier, with the intervals of its cells as a band."
+			text = "Stepped line: Pareto frontier, with the intervals of its results as a band."
 		}
 		parts = append(parts, text)
 	}
@@ -99,9 +99,9 @@ func (d frontierPlot) subtitle(in Input, points []point) string {
 	}
 	switch {
 	case d.hasSLO:
-		parts = append(parts, "Filled: meets the SLO; hollow: does not, or cannot tell.")
+		parts = append(parts, "Filled: meets the SLO. Hollow: does not, or unknown.")
 	case len(d.front.Cells) > 0:
-		parts = append(parts, "Filled: on the frontier; hollow: off it.")
+		parts = append(parts, "Filled: on the frontier. Hollow: not on it.")
 	}
 	if bars := countIntervals(points); bars > 0 {
 		parts = append(parts, fmt.Sprintf("Bars: %s intervals.", say.Percent(in.Findings.Confidence)))
@@ -126,7 +126,7 @@ func countIntervals(points []point) int {
 func (d frontierPlot) notes(in Input) []string {
 	var out []string
 	if n := len(d.front.Skipped); n > 0 {
-		out = append(out, say.Count(n, "cell")+" without an estimate not drawn")
+		out = append(out, say.Count(n, "result")+" without an estimate not shown")
 	}
 	grey := 0
 	for _, s := range d.all {
@@ -135,13 +135,13 @@ func (d frontierPlot) notes(in Input) []string {
 		}
 	}
 	if grey > 0 {
-		out = append(out, fmt.Sprintf("in grey, unlabelled: %s with fewer or no frontier cells", say.Count(grey, "configuration")))
+		out = append(out, fmt.Sprintf("in gray, without labels: %s with few or no results on the frontier", say.Count(grey, "configuration")))
 	}
 	if key := abbreviations(in.Plan.Configurations); key != "" {
 		out = append(out, key)
 	}
 	if len(d.picks) > 0 && !slices.ContainsFunc(recommendationsOf(in, d.front.Load), func(r analysis.Recommendation) bool { return r.Confirmed }) {
-		out = append(out, "recommendations not measured again on fresh starts")
+		out = append(out, "recommendations not confirmed on restarted servers")
 	}
 	if note := gpuNote(allPoints(d.all), d.front.Y); note != "" {
 		out = append(out, note)

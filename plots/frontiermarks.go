@@ -110,8 +110,8 @@ func picksOf(in Input, load string, points []point) []pick {
 // pickDetail is the objective reached, with the verdict against the baseline.
 func pickDetail(r analysis.Recommendation) string {
 	out := shortTitle(r.Objective)
-	if r.Confirmed { // the point stands where the blocks had it
-		out = "on fresh starts: " + out
+	if r.Confirmed { // the point stands where the screening runs had it
+		out = "confirmed: " + out
 	}
 	if r.Estimate != nil {
 		out += " " + say.Metric(r.Objective, r.Estimate.Center)

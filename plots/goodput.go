@@ -27,10 +27,10 @@ func goodputFigure(in Input, name, load string) (Figure, string) {
 	f := Figure{Name: name, Kind: "goodput", Load: load}
 	lps := pointsOf(in.Plan, load)
 	if len(in.SLO) == 0 {
-		return f, "the experiment declares no SLO, so there is no goodput"
+		return f, "the experiment has no SLO, so there is no goodput"
 	}
 	if len(lps) < 2 {
-		return f, "load " + load + " has one point, so no curve of goodput"
+		return f, "load " + load + " has only one point, so there is no goodput curve"
 	}
 	d := goodputPlot{open: lps[0].Kind.OpenLoop()}
 	fr := frontiersOf(in, load)[0]
@@ -100,9 +100,9 @@ func (d goodputPlot) subtitle(in Input) string {
 		name, _, _ := strings.Cut(shortTitle(c.Metric), " p") // a limit on each request, not on a percentile
 		slo += fmt.Sprintf("%s %s %s", name, sign(c.Op), say.Metric(c.Metric, c.Value))
 	}
-	out := "Goodput: requests per second that keep " + slo + "."
+	out := "Goodput: requests per second with " + slo + "."
 	if d.open {
-		out += " Dashed: every request offered keeps it."
+		out += " Dashed: all offered requests."
 	}
 	if countIntervals(allPoints(d.all)) > 0 {
 		out += fmt.Sprintf(" Bars: %s intervals.", say.Percent(in.Findings.Confidence))

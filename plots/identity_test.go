@@ -92,7 +92,7 @@ func shapeOf(p vg.Path) (shape, vg.Point, bool) {
 // In all figures of a run a mark has the color and the shape of one
 // configuration and of no other, or is the grey circle of those that recede.
 func TestEveryMarkIsOfOneConfiguration(t *testing.T) {
-	kinds := []string{"frontier", "curve", "goodput", "effects", "response", "dots", "distribution", "scatter", "night", "feasibility", "startup"}
+	kinds := []string{"frontier", "curve", "goodput", "effects", "response", "dots", "distribution", "scatter", "timeline", "feasibility", "startup"}
 	seen := map[string]bool{}
 	for name, input := range fixtures() {
 		in := input()
@@ -149,7 +149,7 @@ func TestNamesHaveTheColorOfTheirConfiguration(t *testing.T) {
 					if want := Light().text(id.color(Light())); d.colors[text] != want {
 						t.Errorf("%s %s: the name %s has color %v, want %v", name, f.Name, text, d.colors[text], want)
 					}
-				case "night", "feasibility", "startup":
+				case "timeline", "feasibility", "startup":
 					rows++
 					mark := drawnMark{}
 					for _, m := range d.marks {

@@ -17,7 +17,7 @@ import (
 const intervalReach = 2
 
 // cutNote is what the caption says of intervals that end at the edge.
-const cutNote = "Open arrowhead: the interval continues beyond the axis, its ends are in the CSV"
+const cutNote = "Open arrowhead: the interval continues beyond the axis; the CSV has its ends"
 
 // widened is the range lo..hi of points, both > 0, widened by their intervals
 // within reach.

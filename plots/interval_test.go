@@ -43,7 +43,7 @@ func TestCutIntervalsAreMarked(t *testing.T) {
 	}
 	for kind, want := range map[string]bool{
 		"frontier": true, "scatter": true, "curve": true, "goodput": true, "effects": true, "response": true, "dots": true,
-		"distribution": false, "feasibility": false, "night": false, "drift": false, "startup": false,
+		"distribution": false, "feasibility": false, "timeline": false, "drift": false, "startup": false,
 	} {
 		if got, drawn := kinds[kind]; got != want || !drawn {
 			t.Errorf("%s: intervals cut %v (drawn %v), want %v", kind, got, drawn, want)

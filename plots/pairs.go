@@ -50,7 +50,7 @@ func pairsFigure(in Input, name, load string) (Figure, string) {
 	d := pairsPlot{}
 	all := pairsOf(in, base)
 	if len(all) == 0 {
-		return f, "no two parameters were varied together with the others at the baseline"
+		return f, "no two parameters were varied together while the others stayed at the baseline"
 	}
 	n := 0
 	d.point, n = highestCommon(pointsOf(in.Plan, load), func(id string) int {
@@ -93,13 +93,13 @@ func pairsFigure(in Input, name, load string) (Figure, string) {
 		return f, "no throughput or latency of a pair can be compared with the baseline at load " + load
 	}
 	f.Title = d.title()
-	f.Subtitle = fmt.Sprintf("Change against the baseline (framed) at %s, other parameters at its levels. Bold: shown to be better or worse; plain: undecided or equivalent. Cross: no result.", d.point.Label)
+	f.Subtitle = fmt.Sprintf("Change against the baseline (framed) at %s. Other parameters have the baseline’s values. Bold: better or worse. Plain: undecided or equivalent. Cross: no result.", d.point.Label)
 	var notes []string
 	if left > 0 {
-		notes = append(notes, say.Count(left, "further pair")+" in the data, not drawn")
+		notes = append(notes, say.Count(left, "more pair")+" only in the data")
 	}
 	if len(confirmed) > 0 {
-		notes = append(notes, "measured in the confirm stage alone, against its baseline: "+strings.Join(confirmed, ", "))
+		notes = append(notes, "measured only in the confirmation runs, against their baseline: "+strings.Join(confirmed, ", "))
 	}
 	f.Caption = caption(in, load, d.points(), notes)
 	f.frame = newFrame(f, wideWidth, 0, d.height())

@@ -14,7 +14,7 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// played gives an input the records of a night that could have led to its
+// played gives an input the records of a run that could have led to its
 // findings: blocks of starts with their trials, histograms and telemetry. Like
 // the findings of the fixtures they are invented.
 func played(in Input) Input {

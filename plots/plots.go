@@ -3,7 +3,7 @@
 // latencies), the throughput-latency curve of each configuration, the effect of
 // each parameter level against the baseline, the response to each parameter, heat
 // maps of measured pairs, latency distributions, and goodput against rate. For
-// the run: what could be started, the night, drift, and start-up times.
+// the run: what could be launched, the timeline, drift, and startup times.
 // It computes no statistics: estimates, intervals, verdicts, frontiers and
 // recommendations come from package analysis, and a title claims only what a
 // verdict there says.
@@ -39,7 +39,7 @@ type Input struct {
 	Findings *analysis.Findings
 	SLO      []experiment.Constraint
 	Facts    Facts
-	// Trials and Starts are the records behind the figures of the night, of
+	// Trials and Starts are the records behind the timeline, the figures of
 	// drift and of start-up; without them those are absent.
 	Trials []rundir.Trial
 	Starts []rundir.Start
@@ -110,7 +110,7 @@ func Absent(in Input) []Absence {
 func Kinds() []string {
 	return []string{
 		"frontier", "dots", "curve", "effects", "response", "pairs", "distribution", "goodput",
-		"feasibility", "night", "drift", "startup",
+		"feasibility", "timeline", "drift", "startup",
 	}
 }
 
@@ -148,7 +148,7 @@ func build(in Input) (figures []Figure, absent []Absence) {
 		add(goodputFigure(in, "goodput-"+slug, load))
 	}
 	add(feasibilityFigure(in, "feasibility"))
-	add(nightFigure(in, "night"))
+	add(timelineFigure(in, timelineName))
 	add(driftFigure(in, "drift"))
 	add(startupFigure(in, "startup"))
 	return figures, absent
@@ -207,13 +207,24 @@ func Write(dir string, figures []Figure, opts Options) ([]string, error) {
 	return written, nil
 }
 
+// The timeline's name, and what it was called before: both choose it.
+const (
+	timelineName   = "timeline"
+	formerTimeline = "night"
+)
+
 // choose returns the figures asked for, in the order in which they are built.
 func (o Options) choose(in Input) ([]Figure, error) {
 	figures, absent := build(in)
 	if len(o.Figures) == 0 {
 		return figures, nil
 	}
-	for _, name := range o.Figures {
+	o.Figures = slices.Clone(o.Figures)
+	for i, name := range o.Figures {
+		if name == formerTimeline {
+			name = timelineName
+			o.Figures[i] = name
+		}
 		if slices.ContainsFunc(figures, func(f Figure) bool { return f.Name == name }) {
 			continue
 		}

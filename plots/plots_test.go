@@ -34,31 +34,31 @@ func TestFiguresOfARun(t *testing.T) {
 		absent string
 	}{
 		{
-			rich(), "frontier-chat curve-chat effects-chat response-chat distribution-chat goodput-chat feasibility night drift startup",
-			"pairs-chat: no two parameters were varied together with the others at the baseline",
+			rich(), "frontier-chat curve-chat effects-chat response-chat distribution-chat goodput-chat feasibility timeline drift startup",
+			"pairs-chat: no two parameters were varied together while the others stayed at the baseline",
 		},
 		{
 			small(), "dots-documents effects-documents response-documents feasibility",
-			"curve-documents: load documents has one point, so no curve; " +
-				"pairs-documents: no two parameters were varied together with the others at the baseline; " +
-				"distribution-documents: no latency histograms are at hand; goodput-documents: the experiment declares no SLO, so there is no goodput; " +
-				"night: no server start is recorded; drift: no trial is recorded; startup: no server start is recorded",
+			"curve-documents: load documents has only one point, so there is no curve; " +
+				"pairs-documents: no two parameters were varied together while the others stayed at the baseline; " +
+				"distribution-documents: the run has no latency histograms; goodput-documents: the experiment has no SLO, so there is no goodput; " +
+				"timeline: the run has no server launches; drift: the run has no trials; startup: the run has no server launches",
 		},
 		{
 			list(), "frontier-rag-long-docs curve-rag-long-docs effects-rag-long-docs goodput-rag-long-docs feasibility",
 			"response-rag-long-docs: no parameter was varied against a baseline; " +
-				"pairs-rag-long-docs: no two parameters were varied together with the others at the baseline; " +
-				"distribution-rag-long-docs: no latency histograms are at hand; " +
-				"night: no server start is recorded; drift: no trial is recorded; startup: no server start is recorded",
+				"pairs-rag-long-docs: no two parameters were varied together while the others stayed at the baseline; " +
+				"distribution-rag-long-docs: the run has no latency histograms; " +
+				"timeline: the run has no server launches; drift: the run has no trials; startup: the run has no server launches",
 		},
 		{allFailed(), "feasibility", "frontier-chat: no configuration has both ttft_p95 and output_throughput at load chat; " +
 			"curve-chat: no configuration has both a throughput and a latency at load chat; " +
-			"effects-chat: no parameter level can be compared with the baseline at load chat; " +
+			"effects-chat: no value of a parameter can be compared with the baseline at load chat; " +
 			"response-chat: no configuration was measured at load chat; " +
-			"pairs-chat: no two parameters were varied together with the others at the baseline; " +
-			"distribution-chat: no latency histograms are at hand; " +
+			"pairs-chat: no two parameters were varied together while the others stayed at the baseline; " +
+			"distribution-chat: the run has no latency histograms; " +
 			"goodput-chat: no configuration has a goodput above zero at load chat; " +
-			"night: no server start is recorded; drift: no trial is recorded; startup: no server start is recorded"},
+			"timeline: the run has no server launches; drift: the run has no trials; startup: the run has no server launches"},
 		{Input{}, "", "figures: no plan or no findings"},
 	} {
 		var names, absent []string
@@ -194,7 +194,7 @@ func TestRenderOptions(t *testing.T) {
 		t.Errorf("wrote %v, %v", names, err)
 	}
 	for want, opts := range map[string]Options{
-		"figure curve-documents: load documents has one point, so no curve":                                             {Figures: []string{"curve-documents"}},
+		"figure curve-documents: load documents has only one point, so there is no curve":                                             {Figures: []string{"curve-documents"}},
 		"figure pie: no such figure; the run yields dots-documents, effects-documents, response-documents, feasibility": {Figures: []string{"pie"}},
 		"draw figure dots-documents as gif: unknown format \"gif\": want one of png, svg, csv, pdf":                     {Formats: []string{"gif"}},
 	} {

@@ -74,7 +74,7 @@ func responseFigure(in Input, name, load string) (Figure, string) {
 		return f, "no throughput or latency was measured at load " + load
 	}
 	f.Title = d.title()
-	f.Subtitle = fmt.Sprintf("Each parameter alone, the others at the baseline, at %s. Open point: the baseline’s level. Bars: %s intervals. Cross: no result, and why.",
+	f.Subtitle = fmt.Sprintf("Each parameter alone, the others at the baseline, at %s. Open point: the baseline’s value. Bars: %s intervals. Cross: no result, with the reason.",
 		d.point.Label, say.Percent(in.Findings.Confidence))
 	var points []point
 	for _, c := range d.columns {
@@ -86,7 +86,7 @@ func responseFigure(in Input, name, load string) (Figure, string) {
 	}
 	var notes []string
 	if left > 0 {
-		notes = append(notes, say.Count(left, "further parameter")+" in the data, not drawn")
+		notes = append(notes, say.Count(left, "more parameter")+" only in the data")
 	}
 	f.Caption = caption(in, load, points, notes)
 	f.frame = newFrame(f, wideWidth, 0, vg.Length(len(d.metrics))*195+40)
@@ -241,7 +241,7 @@ func (d responsePlot) title() string {
 	case len(moved) == 0:
 		return "No parameter is shown to change " + shortTitle(m) + where
 	case len(moved) == 1:
-		return moved[0] + " is the one parameter shown to change " + shortTitle(m) + where
+		return moved[0] + " is the only parameter shown to change " + shortTitle(m) + where
 	case len(moved) > 3:
 		return fmt.Sprintf("%d of %d parameters are shown to change %s%s", len(moved), len(d.columns), shortTitle(m), where)
 	}

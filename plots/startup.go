@@ -41,7 +41,7 @@ func startupFigure(in Input, name string) (Figure, string) {
 	f := Figure{Name: name, Kind: "startup"}
 	d := newStartup(in)
 	if len(d.rows) == 0 {
-		return f, "no server start is recorded"
+		return f, "the run has no server launches"
 	}
 	left := 0
 	if len(d.rows) > maxRows {
@@ -49,10 +49,10 @@ func startupFigure(in Input, name string) (Figure, string) {
 		d.rows = d.rows[:maxRows]
 	}
 	f.Title = d.title()
-	f.Subtitle = "Bar: the median start of a configuration, split into phases as its log tells them. Dots: each of its starts, launch to ready. " + rowNote
+	f.Subtitle = "Bar: median launch of a configuration, split into the phases in its log. Dots: its launches, until ready. " + rowNote
 	f.Caption = runCaption(in)
 	if left > 0 {
-		f.Caption = say.Count(left, "faster configuration") + " not drawn · " + f.Caption
+		f.Caption = say.Count(left, "faster configuration") + " not shown · " + f.Caption
 	}
 	f.frame = newFrame(f, figureWidth, 0, d.height())
 	f.body = d.draw
@@ -183,7 +183,7 @@ func (d startupPlot) title() string {
 	if say.Duration(lo) == say.Duration(hi) {
 		out = "Ready after " + say.Duration(lo)
 	}
-	out += ", median of each configuration"
+	out += ", median per configuration"
 	if failed > 0 {
 		out += fmt.Sprintf("; %s never became ready", say.Count(failed, "configuration"))
 	}

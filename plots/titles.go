@@ -66,14 +66,14 @@ func frontierFinding(in Input, fr analysis.Frontier) string {
 			n++
 		}
 	}
-	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), say.Count(n, "cell"), shortTitle(fr.Y), shortTitle(fr.X))
+	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), say.Count(n, "result"), shortTitle(fr.Y), shortTitle(fr.X))
 }
 
 // recommendationTitle states a recommendation as strongly as its verdict
 // allows and not more.
 func recommendationTitle(in Input, r analysis.Recommendation) string {
 	if r.Cell == "" {
-		return fmt.Sprintf("Nothing measured meets the constraints of use case %s", r.UseCase)
+		return fmt.Sprintf("No measured configuration meets the limits of use case %s", r.UseCase)
 	}
 	config := configurationOf(in, r.Configuration)
 	name, objective := titleLabel(config), shortTitle(r.Objective)
@@ -93,17 +93,17 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 		}
 		return fmt.Sprintf("%s: %s%s%s", name, gain, within, tied(r))
 	case analysis.Equivalent:
-		return fmt.Sprintf("%s leads in %s, yet is equivalent to the baseline (within ±%s)", name, objective, say.Percent(in.Findings.Margin))
+		return fmt.Sprintf("%s leads in %s, but is equivalent to the baseline (within ±%s)", name, objective, say.Percent(in.Findings.Margin))
 	case analysis.Worse:
-		return fmt.Sprintf("%s is the best in %s that meets the constraints; it is worse than the baseline", name, objective)
+		return fmt.Sprintf("%s is the best in %s that meets the limits, but is worse than the baseline", name, objective)
 	}
 	if verdict == analysis.NotComparable {
-		return fmt.Sprintf("%s leads in %s, and is not comparable with the baseline: %s", name, objective, r.Ratio.Reason)
+		return fmt.Sprintf("%s leads in %s, but is not comparable with the baseline: %s", name, objective, r.Ratio.Reason)
 	}
-	return fmt.Sprintf("Undecided: %s leads in %s, but the trials do not separate it from the baseline", name, objective)
+	return fmt.Sprintf("Undecided: %s leads in %s, but not clearly enough against the baseline", name, objective)
 }
 
-// withinText names one constraint; several are only counted.
+// withinText names one limit; several are only counted.
 func withinText(r analysis.Recommendation) string {
 	switch len(r.Constraints) {
 	case 0:
@@ -112,7 +112,7 @@ func withinText(r analysis.Recommendation) string {
 		c := r.Constraints[0]
 		return fmt.Sprintf(" with %s %s %s", shortTitle(c.Metric), sign(c.Op), say.Metric(c.Metric, c.Limit))
 	}
-	return fmt.Sprintf(" within its %d constraints", len(r.Constraints))
+	return fmt.Sprintf(" within its %d limits", len(r.Constraints))
 }
 
 // sign is the comparison as printed.
@@ -141,9 +141,9 @@ func tied(r analysis.Recommendation) string {
 	case 0:
 		return ""
 	case 1:
-		return "; one other is not separable from it"
+		return "; statistically tied with one other"
 	default:
-		return fmt.Sprintf("; %d others are not separable from it", n)
+		return fmt.Sprintf("; statistically tied with %d others", n)
 	}
 }
 
@@ -175,7 +175,7 @@ func runCaption(in Input) string {
 	if model == "" {
 		model = in.Plan.Model
 	}
-	parts := []string{model, in.Facts.Device, fmt.Sprintf("%s at %s", say.Count(len(in.Plan.Configurations), "configuration"), say.Count(len(in.Plan.LoadPoints), "load point")), say.Count(in.Plan.Blocks, "block")}
+	parts := []string{model, in.Facts.Device, fmt.Sprintf("%s at %s", say.Count(len(in.Plan.Configurations), "configuration"), say.Count(len(in.Plan.LoadPoints), "load point")), say.Count(in.Plan.Blocks, "round")}
 	parts = append(parts, abbreviations(in.Plan.Configurations))
 	if in.Facts.Run != "" {
 		parts = append(parts, "run "+in.Facts.Run)
@@ -194,7 +194,7 @@ func gpuNote(points []point, throughput string) string {
 	if lo == hi || unitOf(throughput) == metric.TokensGPU {
 		return ""
 	}
-	return fmt.Sprintf("configurations use %d to %d GPUs, throughput is not per GPU", lo, hi)
+	return fmt.Sprintf("configurations use %d to %d GPUs; throughput is not per GPU", lo, hi)
 }
 
 // loadText is a load with its arrival process and range.
@@ -210,7 +210,7 @@ func loadText(plan *matrix.Plan, load string) string {
 	return fmt.Sprintf("load %s (%s %s to %s)", load, lps[0].Kind, first, last)
 }
 
-// trialsText is the number of trials behind each cell.
+// trialsText is the number of trials behind each result.
 func trialsText(points []point) string {
 	lo, hi := points[0].cell.Trials, points[0].cell.Trials
 	for _, q := range points {
@@ -218,9 +218,9 @@ func trialsText(points []point) string {
 	}
 	switch {
 	case lo == hi:
-		return say.Count(lo, "trial") + " a cell"
+		return say.Count(lo, "trial") + " per configuration and load"
 	default:
-		return fmt.Sprintf("%d to %d trials a cell", lo, hi)
+		return fmt.Sprintf("%d to %d trials per configuration and load", lo, hi)
 	}
 }
 

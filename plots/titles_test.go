@@ -44,14 +44,14 @@ func TestRecommendationTitle(t *testing.T) {
 				r.Constraints = []analysis.ConstraintCheck{{Metric: "e2e_p95", Op: experiment.AtMost, Limit: 10}}
 				r.Ties = make([]analysis.Tie, 2)
 			}),
-			"max-num-seqs=512: 10% more output throughput than the baseline with end-to-end latency p95 ≤ 10 s; 2 others are not separable from it",
+			"max-num-seqs=512: 10% more output throughput than the baseline with end-to-end latency p95 ≤ 10 s; statistically tied with 2 others",
 		},
-		{with(analysis.Equivalent, 1.01, nil), "max-num-seqs=512 leads in output throughput, yet is equivalent to the baseline (within ±3%)"},
-		{with(analysis.Undecided, 1.08, nil), "Undecided: max-num-seqs=512 leads in output throughput, but the trials do not separate it from the baseline"},
-		{base, "Undecided: max-num-seqs=512 leads in output throughput, but the trials do not separate it from the baseline"},
-		{with(analysis.Worse, 0.9, nil), "max-num-seqs=512 is the best in output throughput that meets the constraints; it is worse than the baseline"},
+		{with(analysis.Equivalent, 1.01, nil), "max-num-seqs=512 leads in output throughput, but is equivalent to the baseline (within ±3%)"},
+		{with(analysis.Undecided, 1.08, nil), "Undecided: max-num-seqs=512 leads in output throughput, but not clearly enough against the baseline"},
+		{base, "Undecided: max-num-seqs=512 leads in output throughput, but not clearly enough against the baseline"},
+		{with(analysis.Worse, 0.9, nil), "max-num-seqs=512 is the best in output throughput that meets the limits, but is worse than the baseline"},
 		{with("", 1, func(r *analysis.Recommendation) { r.Configuration = "c-base" }), "No configuration is shown to beat the baseline in output throughput"},
-		{with("", 1, func(r *analysis.Recommendation) { r.Cell = "" }), "Nothing measured meets the constraints of use case throughput"},
+		{with("", 1, func(r *analysis.Recommendation) { r.Cell = "" }), "No measured configuration meets the limits of use case throughput"},
 	} {
 		if got := recommendationTitle(in, c.rec); got != c.want {
 			t.Errorf("verdict %v:\n got %s\nwant %s", c.rec.Ratio, got, c.want)
@@ -87,8 +87,8 @@ func TestVerdictCounts(t *testing.T) {
 		want  string
 	}{
 		{map[string]int{analysis.Better: 2, analysis.Worse: 1, analysis.Undecided: 3}, 6, "2 of 6 configurations better than the baseline, 1 worse, 3 undecided"},
-		{map[string]int{analysis.Undecided: 4}, 4, "none of 4 configurations shown to be better than the baseline, 4 undecided"},
-		{map[string]int{analysis.Equivalent: 1}, 1, "the one configuration compared is equivalent to the baseline"},
+		{map[string]int{analysis.Undecided: 4}, 4, "none of 4 configurations is shown to be better than the baseline, 4 undecided"},
+		{map[string]int{analysis.Equivalent: 1}, 1, "the only configuration compared is equivalent to the baseline"},
 	} {
 		if got := verdictCounts(c.count, c.n, "configuration"); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)

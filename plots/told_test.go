@@ -35,7 +35,7 @@ func baselineTrials(shares ...float64) Input {
 // The title of the drift figure never denies what the figure draws.
 func TestDriftTitleGivesTheRangeThatIsDrawn(t *testing.T) {
 	f, why := driftFigure(baselineTrials(1, 1.09, 1.15, 0.99), "drift")
-	if want := "No trend is shown: the baseline’s trials vary from −1% to +15% of the first at their load"; f.Title != want {
+	if want := "No trend is shown: the baseline’s trials vary from −1% to +15% against the first at their load"; f.Title != want {
 		t.Errorf("title %q (%s), want %q", f.Title, why, want)
 	}
 	if f, _ := driftFigure(baselineTrials(1, 1.01, 0.99), "drift"); !strings.HasPrefix(f.Title, "No drift beyond ±3%") {
@@ -73,7 +73,7 @@ func TestPairOfACombination(t *testing.T) {
 		if _, ok := texts[c.want]; !ok {
 			t.Errorf("%s: no %q in %v", c.point, c.want, slices.Sorted(maps.Keys(texts)))
 		}
-		if want := "measured in the confirm stage alone, against its baseline: max-num-seqs=512, kv-cache-dtype=fp8"; !strings.Contains(f.Caption, want) {
+		if want := "measured only in the confirmation runs, against their baseline: max-num-seqs=512, kv-cache-dtype=fp8"; !strings.Contains(f.Caption, want) {
 			t.Errorf("caption %q", f.Caption)
 		}
 	}

@@ -18,7 +18,7 @@ func drawTrace(p *pen, t Trace, began time.Time, x scale, left, top vg.Length, l
 			}
 		}
 	}
-	bottom := top - nightTrace
+	bottom := top - timelineTrace
 	title := textStyle{size: sizeNumber + 1, color: p.theme.Ink}
 	p.textMiddle(vg.Point{X: left, Y: top - 7}, t.Title, title, alignLeft)
 	p.textMiddle(vg.Point{X: left, Y: top - 20}, t.Unit, textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignLeft)
@@ -46,7 +46,7 @@ func drawTrace(p *pen, t Trace, began time.Time, x scale, left, top vg.Length, l
 }
 
 // tracePixels is the width at which neighbouring samples are joined to one
-// vertical stroke from their least to their greatest value: a night has more
+// vertical stroke from their least to their greatest value: a run has more
 // samples than a picture has columns.
 const tracePixels vg.Length = 0.5
 

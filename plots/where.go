@@ -39,11 +39,11 @@ func ParseWhere(expr string, plan *matrix.Plan) ([]Condition, error) {
 	for _, part := range strings.Split(strings.ReplaceAll(expr, " and ", ","), ",") {
 		part = strings.TrimSpace(part)
 		if part == "" {
-			return nil, fmt.Errorf("where %q: an empty condition", expr)
+			return nil, fmt.Errorf("--where %q: an empty condition", expr)
 		}
 		c, err := parseCondition(part, plan)
 		if err != nil {
-			return nil, fmt.Errorf("where %q: %w", expr, err)
+			return nil, fmt.Errorf("--where %q: %w", expr, err)
 		}
 		out = append(out, c)
 	}
@@ -58,7 +58,7 @@ func parseCondition(text string, plan *matrix.Plan) (Condition, error) {
 		}
 	}
 	if at < 1 {
-		return Condition{}, fmt.Errorf("%q is no comparison: want NAME OP VALUE with one of %s", text, strings.Join(operators(), " "))
+		return Condition{}, fmt.Errorf("%q: want NAME OP VALUE with one of %s", text, strings.Join(operators(), " "))
 	}
 	c := Condition{Name: strings.TrimSpace(text[:at]), Op: op, Value: strings.TrimSpace(text[at+len(op):])}
 	c.number = numberOf(c.Value)
@@ -72,13 +72,13 @@ func parseCondition(text string, plan *matrix.Plan) (Condition, error) {
 	case metricErr == nil:
 		c.kind = onMetric
 		if math.IsNaN(c.number) {
-			return c, fmt.Errorf("%q: %q is no number or duration", text, c.Value)
+			return c, fmt.Errorf("%q: want a number or duration, not %q", text, c.Value)
 		}
 	default:
 		return c, fmt.Errorf("unknown name %q: want load, point, label, a metric, or a flag of the plan (%s)", c.Name, strings.Join(flags, ", "))
 	}
 	if strings.ContainsAny(op, "<>") && c.kind == onText {
-		return c, fmt.Errorf("%q: %s is text, which %s does not compare", text, c.Name, op)
+		return c, fmt.Errorf("%q: %s is text, which %s cannot compare", text, c.Name, op)
 	}
 	return c, nil
 }

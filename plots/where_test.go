@@ -40,10 +40,10 @@ func TestWhere(t *testing.T) {
 	for expr, want := range map[string]string{
 		"":                 "an empty condition",
 		"load=chat and ":   "an empty condition",
-		"chat":             `"chat" is no comparison: want NAME OP VALUE with one of != <= >= = < > ~`,
+		"chat":             `"chat": want NAME OP VALUE with one of != <= >= = < > ~`,
 		"ttft<1":           "unknown name \"ttft\": want load, point, label, a metric, or a flag of the plan",
-		"ttft_p95<quickly": `"quickly" is no number or duration`,
-		"load<3":           "load is text, which < does not compare",
+		"ttft_p95<quickly": `want a number or duration, not "quickly"`,
+		"load<3":           "load is text, which < cannot compare",
 	} {
 		if _, err := ParseWhere(expr, rich().Plan); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", expr, err, want)

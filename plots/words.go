@@ -166,7 +166,7 @@ func numbersMean(kind experiment.ArrivalKind) string {
 	case experiment.Throughput:
 		return "cap on concurrent requests"
 	case experiment.Sweep:
-		return "load between synchronous (0%) and saturated (100%)"
+		return "load from synchronous (0%) to saturated (100%)"
 	}
 	if kind == experiment.Ramp {
 		return "requests/s at the end of the ramp"
@@ -174,7 +174,7 @@ func numbersMean(kind experiment.ArrivalKind) string {
 	if kind == experiment.TraceReplay {
 		return "speed of the trace"
 	}
-	return "requests/s offered"
+	return "offered requests/s"
 }
 
 // shortTitle is a metric in few words: "TTFT p95", "output throughput".

@@ -38,7 +38,7 @@ func partOf(kind string) string {
 		return partEffects
 	case "distribution":
 		return partShape
-	case "night", "drift", "startup":
+	case "timeline", "drift", "startup":
 		return partNight
 	case "feasibility":
 		return partFailures

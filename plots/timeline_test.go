@@ -46,7 +46,7 @@ func TestStretches(t *testing.T) {
 	began := time.Date(2026, 11, 23, 22, 0, 0, 0, time.UTC)
 	at := func(s float64) time.Time { return began.Add(time.Duration(s * 1e9)) }
 	stopped := at(100)
-	d := nightPlot{began: began}
+	d := timelinePlot{began: began}
 	good := rundir.Start{ID: "s1", Began: began, Outcome: rundir.StartReady, Ready: 10 * time.Second, Stopped: &stopped, StopTook: 5 * time.Second, Cooldown: 20 * time.Second}
 	trials := []rundir.Trial{
 		{ID: "t1", Began: at(10), Ended: at(50), Window: 30, Outcome: rundir.OutcomeOK},
@@ -56,7 +56,7 @@ func TestStretches(t *testing.T) {
 	for _, s := range d.stretches(good, trials, 8*time.Second) {
 		got = append(got, fmt.Sprintf("%s %g-%g", s.kind, s.from.Seconds(), s.to.Seconds()))
 	}
-	want := "loading and start-up 0-10; warm-up 10-18; trial 18-50; warm-up 50-51; invalid trial 51-95; stop and release 95-100; cool-down 100-120"
+	want := "loading and startup 0-10; warm-up 10-18; trial 18-50; warm-up 50-51; discarded trial 51-95; stop and release 95-100; cool-down 100-120"
 	if strings.Join(got, "; ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, "; "), want)
 	}
@@ -76,13 +76,13 @@ func TestManyConfigurationsShareALane(t *testing.T) {
 		in.Plan.Configurations = append(in.Plan.Configurations, matrix.Configuration{ID: id, Label: id})
 		in.Starts = append(in.Starts, rundir.Start{ID: "s" + id, Configuration: id, Block: 1, Began: began.Add(time.Duration(i) * time.Minute), Outcome: rundir.StartReady, Ready: 30 * time.Second})
 	}
-	f, reason := nightFigure(in, "night")
+	f, reason := timelineFigure(in, "timeline")
 	if reason != "" || len(f.records) != maxLanes+21 || f.frame.height > 500 {
 		t.Errorf("%s %d records, %v high", reason, len(f.records), f.frame.height)
 	}
 }
 
-// A trace of a whole night draws no more than a few strokes a column, keeps its
+// A trace of a whole run draws no more than a few strokes a column, keeps its
 // extremes, and has a gap where a sample is missing.
 func TestTraceIsThinnedOut(t *testing.T) {
 	began := time.Date(2026, 11, 23, 22, 0, 0, 0, time.UTC)

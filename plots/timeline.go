@@ -14,9 +14,9 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// nightPlot is the run in time: a lane per configuration, and what was measured
+// timelinePlot is the run in time: a lane per configuration, and what was measured
 // of the GPUs and the engine beneath.
-type nightPlot struct {
+type timelinePlot struct {
 	began  time.Time
 	took   time.Duration
 	zone   *time.Location
@@ -34,14 +34,14 @@ type lane struct {
 
 // Kinds of stretches, in the order of the legend.
 const (
-	stretchLoading  = "loading and start-up"
+	stretchLoading  = "loading and startup"
 	stretchWarmup   = "warm-up"
 	stretchTrial    = "trial"
-	stretchInvalid  = "invalid trial"
+	stretchInvalid  = "discarded trial"
 	stretchStop     = "stop and release"
 	stretchCooldown = "cool-down"
-	stretchFailed   = "failed start"
-	stretchSkipped  = "skipped start"
+	stretchFailed   = "failed launch"
+	stretchSkipped  = "skipped launch"
 )
 
 // stretch is a part of a lane, from and to since the run began.
@@ -61,13 +61,13 @@ type span2 struct {
 // maxLanes is the most configurations that get a lane each; more share one.
 const maxLanes = 80
 
-// nightFigure makes the figure, or returns the reason why there is none.
-func nightFigure(in Input, name string) (Figure, string) {
-	f := Figure{Name: name, Kind: "night"}
+// timelineFigure makes the figure, or returns the reason why there is none.
+func timelineFigure(in Input, name string) (Figure, string) {
+	f := Figure{Name: name, Kind: "timeline"}
 	if len(in.Starts) == 0 {
-		return f, "no server start is recorded"
+		return f, "the run has no server launches"
 	}
-	d := newNight(in)
+	d := newTimeline(in)
 	f.Title = d.title(in)
 	f.Subtitle = d.subtitle(in)
 	f.Caption = runCaption(in)
@@ -77,9 +77,9 @@ func nightFigure(in Input, name string) (Figure, string) {
 	return f, ""
 }
 
-func newNight(in Input) nightPlot {
+func newTimeline(in Input) timelinePlot {
 	starts := slices.SortedStableFunc(slices.Values(in.Starts), func(a, b rundir.Start) int { return a.Began.Compare(b.Began) })
-	d := nightPlot{began: starts[0].Began, zone: starts[0].Began.Location(), traces: in.Traces}
+	d := timelinePlot{began: starts[0].Began, zone: starts[0].Began.Location(), traces: in.Traces}
 	trials := map[string][]rundir.Trial{}
 	for _, t := range in.Trials {
 		trials[t.Start] = append(trials[t.Start], t)
@@ -133,13 +133,13 @@ func newNight(in Input) nightPlot {
 }
 
 // addBlock lengthens the block of a start.
-func (d *nightPlot) addBlock(s rundir.Start, parts []stretch) {
-	name := fmt.Sprintf("block %d", s.Block)
+func (d *timelinePlot) addBlock(s rundir.Start, parts []stretch) {
+	name := fmt.Sprintf("round %d", s.Block)
 	switch s.Purpose {
 	case matrix.PurposeCalibrate:
 		name = "calibration"
 	case matrix.PurposeConfirm:
-		name = "confirm stage"
+		name = "confirmation"
 	}
 	if len(parts) == 0 {
 		return
@@ -153,7 +153,7 @@ func (d *nightPlot) addBlock(s rundir.Start, parts []stretch) {
 }
 
 // stretches splits a start into its parts.
-func (d *nightPlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time.Duration) []stretch {
+func (d *timelinePlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time.Duration) []stretch {
 	began := s.Began.Sub(d.began)
 	var out []stretch
 	add := func(kind, trial string, from, to time.Duration) {
@@ -192,7 +192,7 @@ func (d *nightPlot) stretches(s rundir.Start, trials []rundir.Trial, warmup time
 }
 
 // title counts; a timeline claims nothing about configurations.
-func (d nightPlot) title(in Input) string {
+func (d timelinePlot) title(in Input) string {
 	failed, counted, invalid, other, skipped := 0, 0, 0, 0, 0
 	for _, s := range in.Starts {
 		if s.Outcome == rundir.StartFailed {
@@ -213,16 +213,16 @@ func (d nightPlot) title(in Input) string {
 			other++
 		}
 	}
-	out := fmt.Sprintf("%s and %s in %s", say.Count(len(in.Starts)-skipped, "server start"), say.Count(counted, "counted trial"), say.Duration(d.took))
+	out := fmt.Sprintf("%s and %s in %s", say.Count(len(in.Starts)-skipped, "server launch", "server launches"), say.Count(counted, "valid trial"), say.Duration(d.took))
 	var bad []string
 	if failed > 0 {
-		bad = append(bad, say.Count(failed, "start")+" failed")
+		bad = append(bad, say.Count(failed, "launch", "launches")+" failed")
 	}
 	if skipped > 0 {
-		bad = append(bad, say.Count(skipped, "start")+" skipped")
+		bad = append(bad, say.Count(skipped, "launch", "launches")+" skipped")
 	}
 	if invalid > 0 {
-		bad = append(bad, say.Count(invalid, "trial")+" invalid")
+		bad = append(bad, say.Count(invalid, "trial")+" discarded")
 	}
 	if other > 0 {
 		bad = append(bad, say.Count(other, "trial")+" failed")
@@ -233,35 +233,35 @@ func (d nightPlot) title(in Input) string {
 	return out
 }
 
-func (d nightPlot) subtitle(in Input) string {
-	out := "One lane a configuration, in plan order; from " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
+func (d timelinePlot) subtitle(in Input) string {
+	out := "One row per configuration, in plan order. The run began on " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
 	if len(in.Plan.Configurations) > maxLanes {
-		out = "All configurations share the lane; from " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
+		out = "All configurations share one row. The run began on " + d.began.In(d.zone).Format("2006-01-02 15:04") + "."
 	}
 	if len(d.lanes) > 0 && d.lanes[0].name.id != nil {
 		out += " " + rowNote
 	}
 	if len(d.traces) == 0 {
-		out += " No GPU or engine telemetry is recorded."
+		out += " The run has no GPU or engine telemetry."
 	}
 	return out
 }
 
 // Sizes of the timeline.
 const (
-	nightTop    vg.Length = 42 // legend and names of the blocks
-	nightFoot   vg.Length = 24 // tick labels
-	nightGap    vg.Length = 12 // above each trace
-	nightTrace  vg.Length = 52
-	nightGutter vg.Length = 190
+	timelineTop    vg.Length = 42 // legend and names of the blocks
+	timelineFoot   vg.Length = 24 // tick labels
+	timelineGap    vg.Length = 12 // above each trace
+	timelineTrace  vg.Length = 52
+	timelineGutter vg.Length = 190
 )
 
-func (d nightPlot) laneHeight() vg.Length {
+func (d timelinePlot) laneHeight() vg.Length {
 	return min(max(420/vg.Length(len(d.lanes)), 8.5), 22)
 }
 
-func (d nightPlot) height() vg.Length {
-	return nightTop + vg.Length(len(d.lanes))*d.laneHeight() + nightFoot + vg.Length(len(d.traces))*(nightTrace+nightGap)
+func (d timelinePlot) height() vg.Length {
+	return timelineTop + vg.Length(len(d.lanes))*d.laneHeight() + timelineFoot + vg.Length(len(d.traces))*(timelineTrace+timelineGap)
 }
 
 func stretchColor(t Theme, kind string) color.NRGBA {
@@ -282,14 +282,14 @@ func stretchColor(t Theme, kind string) color.NRGBA {
 	return t.Worse
 }
 
-func (d nightPlot) draw(p *pen, area vg.Rectangle) {
-	s := scale{max: d.took.Seconds(), lo: area.Min.X + nightGutter, hi: area.Max.X}
+func (d timelinePlot) draw(p *pen, area vg.Rectangle) {
+	s := scale{max: d.took.Seconds(), lo: area.Min.X + timelineGutter, hi: area.Max.X}
 	d.legend(p, area)
-	top := area.Max.Y - nightTop
+	top := area.Max.Y - timelineTop
 	bottom := top - vg.Length(len(d.lanes))*d.laneHeight()
 	d.blockBands(p, s, top, bottom)
 	ticks, labels := timeTicks(d.took)
-	low := area.Min.Y + nightFoot
+	low := area.Min.Y + timelineFoot
 	for i, v := range ticks {
 		x := s.at(v)
 		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: x, Y: low}, vg.Point{X: x, Y: top})
@@ -303,12 +303,12 @@ func (d nightPlot) draw(p *pen, area vg.Rectangle) {
 	}
 	d.drawLanes(p, s, area.Min.X, top)
 	for i, t := range d.traces {
-		y := bottom - vg.Length(i)*(nightTrace+nightGap) - nightGap
+		y := bottom - vg.Length(i)*(timelineTrace+timelineGap) - timelineGap
 		drawTrace(p, t, d.began, s, area.Min.X, y, i == 0)
 	}
 }
 
-func (d nightPlot) legend(p *pen, area vg.Rectangle) {
+func (d timelinePlot) legend(p *pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
 	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
 	for _, kind := range []string{stretchLoading, stretchWarmup, stretchTrial, stretchInvalid, stretchStop, stretchCooldown, stretchFailed, stretchSkipped} {
@@ -327,7 +327,7 @@ func (d nightPlot) legend(p *pen, area vg.Rectangle) {
 }
 
 // blockBands shade every second block and name those that have room.
-func (d nightPlot) blockBands(p *pen, s scale, top, bottom vg.Length) {
+func (d timelinePlot) blockBands(p *pen, s scale, top, bottom vg.Length) {
 	style := textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}
 	for i, b := range d.blocks {
 		x0, x1 := s.at(b.from.Seconds()), s.clamped(b.to.Seconds())
@@ -340,12 +340,12 @@ func (d nightPlot) blockBands(p *pen, s scale, top, bottom vg.Length) {
 	}
 }
 
-func (d nightPlot) drawLanes(p *pen, s scale, left, top vg.Length) {
+func (d timelinePlot) drawLanes(p *pen, s scale, left, top vg.Length) {
 	h := d.laneHeight()
 	style := textStyle{size: min(sizeLabel, h*0.82), color: p.theme.Ink}
 	for i, l := range d.lanes {
 		y := top - (vg.Length(i)+0.5)*h
-		l.name.draw(p, vg.Point{X: s.lo - 8, Y: y}, style, nightGutter-12)
+		l.name.draw(p, vg.Point{X: s.lo - 8, Y: y}, style, timelineGutter-12)
 		p.line(lineStyle{width: 0.5, color: p.theme.Grid}, vg.Point{X: s.lo, Y: y - h/2}, vg.Point{X: s.hi, Y: y - h/2})
 		half := h * 0.34
 		for _, q := range l.spans {
@@ -391,7 +391,7 @@ func timeTicks(took time.Duration) (ticks []float64, labels []string) {
 }
 
 // records are the stretches of all lanes.
-func (d nightPlot) records() [][]string {
+func (d timelinePlot) records() [][]string {
 	out := [][]string{{"configuration", "start", "trial", "part", "from_s", "to_s"}}
 	for _, l := range d.lanes {
 		for _, s := range l.spans {
