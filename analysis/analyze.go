@@ -81,7 +81,7 @@ type familyKey struct{ point, metric string }
 
 func newAnalyser(in Input) (*analyser, error) {
 	if in.Plan == nil {
-		return nil, errors.New("analyse run: no plan")
+		return nil, errors.New("analyze run: no plan")
 	}
 	a := &analyser{
 		in:         in,
@@ -98,10 +98,10 @@ func newAnalyser(in Input) (*analyser, error) {
 		margin = DefaultMargin
 	}
 	if !(a.confidence > 0.5 && a.confidence < 1) {
-		return nil, fmt.Errorf("analyse run: confidence %g is not between 0.5 and 1", a.confidence)
+		return nil, fmt.Errorf("analyze run: confidence %g is not between 0.5 and 1", a.confidence)
 	}
 	if !(margin > 0 && margin < 1) {
-		return nil, fmt.Errorf("analyse run: margin %g is not between 0 and 1", margin)
+		return nil, fmt.Errorf("analyze run: margin %g is not between 0 and 1", margin)
 	}
 	a.margin = math.Log1p(margin)
 	a.findings = Findings{
@@ -133,14 +133,14 @@ func (a *analyser) addCells() error {
 			conf.GPUs = 0 // the plan did not know
 		}
 		if !ok {
-			return fmt.Errorf("analyse run: cell %s names unknown configuration %s", pc.ID, pc.Configuration)
+			return fmt.Errorf("analyze run: cell %s names unknown configuration %s", pc.ID, pc.Configuration)
 		}
 		point, ok := a.in.Plan.LoadPoint(pc.LoadPoint)
 		if !ok {
-			return fmt.Errorf("analyse run: cell %s names unknown load point %s", pc.ID, pc.LoadPoint)
+			return fmt.Errorf("analyze run: cell %s names unknown load point %s", pc.ID, pc.LoadPoint)
 		}
 		if _, twice := a.index[pc.ID]; twice {
-			return fmt.Errorf("analyse run: cell %s appears twice in the plan", pc.ID)
+			return fmt.Errorf("analyze run: cell %s appears twice in the plan", pc.ID)
 		}
 		a.index[pc.ID] = len(a.findings.Cells)
 		a.changed[conf.ID] = len(conf.Changed)
@@ -169,7 +169,7 @@ func (a *analyser) addTrials() error {
 	seen := map[string]bool{}
 	for _, t := range sortedTrials(a.in.Trials) {
 		if seen[t.ID] {
-			return fmt.Errorf("analyse run: trial %s is recorded twice", t.ID)
+			return fmt.Errorf("analyze run: trial %s is recorded twice", t.ID)
 		}
 		seen[t.ID] = true
 		if calibration[t.Start] {
@@ -203,7 +203,7 @@ func (a *analyser) addTrials() error {
 		case rundir.OutcomeSkipped:
 			c.Skipped++
 		default:
-			return fmt.Errorf("analyse run: trial %s has unknown outcome %q", t.ID, t.Outcome)
+			return fmt.Errorf("analyze run: trial %s has unknown outcome %q", t.ID, t.Outcome)
 		}
 	}
 	a.countMissing(seen)

@@ -194,7 +194,7 @@ func TestRenderOptions(t *testing.T) {
 		t.Errorf("wrote %v, %v", names, err)
 	}
 	for want, opts := range map[string]Options{
-		"figure curve-documents: load documents has only one point, so there is no curve":                                             {Figures: []string{"curve-documents"}},
+		"figure curve-documents: load documents has only one point, so there is no curve":                               {Figures: []string{"curve-documents"}},
 		"figure pie: no such figure; the run yields dots-documents, effects-documents, response-documents, feasibility": {Figures: []string{"pie"}},
 		"draw figure dots-documents as gif: unknown format \"gif\": want one of png, svg, csv, pdf":                     {Formats: []string{"gif"}},
 	} {

@@ -101,7 +101,7 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 	}
 	impossible := untrue(res.findings)
 	if impossible > 0 {
-		fmt.Fprintf(sys.Stderr, "%s cannot be true and do not count: see 'sweep analyze --details'\n", say.Count(impossible, "trial"))
+		fmt.Fprintf(sys.Stderr, "%s discarded, because the figures are impossible: see 'sweep analyze --details'\n", say.Count(impossible, "trial"))
 	}
 	if r.OK <= impossible {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint

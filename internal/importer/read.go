@@ -175,10 +175,10 @@ func sniff(src source) (kind shape, why string, err error) {
 		return shapeGuideYAML, "", nil
 	}
 	if bytes.Contains(head, []byte("kind: Deployment")) {
-		return shapeNone, "a manifest of the server: read beside the results", nil
+		return shapeNone, "a manifest of the server: read with the results", nil
 	}
 	if bytes.HasPrefix(text, []byte("api:")) && bytes.Contains(head, []byte("\nload:")) {
-		return shapeNone, "a configuration of inference-perf: read beside the results", nil
+		return shapeNone, "a configuration of inference-perf: read with the results", nil
 	}
 	if why := foreignTable(text); why != "" {
 		return shapeNone, why, nil
@@ -277,7 +277,7 @@ func sniffJSON(src source) (shape, string, error) {
 		return shapeNone, "a document without keys", nil
 	}
 	if kind == shapeServer {
-		return shapeNone, string(shapeServer) + ": read beside the client's file", nil
+		return shapeNone, string(shapeServer) + ": read with the client's file", nil
 	}
 	switch {
 	case kind != shapeNone:
@@ -286,7 +286,7 @@ func sniffJSON(src source) (shape, string, error) {
 	case keys["timeslices"] && keys["input_config"]:
 		return shapeNone, "parts of an AIPerf run: the whole of it is read", nil
 	case keys["phases"] && keys["schema_version"], keys["data"] && keys["phase"] && keys["schema_version"], keys["aiperf_version"] && keys["metrics_phase"]:
-		return shapeNone, "AIPerf's account of its run or of the server: read beside its results, or not needed", nil
+		return shapeNone, "AIPerf's account of its run or of the server: read with its results, or not needed", nil
 	}
 	if kind == shapeNone {
 		return kind, "JSON, but none of the known formats", nil
@@ -439,7 +439,7 @@ var (
 	aiRoot    = regexp.MustCompile(`^(phase_manifest|profile_export_aiperf)\.json$`)
 )
 
-const aiRepeats = "sums up the records beside it; load and model are taken from it"
+const aiRepeats = "sums up the records next to it; load and model are taken from it"
 
 // isShape says whether a file is of a shape. What cannot be read is of none.
 func isShape(path string, want shape) bool {
@@ -451,7 +451,7 @@ func isShape(path string, want shape) bool {
 	return err == nil && kind == want
 }
 
-// redundant says why a file need not be read beside its neighbours; "": it must.
+// redundant says why a file need not be read with its neighbours; "": it must.
 func redundant(path string, files []string) string {
 	dir, base := filepath.Split(path)
 	has := func(match func(string) bool) bool {
@@ -461,9 +461,9 @@ func redundant(path string, files []string) string {
 	}
 	switch {
 	case base == "summary.json" && has(runFile.MatchString):
-		return "repeats the runs beside it"
+		return "repeats the runs next to it"
 	case base == "warmup.json" && has(runFile.MatchString):
-		return "the warm-up of the runs beside it"
+		return "the warm-up of the runs next to it"
 	case phaseFile.MatchString(filepath.ToSlash(path)) && slices.ContainsFunc(files, func(f string) bool {
 		return filepath.Dir(f) == filepath.Dir(filepath.Dir(filepath.Dir(path))) && aiRoot.MatchString(filepath.Base(f))
 	}):
@@ -471,7 +471,7 @@ func redundant(path string, files []string) string {
 	case strings.HasSuffix(base, ".json") && phaseOf(path) != "" && readAIBeside(path).warmup(phaseOf(path)):
 		return aiWarmup
 	case base == "summary_lifecycle_metrics.json" && has(stageFile.MatchString):
-		return "pools the stages beside it"
+		return "pools the stages next to it"
 	case base == "profile_export_aiperf.json" && has(func(f string) bool { return f == "profile_export.jsonl" }):
 		return aiRepeats
 	case strings.HasSuffix(base, ".json") && has(func(f string) bool { return f == base+"l" }) && isShape(path, shapeAISummary) && isShape(path+"l", shapeAIRecords):

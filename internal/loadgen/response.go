@@ -17,7 +17,7 @@ const said = 16 << 10
 // connection can be used again.
 const enough = 1 << 20
 
-var errEnough = fmt.Errorf("over %d bytes that are no stream", enough)
+var errEnough = fmt.Errorf("more than %d bytes that are not a stream", enough)
 
 // response is the state of one response stream.
 type response struct {

@@ -128,7 +128,7 @@ func TestTable(t *testing.T) {
 	}
 	want := `load                open, window 10 s
 requests            200 ok, 3 failed (3 timeout)
-tokens a chunk      1
+tokens per chunk    1
 request throughput  19.6 req/s
 output throughput   78.5 tok/s
 total throughput    2,049 tok/s

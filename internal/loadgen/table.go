@@ -43,7 +43,7 @@ func (s *Summary) writeRates(w io.Writer) {
 	fmt.Fprintf(w, "load\t%s, window %s\n", s.Label, say.Duration(s.Window))
 	fmt.Fprintf(w, "requests\t%d ok, %d failed%s\n", ok, s.Total()-ok, s.failures())
 	if s.TokensPerChunk > 0 {
-		fmt.Fprintf(w, "tokens a chunk\t%.3g\n", s.TokensPerChunk)
+		fmt.Fprintf(w, "tokens per chunk\t%.3g\n", s.TokensPerChunk)
 	}
 	for _, name := range []string{"request_throughput", "output_throughput", "output_throughput_per_gpu", "total_throughput", "goodput"} {
 		if v, has := s.Metrics[name]; has {

@@ -89,7 +89,7 @@ type Notice struct {
 func New(code Code, args Args) Notice {
 	e, ok := catalogue()[code]
 	if !ok {
-		panic(fmt.Sprintf("notice: %q has no entry in the catalogue", code))
+		panic(fmt.Sprintf("notice: %q has no entry in the catalog", code))
 	}
 	for name := range args {
 		if !e.names[name] {

@@ -2,10 +2,15 @@ package prose
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,8 +54,13 @@ var rules = []rule{
 	},
 }
 
+// inProgram are the rules for the literals of the program.
+var inProgram = append(slices.Clone(rules), rule{`"beside" instead of "next to"`, regexp.MustCompile(`(?i)\bbeside\b`), nil})
+
 // faults lists what the rules find in a text.
-func faults(text string) []string {
+func faults(text string) []string { return faultsOf(rules, text) }
+
+func faultsOf(rules []rule, text string) []string {
 	var found []string
 	for _, r := range rules {
 		for _, m := range r.pattern.FindAllString(text, -1) {
@@ -125,6 +135,72 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// unchecked are folders whose literals are the words of other programs: the
+// simulated vLLM and its messages, recorded answers, fakes.
+var unchecked = []string{"internal/vllmsim", "internal/realtest", "internal/browsertest"}
+
+// quoted are literals of other programs, and of a file format.
+var quoted = []string{
+	"RuntimeError: cancelled", // torch
+	"clocks %d %d %d\npower %g %g\nutilisation %g %g\n",
+}
+
+// verb is a verb of package fmt. What it prints stands for a number.
+var verb = regexp.MustCompile(`%[-+#0-9.*\[\]]*[a-zA-Z]`)
+
+// printed is a literal as people may see it.
+func printed(literal string) string {
+	return strings.ReplaceAll(verb.ReplaceAllString(strings.ReplaceAll(literal, "%%", "\x00"), "5"), "\x00", "%")
+}
+
+// TestLiterals checks the texts of the program that look like sentences: those
+// with two words or more that are not regular expressions.
+func TestLiterals(t *testing.T) {
+	checked := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if slices.Contains(unchecked, filepath.ToSlash(name)) || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			l, ok := n.(*ast.BasicLit)
+			if !ok || l.Kind != token.STRING || l.Value[0] == '`' && strings.Contains(l.Value, "\\") {
+				return true
+			}
+			text, err := strconv.Unquote(l.Value)
+			if err != nil || !strings.Contains(strings.TrimSpace(text), " ") || slices.Contains(quoted, text) {
+				return true
+			}
+			checked++
+			for _, f := range faultsOf(inProgram, printed(text)) {
+				t.Errorf("%s: %s in %q", fset.Position(l.Pos()), f, text)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || checked < 1000 {
+		t.Fatalf("%d literals checked, error %v", checked, err)
+	}
+}
+
 func TestCatalog(t *testing.T) {
 	codes := notice.Codes()
 	if len(codes) == 0 {
@@ -189,6 +265,11 @@ func TestRules(t *testing.T) {
 	} {
 		if len(faults(bad)) != 1 {
 			t.Errorf("%q: %q", bad, faults(bad))
+		}
+	}
+	for _, bad := range []string{"%.0f %% of it", "%d trials a cell", "the file %q is no run", "read beside it"} {
+		if len(faultsOf(inProgram, printed(bad))) != 1 {
+			t.Errorf("%q: %q", bad, faultsOf(inProgram, printed(bad)))
 		}
 	}
 	for _, good := range []string{

@@ -172,11 +172,11 @@ func (b *build) question() question {
 		q.Configurations += " of " + strings.Join(b.Plan.Parameters, ", ") + " (" + b.Plan.Strategy + ")"
 	}
 	q.Loads = b.loads()
-	order := "in randomised blocks"
+	order := "in randomized rounds"
 	if b.Plan.Order == experiment.Sequential {
 		order = "one after another"
 	}
-	q.Trials = fmt.Sprintf("%s per cell %s, seed %d", say.Count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
+	q.Trials = fmt.Sprintf("%s per configuration and load %s, seed %d", say.Count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
 	for _, c := range b.Plan.SLO {
 		q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
 	}

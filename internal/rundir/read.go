@@ -101,7 +101,7 @@ func (r *Run) warn(n notice.Notice) { r.Warnings = append(r.Warnings, n) }
 // incomplete says of a file without which a run cannot be read that it is gone.
 func incomplete(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s is no whole run directory: %w; bring it back from where the run was copied, or begin a new run", path, err)
+		return fmt.Errorf("%s is not a complete run directory: %w; copy the run again, or start a new one", path, err)
 	}
 	return err
 }

@@ -71,8 +71,8 @@ func TestLockNamesItsOwner(t *testing.T) {
 func TestARunThatIsNotWhole(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"half a plan":     {planFile, `{"name": "x"`, "plan.json is damaged"},
-		"no provenance":   {provenanceFile, "", "is no whole run directory"},
-		"no experiment":   {experimentFile, "", "is no whole run directory"},
+		"no provenance":   {provenanceFile, "", "is not a complete run directory"},
+		"no experiment":   {experimentFile, "", "is not a complete run directory"},
 		"half provenance": {provenanceFile, `{`, "provenance.json is damaged"},
 	} {
 		d := newRun(t)

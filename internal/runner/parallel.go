@@ -240,6 +240,6 @@ func (o oneAtATime) Status(s Status) {
 // goneAlone is what gone may do beside other lanes, whose servers a general
 // clean-up would end too.
 func goneAlone(id, problem string) error {
-	return fmt.Errorf("%w: the server of %s cannot be removed (%s); others run beside it, so the run ends here and cleans up when it is resumed",
+	return fmt.Errorf("%w: the server of %s cannot be removed (%s); others run next to it, so the run ends here and cleans up when it is resumed",
 		ErrEnvironment, id, problem)
 }

@@ -261,7 +261,7 @@ func (r *run) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release)
 	}
 	removed, err := r.Backend.Clean(context.WithoutCancel(ctx), r.runID)
 	if err != nil {
-		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and nothing is measured beside it: %w",
+		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and sweep measures nothing next to it: %w",
 			ErrEnvironment, rec.ID, rel.Problem, err)
 	}
 	r.message("warning: %s: removed what its stop had left: %v", rec.ID, removed)

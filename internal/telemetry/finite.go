@@ -16,7 +16,7 @@ func usable(v float64) (why string, ok bool) {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return fmt.Sprintf("the source says %v", v), false
 	case math.Abs(v) > largest:
-		return fmt.Sprintf("the source says %.3g, which is no measurement", v), false
+		return fmt.Sprintf("the source says %.3g, which cannot be measured", v), false
 	}
 	return "", true
 }
