@@ -20,13 +20,13 @@ const CodeBaselineNoisy notice.Code = "baseline-noisy"
 const noisyBaseline = 0.2
 
 // baselineNotices blames the noise of the baseline for a recommendation that is
-// open: undecided, or the baseline with configurations that it is tied with.
+// open: undecided, or the baseline with configurations that are in front or tied with it.
 func (a *analyser) baselineNotices(rec Recommendation) []notice.Notice {
 	i, kept := a.index[rec.Cell], rec.BaselineCell == ""
 	if !kept {
 		i = a.index[rec.BaselineCell]
 	}
-	open := kept && len(rec.Ties) > 0 || rec.Ratio != nil && rec.Ratio.Verdict == Undecided
+	open := kept && (len(rec.Ties) > 0 || rec.Leader != nil) || rec.Ratio != nil && rec.Ratio.Verdict == Undecided
 	s := a.series[seriesKey{i, rec.Objective}]
 	if !open || !a.findings.Cells[i].Baseline || s == nil || s.arithmetic || len(s.logs) < 2 {
 		return nil

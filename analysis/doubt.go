@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
@@ -31,6 +32,9 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 	}
 	out = append(out, a.constraintDoubts(c, rec.Constraints)...)
 	out = append(out, a.baselineDoubts(rec, c)...)
+	if l := rec.Leader; l != nil {
+		out = append(out, l.notice(u.Objective))
+	}
 	if c.Invalid > 0 {
 		args := notice.Args{"n": notice.Count(c.Invalid)}
 		if c.Trials == c.Planned() {
@@ -71,6 +75,21 @@ func (a *analyser) cheapness(c, other Cell) string {
 	default:
 		return "it changes fewer flags of the baseline"
 	}
+}
+
+// CodeLeaderUndecided is the notice of a configuration in front of the
+// recommended one that is not shown to be better than the baseline.
+const CodeLeaderUndecided notice.Code = "leader-undecided"
+
+func (l Leader) notice(objective string) notice.Notice {
+	args := notice.Args{
+		"configuration": notice.Text(l.Label), "point": notice.Text(l.PointLabel),
+		"metric": notice.Text(metric.Short(objective)), "change": notice.Ratio(l.Ratio.Center), "reason": notice.Text(l.Ratio.Reason),
+	}
+	if n := l.Ratio.MoreTrials; n > 0 {
+		args["more"] = notice.Count(n)
+	}
+	return notice.New(CodeLeaderUndecided, args).On(notice.Result, l.Cell)
 }
 
 // constraintDoubts names the constraints that hold by point estimate and not

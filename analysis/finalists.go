@@ -30,7 +30,12 @@ func (a *analyser) finalists() []matrix.Finalist {
 				own = append(own, matrix.Finalist{UseCase: u.Name, Role: role, Configuration: c.Configuration, LoadPoint: c.LoadPoint})
 			}
 		}
-		add(matrix.RoleWinner, a.index[rec.Cell])
+		// What is in front and not shown to be better is what has to be measured again.
+		first := a.index[rec.Cell]
+		if rec.Leader != nil {
+			first = a.index[rec.Leader.Cell]
+		}
+		add(matrix.RoleWinner, first)
 		chosen := 1
 		for _, c := range a.rivals(u, rec) {
 			if chosen < stage.Finalists && !a.findings.Cells[c].Baseline {
@@ -45,14 +50,13 @@ func (a *analyser) finalists() []matrix.Finalist {
 			}
 		}
 		for j, c := range a.findings.Cells {
-			if c.Baseline && (slices.Contains(points, c.LoadPoint) || c.ID == rec.BaselineCell) {
+			if c.Baseline && (slices.Contains(points, c.LoadPoint) || c.ID == rec.BaselineCell || c.ID == rec.Cell) {
 				add(matrix.RoleBaseline, j)
 			}
 		}
-		if parts := a.combination(u, a.findings.Cells[a.index[rec.Cell]].LoadPoint); len(parts) > 1 {
-			own = append(own, matrix.Finalist{
-				UseCase: u.Name, Role: matrix.RoleCombination, LoadPoint: a.findings.Cells[a.index[rec.Cell]].LoadPoint, Parts: parts,
-			})
+		point := a.findings.Cells[first].LoadPoint
+		if parts := a.combination(u, point); len(parts) > 1 {
+			own = append(own, matrix.Finalist{UseCase: u.Name, Role: matrix.RoleCombination, LoadPoint: point, Parts: parts})
 		}
 		if len(own) > 1 { // the baseline alone has nothing to be confirmed against
 			out = append(out, own...)

@@ -213,6 +213,9 @@ type Recommendation struct {
 	BaselineQualifies bool   `json:"baseline_qualifies,omitempty"`
 	// Ties are other configurations that the data cannot separate from the winner.
 	Ties []Tie `json:"ties,omitempty"`
+	// Leader has the better point estimate and is not shown to be better than the
+	// baseline, so that it is not recommended; nil: none.
+	Leader *Leader `json:"leader,omitempty"`
 	// Preferred says why a winner without the best point estimate won.
 	Preferred string `json:"preferred,omitempty"`
 	Refused   string `json:"refused,omitempty"` // reason; with the nearest miss
@@ -238,6 +241,13 @@ type Tie struct {
 	Label      string   `json:"label"`
 	PointLabel string   `json:"point_label"` // its load point may be another than the winner's
 	Estimate   Estimate `json:"estimate"`
+}
+
+// Leader is a configuration in front of the recommended one.
+type Leader struct {
+	Tie
+	Configuration string `json:"configuration"`
+	Ratio         Ratio  `json:"ratio"` // of the objective to the baseline, with the reason of its verdict
 }
 
 // ConstraintCheck is one constraint with the winner's (or nearest miss's) value.

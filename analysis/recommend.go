@@ -60,6 +60,12 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 	}
 	best := a.bestPerConfiguration(fit, u.Maximize)
 	winner, ties, preferred := a.choose(u, best)
+	winner, leader := a.shown(u, winner, best)
+	if leader != nil {
+		ties, preferred = a.tied(u, winner, best), false
+		rec.Leader = a.leader(u, *leader, best)
+		ties = slices.DeleteFunc(ties, func(c candidate) bool { return c.cell == leader.cell })
+	}
 	a.describe(&rec, winner)
 	rec.Feasible = a.probabilities(winner.cell, rec.Constraints)
 	rec.Sensitivity = a.sensitivities(u, all, winner)
@@ -200,6 +206,11 @@ func (a *analyser) choose(u experiment.UseCase, best []candidate) (winner candid
 			winner, preferred = c, true
 		}
 	}
+	return winner, a.tied(u, winner, best), preferred
+}
+
+// tied are the other configurations that the data do not separate from one.
+func (a *analyser) tied(u experiment.UseCase, winner candidate, best []candidate) (ties []candidate) {
 	for _, c := range best {
 		if c.cell == winner.cell {
 			continue
@@ -208,7 +219,46 @@ func (a *analyser) choose(u experiment.UseCase, best []candidate) (winner candid
 			ties = append(ties, c)
 		}
 	}
-	return winner, ties, preferred
+	return ties
+}
+
+// shown is the configuration to recommend where the baseline qualifies: a change
+// has to be shown to be better than it, or to need fewer GPUs. Else it is the
+// next best that is shown to be, or the baseline. The leader is the one in front
+// that is passed over; nil: none.
+func (a *analyser) shown(u experiment.UseCase, winner candidate, best []candidate) (_ candidate, leader *candidate) {
+	base := slices.IndexFunc(best, func(c candidate) bool { return a.findings.Cells[c.cell].Baseline })
+	first := slices.IndexFunc(best, func(c candidate) bool { return c.cell == winner.cell })
+	if base < 0 || first >= base || !a.cheaper(best[base], winner) {
+		return winner, nil
+	}
+	for _, c := range best[first:base] {
+		if r := a.againstBaseline(u, c, best); r == nil || r.Verdict == Better {
+			if c.cell == winner.cell {
+				return winner, nil
+			}
+			return c, &winner
+		}
+	}
+	return best[base], &winner
+}
+
+func (a *analyser) leader(u experiment.UseCase, c candidate, best []candidate) *Leader {
+	cell := a.findings.Cells[c.cell]
+	out := &Leader{
+		Configuration: cell.Configuration,
+		Tie:           Tie{Cell: cell.ID, Label: cell.Label, PointLabel: cell.PointLabel, Estimate: cell.Estimates[u.Objective]},
+	}
+	if r := a.againstBaseline(u, c, best); r != nil {
+		out.Ratio = *r
+	}
+	return out
+}
+
+func (a *analyser) againstBaseline(u experiment.UseCase, c candidate, best []candidate) *Ratio {
+	var probe Recommendation
+	a.compareWinner(&probe, u, c, best)
+	return probe.Ratio
 }
 
 // same reports whether two candidates' objectives are within the margin of

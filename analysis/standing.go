@@ -86,6 +86,8 @@ func (r Recommendation) standing() string {
 // baseline's, was measured again.
 func outcome(r Recommendation, baseline bool) string {
 	switch {
+	case baseline && r.Leader != nil:
+		return StandingUndecided
 	case baseline:
 		return StandingBaseline
 	case r.Ratio == nil:

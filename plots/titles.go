@@ -78,6 +78,10 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 	config := configurationOf(in, r.Configuration)
 	name, objective := titleLabel(config), shortTitle(r.Objective)
 	within := withinText(r)
+	if l := r.Leader; l != nil && config.Baseline {
+		leader := titleLabel(configurationOf(in, l.Configuration))
+		return fmt.Sprintf("Keep the baseline: %s leads in %s%s, but is not shown to be better", leader, objective, within)
+	}
 	if config.Baseline {
 		return fmt.Sprintf("No configuration is shown to beat the baseline in %s%s", objective, within)
 	}

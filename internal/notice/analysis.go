@@ -109,7 +109,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-off", Severity: Caveat,
-		Says:    "It is not confirmed: the experiment says confirm: false.",
+		Says:    "It is not confirmed: confirmation is off.",
 		Do:      "Set confirm: true.",
 		Means:   "The recommendation rests on the trials that selected it.",
 		Example: Args{},
@@ -223,6 +223,17 @@ var analysis = []entry{
 		Says:    "Whether it differs from the baseline is undecided: {reason}.",
 		Means:   "The interval of the change reaches over the margin.",
 		Example: Args{"reason": Text("interval spans 1")},
+	},
+	{
+		Code: "leader-undecided", Severity: Caveat,
+		Says: "{configuration} at {point} is ahead in {metric} ({change}), but not shown to be better than the baseline: {reason}" +
+			"[; about {more|more round|more rounds} would decide it].",
+		Do:      "Measure more rounds (trials.repeat), or keep the baseline.",
+		Means:   "A change is recommended if it is shown to be better than the baseline. This one is ahead by its estimate alone.",
+		Example: Args{
+			"configuration": Text("max-num-seqs=8"), "point": Text("chat c=16"), "metric": Text("output throughput"),
+			"change": Ratio(1.26), "reason": Text("n=2"),
+		},
 	},
 	{
 		Code: "result-discards", Severity: Caveat,

@@ -26,6 +26,7 @@ type answer struct {
 	Against   string // what Gain compares with
 	Checks    []check
 	Command   string
+	Leader    string // is ahead and not shown to be better than the baseline
 	Ties      []tie
 	// TradeOffs are the metrics in which the winner is worse than the baseline at
 	// the same load; Compared says that there was something to compare with.
@@ -68,7 +69,9 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	}
 	for _, d := range r.Doubts {
 		// What is said of the whole run need not be said again for each answer.
-		if !slices.ContainsFunc(b.Findings.Warnings, d.Equal) {
+		if d.Code == analysis.CodeLeaderUndecided {
+			a.Leader = d.Text()
+		} else if !slices.ContainsFunc(b.Findings.Warnings, d.Equal) {
 			a.Doubts = append(a.Doubts, d.Text())
 		}
 	}

@@ -137,12 +137,6 @@ func (s *answerScreen) caveats(width int) string {
 	for _, f := range s.Findings.Failures {
 		add(f.Label + " " + f.When())
 	}
-	s.each(add, func(r analysis.Recommendation) []string {
-		if c, ok := s.cells[r.Cell]; !ok || c.Baseline || r.Confirmed {
-			return nil
-		}
-		return []string{r.Standing()}
-	})
 	clauses := func(list []notice.Notice) []string {
 		out := notice.Texts(list)
 		for i := range out {
@@ -150,7 +144,11 @@ func (s *answerScreen) caveats(width int) string {
 		}
 		return out
 	}
-	s.each(add, func(r analysis.Recommendation) []string { return clauses(r.Doubts) })
+	s.each(add, func(r analysis.Recommendation) []string {
+		return clauses(slices.DeleteFunc(slices.Clone(r.Doubts), func(n notice.Notice) bool {
+			return n.Code == analysis.CodeLeaderUndecided // stands above
+		}))
+	})
 	for _, w := range clauses(s.Findings.Warnings) {
 		add(w)
 	}

@@ -115,6 +115,10 @@ func (d *details) recommendation(r analysis.Recommendation) {
 		d.row("caution", n.Text()+" "+n.Remedy())
 	}
 	rows(d, "constraints", r.Constraints, checkText)
+	if l := r.Leader; l != nil {
+		d.row("ahead, undecided", l.Label+" at "+l.PointLabel+": "+estimateText(r.Objective, l.Estimate))
+		d.row("", ratioText(l.Ratio, ""))
+	}
 	rows(d, "tied with", r.Ties, func(t analysis.Tie) string {
 		return t.Label + " at " + t.PointLabel + ": " + estimateText(r.Objective, t.Estimate)
 	})

@@ -187,6 +187,9 @@ func resultText(name string, v float64) string {
 // verdict is the change from the baseline with its verdict in one word.
 func (s *answerScreen) verdict(r analysis.Recommendation) styled {
 	if c, ok := s.Plan.Configuration(r.Configuration); ok && c.Baseline {
+		if r.Leader != nil {
+			return styled{"UNDECIDED", yellow}
+		}
 		if n := len(r.Ties); n > 0 {
 			return styled{fmt.Sprintf("tied with %d", n), plain}
 		}
@@ -222,7 +225,15 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 		overturned = fmt.Sprintf("the screening runs had %s at %s in front; the confirmation runs do not",
 			before.Label, shortPoint(before.PointLabel, r.Load))
 	}
+	if l := r.Leader; l != nil {
+		text := fmt.Sprintf("%s at %s is ahead: %s (%s), ", l.Label, shortPoint(l.PointLabel, r.Load),
+			say.Metric(r.Objective, l.Estimate.Center), say.Change(l.Ratio.Center))
+		out = append(out, text+undecided(l.Ratio))
+	}
 	if c, ok := s.Plan.Configuration(r.Configuration); ok && c.Baseline {
+		if r.Leader != nil && ties == "" && overturned == "" {
+			return out
+		}
 		out = append(out, cmp.Or(ties, overturned, "no other configuration comes near it"))
 		if ties != "" && overturned != "" {
 			out = append(out, overturned)
@@ -234,10 +245,8 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 	}
 	if q := r.Ratio; q != nil {
 		switch {
-		case q.Verdict == analysis.Undecided && (leans(*q) || q.MoreTrials == 0):
-			out = append(out, "undecided: "+q.Reason)
 		case q.Verdict == analysis.Undecided:
-			out = append(out, fmt.Sprintf("undecided: about %s would decide it", say.Count(q.MoreTrials, "more round")))
+			out = append(out, undecided(*q))
 		case q.Verdict == analysis.NotComparable:
 			out = append(out, q.Reason)
 		}
@@ -256,6 +265,14 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 		}
 	}
 	return out
+}
+
+// undecided says why a comparison is open, or what would decide it.
+func undecided(q analysis.Ratio) string {
+	if q.Verdict == analysis.Undecided && !leans(q) && q.MoreTrials > 0 {
+		return fmt.Sprintf("undecided: about %s would decide it", say.Count(q.MoreTrials, "more round"))
+	}
+	return q.Verdict + ": " + q.Reason
 }
 
 // ties name the first configuration that a recommendation is tied with, at its
