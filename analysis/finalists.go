@@ -30,10 +30,9 @@ func (a *analyser) finalists() []matrix.Finalist {
 				own = append(own, matrix.Finalist{UseCase: u.Name, Role: role, Configuration: c.Configuration, LoadPoint: c.LoadPoint})
 			}
 		}
-		// What is in front and not shown to be better is what has to be measured again.
 		first := a.index[rec.Cell]
-		if rec.Leader != nil {
-			first = a.index[rec.Leader.Cell]
+		if rec.Leader != nil && a.findings.Cells[first].Baseline {
+			first = a.index[rec.Leader.Cell] // the question is whether it is better
 		}
 		add(matrix.RoleWinner, first)
 		chosen := 1
@@ -65,10 +64,13 @@ func (a *analyser) finalists() []matrix.Finalist {
 	return out
 }
 
-// rivals are the cells that follow the winner: the ties, then the other
-// qualifying configurations, best first.
+// rivals are the cells that follow the winner: what is ahead of it, the ties,
+// then the other qualifying configurations, best first.
 func (a *analyser) rivals(u experiment.UseCase, rec Recommendation) []int {
 	var out []int
+	if rec.Leader != nil {
+		out = append(out, a.index[rec.Leader.Cell])
+	}
 	for _, t := range rec.Ties {
 		out = append(out, a.index[t.Cell])
 	}

@@ -245,9 +245,12 @@ type Tie struct {
 
 // Leader is a configuration in front of the recommended one.
 type Leader struct {
-	Tie
-	Configuration string `json:"configuration"`
-	Ratio         Ratio  `json:"ratio"` // of the objective to the baseline, with the reason of its verdict
+	Cell          string   `json:"cell"`
+	Configuration string   `json:"configuration"`
+	Label         string   `json:"label"`
+	PointLabel    string   `json:"point_label"`
+	Estimate      Estimate `json:"estimate"`
+	Ratio         Ratio    `json:"ratio"` // of the objective to the baseline, with the reason of its verdict
 }
 
 // ConstraintCheck is one constraint with the winner's (or nearest miss's) value.

@@ -246,8 +246,8 @@ func (a *analyser) shown(u experiment.UseCase, winner candidate, best []candidat
 func (a *analyser) leader(u experiment.UseCase, c candidate, best []candidate) *Leader {
 	cell := a.findings.Cells[c.cell]
 	out := &Leader{
-		Configuration: cell.Configuration,
-		Tie:           Tie{Cell: cell.ID, Label: cell.Label, PointLabel: cell.PointLabel, Estimate: cell.Estimates[u.Objective]},
+		Cell: cell.ID, Configuration: cell.Configuration, Label: cell.Label, PointLabel: cell.PointLabel,
+		Estimate: cell.Estimates[u.Objective],
 	}
 	if r := a.againstBaseline(u, c, best); r != nil {
 		out.Ratio = *r

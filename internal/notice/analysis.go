@@ -103,26 +103,26 @@ var analysis = []entry{
 	// Of a recommendation.
 	{
 		Code: "confirmation-pending", Severity: Caveat,
-		Says:    "It is not confirmed on restarted servers yet.",
+		Says:    "Not confirmed on restarted servers yet.",
 		Means:   "The confirmation runs have not ended.",
 		Example: Args{},
 	},
 	{
 		Code: "confirmation-off", Severity: Caveat,
-		Says:    "It is not confirmed: confirmation is off.",
+		Says:    "Not confirmed: confirmation is off.",
 		Do:      "Set confirm: true.",
 		Means:   "The recommendation rests on the trials that selected it.",
 		Example: Args{},
 	},
 	{
 		Code: "confirmation-alone", Severity: Caveat,
-		Says:    "It is not confirmed: nothing else was measured to compare it with.",
+		Says:    "Not confirmed: nothing else was measured to compare it with.",
 		Means:   "Confirmation runs compare finalists. One configuration alone has nothing to be compared with.",
 		Example: Args{},
 	},
 	{
 		Code: "confirmation-imported", Severity: Caveat,
-		Says:    "It is not confirmed: the results were imported.",
+		Says:    "Not confirmed: the results were imported.",
 		Means:   "sweep did not launch these servers, so it cannot measure them again.",
 		Example: Args{},
 	},
@@ -147,7 +147,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-short", Severity: Caveat,
-		Says:    "It is not confirmed: {n} of {restarts|restart counts|restarts count}.",
+		Says:    "Not confirmed: {n} of {restarts|restart counts|restarts count}.",
 		Means:   "Some confirmation trials failed or were discarded, so the promised evidence is incomplete.",
 		Example: Args{"n": Count(2), "restarts": Count(5)},
 	},

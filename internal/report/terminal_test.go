@@ -206,7 +206,7 @@ func TestAnswerOutcomes(t *testing.T) {
 	throughput := []experiment.UseCase{maximizing("throughput", "output_throughput")}
 	t.Run("better, with its price", func(t *testing.T) {
 		in := analyzed(t, usual().input())
-		says(t, in, "--max-num-batched-tokens 1024", "UNCONFIRMED", "!BETTER", "CAVEATS throughput: not confirmed: confirmation is off", "at chat c=64 trade-off: TPOT p50", "none: keep the baseline")
+		says(t, in, "--max-num-batched-tokens 1024", "UNCONFIRMED", "!BETTER", "CAVEATS not confirmed: confirmation is off", "at chat c=64 trade-off: TPOT p50", "none: keep the baseline")
 		r := &in.Findings.Recommendations[0]
 		r.Confirmed, r.Confirmation = true, analysis.StandingBetter
 		says(t, in, "BETTER", "!UNCONFIRMED")
@@ -218,6 +218,17 @@ func TestAnswerOutcomes(t *testing.T) {
 	t.Run("nothing better", func(t *testing.T) {
 		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .01, throughput: only(1, .5), ttft: always, tpot: always, useCases: throughput}.input())
 		says(t, in, "none: keep the baseline", "nothing better")
+	})
+	t.Run("ahead and not shown", func(t *testing.T) {
+		ahead := analysis.Ratio{Center: 1.26, Verdict: analysis.Undecided, Reason: "n=2"}
+		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .01, throughput: only(1, .5), ttft: always, tpot: always, useCases: throughput}.input())
+		r := &in.Findings.Recommendations[0]
+		r.Leader = &analysis.Leader{
+			Cell: "x1.0", Configuration: "c1", Label: "max-num-batched-tokens=512", PointLabel: "chat c=4", Estimate: analysis.Estimate{Center: 1260}, Ratio: ahead,
+		}
+		says(t, in, "none: keep the baseline", "UNDECIDED", "max-num-batched-tokens=512 at c=4 is ahead: 1,260 tok/s (+26%), undecided: n=2", "!comes near", "!nothing better")
+		r.Leader.Ratio = analysis.Ratio{Center: 1.26, Lo: .9, Hi: 1.8, P: .2, PAdjusted: .2, Verdict: analysis.Undecided, Reason: "interval spans 1", MoreTrials: 3}
+		says(t, in, "undecided: about 3 more rounds would decide it")
 	})
 	t.Run("undecided alone and corrected", func(t *testing.T) {
 		in := analyzed(t, usual().input())
