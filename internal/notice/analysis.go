@@ -228,8 +228,8 @@ var analysis = []entry{
 		Code: "leader-undecided", Severity: Caveat,
 		Says: "{configuration} at {point} is ahead in {metric} ({change}), but not shown to be better than the baseline: {reason}" +
 			"[; about {more|more round|more rounds} would decide it].",
-		Do:      "Measure more rounds (trials.repeat), or keep the baseline.",
-		Means:   "A change is recommended if it is shown to be better than the baseline. This one is ahead by its estimate alone.",
+		Do:    "Measure more rounds (trials.repeat), or keep the baseline.",
+		Means: "A change is recommended if it is shown to be better than the baseline. This one is ahead by its estimate alone.",
 		Example: Args{
 			"configuration": Text("max-num-seqs=8"), "point": Text("chat c=16"), "metric": Text("output throughput"),
 			"change": Ratio(1.26), "reason": Text("n=2"),
