@@ -55,7 +55,7 @@ func (a *analyser) failures() []Failure {
 			Cause: "no diagnosis was recorded", AfterReady: s.Outcome == rundir.StartReady, Skipped: s.Outcome == rundir.StartSkipped,
 		}
 		if d := s.Diagnosis; d != nil {
-			f.Class, f.Cause, f.Remedy = string(d.Class), d.Cause, d.Remedy
+			f.Class, f.Cause, f.Remedy = string(d.Class), d.Cause.Text(), d.Remedy.Text()
 		}
 		if conf, ok := a.in.Plan.Configuration(s.Configuration); ok {
 			f.Label = conf.Label

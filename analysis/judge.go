@@ -104,7 +104,7 @@ func reliabilities(in Input) map[string]*Reliability {
 		}
 		r.Starts++
 		if s.Diagnosis != nil && (r.Cause == "" || died && !death[s.Configuration]) {
-			r.Cause = s.Diagnosis.Cause
+			r.Cause = s.Diagnosis.Cause.Text()
 			death[s.Configuration] = died
 		}
 	}

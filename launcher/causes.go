@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
 
@@ -268,7 +269,8 @@ func (c *causes) withCode(x *complaint) *complaint {
 // subprocess is an exception that says that a program ended badly.
 var subprocess = regexp.MustCompile(`CalledProcessError|returned non-zero exit status|Error building extension|Ninja build failed|[Cc]ompil\w* failed|InductorError|CppCompileError|failed to compile|exit code: \d+`)
 
-// diagnosis is what the log tells; without a cause, only its evidence.
+// diagnosis is what the log tells; without a cause, only its evidence: Cause is
+// the zero value then.
 func (c *causes) diagnosis() Diagnosis {
 	d := Diagnosis{Evidence: c.errors}
 	if len(d.Evidence) == 0 {
@@ -285,10 +287,10 @@ func (c *causes) diagnosis() Diagnosis {
 		x = c.withCode(x)
 	}
 	r := c.engine.rule(x)
-	d.Cause = shown(x)
+	words := shown(x)
 	if r != nil && r.because != nil {
 		if why := c.behind[r]; why != "" {
-			d.Cause = clip(why) + " (" + d.Cause + ")"
+			words = clip(why) + " (" + words + ")"
 		}
 	}
 	if r != nil {
@@ -299,11 +301,12 @@ func (c *causes) diagnosis() Diagnosis {
 			d.Class = ClassHostMemory // it has no other
 		}
 	} else if advice := adviceIn(x.whole()); advice != "" {
-		d.Remedy = "the server advises: " + advice
+		d.Remedy = notice.New("server-advises", notice.Args{"advice": notice.Text(advice)})
 	}
-	d.Cause = wholeSentences(d.Cause)
-	if !slices.Contains(d.Evidence, d.Cause) {
-		d.Evidence = append([]string{d.Cause}, d.Evidence...)
+	words = wholeSentences(words)
+	d.Cause = Quoted(words)
+	if !slices.Contains(d.Evidence, words) {
+		d.Evidence = append([]string{words}, d.Evidence...)
 	}
 	return d
 }

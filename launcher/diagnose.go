@@ -2,10 +2,10 @@ package launcher
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
@@ -25,9 +25,24 @@ const (
 	exitTerm     = 143 // SIGTERM
 )
 
-const wordless = "it was probably killed for lack of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
+// signal is what an exit by a signal means for a server that was loading, and
+// for one under load.
+type signal struct {
+	class                     Class
+	beforeReady, loaded, help notice.Code
+}
 
-const readTheLog = "read server.log in the launch's folder of the run directory"
+// signals by exit code. Nobody but the kernel kills a server that is still
+// loading.
+var signals = map[int]signal{
+	exitKilled: {ClassHostMemory, notice.Known("killed-before-ready"), notice.Known("killed-under-load"), notice.Known("machine-out-of-memory")},
+	exitBus:    {ClassEnvironment, notice.Known("bus-error-before-ready"), notice.Known("bus-error-under-load"), notice.Known("shared-memory-too-small")},
+	exitIllegal: {ClassEnvironment, notice.Known("illegal-instruction-before-ready"), notice.Known("illegal-instruction-under-load"),
+		notice.Known("wrong-cpu-build")},
+	exitSegfault: {ClassExited, notice.Known("segmentation-fault-before-ready"), notice.Known("segmentation-fault-under-load"),
+		notice.Known("native-segmentation-fault")},
+	exitAborted: {ClassExited, notice.Known("aborted-before-ready"), notice.Known("aborted-under-load"), notice.Known("native-abort")},
+}
 
 // Diagnose explains why a server ended before it was ready, from its log
 // (spec.LogPath), what is known of its engine, and its exit.
@@ -38,63 +53,50 @@ func Diagnose(spec Spec, exit Exit) Diagnosis {
 	if d.Class != "" {
 		return d
 	}
-	if class, cause, remedy := signaled(exit, "before it was ready"); class != "" {
-		if d.Cause != "" {
-			cause += "; its last error: " + d.Cause
-		}
-		d.Class, d.Cause, d.Remedy = class, cause, remedy
+	if s, ok := signals[exit.Code]; ok {
+		d.Class, d.Cause, d.Remedy = s.class, ended(s.beforeReady, exit, d.Cause), notice.Read(s.help, nil)
 		return d
 	}
 	switch {
-	case d.Cause != "":
+	case d.Cause.Code != "":
 		d.Class = ClassUnclassified
-		if d.Remedy == "" {
-			d.Remedy = "read the evidence and the server's log"
-		}
+		d.otherwise(notice.New("read-the-evidence", nil))
 	case c.died:
-		d.Class = ClassEngineDead
-		d.Cause = withDetail(fmt.Sprintf("the engine died without a message, and the server ended with exit code %d", exit.Code), exit.Detail)
-		d.Remedy = wordless
+		d.Class, d.Cause, d.Remedy = ClassEngineDead, ended(notice.Known("engine-died-before-ready"), exit, d.Cause), notice.New("probably-killed", nil)
 	case exit.Code == exitUsage:
-		d.Class = ClassArguments
-		d.Cause = "the server ended with exit code 2, which means wrong arguments"
-		d.Remedy = "check that this version of the server has these flags"
+		d.Class, d.Cause, d.Remedy = ClassArguments, notice.New("wrong-arguments", nil), notice.New("check-flags", nil)
 	default:
-		d.Class = ClassExited
-		d.Cause = withDetail(fmt.Sprintf("the server ended with exit code %d before it was ready", exit.Code), exit.Detail)
-		d.Remedy = readTheLog
+		d.Class, d.Cause, d.Remedy = ClassExited, ended(notice.Known("exited-before-ready"), exit, d.Cause), notice.New("read-the-log", nil)
 	}
 	return d
 }
 
-// signaled explains an exit by a signal; class "" where it was none, or one
-// that tells nothing.
-func signaled(exit Exit, when string) (class Class, cause, remedy string) {
-	switch exit.Code {
-	case exitKilled:
-		// Nobody but the kernel kills a server that is still loading.
-		return ClassHostMemory, withDetail("the server was killed "+when+" (exit code 137)", exit.Detail),
-			"the machine probably ran out of memory: check the kernel log (dmesg), free memory, or raise the container's limit"
-	case exitBus:
-		return ClassEnvironment, withDetail("the server had a bus error "+when+" (exit code 135)", exit.Detail),
-			"shared memory (/dev/shm) is probably too small: raise shm_size (default 16GiB), or set ipc: host"
-	case exitIllegal:
-		return ClassEnvironment, withDetail("the server executed an illegal instruction "+when+" (exit code 132)", exit.Detail),
-			"this build uses instructions that the CPU does not have: use a build for this CPU"
-	case exitSegfault:
-		return ClassExited, withDetail("the server had a segmentation fault "+when+" (exit code 139)", exit.Detail),
-			"native code crashed: try another attention backend or enforce-eager: true, and check that driver, image and GPU match"
-	case exitAborted:
-		return ClassExited, withDetail("the server aborted "+when+" (exit code 134)", exit.Detail),
-			"native code aborted: read the last lines of the log for the reason"
+// ended is the cause of an exit, with its code, its detail and what the log
+// gives as the cause, as far as its sentence has them.
+func ended(code notice.Code, exit Exit, words notice.Notice) notice.Notice {
+	n := notice.Read(code, map[string]string{"code": strconv.Itoa(exit.Code), "detail": exit.Detail})
+	return because(n, words)
+}
+
+// because adds another cause to one whose sentence has a place for it.
+func because(n, why notice.Notice) notice.Notice {
+	if why.Code == "" {
+		return n
 	}
-	return "", "", ""
+	return n.With("why", notice.Said(why))
+}
+
+// otherwise sets the remedy if there is none.
+func (d *Diagnosis) otherwise(n notice.Notice) {
+	if d.Remedy.Code == "" {
+		d.Remedy = n
+	}
 }
 
 // Classify diagnoses one message, such as a container service's. The class is
 // otherwise when no rule knows the message.
 func Classify(text string, otherwise Class) Diagnosis {
-	d := Diagnosis{Class: otherwise, Cause: clip(text)}
+	d := Diagnosis{Class: otherwise, Cause: Quoted(clip(text))}
 	x := &complaint{kind: kindRecord, message: text}
 	if r := firstRule(generalRules, x); r != nil {
 		d.Class, d.Certain = r.Class, r.certain
@@ -112,24 +114,20 @@ func DiagnoseDeath(spec Spec, exit Exit, ready int64) Diagnosis {
 	c := readCauses(spec, span{from: max(1, ready)})
 	d := c.diagnosis()
 	d.Exit = &exit
-	switch _, cause, remedy := signaled(exit, "under load"); {
-	case d.Cause != "":
-		d.Cause = "the engine died under load: " + d.Cause
-	case cause != "":
-		d.Cause, d.Remedy = cause, remedy
+	switch s, signaled := signals[exit.Code]; {
+	case d.Cause.Code != "":
+		d.Cause = because(notice.New("engine-died", nil), d.Cause)
+	case signaled:
+		d.Cause, d.Remedy = ended(s.loaded, exit, d.Cause), notice.Read(s.help, nil)
 	case c.told, exit.Code == exitTerm:
-		d.Cause, d.Remedy = withDetail(fmt.Sprintf("something stopped the server under load (exit code %d)", exit.Code), exit.Detail),
-			"check for a person, a service manager, a job scheduler or a time limit that stopped it"
+		d.Cause, d.Remedy = ended(notice.Known("stopped-under-load"), exit, d.Cause), notice.New("find-what-stopped-it", nil)
 	case c.died:
-		d.Cause = withDetail(fmt.Sprintf("the engine died under load without a message, and the server ended with exit code %d", exit.Code), exit.Detail)
-		d.Remedy = wordless
+		d.Cause, d.Remedy = ended(notice.Known("engine-died-silently"), exit, d.Cause), notice.New("probably-killed", nil)
 	default:
-		d.Cause = withDetail(fmt.Sprintf("the server ended under load with exit code %d", exit.Code), exit.Detail)
+		d.Cause = ended(notice.Known("exited-under-load"), exit, d.Cause)
 	}
 	d.Class = ClassEngineDead
-	if d.Remedy == "" {
-		d.Remedy = readTheLog
-	}
+	d.otherwise(notice.New("read-the-log", nil))
 	return d
 }
 
@@ -137,18 +135,13 @@ func DiagnoseDeath(spec Spec, exit Exit, ready int64) Diagnosis {
 // that somebody took between its choice and its use is another one at the next
 // try; a server that was launched and serves another model is the same then.
 func diagnoseIdentity(err error, base string) Diagnosis {
+	args := notice.Args{"url": notice.Text(base), "why": notice.Text(err.Error())}
 	var other *otherServer
 	if errors.As(err, &other) && other.taken {
-		return Diagnosis{
-			Class:  ClassPort,
-			Cause:  fmt.Sprintf("the server at %s is not the one that sweep launched: %s", base, err),
-			Remedy: "another program took the port: try again, or stop that program",
-		}
+		return Diagnosis{Class: ClassPort, Cause: notice.New("another-server", args), Remedy: notice.New("port-taken", nil)}
 	}
 	return Diagnosis{
-		Class:   ClassIdentity,
-		Cause:   fmt.Sprintf("the server at %s is not the one to measure: %s", base, err),
-		Remedy:  "correct the model name (server.model, served-model-name) or the API key, or stop the other server",
+		Class: ClassIdentity, Cause: notice.New("wrong-server", args), Remedy: notice.New("correct-model-or-key", nil),
 		Certain: other != nil && other.certain,
 	}
 }
@@ -170,15 +163,11 @@ func diagnoseTimeout(spec Spec, phases []Phase, last error, until int64) Diagnos
 	if n := len(phases); n > 0 {
 		phase, since = phases[n-1].Name, phases[n-1].At
 	}
-	cause := fmt.Sprintf("the server was not ready after %s; last phase: %s, %s after the launch",
-		say.Duration(spec.ReadyTimeout), phase, say.Duration(since))
-	if d.Cause != "" {
-		cause += "; " + d.Cause
-	}
-	d.Class, d.Cause, d.Limit, d.Certain = ClassTimeout, cause, nil, false
-	if d.Remedy == "" {
-		d.Remedy = "if the server is only slow, raise server.ready_timeout: a slow disk or a first compilation can take many minutes"
-	}
+	cause := notice.New("not-ready-in-time", notice.Args{
+		"limit": notice.Span(spec.ReadyTimeout), "phase": notice.Text(phase), "since": notice.Span(since),
+	})
+	d.Class, d.Cause, d.Limit, d.Certain = ClassTimeout, because(cause, d.Cause), nil, false
+	d.otherwise(notice.New("raise-ready-timeout", nil))
 	c.hint(&d)
 	return d
 }
@@ -192,7 +181,8 @@ func (c *causes) hint(d *Diagnosis) {
 	h, line := c.hints[len(c.hints)-1], c.hinted[len(c.hinted)-1]
 	d.Remedy, _ = h.fill(&complaint{kind: kindRecord, message: line}, c.values())
 	if h.Class != ClassTimeout {
-		d.Class, d.Cause = h.Class, fmt.Sprintf("%s: %q (%s)", h.says, clip(line), d.Cause)
+		cause := notice.Read(h.says, map[string]string{"line": clip(line)})
+		d.Class, d.Cause = h.Class, because(cause, d.Cause)
 	}
 }
 
@@ -203,40 +193,23 @@ func diagnoseSilence(spec Spec, phases []Phase, silent time.Duration, until int6
 	if n := len(phases); n > 0 {
 		phase = phases[n-1].Name
 	}
-	cause := fmt.Sprintf("the log was silent for %s while the server was %s", say.Duration(silent), PhaseText(phase))
-	if d.Cause != "" {
-		cause += "; " + d.Cause
-	}
-	d.Class, d.Cause, d.Limit, d.Certain = ClassSilent, cause, nil, false
-	if d.Remedy == "" {
-		d.Remedy = "read the last lines of the log to see what it waits for; if such a pause is normal here (a first compilation, a slow disk), raise server.silence_timeout"
-	}
+	cause := notice.New("log-silent", notice.Args{"quiet": notice.Span(silent), "doing": notice.Text(PhaseText(phase))})
+	d.Class, d.Cause, d.Limit, d.Certain = ClassSilent, because(cause, d.Cause), nil, false
+	d.otherwise(notice.New("raise-silence-timeout", nil))
 	c.hint(&d)
 	return d
 }
 
 // Diagnose explains why a server that still runs is not measured any longer:
-// what was seen, with the root cause from its log where that has one.
-func (s *Server) Diagnose(class Class, what string) Diagnosis {
+// what was seen, with the root cause from its log (argument "why") where that
+// has one.
+func (s *Server) Diagnose(class Class, what notice.Notice) Diagnosis {
 	c := readCauses(s.spec, span{from: max(1, s.logAtReady)})
 	d := c.diagnosis()
-	d.Class = class
-	if d.Cause != "" {
-		what = fmt.Sprintf("%s: %s", what, d.Cause)
-	}
-	d.Cause = what
-	if d.Remedy == "" {
-		d.Remedy = readTheLog
-	}
+	d.Class, d.Cause = class, because(what, d.Cause)
+	d.otherwise(notice.New("read-the-log", nil))
 	if n := len(c.hints); n > 0 {
 		d.Remedy, _ = c.hints[n-1].fill(&complaint{kind: kindRecord, message: c.hinted[n-1]}, c.values())
 	}
 	return d
-}
-
-func withDetail(cause, detail string) string {
-	if detail == "" {
-		return cause
-	}
-	return cause + ": " + detail
 }

@@ -8,17 +8,19 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
-// Every remedy names only groups that its pattern has.
+// Every remedy needs only groups that its pattern has.
 func TestRemediesHaveNoGaps(t *testing.T) {
 	for _, r := range slices.Concat(generalRules, typeRules) {
 		if r.more != nil {
 			continue // which gives what is missing
 		}
 		for _, p := range r.patterns {
-			for _, part := range strings.Split(r.remedy, "${")[1:] {
-				if name, _, _ := strings.Cut(part, "}"); p.SubexpIndex(name) < 0 {
+			for _, name := range notice.Needs(r.remedy) {
+				if p.SubexpIndex(name) < 0 {
 					t.Errorf("remedy %q: pattern %q has no group %q", r.remedy, p, name)
 				}
 			}
@@ -40,8 +42,8 @@ func TestEvidenceIsBounded(t *testing.T) {
 	if len(d.Evidence) > maxEvidence+1 || size > (maxEvidence+1)*(maxEvidenceLine+3) {
 		t.Errorf("%d lines, %d bytes of evidence", len(d.Evidence), size)
 	}
-	if d.Cause != "KeyError: 'first'" || d.Evidence[0] != d.Cause {
-		t.Errorf("cause %q, evidence begins with %q", d.Cause, d.Evidence[0])
+	if d.Cause.Text() != "KeyError: 'first'" || d.Evidence[0] != d.Cause.Text() {
+		t.Errorf("cause %q, evidence begins with %q", d.Cause.Text(), d.Evidence[0])
 	}
 }
 
@@ -50,21 +52,21 @@ func TestEvidenceIsBounded(t *testing.T) {
 func TestKnownPhraseBehindWhatIsShown(t *testing.T) {
 	long := strings.Repeat("x", maxEvidenceLine) + "\u00e4 "
 	engine := &Engine{
-		Rules: []Rule{On(ClassEngineDead, `the sky is (?P<color>\w+)`, "paint it another color than ${color}")},
-		Hints: []Rule{On(ClassTimeout, `looks (?P<how>\w+)`, "it looks ${how}")},
+		Rules: []Rule{On(ClassEngineDead, `the sky is (?P<file>\w+)`, "model-file-missing")},
+		Hints: []Rule{On(ClassTimeout, `looks (?P<path>\w+)`, "weights-missing")},
 	}
 	for line, want := range map[string]string{
-		"RuntimeError: " + long + "No CUDA GPUs are available":       "the server finds no GPU",
-		"ERROR " + long + "CUDA out of memory":                       "lower gpu-memory-utilization",
-		"RuntimeError: " + long + "the sky is blue":                  "another color than blue",
-		"vllm serve: error: " + long + "address already in use":      "another program took the port",
+		"RuntimeError: " + long + "No CUDA GPUs are available":       "The server finds no GPU.",
+		"ERROR " + long + "CUDA out of memory":                       "Lower gpu-memory-utilization",
+		"RuntimeError: " + long + "the sky is blue":                  "no blue",
+		"vllm serve: error: " + long + "address already in use":      "Another program took the port",
 		"vllm: error: unrecognized arguments: " + long:               "does not have xxx",
-		"KeyError: 'first'\nERROR: " + long + "the sky is blue":      "another color than blue",
+		"KeyError: 'first'\nERROR: " + long + "the sky is blue":      "no blue",
 		"1 validation error for X\n  Value error, " + long + "Errno": "",
 	} {
 		d := Diagnose(Spec{LogPath: logFile(t, line), Engine: engine}, Exit{Code: 1})
-		if !strings.Contains(d.Remedy, want) || len(d.Cause) > maxEvidenceLine+3 || len(d.Remedy) > 2*maxEvidenceLine || !utf8.ValidString(d.Cause) {
-			t.Errorf("%.60q...: %d bytes of cause, remedy %q, want %q", line, len(d.Cause), d.Remedy, want)
+		if !strings.Contains(d.Remedy.Text(), want) || len(d.Cause.Text()) > maxEvidenceLine+3 || len(d.Remedy.Text()) > 2*maxEvidenceLine || !utf8.ValidString(d.Cause.Text()) {
+			t.Errorf("%.60q...: %d bytes of cause, remedy %q, want %q", line, len(d.Cause.Text()), d.Remedy.Text(), want)
 		}
 	}
 	if d := Classify(long+"no space left on device", ClassBackend); d.Class != ClassDisk {
@@ -72,21 +74,21 @@ func TestKnownPhraseBehindWhatIsShown(t *testing.T) {
 	}
 	// A rule that is asked about another text than the one that it knows has
 	// nothing to add, and says its remedy all the same.
-	if got, _ := engine.Rules[0].fill(&complaint{message: "something else"}, nil); got != "paint it another color than " {
-		t.Errorf("remedy %q", got)
+	if got, _ := engine.Rules[0].fill(&complaint{message: "something else"}, nil); !strings.HasPrefix(got.Text(), "The model has no .") {
+		t.Errorf("remedy %q", got.Text())
 	}
 }
 
 func TestTimeoutNamesPhaseAndHint(t *testing.T) {
 	log := logFile(t, "\n(EngineCore pid=9) INFO 08-17 12:00:03 [shm_broadcast.py:104] No available shared memory broadcast block found in 60 seconds. This typically happens when some processes are hanging.")
 	phases := []Phase{{PhaseLaunched, 0}, {PhaseCompiling, 90 * time.Second}}
-	engine := &Engine{Hints: []Rule{On(ClassTimeout, `No available shared memory broadcast block`, "a worker does not answer the engine")}}
+	engine := &Engine{Hints: []Rule{On(ClassTimeout, `No available shared memory broadcast block`, "worker-hangs")}}
 	d := diagnoseTimeout(Spec{LogPath: log, ReadyTimeout: 10 * time.Minute, Engine: engine}, phases, os.ErrDeadlineExceeded, 0)
-	if d.Class != ClassTimeout || !strings.Contains(d.Cause, "10m 00s; last phase: compiling, 1m 30s after the launch") {
-		t.Errorf("class %q, cause %q", d.Class, d.Cause)
+	if d.Class != ClassTimeout || !strings.Contains(d.Cause.Text(), "10m 00s (last phase: compiling, 1m 30s after the launch)") {
+		t.Errorf("class %q, cause %q", d.Class, d.Cause.Text())
 	}
-	if !strings.Contains(d.Remedy, "a worker does not answer the engine") {
-		t.Errorf("remedy %q", d.Remedy)
+	if !strings.Contains(d.Remedy.Text(), "A worker does not answer the engine") {
+		t.Errorf("remedy %q", d.Remedy.Text())
 	}
 }
 
@@ -120,7 +122,7 @@ func TestClassify(t *testing.T) {
 		"OSError: We couldn't connect to 'https://huggingface.co' to load this file":               ClassNetwork,
 		"huggingface_hub.errors.GatedRepoError: 403 Client Error. Access to model x is restricted": ClassModel,
 	} {
-		if d := Classify(text, ClassBackend); d.Class != want || d.Cause != text || want != ClassBackend && d.Remedy == "" {
+		if d := Classify(text, ClassBackend); d.Class != want || d.Cause.Text() != text || want != ClassBackend && d.Remedy.Code == "" {
 			t.Errorf("%q: %+v, want %s", text, d, want)
 		}
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
 )
 
@@ -30,7 +30,8 @@ type Effective struct {
 	// Unconfirmed are those of which nothing told the value, or one that cannot
 	// be compared with what was asked for.
 	Unconfirmed []string `json:"unconfirmed,omitempty"`
-	// Refused is how the server failed when it was asked, "" where it did not.
+	// Refused is how the server failed when it was asked, in its own words; ""
+	// where it did not.
 	Refused string `json:"refused,omitempty"`
 }
 
@@ -198,15 +199,19 @@ func (e *Effective) differs() *notReady {
 }
 
 func diagnoseDifference(found []Difference, source string) Diagnosis {
-	var parts, flags []string
+	var flags []string
 	for _, d := range found {
-		parts = append(parts, fmt.Sprintf("%s %s was requested, but %s is in effect", d.Flag, d.Asked, d.InEffect))
 		flags = append(flags, d.Flag)
 	}
+	first := found[0]
+	cause := notice.New("value-not-applied", notice.Args{
+		"flag": notice.Text(first.Flag), "asked": notice.Text(first.Asked), "in_effect": notice.Text(first.InEffect),
+	})
+	if len(flags) > 1 {
+		cause = cause.With("others", notice.List(flags[1:]...))
+	}
 	return Diagnosis{
-		Class: ClassNotApplied, Cause: strings.Join(parts, "; "),
-		Evidence: []string{"reported by " + source},
-		Remedy: "the server or its image overrides " + strings.Join(flags, " and ") +
-			": check its log for the reason, remove what else sets it (entry point, --config, environment), or request the value that is in effect",
+		Class: ClassNotApplied, Cause: cause, Evidence: []string{"reported by " + source},
+		Remedy: notice.New("value-overridden", notice.Args{"flags": notice.List(flags...)}),
 	}
 }

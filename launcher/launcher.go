@@ -94,7 +94,7 @@ type Handle interface {
 // Exit says how a server ended.
 type Exit struct {
 	Code   int    // exit code; 128+n for signal n; -1 unknown
-	Detail string // "killed by SIGKILL", "out of memory", ...
+	Detail string // how the system or the container service words it: "ended by signal: killed", "out of memory"...
 	At     time.Time
 }
 

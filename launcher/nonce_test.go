@@ -79,7 +79,7 @@ func TestWhichRefusalsRepeat(t *testing.T) {
 			err := p.model(t.Context(), &Identity{Owner: c.owner})
 			d := diagnoseIdentity(err, srv.URL)
 			if d.Class != ClassIdentity || d.Repeats(false) != c.want {
-				t.Errorf("%s repeats %v, want %v: %s", d.Class, d.Repeats(false), c.want, d.Cause)
+				t.Errorf("%s repeats %v, want %v: %s", d.Class, d.Repeats(false), c.want, d.Cause.Text())
 			}
 		})
 	}

@@ -1,9 +1,9 @@
 package launcher
 
 import (
-	"fmt"
-	"strconv"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Class says why a start failed. The strings are stored in records.
@@ -39,11 +39,11 @@ const (
 
 // Diagnosis explains a failure with its evidence.
 type Diagnosis struct {
-	Class    Class    `json:"class"`
-	Cause    string   `json:"cause"`              // root cause in one line, the server's own words where there are any
-	Evidence []string `json:"evidence,omitempty"` // log lines
-	Remedy   string   `json:"remedy,omitempty"`   // one sentence
-	Exit     *Exit    `json:"exit,omitempty"`
+	Class    Class         `json:"class"`
+	Cause    notice.Notice `json:"cause"`              // root cause, a clause; of the code "quoted" where the server says it itself
+	Evidence []string      `json:"evidence,omitempty"` // log lines
+	Remedy   notice.Notice `json:"remedy,omitzero"`    // what is wrong in sweep's words, and what to do
+	Exit     *Exit         `json:"exit,omitempty"`
 	// Certain marks a failure that repeats whenever the configuration is
 	// started, although others of its class may pass.
 	Certain bool `json:"certain,omitempty"`
@@ -63,13 +63,10 @@ type Limit struct {
 // Excludes reports whether a value is beyond the limit.
 func (l *Limit) Excludes(x float64) bool { return l.Least && x < l.Value || !l.Least && x > l.Value }
 
-// String is "max-num-seqs must be at most 600".
-func (l *Limit) String() string {
-	how := "most"
-	if l.Least {
-		how = "least"
-	}
-	return fmt.Sprintf("%s must be at %s %s", l.Flag, how, strconv.FormatFloat(l.Value, 'f', -1, 64))
+// Quoted is the cause that a server, a container service or the system words
+// itself.
+func Quoted(words string) notice.Notice {
+	return notice.New("quoted", notice.Args{"words": notice.Text(words)})
 }
 
 // Failure is the error of a start that did not become ready. By the time it is
@@ -92,7 +89,7 @@ type Failure struct {
 }
 
 // Error is the root cause in one line.
-func (f *Failure) Error() string { return string(f.Diagnosis.Class) + ": " + f.Diagnosis.Cause }
+func (f *Failure) Error() string { return string(f.Diagnosis.Class) + ": " + f.Diagnosis.Cause.Text() }
 
 // Unwrap returns the underlying error.
 func (f *Failure) Unwrap() error { return f.Err }

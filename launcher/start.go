@@ -80,9 +80,11 @@ func Start(ctx context.Context, b Backend, spec Spec, observe func(Phase)) (*Ser
 func launchFailure(err error, spec Spec) *Failure {
 	var f *Failure
 	if !errors.As(err, &f) {
-		f = &Failure{Diagnosis: Diagnosis{Class: ClassBackend, Cause: wording.Plain(err.Error())}, Err: err}
+		f = &Failure{Diagnosis: Diagnosis{Class: ClassBackend, Cause: Quoted(wording.Plain(err.Error()))}, Err: err}
 	}
-	f.Diagnosis.Cause = serverlog.Redact(f.Diagnosis.Cause, spec.AllSecrets())
+	for _, secret := range spec.AllSecrets() {
+		f.Diagnosis.Cause = f.Diagnosis.Cause.Redacted(secret)
+	}
 	return f
 }
 
@@ -236,7 +238,7 @@ func (s *Server) describe(why *notReady, release Release, decided int64) *Failur
 		f.Diagnosis = diagnoseIdentity(why.identity, s.Handle.BaseURL())
 	case errors.Is(why.lastTry, ErrServiceAway):
 		f.Err = why.lastTry
-		f.Diagnosis = Diagnosis{Class: ClassBackend, Cause: why.lastTry.Error()}
+		f.Diagnosis = Diagnosis{Class: ClassBackend, Cause: Quoted(why.lastTry.Error())}
 	case len(why.differs) > 0:
 		f.Err = errors.New("the configuration in effect is not the requested one")
 		f.Diagnosis = diagnoseDifference(why.differs, s.Effective.Source)

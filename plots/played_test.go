@@ -34,7 +34,7 @@ func played(in Input) Input {
 			if class, ok := failed[c.Label]; ok {
 				at := now.Add(41 * time.Second)
 				s.Outcome, s.Ready = rundir.StartFailed, 0
-				s.Diagnosis = &launcher.Diagnosis{Class: launcher.Class(class), Cause: "CUDA out of memory", Exit: &launcher.Exit{Code: 1, At: at}}
+				s.Diagnosis = &launcher.Diagnosis{Class: launcher.Class(class), Cause: launcher.Quoted("CUDA out of memory"), Exit: &launcher.Exit{Code: 1, At: at}}
 				now = at
 			} else {
 				for p, name := range []string{"launched", "loading", "compiling", "profiling", "graphs", "ready"} {

@@ -73,8 +73,8 @@ func (sys *System) conclude(shown, path string, parts shownParts, result runner.
 		}
 		var hints []string
 		var failure *launcher.Failure
-		if errors.As(runErr, &failure) && failure.Diagnosis.Remedy != "" {
-			hints = append(hints, "To fix it: "+failure.Diagnosis.Remedy)
+		if errors.As(runErr, &failure) && failure.Diagnosis.Remedy.Code != "" {
+			hints = append(hints, "To fix it: "+failure.Diagnosis.Remedy.Text())
 		}
 		return withCode(exitCode(runErr), runErr, hints...)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/say"
@@ -19,6 +21,7 @@ type Arg struct {
 	number float64
 	text   string // also the metric's name
 	words  []string
+	inner  *Notice
 }
 
 // The types of arguments.
@@ -34,6 +37,7 @@ const (
 	kindText     = "text"
 	kindList     = "list"
 	kindCommand  = "command"
+	kindNotice   = "notice" // what another notice says
 )
 
 // Seconds is a latency in seconds.
@@ -74,7 +78,41 @@ func List(words ...string) Arg { return Arg{kind: kindList, words: words} }
 // Command is a command line, quoted for a shell where it needs it.
 func Command(words ...string) Arg { return Arg{kind: kindCommand, words: words} }
 
+// Said is what another notice says; of a quotation, the words.
+func Said(n Notice) Arg {
+	if n.Code == "quoted" {
+		return n.Args["words"]
+	}
+	return Arg{kind: kindNotice, inner: &n}
+}
+
+// read makes an argument of the same type as an example out of text, as a log
+// has it; what does not read as that type stays text.
+func read(example Arg, text string) Arg {
+	number, unit, _ := strings.Cut(strings.ReplaceAll(text, ",", ""), " ")
+	x, err := strconv.ParseFloat(number, 64)
+	switch scale, known := scales[unit]; {
+	case example.kind == kindList:
+		return List(strings.Split(text, ", ")...)
+	case err != nil || !known:
+	case example.kind == kindBytes:
+		return Bytes(x * scale)
+	case unit != "":
+	case example.kind == kindCount && x == float64(int64(x)):
+		return Count(int64(x))
+	case example.kind == kindNumber:
+		return Number(x)
+	}
+	return Text(text)
+}
+
+// scales are the bytes of the units of sizes.
+var scales = map[string]float64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
 func (a Arg) equal(b Arg) bool {
+	if a.inner != nil && b.inner != nil && !a.inner.Equal(*b.inner) {
+		return false
+	}
 	return a.kind == b.kind && a.number == b.number && a.text == b.text && slices.Equal(a.words, b.words)
 }
 
@@ -101,6 +139,8 @@ func (a Arg) String() string {
 		return say.List(a.words)
 	case kindCommand:
 		return say.Shell(a.words)
+	case kindNotice:
+		return a.inner.Text()
 	}
 	return a.text
 }
@@ -112,6 +152,8 @@ func (a Arg) MarshalJSON() ([]byte, error) {
 		return json.Marshal(map[string]any{a.kind: a.text})
 	case kindList, kindCommand:
 		return json.Marshal(map[string]any{a.kind: slices.Concat([]string{}, a.words)})
+	case kindNotice:
+		return json.Marshal(map[string]any{a.kind: a.inner})
 	case kindMetric:
 		return json.Marshal(map[string]any{a.kind: a.text, "value": finite(a.number)})
 	}
@@ -140,6 +182,9 @@ func (a *Arg) UnmarshalJSON(raw []byte) error {
 			into = &a.text
 		case kindList, kindCommand:
 			into = &a.words
+		case kindNotice:
+			a.inner = &Notice{}
+			into = a.inner
 		case kindSeconds, kindSpan, kindFraction, kindChange, kindCount, kindNumber, kindBytes, "value":
 		default:
 			return fmt.Errorf("unknown type of argument %q", kind)

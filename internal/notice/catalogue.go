@@ -40,7 +40,7 @@ type piece struct {
 }
 
 // areas are the entries by what they are about.
-var areas = [][]entry{general, load, arrival, trial, launch, record, analysis, result, imports}
+var areas = [][]entry{general, load, arrival, trial, launch, causes, remedies, record, analysis, result, imports}
 
 // catalogue is all entries with their templates parsed.
 var catalogue = sync.OnceValue(func() map[Code]*entry {

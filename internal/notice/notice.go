@@ -104,6 +104,33 @@ func New(code Code, args Args) Notice {
 	return Notice{Code: code, Severity: e.Severity, Args: args}
 }
 
+// Known is a code that the catalogue has: for tables, whose notices are made
+// elsewhere. It panics on any other.
+func Known(code Code) Code {
+	if catalogue()[code] == nil {
+		panic(fmt.Sprintf("notice: %q has no entry in the catalog", code))
+	}
+	return code
+}
+
+// Needs are the arguments that the sentence of a code always has.
+func Needs(code Code) []string { return slices.Sorted(maps.Keys(catalogue()[Known(code)].required)) }
+
+// Read makes a notice out of text by the names of its arguments, such as the
+// groups of a pattern: numbers, sizes and lists become values of the types that
+// the entry's example has. Names that the entry does not have are left out, and
+// what its sentence needs and text lacks is empty.
+func Read(code Code, text map[string]string) Notice {
+	e := catalogue()[Known(code)]
+	args := Args{}
+	for name := range e.names {
+		if value := text[name]; value != "" || e.required[name] {
+			args[name] = read(e.Example[name], value)
+		}
+	}
+	return New(code, args)
+}
+
 // On is the notice about a subject.
 func (n Notice) On(kind Kind, id string) Notice {
 	n.Subject = Subject{Kind: kind, ID: id}
@@ -141,6 +168,10 @@ func (n Notice) Redacted(secret string) Notice {
 	for name, a := range n.Args {
 		a.text = strings.ReplaceAll(a.text, secret, "[redacted]")
 		a.words = slices.Clone(a.words)
+		if a.inner != nil {
+			inner := a.inner.Redacted(secret)
+			a.inner = &inner
+		}
 		for i, w := range a.words {
 			a.words[i] = strings.ReplaceAll(w, secret, "[redacted]")
 		}

@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// Every entry is said somewhere, and every code that is said has an entry: New
-// and Refuse take their codes as constants, so that this can be seen.
+// Every entry is said somewhere, and every code that is said has an entry: New,
+// Refuse, Known and the launcher's rules take their codes as constants, so that
+// this can be seen.
 func TestCodesAndSourceAgree(t *testing.T) {
 	said := map[Code]bool{}
 	consts := map[string]string{} // by folder and name, of codes that are constants
@@ -34,8 +35,8 @@ func TestCodesAndSourceAgree(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		own := file.Name.Name == "notice"
-		if !own && !slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return strings.HasSuffix(s.Path.Value, `/internal/notice"`) }) {
+		own, launcher := file.Name.Name == "notice", strings.Contains(filepath.ToSlash(path), "/launcher/")
+		if !own && !launcher && !slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return strings.HasSuffix(s.Path.Value, `/internal/notice"`) }) {
 			return nil
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -48,22 +49,25 @@ func TestCodesAndSourceAgree(t *testing.T) {
 			if !ok || len(call.Args) == 0 {
 				return true
 			}
-			name := ""
+			name, from := "", file.Name.Name
 			switch f := call.Fun.(type) {
 			case *ast.SelectorExpr:
-				if x, ok := f.X.(*ast.Ident); ok && x.Name == "notice" {
-					name = f.Sel.Name
+				if x, ok := f.X.(*ast.Ident); ok {
+					name, from = f.Sel.Name, x.Name
 				}
 			case *ast.Ident:
-				if own {
-					name = f.Name
-				}
+				name = f.Name
 			}
-			if name != "New" && name != "Refuse" {
+			argument := call.Args[0]
+			switch from + "." + name {
+			case "notice.New", "notice.Refuse", "notice.Known":
+			case "launcher.On":
+				argument = call.Args[len(call.Args)-1]
+			default:
 				return true
 			}
 			place := set.Position(call.Pos()).String()
-			switch code := call.Args[0].(type) {
+			switch code := argument.(type) {
 			case *ast.BasicLit:
 				consts[place] = code.Value
 				uses = append(uses, use{place, place})

@@ -86,8 +86,8 @@ func refused(t testing.TB, r *rundir.Run, words string) {
 	t.Helper()
 	for _, s := range r.Starts {
 		if d := s.Diagnosis; d != nil {
-			if d.Class != launcher.ClassConfig || !strings.Contains(d.Cause, words) || d.Remedy == "" {
-				t.Errorf("class %s, cause %q, remedy %q; want a configuration that names %q", d.Class, d.Cause, d.Remedy, words)
+			if d.Class != launcher.ClassConfig || !strings.Contains(d.Cause.Text(), words) || d.Remedy.Code == "" {
+				t.Errorf("class %s, cause %q, remedy %q; want a configuration that names %q", d.Class, d.Cause.Text(), d.Remedy.Text(), words)
 			}
 			return
 		}
@@ -176,12 +176,12 @@ func TestVLLMKilled(t *testing.T) {
 		}
 		died++
 		if s.Diagnosis.Class != launcher.ClassEngineDead {
-			t.Errorf("start %s: class %s (%s), want %s", s.ID, s.Diagnosis.Class, s.Diagnosis.Cause, launcher.ClassEngineDead)
+			t.Errorf("start %s: class %s (%s), want %s", s.ID, s.Diagnosis.Class, s.Diagnosis.Cause.Text(), launcher.ClassEngineDead)
 		}
 		for _, trial := range r.Trials {
 			if trial.Start == s.ID && trial.Outcome == rundir.OutcomeFailed &&
-				!strings.Contains(notice.Join(trial.Reasons), s.Diagnosis.Cause) {
-				t.Errorf("trial %s gives %v, its start %q", trial.ID, trial.Reasons, s.Diagnosis.Cause)
+				!strings.Contains(notice.Join(trial.Reasons), s.Diagnosis.Cause.Text()) {
+				t.Errorf("trial %s gives %v, its start %q", trial.ID, trial.Reasons, s.Diagnosis.Cause.Text())
 			}
 		}
 	}

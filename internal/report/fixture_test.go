@@ -123,8 +123,8 @@ func fixtureRecords(p *matrix.Plan) (starts []rundir.Start, trials []rundir.Tria
 			s.Outcome, s.Ready, s.Identity = rundir.StartFailed, 0, nil
 			s.Diagnosis = &launcher.Diagnosis{
 				Class:  launcher.ClassKVCache,
-				Cause:  "To serve at least one request with the model's max seq len (32000), 1.12 GiB KV cache is needed, which is larger than the available KV cache memory (0.84 GiB).",
-				Remedy: "Lower max-model-len to 24,000 or raise gpu-memory-utilization.",
+				Cause:  launcher.Quoted("To serve at least one request with the model's max seq len (32000), 1.12 GiB KV cache is needed, which is larger than the available KV cache memory (0.84 GiB)."),
+				Remedy: notice.Recorded("Lower max-model-len to 24,000 or raise gpu-memory-utilization."),
 				Evidence: []string{
 					"INFO 11-23 22:31:40 [gpu_worker.py:298] Available KV cache memory: 0.84 GiB",
 					"ERROR 11-23 22:31:40 [core.py:586] EngineCore failed to start.",

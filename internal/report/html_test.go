@@ -202,7 +202,7 @@ func TestHostileText(t *testing.T) {
 	}
 	for i := range in.Starts {
 		in.Starts[i].ID, in.Starts[i].Label, in.Starts[i].Outcome = fmt.Sprintf("s%d%s", i, evil), evil, evil
-		in.Starts[i].Diagnosis = &launcher.Diagnosis{Class: launcher.Class(evil), Cause: evil, Evidence: []string{evil}}
+		in.Starts[i].Diagnosis = &launcher.Diagnosis{Class: launcher.Class(evil), Cause: launcher.Quoted(evil), Evidence: []string{evil}}
 		in.Starts[i].Warnings = []notice.Notice{notice.Recorded(evil), {Code: notice.Code(evil)}}
 	}
 	f := in.Findings

@@ -10,8 +10,9 @@ import (
 
 // FormatVersion is written into every record and checked when reading.
 //
-// 2: warnings and reasons are notices, objects with a code. In format 1 they are
-// sentences, which are read as notices of the code recorded-text.
+// 2: warnings, reasons, and causes and remedies of diagnoses are notices, objects
+// with a code. In format 1 they are sentences, which are read as notices of the
+// code recorded-text.
 const FormatVersion = 2
 
 // Outcomes of a trial.
@@ -174,7 +175,7 @@ type Try struct {
 	Began time.Time      `json:"began"`
 	Ended time.Time      `json:"ended"`
 	Class launcher.Class `json:"class"`
-	Cause string         `json:"cause"`
+	Cause notice.Notice  `json:"cause"`         // of its diagnosis
 	Log   string         `json:"log,omitempty"` // file in the start's folder; absent: the server never ran
 }
 

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -39,16 +38,21 @@ func (r *run) giveUp(configuration string, v verdict) {
 			continue
 		}
 		d := v.diagnosis
-		step, worse := demandsMore(failed.Flags, c.Flags, d.Class)
-		switch {
-		case worse:
-			step += " needs more memory than"
+		args := notice.Args{"configuration": notice.Text(failed.Label), "launch": notice.Text(v.start), "why": notice.Said(d.Cause)}
+		switch steps := demandsMore(failed.Flags, c.Flags, d.Class); {
+		case len(steps) > 0:
+			args["flags"] = notice.List(steps...)
+			d.Cause = notice.New("pruned-memory", args)
 		case beyond(failed.Flags, c.Flags, d.Limit):
-			step = d.Limit.String() + ", which was found with"
+			args["flag"], args["limit"] = notice.Text(d.Limit.Flag), notice.Number(d.Limit.Value)
+			if d.Limit.Least {
+				d.Cause = notice.New("pruned-below", args)
+			} else {
+				d.Cause = notice.New("pruned-above", args)
+			}
 		default:
 			continue
 		}
-		d.Cause = fmt.Sprintf("pruned: %s %s, which could not start (%s): %s", step, failed.Label, v.start, d.Cause)
 		d.Evidence, d.Exit = nil, nil
 		r.hopeless[c.ID] = verdict{diagnosis: d, skipped: true}
 	}
@@ -82,15 +86,15 @@ var directions = []direction{
 // fixed decide the size of the cache by themselves: no direction holds then.
 var fixed = []string{"num-gpu-blocks-override", "kv-cache-memory-bytes"}
 
-// demandsMore reports whether flags differ from those of a configuration that
-// failed in declared directions only, and how.
-func demandsMore(failed, flags experiment.Flags, class launcher.Class) (step string, more bool) {
+// demandsMore are the flags in which a configuration asks for more than one that
+// failed; none if it differs in anything else than declared directions.
+func demandsMore(failed, flags experiment.Flags, class launcher.Class) (steps []string) {
 	if class != launcher.ClassKVCache && class != launcher.ClassGPUMemory {
-		return "", false
+		return nil
 	}
 	for _, name := range fixed {
 		if _, given := flags.Get(name); given {
-			return "", false
+			return nil
 		}
 	}
 	for _, f := range union(failed, flags) {
@@ -100,14 +104,11 @@ func demandsMore(failed, flags experiment.Flags, class launcher.Class) (step str
 			continue
 		}
 		if !ok1 || !ok2 || !ordered(f, before, now, class) {
-			return "", false
+			return nil
 		}
-		if step != "" {
-			step += " and "
-		}
-		step += now.String()
+		steps = append(steps, now.String())
 	}
-	return step, step != ""
+	return steps
 }
 
 // beyond reports whether flags differ from those of a configuration that
@@ -192,10 +193,10 @@ func (r *run) skip(ctx context.Context, p matrix.Start, conf matrix.Configuratio
 		if err := r.dir.WriteStart(*rec); err != nil {
 			return err
 		}
-		if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartSkipped, Start: rec.ID, Detail: v.diagnosis.Cause}); err != nil {
+		if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartSkipped, Start: rec.ID, Detail: v.diagnosis.Cause.Text()}); err != nil {
 			return err
 		}
-		r.message("%s %s: skipped: %s", rec.ID, rec.Label, v.diagnosis.Cause)
+		r.message("%s %s: skipped: %s", rec.ID, rec.Label, v.diagnosis.Cause.Text())
 		v.start = rec.ID
 		r.hopeless[conf.ID] = v
 	}

@@ -52,9 +52,8 @@ func TestDemandsMore(t *testing.T) {
 		{"max-model-len=8192", "max-model-len=16384", launcher.ClassConfig, false},
 		{"max-model-len=8192 seed=~", "max-model-len=16384", kv, true},
 	} {
-		step, got := demandsMore(flagsOf(c.failed), flagsOf(c.other), c.class)
-		if got != c.want || got != (step != "") {
-			t.Errorf("%q failed (%s), %q: %v (%s), want %v", c.failed, c.class, c.other, got, step, c.want)
+		if steps := demandsMore(flagsOf(c.failed), flagsOf(c.other), c.class); len(steps) > 0 != c.want {
+			t.Errorf("%q failed (%s), %q: %q, want %v", c.failed, c.class, c.other, steps, c.want)
 		}
 	}
 }
@@ -177,7 +176,7 @@ func TestPruning(t *testing.T) {
 		t.Fatalf("%d failed, %d pruned, result %+v\n%s", failed, len(pruned), res, strings.Join(b.watch.messages, "\n"))
 	}
 	s, ok := pruned["max-model-len=32768"]
-	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause, "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start (s") {
+	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause.Text(), "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start (s") {
 		t.Errorf("pruned %+v", s.Diagnosis)
 	}
 	for _, tr := range past.Trials {
@@ -206,7 +205,7 @@ func TestImpossibleConfigurationsAreSkippedWithTheReason(t *testing.T) {
 	b.impossible = map[string]launcher.Diagnosis{}
 	for _, c := range b.plan.Configurations {
 		if !c.Baseline {
-			b.impossible[c.ID] = launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: "needs more than there is", Remedy: "shorten it"}
+			b.impossible[c.ID] = launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: launcher.Quoted("needs more than there is")}
 		}
 	}
 	res, err := b.run(t.Context())

@@ -86,7 +86,7 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 		if err := r.noteTry(rec, spec.LogPath, began, failure); err != nil {
 			return nil, nil, err
 		}
-		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause, waits[try])
+		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause.Text(), waits[try])
 		r.blocking(func() { err = wait.For(ctx, waits[try]) })
 		if err != nil {
 			return nil, nil, err
@@ -99,8 +99,8 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 func misread(fault *boundary.PanicError) *launcher.Failure {
 	return &launcher.Failure{
 		Diagnosis: launcher.Diagnosis{
-			Class: launcher.ClassUnclassified, Cause: fault.Error(), Evidence: firstLines(string(fault.Stack), 20),
-			Remedy: "report it with server.log; the other configurations are measured",
+			Class: launcher.ClassUnclassified, Cause: launcher.Quoted(fault.Error()), Evidence: firstLines(string(fault.Stack), 20),
+			Remedy: notice.New("report-misread-log", nil),
 		},
 		Err: fault, Release: &launcher.Release{Problem: "sweep failed before it could stop the server"},
 	}
@@ -124,7 +124,7 @@ func (r *run) noteTry(rec *rundir.Start, log string, began time.Time, f *launche
 	rec.Tries = append(rec.Tries, t)
 	return errors.Join(
 		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartRetried, Start: rec.ID, Detail: string(t.Class) + ": " + t.Cause}))
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartRetried, Start: rec.ID, Detail: string(t.Class) + ": " + t.Cause.Text()}))
 }
 
 func (r *run) waits(c launcher.Class) []time.Duration {

@@ -263,7 +263,7 @@ func TestAnImpossibleConfigurationIsRecordedOnceAndTheRestGoesOn(t *testing.T) {
 	if len(failed) != 1 {
 		t.Fatalf("%d failed starts, want 1: what fails for certain is not started again", len(failed))
 	}
-	if d := failed[0].Diagnosis; d == nil || d.Cause == "" {
+	if d := failed[0].Diagnosis; d == nil || d.Cause.Code == "" {
 		t.Errorf("diagnosis %+v", d)
 	}
 	for _, tr := range run.Trials {
@@ -567,7 +567,7 @@ func TestAStartThatCannotBeRead(t *testing.T) {
 			continue
 		}
 		d := s.Diagnosis
-		if !strings.Contains(d.Cause, "what the server said while it started: sweep itself failed on it (an answer") ||
+		if !strings.Contains(d.Cause.Text(), "what the server said while it started: sweep itself failed on it (an answer") ||
 			!strings.Contains(strings.Join(d.Evidence, "\n"), "launching") && !strings.Contains(strings.Join(d.Evidence, "\n"), "TestAStartThatCannotBeRead") {
 			t.Errorf("%+v", d)
 		}

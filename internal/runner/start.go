@@ -222,13 +222,13 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 		rec.Released = true // nothing was launched
 	}
 	n := notice.New("did-not-start", diagnosed(d)).On(notice.Launch, rec.ID)
-	r.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause), n)
+	r.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause.Text()), n)
 	if r.certain(rec.Configuration, d) {
 		r.giveUp(rec.Configuration, verdict{start: rec.ID, diagnosis: d})
 	}
 	err := errors.Join(
 		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartFailed, Start: rec.ID, Detail: string(d.Class) + ": " + d.Cause}))
+		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartFailed, Start: rec.ID, Detail: string(d.Class) + ": " + d.Cause.Text()}))
 	if err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 
 // diagnosed are the arguments of a notice about a diagnosis.
 func diagnosed(d launcher.Diagnosis) notice.Args {
-	return notice.Args{"class": notice.Text(string(d.Class)), "cause": notice.Text(d.Cause)}
+	return notice.Args{"class": notice.Text(string(d.Class)), "cause": notice.Said(d.Cause)}
 }
 
 // gone makes sure that no server of this run is left before the next start. One
@@ -286,7 +286,7 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 			continue
 		}
 		if s.Died() != nil {
-			return died("%s", errServerDied) // between two trials: the next has not begun
+			return died(notice.New("server-gone", nil)) // between two trials: the next has not begun
 		}
 		if reasons := r.outrun(p, t); reasons != nil {
 			if err := r.pass(ctx, t, rec.ID, reasons); err != nil {
@@ -308,7 +308,7 @@ func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec 
 func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, dead *death) error {
 	r.stage(StageStopping)
 	if s.Died() != nil && dead == nil {
-		dead = died("%s", errServerDied)
+		dead = died(notice.New("server-gone", nil))
 	}
 	if dead != nil {
 		diagnose(s, dead) // before its end is made: the log says how it came to it

@@ -3,13 +3,13 @@ package runner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -30,18 +30,16 @@ const (
 // errServerDied.
 type death struct {
 	class launcher.Class
-	what  string // what was seen, in a few words
+	what  notice.Notice // what was seen, with a place for why
 	// diagnosis is what the records of the trial and of the start both say;
 	// nil: not asked for yet.
 	diagnosis *launcher.Diagnosis
 }
 
-func (d *death) Error() string        { return d.what }
+func (d *death) Error() string        { return d.what.Text() }
 func (d *death) Is(target error) bool { return target == errServerDied }
 
-func died(format string, args ...any) *death {
-	return &death{class: launcher.ClassEngineDead, what: fmt.Sprintf(format, args...)}
-}
+func died(what notice.Notice) *death { return &death{class: launcher.ClassEngineDead, what: what} }
 
 // watchdog ends a load when its server ends, its engine dies behind a server
 // that lives on, or nothing comes out of it any more.
@@ -84,7 +82,7 @@ func (w *watchdog) stop(loadCtx context.Context) *death {
 func (w *watchdog) watchExit(ctx context.Context) {
 	select {
 	case <-w.server.Exited():
-		w.cancel(died("%s", errServerDied))
+		w.cancel(died(notice.New("server-gone", nil)))
 	case <-ctx.Done():
 	}
 }
@@ -99,17 +97,17 @@ func (w *watchdog) watchHealth(ctx context.Context) {
 		case <-tick.C:
 		}
 		if line := w.server.Fatal(); line != "" {
-			w.cancel(died("the engine died under load"))
+			w.cancel(died(notice.New("engine-died", nil)))
 			return
 		}
 		switch answer, err := w.health(ctx); {
 		case answer == http.StatusServiceUnavailable:
-			w.cancel(died("the engine died under load: /health answers 503"))
+			w.cancel(died(notice.New("engine-unhealthy", nil)))
 			return
 		case errors.Is(err, syscall.ECONNREFUSED):
 			// Once may be a full queue; twice is nobody there.
 			if refused++; refused > 1 {
-				w.cancel(died("the server refuses connections"))
+				w.cancel(died(notice.New("connections-refused", nil)))
 				return
 			}
 		default:
@@ -140,8 +138,9 @@ func (w *watchdog) progress(p loadgen.Progress) {
 		return
 	}
 	if quiet := time.Since(w.alive); w.stall > 0 && quiet > w.stall {
-		w.cancel(&death{class: launcher.ClassWedge, what: fmt.Sprintf("no token from any stream for %s while %d requests were in flight",
-			quiet.Round(100*time.Millisecond), p.InFlight)})
+		w.cancel(&death{class: launcher.ClassWedge, what: notice.New("no-token", notice.Args{
+			"quiet": notice.Span(quiet), "n": notice.Count(p.InFlight),
+		})})
 	}
 }
 
@@ -151,19 +150,19 @@ func (w *watchdog) afterFailures(ctx context.Context) *death {
 	ctx, cancel := context.WithTimeout(ctx, exitNotice)
 	defer cancel()
 	if w.server.Fatal() != "" {
-		return died("the engine died under load")
+		return died(notice.New("engine-died", nil))
 	}
 	for {
 		answer, err := w.health(ctx)
 		switch {
 		case answer == http.StatusServiceUnavailable:
-			return died("the engine died under load: /health answers 503")
+			return died(notice.New("engine-unhealthy", nil))
 		case err == nil:
 			return nil // whatever failed, the server is well
 		case errors.Is(err, syscall.ECONNREFUSED):
-			return died("the server refuses connections")
+			return died(notice.New("connections-refused", nil))
 		case ctx.Err() != nil:
-			return &death{class: launcher.ClassWedge, what: fmt.Sprintf("requests failed and /health did not answer for %s", exitNotice)}
+			return &death{class: launcher.ClassWedge, what: notice.New("health-silent", notice.Args{"waited": notice.Span(exitNotice)})}
 		}
 		_ = wait.For(ctx, watchEvery/4) // its end is told by the next answer
 	}

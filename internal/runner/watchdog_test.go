@@ -39,7 +39,7 @@ func TestAWedgedServer(t *testing.T) {
 		t.Errorf("%d starts, want the configuration tried once more", len(run.Starts))
 	}
 	for _, s := range run.Starts {
-		if d := s.Diagnosis; d == nil || d.Class != launcher.ClassWedge || !strings.Contains(d.Cause, "no token from any stream for") || d.Remedy == "" {
+		if d := s.Diagnosis; d == nil || d.Class != launcher.ClassWedge || !strings.Contains(d.Cause.Text(), "no token from any stream for") || d.Remedy.Code == "" {
 			t.Errorf("diagnosis %+v", d)
 		}
 		if !s.Released {

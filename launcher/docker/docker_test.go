@@ -72,8 +72,8 @@ func TestGPUsWithoutToolkit(t *testing.T) {
 	s := launchertest.Spec(t, "serve")
 	_, err := launchertest.Start(t, b, s)
 	f := launchertest.Failure(t, err, launcher.ClassGPUs)
-	if !strings.Contains(f.Diagnosis.Remedy, "nvidia-ctk") {
-		t.Errorf("remedy %q", f.Diagnosis.Remedy)
+	if !strings.Contains(f.Diagnosis.Remedy.Text(), "nvidia-ctk") {
+		t.Errorf("remedy %q", f.Diagnosis.Remedy.Text())
 	}
 	contract.Gone(t, b, s.RunID)
 }

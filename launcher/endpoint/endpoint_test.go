@@ -44,7 +44,7 @@ func TestEndpoint(t *testing.T) {
 	s.ModelName = "other"
 	_, err = launcher.Start(t.Context(), New(running.URL), s, nil)
 	var f *launcher.Failure
-	if !errors.As(err, &f) || f.Diagnosis.Class != launcher.ClassIdentity || !strings.Contains(f.Diagnosis.Cause, "lora") || !f.Diagnosis.Repeats(false) {
+	if !errors.As(err, &f) || f.Diagnosis.Class != launcher.ClassIdentity || !strings.Contains(f.Diagnosis.Cause.Text(), "lora") || !f.Diagnosis.Repeats(false) {
 		t.Errorf("other model: %v", err)
 	}
 }

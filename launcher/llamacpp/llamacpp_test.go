@@ -22,7 +22,7 @@ llama_model_load: error loading model: unable to allocate CUDA0 buffer
 llama_model_load_from_file_impl: failed to load model
 srv    load_model: failed to load model, '/models/m.gguf'
 main: exiting due to model loading error`,
-			Class: launcher.ClassGPUMemory, Cause: "ggml_backend_cuda_buffer_type_alloc_buffer", Remedy: "needed 45108.64 MiB more on GPU 0",
+			Class: launcher.ClassGPUMemory, Cause: "ggml_backend_cuda_buffer_type_alloc_buffer", Remedy: "needed 44.1 GiB more on GPU 0",
 		},
 		"no file": {
 			Log:   "gguf_init_from_file: failed to open GGUF file '/models/none.gguf'\nllama_model_load: error loading model: llama_model_loader: failed to load model from /models/none.gguf\nmain: exiting due to model loading error",
@@ -37,18 +37,18 @@ main: exiting due to model loading error`,
 0.01.675.095 E common_fit_params: encountered an error while trying to fit params to free device memory: failed to create llama_context from model
 0.03.606.328 E srv    load_model: failed to create_context with model '/models/m.gguf'
 0.03.606.892 E srv  llama_server: exiting due to model loading error`,
-			Class: launcher.ClassHostMemory, Cause: "llama_init_from_model: failed to initialize the context: std::bad_alloc", Remedy: "the host is out of memory: lower ctx-size",
+			Class: launcher.ClassHostMemory, Cause: "llama_init_from_model: failed to initialize the context: std::bad_alloc", Remedy: "The host is out of memory. Lower ctx-size",
 		},
 		"the host's memory, 2025": {
 			Log:   "ggml_aligned_malloc: insufficient memory (attempted to allocate 8192.00 MB)\nggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 8589934592\nmain: exiting due to model loading error",
-			Class: launcher.ClassHostMemory, Cause: "ggml_aligned_malloc", Remedy: "needed 8192.00 MB more, but the host is out of memory",
+			Class: launcher.ClassHostMemory, Cause: "ggml_aligned_malloc", Remedy: "needed 8 GiB more, but the host is out of memory",
 		},
 		"V cache": {
 			Log: `0.00.192.708 E llama_init_from_model: quantized V cache requires flash_attn to be enabled
 0.00.195.205 E common_fit_params: encountered an error while trying to fit params to free device memory: failed to create llama_context from model
 0.00.290.577 E cmn  common_init_: failed to create context with model '/models/m.gguf'
 0.00.291.117 E srv  llama_server: exiting due to model loading error`,
-			Class: launcher.ClassConfig, Cause: "llama_init_from_model: quantized V cache requires", Remedy: "set flash-attn to on",
+			Class: launcher.ClassConfig, Cause: "llama_init_from_model: quantized V cache requires", Remedy: "Set flash-attn to on",
 		},
 		"V cache, 2025": {
 			Log:   "llama_init_from_model: V cache quantization requires flash_attn\ncommon_init_from_params: failed to create context with model 'm.gguf'\nmain: exiting due to model loading error",
@@ -56,11 +56,11 @@ main: exiting due to model loading error`,
 		},
 		"not a number": {
 			Log:   "error while handling argument \"--ctx-size\": stoi\n\nusage:\n-c,    --ctx-size N                     size of the prompt context (default: 0, 0 = loaded from model)\n\n\nto show complete usage, run with -h",
-			Class: launcher.ClassArguments, Cause: "error while handling argument", Remedy: "--ctx-size is not-a-number, which is not a whole number",
+			Class: launcher.ClassArguments, Cause: "error while handling argument", Remedy: "The value not-a-number of --ctx-size is not a whole number",
 		},
 		"a value that it does not know": {
 			Log:   "error while handling argument \"--cache-type-v\": Unsupported cache type: zzz\n\nusage:\n-ctv,  --cache-type-v TYPE              KV cache data type for V",
-			Class: launcher.ClassArguments, Cause: "error while handling argument", Remedy: "correct the value of --cache-type-v: Unsupported cache type: zzz",
+			Class: launcher.ClassArguments, Cause: "error while handling argument", Remedy: "Correct the value of --cache-type-v: Unsupported cache type: zzz",
 		},
 		"not GGUF": {
 			Log:   "0.00.058.477 E gguf_init_from_reader: invalid magic characters: 'root', expected 'GGUF'\n0.00.058.625 E llama_model_load: error loading model: llama_model_loader: failed to load model from /etc/passwd\n0.00.060.000 E srv  llama_server: exiting due to model loading error",

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -83,7 +84,11 @@ func (r *Report) Impossible() map[string]launcher.Diagnosis {
 	for id, found := range r.Findings {
 		for _, f := range found {
 			if f.Severity == Impossible {
-				out[id] = launcher.Diagnosis{Class: f.Class, Cause: "cannot start: " + f.Cause, Remedy: f.Remedy}
+				d := launcher.Diagnosis{Class: f.Class, Cause: notice.New("cannot-start", notice.Args{"finding": notice.Text(f.Cause)})}
+				if f.Remedy != "" {
+					d.Remedy = notice.Recorded(f.Remedy)
+				}
+				out[id] = d
 				break
 			}
 		}

@@ -185,7 +185,7 @@ func TestTogetherAndMemory(t *testing.T) {
 		if got != c.want || !strings.Contains(text, c.says) {
 			t.Errorf("%s: severity %d (%s), want %d and %q", c.flags, got, text, c.want, c.says)
 		}
-		if d, impossible := r.Impossible()["c"]; impossible != (c.want == Impossible) || impossible && (d.Class == "" || !strings.HasPrefix(d.Cause, "cannot start: ")) {
+		if d, impossible := r.Impossible()["c"]; impossible != (c.want == Impossible) || impossible && (d.Class == "" || !strings.HasPrefix(d.Cause.Text(), "cannot start: ")) {
 			t.Errorf("%s: diagnosis %+v", c.flags, d)
 		}
 	}

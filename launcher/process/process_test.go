@@ -108,8 +108,8 @@ func TestEndsAtOnce(t *testing.T) {
 			_, err := start(t, s)
 			took := time.Since(begun)
 			f := launchertest.Failure(t, err, want.class)
-			if !strings.Contains(f.Diagnosis.Cause+f.Diagnosis.Remedy, want.text) {
-				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause, f.Diagnosis.Remedy, want.text)
+			if !strings.Contains(f.Diagnosis.Cause.Text()+f.Diagnosis.Remedy.Text(), want.text) {
+				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause.Text(), f.Diagnosis.Remedy.Text(), want.text)
 			}
 			if f.Diagnosis.Exit == nil || f.Diagnosis.Exit.Code != want.code {
 				t.Errorf("exit %+v, want code %d", f.Diagnosis.Exit, want.code)
@@ -130,8 +130,8 @@ func TestHangTimesOut(t *testing.T) {
 	s.ReadyTimeout = time.Second
 	_, err := start(t, s)
 	f := launchertest.Failure(t, err, launcher.ClassTimeout)
-	if !strings.Contains(f.Diagnosis.Cause, launcher.PhaseLoading) {
-		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause)
+	if !strings.Contains(f.Diagnosis.Cause.Text(), launcher.PhaseLoading) {
+		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause.Text())
 	}
 	gone(t, s)
 }
@@ -183,7 +183,7 @@ func TestDeathUnderLoad(t *testing.T) {
 		t.Errorf("death noticed after %s", took)
 	}
 	d := srv.Died()
-	if d == nil || d.Class != launcher.ClassEngineDead || !strings.Contains(d.Cause, "CUDA out of memory") || d.Exit.Code != 0 {
+	if d == nil || d.Class != launcher.ClassEngineDead || !strings.Contains(d.Cause.Text(), "CUDA out of memory") || d.Exit.Code != 0 {
 		t.Errorf("diagnosis %+v", d)
 	}
 	if r, err := srv.Stop(t.Context()); err != nil || !r.Gone || !r.PortFree {
@@ -215,8 +215,8 @@ func TestForeignServerIsRefused(t *testing.T) {
 	h.(*handle).port = l.Addr().(*net.TCPAddr).Port // as if it had taken the port that was chosen
 	_, err = launcher.Start(t.Context(), launchertest.Launched{Backend: backend(t), Handle: h}, s, nil)
 	f := launchertest.Failure(t, err, launcher.ClassPort)
-	if self := strconv.Itoa(os.Getpid()); !strings.Contains(f.Diagnosis.Cause, self) {
-		t.Errorf("cause %q does not name the owner, process %s", f.Diagnosis.Cause, self)
+	if self := strconv.Itoa(os.Getpid()); !strings.Contains(f.Diagnosis.Cause.Text(), self) {
+		t.Errorf("cause %q does not name the owner, process %s", f.Diagnosis.Cause.Text(), self)
 	}
 	if f.Release.PortFree {
 		t.Error("the port of the foreign server is reported free")
@@ -228,8 +228,8 @@ func TestOtherModelIsRefused(t *testing.T) {
 	s := launchertest.Spec(t, "serve")
 	s.Args = append(s.Args, "--served-model-name", "other")
 	_, err := start(t, s)
-	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, `"other"`) || !f.Diagnosis.Repeats(false) {
-		t.Errorf("cause %q, repeats %v", f.Diagnosis.Cause, f.Diagnosis.Repeats(false))
+	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause.Text(), `"other"`) || !f.Diagnosis.Repeats(false) {
+		t.Errorf("cause %q, repeats %v", f.Diagnosis.Cause.Text(), f.Diagnosis.Repeats(false))
 	}
 	gone(t, s)
 }
@@ -238,8 +238,8 @@ func TestAPIKey(t *testing.T) {
 	s := launchertest.Spec(t, "serve")
 	s.Args = append(s.Args, "--api-key", "k-123456")
 	_, err := start(t, s)
-	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause, "API key") || !f.Diagnosis.Repeats(false) {
-		t.Errorf("cause %q, repeats %v", f.Diagnosis.Cause, f.Diagnosis.Repeats(false))
+	if f := launchertest.Failure(t, err, launcher.ClassIdentity); !strings.Contains(f.Diagnosis.Cause.Text(), "API key") || !f.Diagnosis.Repeats(false) {
+		t.Errorf("cause %q, repeats %v", f.Diagnosis.Cause.Text(), f.Diagnosis.Repeats(false))
 	}
 	s.APIKey = "k-123456"
 	srv, err := start(t, s)

@@ -16,8 +16,8 @@ func TestSilentStart(t *testing.T) {
 	s.ReadyTimeout, s.SilenceTimeout = time.Hour, 300*time.Millisecond
 	_, err := start(t, s)
 	f := launchertest.Failure(t, err, launcher.ClassSilent)
-	if !strings.Contains(f.Diagnosis.Cause, "while the server was loading weights") {
-		t.Errorf("cause %q", f.Diagnosis.Cause)
+	if !strings.Contains(f.Diagnosis.Cause.Text(), "while the server was loading weights") {
+		t.Errorf("cause %q", f.Diagnosis.Cause.Text())
 	}
 	gone(t, s)
 }
@@ -28,8 +28,8 @@ func TestAFlagThatWasNotApplied(t *testing.T) {
 	s.Asked = map[string]string{"max-model-len": "99"}
 	_, err := start(t, s)
 	f := launchertest.Failure(t, err, launcher.ClassNotApplied)
-	if !strings.Contains(f.Diagnosis.Cause, "max-model-len 99 was requested, but 4096 is in effect") || f.Effective == nil {
-		t.Errorf("cause %q, effective %+v", f.Diagnosis.Cause, f.Effective)
+	if !strings.Contains(f.Diagnosis.Cause.Text(), "max-model-len 99 was requested, but 4096 is in effect") || f.Effective == nil {
+		t.Errorf("cause %q, effective %+v", f.Diagnosis.Cause.Text(), f.Effective)
 	}
 	gone(t, s)
 }

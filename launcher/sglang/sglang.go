@@ -26,14 +26,10 @@ var phases = launcher.PhaseReader{
 
 var rules = []launcher.Rule{
 	launcher.On(launcher.ClassKVCache, `Not enough memory\. Please try to increase --mem-fraction-static`,
-		"the weights leave no room for the KV cache${at}: raise mem-fraction-static, or tensor-parallel-size").With(func(v map[string]string) {
-		if asked := v["asked mem-fraction-static"]; asked != "" {
-			v["at"] = " at " + asked
-		}
-	}),
+		"sglang-no-cache").With(func(v map[string]string) { v["share"] = v["asked mem-fraction-static"] }),
 	launcher.On(launcher.ClassConfig, `Capture cuda graph failed`,
-		"graph capture failed: lower mem-fraction-static or cuda-graph-max-bs, or set disable-cuda-graph: true"),
-	launcher.On(launcher.ClassConfig, `not divisible by`, "choose a tensor-parallel-size that divides the number of attention heads"),
+		"sglang-graphs"),
+	launcher.On(launcher.ClassConfig, `not divisible by`, "heads-not-divided-unnamed"),
 }
 
 var wrappers = []string{

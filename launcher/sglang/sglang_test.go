@@ -15,7 +15,7 @@ func TestDiagnosis(t *testing.T) {
   File "/sgl/srt/managers/scheduler.py", line 1, in run_scheduler_process
 RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.
 [2025-03-12 10:00:01] Received sigquit from a child process. It usually means the child failed.`,
-			Class: launcher.ClassKVCache, Cause: "RuntimeError: Not enough memory", Remedy: "no room for the KV cache at 0.2: raise mem-fraction-static",
+			Class: launcher.ClassKVCache, Cause: "RuntimeError: Not enough memory", Remedy: "no room for the KV cache at 0.2. Raise mem-fraction-static",
 		},
 		"unknown flag": {
 			Log:   "usage: launch_server.py [-h] --model-path MODEL_PATH\nlaunch_server.py: error: unrecognized arguments: --max-num-seqs 8",

@@ -21,38 +21,38 @@ var corpus = []struct {
 (EngineCore pid=211) ERROR 08-17 12:00:03 [core.py:1346]   File "/usr/lib/vllm/v1/worker/utils.py", line 455, in request_memory
 (EngineCore pid=211) ERROR 08-17 12:00:03 [core.py:1346] ValueError: Free memory on device cuda:0 (12.3/79.1 GiB) on startup is less than desired GPU memory utilization (0.92, 72.77 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}`,
-		1, launcher.ClassGPUNotFree, "ValueError: Free memory on device cuda:0", "asks for 72.77 GiB, but only 12.3 of 79.1 GiB are free", ""},
+		1, launcher.ClassGPUNotFree, "ValueError: Free memory on device cuda:0", "The server asks for 72.8 GiB, but only 12.3 GiB of 79.1 GiB are free. Stop what else uses the GPU (see nvidia-smi), wait longer between servers, or lower gpu-memory-utilization below 0.92.", ""},
 	{"gpu not free, 2025", `
 (EngineCore_0 pid=211) ValueError: Free memory on device (1.50/79.1 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}`,
 		1, launcher.ClassGPUNotFree, "ValueError: Free memory on device (1.50", "below 0.9", ""},
 	{"memory moved by a neighbour", `
 (EngineCore pid=9) AssertionError: Error in memory profiling. Initial free memory 70.1 GiB, current free memory 75.9 GiB. This happens when other processes sharing the same container release GPU memory while vLLM is profiling during initialization.`,
-		1, launcher.ClassGPUNotFree, "AssertionError: Error in memory profiling", "keep the GPU for this server", ""},
+		1, launcher.ClassGPUNotFree, "AssertionError: Error in memory profiling", "Another process took or freed GPU memory while the server was starting. Keep the GPU for this server.", ""},
 	{"nothing left for the cache", "\n(EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.",
-		1, launcher.ClassKVCache, "ValueError: No available memory", "raise gpu-memory-utilization", ""},
+		1, launcher.ClassKVCache, "ValueError: No available memory", "Nothing is left for the KV cache next to weights and activations. Raise gpu-memory-utilization, lower max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size.", ""},
 	{"cache below one request", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: To serve at least one request with the model's max seq len (131072), (16.00 GiB KV cache is needed, which is larger than the available KV cache memory (9.71 GiB). Based on the available memory, the estimated maximum model length is 79536. Try increasing gpu_memory_utilization or decreasing max_model_len when initializing the engine.`,
-		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131072 needs 16.00 GiB of KV cache, but 9.71 GiB are free: lower it to at most 79,536", ""},
+		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131,072 needs more KV cache than there is (16 GiB, with 9.71 GiB free). Lower it to at most 79,536, raise gpu-memory-utilization, or use kv-cache-dtype fp8.", ""},
 	{"cache below one request, 2025", `
 (EngineCore_DP0 pid=9) ValueError: To serve at least one request with the models's max seq len (40960), (4.38 GiB KV cache is needed, which is larger than the available KV cache memory (2.02 GiB). Try increasing gpu_memory_utilization`,
-		1, launcher.ClassKVCache, "ValueError: To serve at least one", "max-model-len 40960 needs 4.38 GiB of KV cache, but 2.02 GiB are free: lower it to at most 18,880", ""},
+		1, launcher.ClassKVCache, "ValueError: To serve at least one", "max-model-len 40,960 needs more KV cache than there is (4.38 GiB, with 2.02 GiB free). Lower it to at most 18,880, raise gpu-memory-utilization, or use kv-cache-dtype fp8.", ""},
 	{"cache below one request, V0", `
 ValueError: The model's max seq len (32768) is larger than the maximum number of tokens that can be stored in KV cache (12432). Try increasing gpu_memory_utilization`,
-		1, launcher.ClassKVCache, "ValueError: The model's max seq len", "lower it to at most 12,432", ""},
+		1, launcher.ClassKVCache, "ValueError: The model's max seq len", "max-model-len 32,768 needs more KV cache than there is. Lower it to at most 12,432, raise gpu-memory-utilization, or use kv-cache-dtype fp8.", ""},
 	{"auto-fit", `
 (EngineCore pid=9) ValueError: Cannot auto-fit max_model_len: not enough GPU memory available to serve even a single token.`,
-		1, launcher.ClassKVCache, "ValueError: Cannot auto-fit", "not even one token", ""},
+		1, launcher.ClassKVCache, "ValueError: Cannot auto-fit", "Not even one token fits next to weights. Raise gpu-memory-utilization or tensor-parallel-size, or use a quantized model.", ""},
 	{"weights do not fit", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [gpu_model_runner.py:5506] Failed to load model - not enough GPU memory. Try lowering --gpu-memory-utilization to free memory for weights, increasing --tensor-parallel-size, or using --quantization.
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.96 GiB. GPU 0 has a total capacity of 23.58 GiB of which 1.20 GiB is free. Including non-PyTorch memory, this process has 22.1 GiB memory in use.`,
-		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory", "needed 1.96 GiB more, but only 1.20 GiB of 23.58 GiB were free", ""},
+		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory", "The server needed 1.96 GiB more, but only 1.2 GiB of 23.6 GiB were free. Lower gpu-memory-utilization, max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size.", ""},
 	{"out of memory, older torch", `
 (VllmWorker rank=1 pid=91) ERROR 05-02 12:00:03 [multiproc_executor.py:470] torch.cuda.OutOfMemoryError: CUDA out of memory.
 (EngineCore_0 pid=9) RuntimeError: Worker failed with error`,
 		1, launcher.ClassGPUMemory, "torch.cuda.OutOfMemoryError", "max-num-seqs", ""},
 	{"sampler warm-up", "\n(Worker_TP0 pid=9) ERROR 08-17 12:00:03 [multiproc_executor.py:780] RuntimeError: CUDA out of memory occurred when warming up sampler with 1024 dummy requests. Please try lowering `max_num_seqs` or `gpu_memory_utilization` when initializing the engine.",
-		1, launcher.ClassGPUMemory, "RuntimeError: CUDA out of memory occurred", "1024 sequences at once", ""},
+		1, launcher.ClassGPUMemory, "RuntimeError: CUDA out of memory occurred", "Sampling 1,024 sequences at once needs more memory than is free. Lower max-num-seqs or gpu-memory-utilization.", ""},
 	{"more GPUs than there are", `
 (APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ParallelConfig
 (APIServer pid=1)   Value error, World size (8) is larger than the number of available GPUs (2) in this node. If this is intentional set distributed_executor_backend [type=value_error, input_value=ArgsKwargs((), {}), input_type=ArgsKwargs]`,
@@ -75,7 +75,7 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig
 	{"maximum length", `
 (APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
 (APIServer pid=1)   Value error, User-specified max_model_len (65536) is greater than the derived max_model_len (max_position_embeddings=32768 or model_max_length=None in model's config.json). To allow overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1. [type=value_error, input_value=ArgsKwargs]`,
-		1, launcher.ClassConfig, "User-specified max_model_len (65536)", "at most 32768", ""},
+		1, launcher.ClassConfig, "User-specified max_model_len (65536)", "Set max-model-len to at most 32,768, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model supports more.", ""},
 	{"scheduler", `
 (APIServer pid=1) ValueError: max_num_batched_tokens (128) must be greater than or equal to max_num_seqs (256).`,
 		1, launcher.ClassConfig, "ValueError: max_num_batched_tokens (128)", "at least 256, or lower max-num-seqs to at most 128", ""},
@@ -96,16 +96,16 @@ Make sure to have access to it at https://huggingface.co/meta-llama/Llama-3.1-8B
 		1, launcher.ClassModel, "huggingface_hub.errors.GatedRepoError", "HF_TOKEN", ""},
 	{"offline", `
 huggingface_hub.errors.LocalEntryNotFoundError: An error happened while trying to locate the files on the Hub and we cannot find the appropriate snapshot folder for the specified revision on the local disk.`,
-		1, launcher.ClassNetwork, "huggingface_hub.errors.LocalEntryNotFoundError", "mount a cache", ""},
+		1, launcher.ClassNetwork, "huggingface_hub.errors.LocalEntryNotFoundError", "The model is not in the cache, and the server cannot download it. Mount a cache that has it, or give the server network access.", ""},
 	{"architecture", `
 (APIServer pid=1) ValueError: Model architectures ['FooForCausalLM'] are not supported for now. Supported architectures: dict_keys([])`,
 		1, launcher.ClassModel, "ValueError: Model architectures", "newer image", ""},
 	{"port", `
 (APIServer pid=1) OSError: [Errno 98] Address already in use`,
-		1, launcher.ClassPort, "OSError: [Errno 98]", "another program took the port", ""},
+		1, launcher.ClassPort, "OSError: [Errno 98]", "Another program took the port. Try again, or stop that program.", ""},
 	{"distributed port", `
 (EngineCore pid=9) torch.distributed.DistNetworkError: The server socket has failed to listen on any local network address. port: 29500, useIpv6: false, code: -98, name: EADDRINUSE, message: address already in use`,
-		1, launcher.ClassPort, "torch.distributed.DistNetworkError", "another program", ""},
+		1, launcher.ClassPort, "torch.distributed.DistNetworkError", "Another program took the port. Try again, or stop that program.", ""},
 	{"NCCL", `
 (Worker_TP1 pid=92) ERROR 08-17 12:00:03 [multiproc_executor.py:780] WorkerProc failed to start.
 (Worker_TP1 pid=92) ERROR 08-17 12:00:03 [multiproc_executor.py:780] RuntimeError: NCCL error: unhandled system error (run with NCCL_DEBUG=INFO for details)
@@ -126,7 +126,7 @@ api_server.py: error: unrecognized arguments: --foo`,
 	{"wrong value", `
 usage: vllm [-h] [-v] {chat,complete,serve,launch,bench} ...
 vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto, fp8)`,
-		2, launcher.ClassArguments, "vllm: error: argument --kv-cache-dtype", "has no value fp9: use one of auto, fp8", ""},
+		2, launcher.ClassArguments, "vllm: error: argument --kv-cache-dtype", "--kv-cache-dtype has no value fp9. Use one of auto, fp8.", ""},
 	{"usage alone", "\nusage: vllm [-h]", 2, launcher.ClassArguments, "the server ended with exit code 2", "flags", ""},
 	{"killed while loading", `
 (EngineCore pid=9) INFO 08-17 12:00:03 [gpu_model_runner.py:5420] Starting to load model m...`,
@@ -149,13 +149,13 @@ vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto,
 		1, launcher.ClassExited, "the server ended with exit code 1", "log", ""},
 	{"cache below one request, where", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: To serve at least one request with the model's max seq len (131072), (16.00 GiB KV cache is needed, which is larger than the available KV cache memory (9.10 GiB). Based on the available memory, the estimated maximum model length is 74544. Try increasing gpu_memory_utilization or decreasing max_model_len when initializing the engine.`,
-		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131072 needs 16.00 GiB of KV cache, but 9.10 GiB are free at 0.90: lower it to at most 74,544", "gpu-memory-utilization=0.90"},
+		1, launcher.ClassKVCache, "ValueError: To serve at least one request", "max-model-len 131,072 needs more KV cache than there is at gpu-memory-utilization 0.9 (16 GiB, with 9.1 GiB free). Lower it to at most 74,544, raise gpu-memory-utilization, or use kv-cache-dtype fp8.", "gpu-memory-utilization=0.90"},
 	{"nothing left, with the sizes of the log", `
 (EngineCore pid=9) INFO 08-17 12:00:02 [gpu_model_runner.py:5516] Model loading took 67.72 GiB memory and 20.5 seconds
 (EngineCore pid=9) INFO 08-17 12:00:03 [gpu_worker.py:579] Available KV cache memory: -1.44 GiB
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] ValueError: No available memory for the cache blocks. Try increasing ` + "`gpu_memory_utilization`" + ` when initializing the engine.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}`,
-		1, launcher.ClassKVCache, "ValueError: No available memory", "nothing is left for the KV cache at 0.9 next to 67.72 GiB of weights and activations (1.44 GiB are missing)", "gpu-memory-utilization=0.9"},
+		1, launcher.ClassKVCache, "ValueError: No available memory", "Nothing is left for the KV cache at gpu-memory-utilization 0.9 next to 67.7 GiB of weights and activations (1.44 GiB are missing). Raise gpu-memory-utilization, lower max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size.", "gpu-memory-utilization=0.9"},
 	{"weights on two GPUs", `
 (Worker_TP1 pid=92) ERROR 08-17 12:00:03 [gpu_model_runner.py:5506] Failed to load model - not enough GPU memory. Try lowering --gpu-memory-utilization to free memory for weights, increasing --tensor-parallel-size, or using --quantization.
 (EngineCore pid=8) ERROR 08-17 12:00:03 [core.py:1346] Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.`,
@@ -165,40 +165,40 @@ vllm: error: argument --kv-cache-dtype: invalid choice: 'fp9' (choose from auto,
 (Worker_TP0 pid=91) ERROR 08-17 12:00:03 [multiproc_executor.py:780] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of 79.10 GiB of which 300.25 MiB is free. Process 91 has 78.7 GiB memory in use.
 (Worker_TP1 pid=92) ERROR 08-17 12:00:03 [multiproc_executor.py:780] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB.
 (EngineCore pid=8) ERROR 08-17 12:00:04 [core.py:1346] RuntimeError: Worker failed with error 'CUDA out of memory', please check the stack trace above for the root cause`,
-		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0", "needed 512.00 MiB more, but only 300.25 MiB of 79.10 GiB were free", ""},
+		1, launcher.ClassGPUMemory, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0", "The server needed 512 MiB more, but only 300 MiB of 79.1 GiB were free. Lower gpu-memory-utilization, max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size.", ""},
 	{"no batch for a whole prompt", `
 (APIServer pid=1) ValueError: max_num_batched_tokens (2048) is smaller than max_model_len (8192). This effectively limits the maximum sequence length to max_num_batched_tokens and makes vLLM reject longer sequences.`,
-		1, launcher.ClassConfig, "ValueError: max_num_batched_tokens (2048)", "at least 8192, or allow chunked prefill", ""},
+		1, launcher.ClassConfig, "ValueError: max_num_batched_tokens (2048)", "Raise max-num-batched-tokens to at least 8,192, or allow chunked prefill.", ""},
 	{"threshold", `
 (APIServer pid=1) ValueError: long_prefill_token_threshold (9000) cannot be greater than the max_model_len (8192).`,
-		1, launcher.ClassConfig, "ValueError: long_prefill_token_threshold", "at most 8192", ""},
+		1, launcher.ClassConfig, "ValueError: long_prefill_token_threshold", "Set long-prefill-token-threshold to at most 8,192.", ""},
 	{"quantisation unknown", `
 ValueError: Unknown quantization method: foo. Must be one of ['awq', 'gptq'].`,
 		1, launcher.ClassConfig, "ValueError: Unknown quantization method", "this version of vLLM supports", ""},
 	{"abbreviation that fits two flags", `
 usage: vllm serve [model_tag] [options]
 vllm serve: error: ambiguous option: --max-num could match --max-num-batched-tokens, --max-num-seqs`,
-		2, launcher.ClassArguments, "vllm serve: error: ambiguous option", "write --max-num in full", ""},
+		2, launcher.ClassArguments, "vllm serve: error: ambiguous option", "Write --max-num in full.", ""},
 	{"the model's name twice, 2026 image", `
 usage: vllm [-h] [-v] {chat,complete,serve,launch,bench} ...
 vllm: error: unrecognized arguments: serve Qwen/Qwen3-0.6B`,
 		2, launcher.ClassArguments, "vllm: error: unrecognized arguments: serve", "does not have serve Qwen/Qwen3-0.6B", ""},
 	{"value missing", `
 api_server.py: error: argument --max-model-len: expected one argument`,
-		2, launcher.ClassArguments, "api_server.py: error: argument", "correct the value of --max-model-len", ""},
+		2, launcher.ClassArguments, "api_server.py: error: argument", "Correct the value of --max-model-len: it takes one argument.", ""},
 	{"repository unknown", `
 (APIServer pid=1) huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1-68)
 (APIServer pid=1) Repository Not Found for url: https://huggingface.co/api/models/acme/none.`,
-		1, launcher.ClassModel, "huggingface_hub.errors.RepositoryNotFoundError", "check the name and the token", ""},
+		1, launcher.ClassModel, "huggingface_hub.errors.RepositoryNotFoundError", "The model does not exist, or the token (HF_TOKEN) has no access to it. Check the name and the token.", ""},
 	{"hub out of reach", `
 requests.exceptions.ConnectionError: (MaxRetryError("HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded (Caused by NameResolutionError: Temporary failure in name resolution)"), '(Request ID: 1)')`,
 		1, launcher.ClassNetwork, "requests.exceptions.ConnectionError", "network access", ""},
 	{"disk full", `
 (EngineCore pid=9) ERROR 08-17 12:00:03 [core.py:1346] OSError: [Errno 28] No space left on device: '/root/.cache/vllm/torch_compile_cache/abc'`,
-		1, launcher.ClassDisk, "OSError: [Errno 28] No space left on device", "the disk is full", ""},
+		1, launcher.ClassDisk, "OSError: [Errno 28] No space left on device", "The disk is full. Free space for the model and the caches.", ""},
 	{"driver too old", `
 (EngineCore pid=9) RuntimeError: The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver.`,
-		1, launcher.ClassGPUs, "RuntimeError: The NVIDIA driver", "update the driver", ""},
+		1, launcher.ClassGPUs, "RuntimeError: The NVIDIA driver", "Driver, GPU and this build of the server do not match. Update the driver, or use an image built for it.", ""},
 	{"kernel image", `
 (EngineCore pid=9) torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device`,
 		1, launcher.ClassGPUs, "torch.AcceleratorError: CUDA error", "do not match", ""},
@@ -215,7 +215,7 @@ requests.exceptions.ConnectionError: (MaxRetryError("HTTPSConnectionPool(host='h
 ERROR 03-01 10:00:00 engine.py:389] Traceback (most recent call last):
 ValueError: No available memory for the cache blocks. Try increasing ` + "`gpu_memory_utilization`" + ` when initializing the engine.
 RuntimeError: Engine process failed to start. See stack trace for the root cause.`,
-		1, launcher.ClassKVCache, "ValueError: No available memory", "next to weights and activations:", ""},
+		1, launcher.ClassKVCache, "ValueError: No available memory", "Nothing is left for the KV cache next to weights and activations. Raise gpu-memory-utilization, lower max-num-batched-tokens or max-num-seqs, or raise tensor-parallel-size.", ""},
 	{"config file of the model", `
 (APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
 (APIServer pid=1)   Value error, Invalid repository ID or local directory specified: '/models/qwen'. [type=value_error, input_value=ArgsKwargs((), {}), input_type=ArgsKwargs]`,

@@ -106,8 +106,8 @@ AttributeError: 'NoneType' object has no attribute 'splitlines'
 			}
 		}
 		d := launcher.DiagnoseDeath(launcher.Spec{LogPath: path, Engine: Engine()}, c.exit, int64(len(beforeReady)))
-		if d.Class != launcher.ClassEngineDead || !strings.HasPrefix(d.Cause, c.cause) || !strings.Contains(d.Remedy, c.remedy) {
-			t.Errorf("%s: %s: %q\nremedy %q\nwant %q", name, d.Class, d.Cause, d.Remedy, c.cause)
+		if d.Class != launcher.ClassEngineDead || !strings.HasPrefix(d.Cause.Text(), c.cause) || !strings.Contains(d.Remedy.Text(), c.remedy) {
+			t.Errorf("%s: %s: %q\nremedy %q\nwant %q", name, d.Class, d.Cause.Text(), d.Remedy.Text(), c.cause)
 		}
 	}
 }

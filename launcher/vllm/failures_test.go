@@ -90,20 +90,29 @@ func TestFailures(t *testing.T) {
 			if d.Class != f.class || d.Certain != f.certain {
 				t.Errorf("class %q (certain %v), want %q (%v)", d.Class, d.Certain, f.class, f.certain)
 			}
-			if !strings.Contains(d.Cause, f.cause) {
-				t.Errorf("cause %q, want %q", d.Cause, f.cause)
+			if !strings.Contains(d.Cause.Text(), f.cause) {
+				t.Errorf("cause %q, want %q", d.Cause.Text(), f.cause)
 			}
-			if !strings.Contains(d.Remedy, f.remedy) || f.not != "" && strings.Contains(d.Remedy, f.not) {
-				t.Errorf("remedy %q, want %q and not %q", d.Remedy, f.remedy, f.not)
+			if !strings.Contains(d.Remedy.Text(), f.remedy) || f.not != "" && strings.Contains(d.Remedy.Text(), f.not) {
+				t.Errorf("remedy %q, want %q and not %q", d.Remedy.Text(), f.remedy, f.not)
 			}
-			if strings.Contains(d.Remedy, "${") || strings.Contains(d.Remedy, "  ") {
-				t.Errorf("remedy %q has a gap", d.Remedy)
+			if strings.Contains(d.Remedy.Text(), "${") || strings.Contains(d.Remedy.Text(), "  ") {
+				t.Errorf("remedy %q has a gap", d.Remedy.Text())
 			}
-			if f.limit != "" && (d.Limit == nil || d.Limit.String() != f.limit) {
+			if f.limit != "" && (d.Limit == nil || limited(d.Limit) != f.limit) {
 				t.Errorf("limit %v, want %q", d.Limit, f.limit)
 			}
 		})
 	}
+}
+
+// limited is a limit as the cases write it: "max-num-seqs at most 600".
+func limited(l *launcher.Limit) string {
+	how := "most"
+	if l.Least {
+		how = "least"
+	}
+	return fmt.Sprintf("%s at %s %v", l.Flag, how, l.Value)
 }
 
 // Whatever writes the log and whatever else writes into it: class and cause
@@ -125,11 +134,11 @@ func TestFailuresInTheWorld(t *testing.T) {
 	for _, f := range cases {
 		want := f.diagnose(t, f.log)
 		for range 10 {
-			log, how := mutate(random, f.log, want.Cause)
+			log, how := mutate(random, f.log, want.Cause.Text())
 			tried++
-			if got := f.diagnose(t, log); got.Class != want.Class || got.Cause != want.Cause {
+			if got := f.diagnose(t, log); got.Class != want.Class || got.Cause.Text() != want.Cause.Text() {
 				changed++
-				t.Logf("%s, %s:\n got %s: %s\nwant %s: %s", f.name, how, got.Class, got.Cause, want.Class, want.Cause)
+				t.Logf("%s, %s:\n got %s: %s\nwant %s: %s", f.name, how, got.Class, got.Cause.Text(), want.Class, want.Cause.Text())
 			}
 		}
 	}

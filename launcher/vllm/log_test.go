@@ -260,15 +260,15 @@ func FuzzLog(f *testing.F) {
 			r.Read(strings.TrimRight(line, "\r\n"))
 		}
 		d := launcher.Diagnose(launcher.Spec{LogPath: logFile(t, log), Engine: Engine()}, launcher.Exit{Code: 1})
-		if d.Class == "" || d.Cause == "" || strings.Contains(d.Remedy, "${") {
+		if d.Class == "" || d.Cause.Text() == "" || strings.Contains(d.Remedy.Text(), "${") {
 			t.Errorf("diagnosis %+v", d)
 		}
 		if d.Class == launcher.ClassExited {
 			return
 		}
 		for _, w := range wrappers {
-			if strings.HasPrefix(d.Cause, w) {
-				t.Errorf("cause %q is the wrapper %q", d.Cause, w)
+			if strings.HasPrefix(d.Cause.Text(), w) {
+				t.Errorf("cause %q is the wrapper %q", d.Cause.Text(), w)
 			}
 		}
 	})

@@ -24,22 +24,22 @@ func TestCorpus(t *testing.T) {
 			if d.Class != c.class {
 				t.Errorf("class %q, want %q", d.Class, c.class)
 			}
-			if !strings.HasPrefix(d.Cause, c.cause) {
-				t.Errorf("cause %q, want it to begin with %q", d.Cause, c.cause)
+			if !strings.HasPrefix(d.Cause.Text(), c.cause) {
+				t.Errorf("cause %q, want it to begin with %q", d.Cause.Text(), c.cause)
 			}
-			if !strings.Contains(d.Remedy, c.remedy) {
-				t.Errorf("remedy %q does not contain %q", d.Remedy, c.remedy)
+			if !strings.Contains(d.Remedy.Text(), c.remedy) {
+				t.Errorf("remedy %q does not contain %q", d.Remedy.Text(), c.remedy)
 			}
-			if strings.Contains(d.Remedy, "${") || strings.Contains(d.Remedy, "  ") {
-				t.Errorf("remedy %q has a gap", d.Remedy)
+			if strings.Contains(d.Remedy.Text(), "${") || strings.Contains(d.Remedy.Text(), "  ") {
+				t.Errorf("remedy %q has a gap", d.Remedy.Text())
 			}
 			for _, w := range wrappers {
-				if strings.Contains(d.Cause, w) {
-					t.Errorf("cause %q is the wrapper %q", d.Cause, w)
+				if strings.Contains(d.Cause.Text(), w) {
+					t.Errorf("cause %q is the wrapper %q", d.Cause.Text(), w)
 				}
 			}
-			if strings.HasPrefix(d.Cause, "(") {
-				t.Errorf("cause %q has a prefix", d.Cause)
+			if strings.HasPrefix(d.Cause.Text(), "(") {
+				t.Errorf("cause %q has a prefix", d.Cause.Text())
 			}
 			if d.Exit == nil || d.Exit.Code != c.exit {
 				t.Errorf("exit %+v", d.Exit)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 )
@@ -41,8 +42,8 @@ func (b *Backend) Image(ctx context.Context) (Image, error) {
 	}
 	if len(found.Entrypoint) == 0 && len(b.Options.Command) == 0 {
 		return Image{}, &launcher.Failure{Diagnosis: launcher.Diagnosis{
-			Class: launcher.ClassConfig, Cause: "image " + reference + " has no entry point, so the container would run the flags as a command",
-			Remedy: "set server." + b.name + ".command, such as [vllm, serve]",
+			Class: launcher.ClassConfig, Cause: notice.New("image-without-command", notice.Args{"image": notice.Text(reference)}),
+			Remedy: notice.New("set-command", notice.Args{"backend": notice.Text(b.name)}),
 		}}
 	}
 	b.image = &found
@@ -66,8 +67,8 @@ func (b *Backend) imageFailure(err error) *launcher.Failure {
 	return &launcher.Failure{
 		Diagnosis: launcher.Diagnosis{
 			Class:  launcher.ClassImage,
-			Cause:  fmt.Sprintf("image %s: %s", reference, wording.Plain(err.Error())),
-			Remedy: "check the image's name, and that this machine can reach its registry; test it with " + b.name + " pull " + reference,
+			Cause:  notice.New("image-missing", notice.Args{"image": notice.Text(reference), "why": notice.Text(wording.Plain(err.Error()))}),
+			Remedy: notice.New("check-image", notice.Args{"command": notice.Command(b.name, "pull", reference)}),
 		},
 		Err: err,
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/serverlog"
@@ -36,8 +37,8 @@ func (b *Backend) Launch(ctx context.Context, spec launcher.Spec) (launcher.Hand
 		return nil, err
 	}
 	if err := b.Options.mountable(e); err != nil {
-		return nil, &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassConfig, Cause: err.Error(),
-			Remedy: "correct server." + b.name + ".volumes, or create the folder"}, Err: err}
+		return nil, &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassConfig, Cause: launcher.Quoted(err.Error()),
+			Remedy: notice.New("correct-volumes", notice.Args{"backend": notice.Text(b.name)})}, Err: err}
 	}
 	log, err := serverlog.Create(spec.LogPath, spec.AllSecrets(), 0)
 	if err != nil {
@@ -118,12 +119,12 @@ func (b *Backend) launchFailure(err error) *launcher.Failure {
 		// One sentence, which ends with what fixes it; the rest repeats it.
 		var away *ServiceError
 		errors.As(err, &away)
-		return &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassBackend, Cause: away.Error()}, Err: err}
+		return &launcher.Failure{Diagnosis: launcher.Diagnosis{Class: launcher.ClassBackend, Cause: launcher.Quoted(away.Error())}, Err: err}
 	}
 	d := launcher.Classify(err.Error(), launcher.ClassBackend)
-	d.Cause = wording.Plain(d.Cause)
-	if d.Remedy == "" {
-		d.Remedy = "check the " + b.name + " section of the experiment and the service: " + b.name + " info"
+	d.Cause = launcher.Quoted(wording.Plain(d.Cause.Text()))
+	if d.Remedy.Code == "" {
+		d.Remedy = notice.New("check-service", notice.Args{"backend": notice.Text(b.name), "command": notice.Command(b.name, "info")})
 	}
 	return &launcher.Failure{Diagnosis: d, Err: err}
 }

@@ -27,7 +27,7 @@ func Diagnoses(t *testing.T, e *launcher.Engine, asked map[string]string, ends m
 			t.Fatal(err)
 		}
 		d := launcher.Diagnose(launcher.Spec{LogPath: path, Engine: e, Asked: asked}, launcher.Exit{Code: 1})
-		if d.Class != c.Class || !strings.HasPrefix(d.Cause, c.Cause) || !strings.Contains(d.Remedy, c.Remedy) {
+		if d.Class != c.Class || !strings.HasPrefix(d.Cause.Text(), c.Cause) || !strings.Contains(d.Remedy.Text(), c.Remedy) {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}

@@ -47,7 +47,7 @@ func Failure(t testing.TB, err error, want launcher.Class) *launcher.Failure {
 		t.Fatalf("got %v, want a failure", err)
 	}
 	if f.Diagnosis.Class != want {
-		t.Fatalf("got class %q (%s), want %q", f.Diagnosis.Class, f.Diagnosis.Cause, want)
+		t.Fatalf("got class %q (%s), want %q", f.Diagnosis.Class, f.Diagnosis.Cause.Text(), want)
 	}
 	return f
 }

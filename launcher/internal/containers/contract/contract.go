@@ -136,8 +136,8 @@ func (s Suite) endsAtOnce(t *testing.T) {
 			_, err := launchertest.Start(t, b, spec)
 			took := time.Since(begun)
 			f := launchertest.Failure(t, err, want.class)
-			if !strings.Contains(f.Diagnosis.Cause+f.Diagnosis.Remedy, want.text) {
-				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause, f.Diagnosis.Remedy, want.text)
+			if !strings.Contains(f.Diagnosis.Cause.Text()+f.Diagnosis.Remedy.Text(), want.text) {
+				t.Errorf("cause %q, remedy %q: want %q", f.Diagnosis.Cause.Text(), f.Diagnosis.Remedy.Text(), want.text)
 			}
 			if f.Diagnosis.Exit == nil || f.Diagnosis.Exit.Code != want.code {
 				t.Errorf("exit %+v, want code %d", f.Diagnosis.Exit, want.code)
@@ -160,8 +160,8 @@ func (s Suite) hangs(t *testing.T) {
 	spec.ReadyTimeout, spec.StopTimeout = 2*time.Second, time.Second
 	_, err := launchertest.Start(t, b, spec)
 	f := launchertest.Failure(t, err, launcher.ClassTimeout)
-	if !strings.Contains(f.Diagnosis.Cause, launcher.PhaseLoading) {
-		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause)
+	if !strings.Contains(f.Diagnosis.Cause.Text(), launcher.PhaseLoading) {
+		t.Errorf("cause %q does not name the last phase", f.Diagnosis.Cause.Text())
 	}
 	Gone(t, b, spec.RunID)
 }
@@ -299,7 +299,7 @@ func (s Suite) diesUnderLoad(t *testing.T) {
 		t.Errorf("release %+v, %v", r, err)
 	}
 	d := srv.Died()
-	if d == nil || d.Class != launcher.ClassEngineDead || !strings.Contains(d.Cause, "CUDA out of memory") || d.Exit.Code != 0 {
+	if d == nil || d.Class != launcher.ClassEngineDead || !strings.Contains(d.Cause.Text(), "CUDA out of memory") || d.Exit.Code != 0 {
 		t.Errorf("diagnosis %+v", d)
 	}
 	Gone(t, b, spec.RunID)
@@ -329,8 +329,8 @@ func (s Suite) foreignServer(t *testing.T) {
 	go foreign.Serve(l)
 	defer foreign.Close()
 	_, err = launcher.Start(t.Context(), launchertest.Launched{Backend: b, Handle: h}, spec, nil)
-	if f := launchertest.Failure(t, err, launcher.ClassPort); !strings.Contains(f.Diagnosis.Cause, strconv.Itoa(os.Getpid())) {
-		t.Errorf("cause %q does not name the owner", f.Diagnosis.Cause)
+	if f := launchertest.Failure(t, err, launcher.ClassPort); !strings.Contains(f.Diagnosis.Cause.Text(), strconv.Itoa(os.Getpid())) {
+		t.Errorf("cause %q does not name the owner", f.Diagnosis.Cause.Text())
 	}
 	Gone(t, b, spec.RunID)
 }
@@ -346,8 +346,8 @@ func (s Suite) missingImage(t *testing.T) {
 	}
 	for _, pull := range []string{containers.PullNever, containers.PullMissing} {
 		_, err := launchertest.Start(t, absent(pull), launchertest.Spec(t, "serve"))
-		if f := launchertest.Failure(t, err, launcher.ClassImage); !strings.Contains(f.Diagnosis.Cause, image) {
-			t.Errorf("cause %q", f.Diagnosis.Cause)
+		if f := launchertest.Failure(t, err, launcher.ClassImage); !strings.Contains(f.Diagnosis.Cause.Text(), image) {
+			t.Errorf("cause %q", f.Diagnosis.Cause.Text())
 		}
 	}
 }
