@@ -349,7 +349,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists:  func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
-		AfterTrial: func(context.Context) error { return exportAndShow(dir.Path, screen) },
+		RoundDone:  func(context.Context) error { return exportAndShow(dir.Path, screen) },
 	})
 	screen.Close()
 	defer sys.tellEnd(e, dir.RunID(), dir.Path, began, result, err)

@@ -15,7 +15,7 @@ import (
 var headline = []string{"request_throughput", "output_throughput", "ttft_p50", "tpot_p50", "e2e_p50"}
 
 // describe is one line about a finished trial.
-func (r *run) describe(t rundir.Trial) string {
+func (r *session) describe(t rundir.Trial) string {
 	conf, _ := r.Plan.Configuration(t.Configuration)
 	point, _ := r.Plan.LoadPoint(t.LoadPoint)
 	head := fmt.Sprintf("%s block %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)

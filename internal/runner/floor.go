@@ -34,14 +34,11 @@ type FloorOptions struct {
 // MeasureFloor runs the planned loads against the mock, each in the order of
 // the plan, and returns how far the load generator is from the truth.
 func MeasureFloor(ctx context.Context, o FloorOptions) (*rundir.Floor, error) {
-	r := &run{Options: Options{Experiment: o.Experiment, Plan: o.Plan}, samples: map[string][]int{}, runID: "noise floor"}
-	var err error
-	if err = r.loadSamples(); err != nil {
+	w, err := newLoads(o.Experiment, o.LookupEnv)
+	if err != nil {
 		return nil, err
 	}
-	if r.material, err = gather(o.Experiment.Loads, o.LookupEnv); err != nil {
-		return nil, err
-	}
+	w.salt = "noise floor"
 	m, err := startMock(ctx, o.Mock)
 	if err != nil {
 		return nil, err
@@ -51,7 +48,7 @@ func MeasureFloor(ctx context.Context, o FloorOptions) (*rundir.Floor, error) {
 		if o.Progress != nil {
 			o.Progress(i, len(o.Plan.LoadPoints), p.Label)
 		}
-		point, err := r.pointFloor(ctx, o, p, m.url)
+		point, err := w.pointFloor(ctx, o, p, m.url)
 		if err != nil {
 			return nil, errors.Join(err, m.kill())
 		}
@@ -62,23 +59,23 @@ func MeasureFloor(ctx context.Context, o FloorOptions) (*rundir.Floor, error) {
 }
 
 // pointFloor measures one load point.
-func (r *run) pointFloor(ctx context.Context, o FloorOptions, p matrix.LoadPoint, url string) (rundir.PointFloor, error) {
+func (w *loads) pointFloor(ctx context.Context, o FloorOptions, p matrix.LoadPoint, url string) (rundir.PointFloor, error) {
 	out := rundir.PointFloor{LoadPoint: p.ID, Label: p.Label}
 	if p.Kind == experiment.Sweep && p.Value > 0 && p.Value < 1 {
 		out.Skipped = "its rate is found on the server"
 		return out, nil
 	}
-	l, err := r.load(p.Load)
+	l, err := w.named(p.Load)
 	if err != nil {
 		return out, err
 	}
-	cfg, err := r.configAt(l, p, o.Experiment.Trials.Seed, url, "mock")
+	cfg, err := w.config(l, p, o.Experiment.Trials.Seed, url, "mock")
 	if err != nil {
 		return out, err
 	}
 	// The mock is no server to be protected, waits for a slot are no error of the
 	// client, and what the headers hold is nobody's business.
-	cfg.Arrivals.MaxConcurrency, cfg.Headers, cfg.Progress = 0, nil, nil
+	cfg.Arrivals.MaxConcurrency, cfg.Headers = 0, nil
 	if o.Window > 0 && (cfg.Duration == 0 || cfg.Duration > o.Window) {
 		cfg.Duration = o.Window
 	}

@@ -18,35 +18,35 @@ type generator func(context.Context, loadgen.Config) (*loadgen.Result, error)
 
 // generatorOf is what makes the load of a trial: our own generator, or another
 // tool, which the trial's record then names.
-func (r *run) generatorOf(t matrix.Trial, rec *rundir.Trial) generator {
-	point, _ := r.pointOf(t)
-	l, err := r.load(point.Load)
-	if err != nil || !l.Benchmark.Foreign() {
+func (l *lane) generatorOf(t matrix.Trial, rec *rundir.Trial) generator {
+	point, _ := l.pointOf(t)
+	load, err := l.loads.named(point.Load)
+	if err != nil || !load.Benchmark.Foreign() {
 		return loadgen.Run
 	}
 	return func(ctx context.Context, cfg loadgen.Config) (*loadgen.Result, error) {
-		return r.foreign(ctx, l, cfg, rec)
+		return l.foreign(ctx, load, cfg, rec)
 	}
 }
 
 // foreign lets another tool make the load, on a server that our own generator
 // warmed up.
-func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config, rec *rundir.Trial) (*loadgen.Result, error) {
+func (l *lane) foreign(ctx context.Context, load experiment.Load, cfg loadgen.Config, rec *rundir.Trial) (*loadgen.Result, error) {
 	failed, err := bencher.Warm(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	rec.Warnings = append(rec.Warnings, r.tell(notice.Trial, rec.ID, failed...)...)
-	dir, err := r.dir.TrialDir(rec.ID)
+	rec.Warnings = append(rec.Warnings, l.tell(notice.Trial, rec.ID, failed...)...)
+	dir, err := l.dir.TrialDir(rec.ID)
 	if err != nil {
 		return nil, err
 	}
 	job := bencher.Job{
-		Tool: *l.Benchmark, Load: cfg, Model: r.Experiment.Server.Model, Dir: dir,
-		Say: func(line string) { r.message("%s: %s", l.Benchmark.Tool, line) },
+		Tool: *load.Benchmark, Load: cfg, Model: l.Experiment.Server.Model, Dir: dir,
+		Say: func(line string) { l.message("%s: %s", load.Benchmark.Tool, line) },
 	}
 	job.Load.Warmup = 0
-	if p := r.Experiment.Server.Podman; p != nil {
+	if p := l.Experiment.Server.Podman; p != nil {
 		job.Served, job.Podman = p.Image, p.Socket
 	}
 	res, err := bencher.Run(ctx, job)
@@ -58,7 +58,7 @@ func (r *run) foreign(ctx context.Context, l experiment.Load, cfg loadgen.Config
 		Tool: res.Tool, Version: res.ToolVersion, Format: res.Format, File: res.File, Place: res.Place, Clock: res.Clock, Ends: res.Ends(), Recomputed: true,
 	}
 	if res.Run == nil || !res.Timed {
-		return nil, fmt.Errorf("%s wrote no requests with points in time: this version cannot be driven, only its results imported", l.Benchmark.Tool)
+		return nil, fmt.Errorf("%s wrote no requests with points in time: this version cannot be driven, only its results imported", load.Benchmark.Tool)
 	}
 	res.Run.Invalid = res.Unlawful
 	res.Run.Warnings = nil // they are the result's, and in the record already

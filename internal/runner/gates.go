@@ -7,9 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
-	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // discount marks a trial as one that does not count.
@@ -29,15 +27,15 @@ func fail(rec *rundir.Trial, cause string, reasons ...notice.Notice) {
 
 // gate discounts a trial for what was observed beside it and is declared as a
 // cause. Nothing else that was observed does.
-func (r *run) gate(rec *rundir.Trial) {
-	g, t := r.Experiment.Gates, rec.Telemetry
+func (l *lane) gate(rec *rundir.Trial) {
+	g, t := l.Experiment.Gates, rec.Telemetry
 	if t == nil {
 		return
 	}
 	if t.Server != nil && t.Server.RestartedInWindow {
 		discount(rec, rundir.CauseRestart, notice.New("server-restarted", nil))
 	}
-	if lost, reason := r.lost(rec); lost > g.TelemetryLost {
+	if lost, reason := l.lost(rec); lost > g.TelemetryLost {
 		discount(rec, rundir.CauseTelemetryLost, reason)
 	}
 	if t.GPU == nil {
@@ -83,10 +81,10 @@ const lostReadings = 3
 
 // lost is the longest time without a reading of GPUs that the run can read, as
 // a share of the trial.
-func (r *run) lost(rec *rundir.Trial) (share float64, reason notice.Notice) {
+func (l *lane) lost(rec *rundir.Trial) (share float64, reason notice.Notice) {
 	all := rec.Ended.Sub(rec.Began).Seconds()
 	for _, s := range rec.Telemetry.Sources {
-		if s.Source != telemetry.SourceGPU || all <= 0 || s.Gap < lostReadings*r.monitor.GPUEvery().Seconds() {
+		if s.Source != telemetry.SourceGPU || all <= 0 || s.Gap < lostReadings*l.monitor.GPUEvery().Seconds() {
 			continue
 		}
 		return min(1, s.Gap/all), notice.New("gpus-unread", withError(s.Error, notice.Args{"gap": span(min(s.Gap, all)), "trial": span(all)}))
@@ -113,48 +111,4 @@ func numbers(list []uint64) []string {
 		out = append(out, strconv.FormatUint(n, 10))
 	}
 	return out
-}
-
-// took takes a trial's record as the latest of its planned trial.
-func (r *run) took(t rundir.Trial) {
-	id := planned(t.ID)
-	r.done[id] = t
-	delete(r.again, id)
-	if t.Outcome == rundir.OutcomeInvalid {
-		r.kept[id] = max(r.kept[id]+1, attempt(t.ID))
-	}
-}
-
-// repetition is the ID of the next record of a planned trial, and the planned
-// trial that it repeats: records that do not count are kept beside it.
-func (r *run) repetition(id string) (next, repeats string) {
-	if n := r.kept[id]; n > 0 {
-		return id + "." + strconv.Itoa(n+1), id
-	}
-	return id, ""
-}
-
-// requeue puts the trials of a block that do not count in line again, as often
-// as is declared, and reports whether there are any.
-func (r *run) requeue(block []matrix.Start) bool {
-	n := 0
-	for _, s := range block {
-		for _, t := range s.Trials {
-			if r.done[t.ID].Outcome == rundir.OutcomeInvalid && r.kept[t.ID] <= r.Experiment.Gates.Requeue && r.repeatable(s) {
-				r.again[t.ID] = true
-				n++
-			}
-		}
-	}
-	if n > 0 {
-		r.message("round %d: repeating %s", block[0].Block, say.Count(n, "discarded trial"))
-	}
-	return n > 0
-}
-
-// repeatable says whether a start can be made again: not when its
-// configuration is known to fail.
-func (r *run) repeatable(s matrix.Start) bool {
-	_, hopeless := r.hopeless[s.Configuration]
-	return !hopeless && s.Purpose != matrix.PurposeCalibrate
 }

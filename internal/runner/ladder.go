@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -12,11 +11,13 @@ import (
 // outrun says why a trial needs not be run: on the same start and in the same
 // block a lower point of its load saturated the server already. Nothing when it
 // is to be run.
-func (r *run) outrun(p matrix.Start, t matrix.Trial) []notice.Notice {
+func (r *session) outrun(p matrix.Start, t matrix.Trial) []notice.Notice {
 	point, ok := r.pointOf(t)
 	if !ok || !point.StopWhenSaturated {
 		return nil
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, other := range p.Trials {
 		lower, ok := r.pointOf(other)
 		if !ok || other.Block != t.Block || lower.Load != point.Load || lower.Value >= point.Value || !r.done[other.ID].Saturated {
@@ -27,7 +28,7 @@ func (r *run) outrun(p matrix.Start, t matrix.Trial) []notice.Notice {
 	return nil
 }
 
-func (r *run) pointOf(t matrix.Trial) (matrix.LoadPoint, bool) {
+func (r *session) pointOf(t matrix.Trial) (matrix.LoadPoint, bool) {
 	cell, ok := r.Plan.Cell(t.Cell)
 	if !ok {
 		return matrix.LoadPoint{}, false
@@ -36,19 +37,15 @@ func (r *run) pointOf(t matrix.Trial) (matrix.LoadPoint, bool) {
 }
 
 // pass records a trial that is not run.
-func (r *run) pass(ctx context.Context, t matrix.Trial, start string, reasons []notice.Notice) error {
-	cell, ok := r.Plan.Cell(t.Cell)
+func (l *lane) pass(t matrix.Trial, start string, reasons []notice.Notice) error {
+	cell, ok := l.Plan.Cell(t.Cell)
 	if !ok {
 		return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
 	}
-	rec := r.newTrial(t, cell, start)
+	rec := l.nextTrial(t, cell, start)
 	rec.Ended = rec.Began
 	rec.Outcome, rec.Reasons = rundir.OutcomeSkipped, reasons
-	if err := r.finish(*rec); err != nil {
-		return err
-	}
-	r.afterTrial(ctx)
-	return nil
+	return l.finish(*rec)
 }
 
 // measured says whether an outcome took the time of a trial.

@@ -13,7 +13,7 @@ import (
 
 // Rates without one latency are no measurement.
 func TestATrialWithoutALatency(t *testing.T) {
-	r := &run{Options: Options{Experiment: &experiment.Experiment{}}}
+	r := &lane{session: &session{Options: Options{Experiment: &experiment.Experiment{}}}}
 	for name, c := range map[string]struct {
 		metrics map[string]float64
 		want    string

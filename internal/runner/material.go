@@ -101,20 +101,20 @@ func CheckHeaders(loads []experiment.Load, lookup func(string) (string, bool)) e
 
 // furnish adds to a configuration of the generator what the load names beyond
 // its lengths and arrivals.
-func (r *run) furnish(cfg *loadgen.Config, l experiment.Load) error {
+func (w *loads) furnish(cfg *loadgen.Config, l experiment.Load) error {
 	cfg.MinOutput, cfg.MaxOutput = l.MinTokens, l.MaxTokens
 	cfg.Prefix = loadgen.Prefix(l.Prefix)
-	cfg.Headers, cfg.Secrets, cfg.TLS = r.material.headers[l.Name], r.material.secrets, r.material.tls
+	cfg.Headers, cfg.Secrets, cfg.TLS = w.material.headers[l.Name], w.material.secrets, w.material.tls
 	if t := l.Arrivals.Trace; t != nil && cfg.Arrivals.Kind == loadgen.Trace {
-		cfg.Trace = r.material.traces[t.File]
+		cfg.Trace = w.material.traces[t.File]
 	}
 	if s := l.Dataset; s != nil {
-		cfg.Dataset, cfg.DatasetSalt, cfg.Counts = r.material.datasets[s.File], s.Salt, r.material.counts
+		cfg.Dataset, cfg.DatasetSalt, cfg.Counts = w.material.datasets[s.File], s.Salt, w.material.counts
 	}
 	if s := l.Sessions; s != nil {
 		t := s.Think
 		cfg.Sessions = &loadgen.Sessions{
-			Turns: r.lengths(s.Turns), FollowUp: r.lengths(s.FollowUp),
+			Turns: w.lengths(s.Turns), FollowUp: w.lengths(s.FollowUp),
 			Think: loadgen.Pause{Kind: loadgen.PauseKind(t.Kind), Mean: t.Mean, Stdev: t.Stdev, Min: t.Min, Max: t.Max},
 		}
 	}

@@ -28,20 +28,20 @@ type stretch struct {
 }
 
 // watchNight begins the stretch of a start, after the one before was stored.
-func (r *run) watchNight(rec *rundir.Start) error {
-	err := r.storeNight()
-	r.night = &stretch{r.monitor.Record(nightEvery), rec, r.monitor.Processes()}
+func (l *lane) watchNight(rec *rundir.Start) error {
+	err := l.storeNight()
+	l.night = &stretch{l.monitor.Record(nightEvery), rec, l.monitor.Processes()}
 	return err
 }
 
 // storeNight writes the stretch that is open, if there is one.
-func (r *run) storeNight() error {
-	s := r.night
+func (l *lane) storeNight() error {
+	s := l.night
 	if s == nil {
 		return nil
 	}
-	r.night = nil
-	dir, err := r.dir.StartDir(s.start.ID)
+	l.night = nil
+	dir, err := l.dir.StartDir(s.start.ID)
 	if err != nil {
 		return err
 	}
@@ -55,9 +55,9 @@ func storeReadings(dir string, start time.Time, rec telemetry.Recorded) error {
 }
 
 // observe begins the record of a trial's surroundings.
-func (r *run) observe(ctx context.Context) *telemetry.Recording {
-	rec := r.monitor.Record(0)
-	r.scrape(ctx)
+func (l *lane) observe(ctx context.Context) *telemetry.Recording {
+	rec := l.monitor.Record(0)
+	l.scrape(ctx)
 	return rec
 }
 
@@ -65,17 +65,17 @@ func (r *run) observe(ctx context.Context) *telemetry.Recording {
 // answer in that time costs the trial the figure, not more.
 const scrapeWait = time.Second
 
-func (r *run) scrape(ctx context.Context) {
+func (l *lane) scrape(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeWait)
 	defer cancel()
-	r.monitor.Now(ctx)
+	l.monitor.Now(ctx)
 }
 
 // observed ends the record and puts it and its facts beside the trial. res may
 // be nil: the load never ran.
-func (r *run) observed(ctx context.Context, recording *telemetry.Recording, rec *rundir.Trial, res *loadgen.Result, died bool) error {
+func (l *lane) observed(ctx context.Context, recording *telemetry.Recording, rec *rundir.Trial, res *loadgen.Result, died bool) error {
 	if !died {
-		r.scrape(ctx)
+		l.scrape(ctx)
 	}
 	all := recording.Stop()
 	origin := all.Began
@@ -86,15 +86,15 @@ func (r *run) observed(ctx context.Context, recording *telemetry.Recording, rec 
 		window.OutputTokens, window.Requests = float64(res.WindowTokens), float64(res.WindowCompleted)
 		window.Load = sent(res)
 	}
-	if r.night != nil {
-		window.Owns = owner(r.night.start.Facts)
-		window.Resident = r.night.resident
+	if l.night != nil {
+		window.Owns = owner(l.night.start.Facts)
+		window.Resident = l.night.resident
 	}
 	rec.Telemetry = facts.Derive(all, window)
 	if rec.Telemetry.ServerAbsent == "" {
 		rec.Engine = engineFacts(all.Scrapes)
 	}
-	dir, err := r.dir.TrialDir(rec.ID)
+	dir, err := l.dir.TrialDir(rec.ID)
 	return errors.Join(err, storeReadings(dir, origin, all))
 }
 
@@ -145,7 +145,7 @@ func engineFacts(scrapes []telemetry.Engine) *rundir.EngineFacts {
 }
 
 // watchServer reads the metrics of a server from now on.
-func (r *run) watchServer(s *launcher.Server) {
-	r.monitor.Trust(r.material.tls)
-	r.monitor.Watch(s.BaseURL())
+func (l *lane) watchServer(s *launcher.Server) {
+	l.monitor.Trust(l.loads.material.tls)
+	l.monitor.Watch(s.BaseURL())
 }

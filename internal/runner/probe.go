@@ -43,8 +43,10 @@ func newRefusals() refusals {
 }
 
 // recall takes up what an earlier session measured.
-func (r *run) recall(t rundir.Trial) {
+func (r *session) recall(t rundir.Trial) {
 	point, ok := r.Plan.LoadPoint(t.LoadPoint)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
 	case !ok:
 	case t.Refused != "":
@@ -66,36 +68,40 @@ func (n refusals) refuse(load, configuration, words string) {
 // all night. It returns the loads that this server refuses, with its words. The
 // error is ErrRefused where no configuration of the run would answer one of
 // them, or a *death.
-func (r *run) probe(ctx context.Context, loads []string, s *launcher.Server, rec *rundir.Start) (map[string]string, error) {
-	r.stage(StageProbing)
+func (l *lane) probe(ctx context.Context, loads []string, s *launcher.Server, rec *rundir.Start) (map[string]string, error) {
+	l.stage(StageProbing)
 	refused, asked := map[string]string{}, map[string]probed{}
-	r.vocabulary = 0
+	l.vocabulary = 0
 	for _, name := range loads {
-		l, err := r.load(name)
+		load, err := l.loads.named(name)
 		if err != nil {
 			return nil, err
 		}
-		shape := shapeOf(l)
+		shape := shapeOf(load)
 		found, known := asked[shape]
 		if !known {
-			if found, err = r.ask(ctx, l, s, rec); err != nil {
+			if found, err = l.ask(ctx, load, s, rec); err != nil {
 				return nil, err
 			}
 			asked[shape] = found
 		}
-		if found.answered {
-			r.probed.answered[name] = true
-		}
 		if found.words != "" {
 			refused[name] = found.words
-			r.probed.refuse(name, rec.Configuration, found.words)
 		}
+		l.locked(func() {
+			if found.answered {
+				l.probed.answered[name] = true
+			}
+			if found.words != "" {
+				l.probed.refuse(name, rec.Configuration, found.words)
+			}
+		})
 	}
 	return refused, nil
 }
 
 // loadsOf lists the loads of trials, each once.
-func (r *run) loadsOf(trials []matrix.Trial) []string {
+func (r *session) loadsOf(trials []matrix.Trial) []string {
 	var out []string
 	for _, t := range trials {
 		if point, ok := r.pointOf(t); ok && !slices.Contains(out, point.Load) {
@@ -129,45 +135,43 @@ type probed struct {
 }
 
 // ask sends the request, and sends it again where it is refused.
-func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, rec *rundir.Start) (probed, error) {
-	cfg, err := r.config(l, matrix.LoadPoint{Kind: experiment.Throughput, Value: 1}, r.Experiment.Trials.Seed, s)
+func (l *lane) ask(ctx context.Context, load experiment.Load, s *launcher.Server, rec *rundir.Start) (probed, error) {
+	cfg, err := l.config(load, matrix.LoadPoint{Kind: experiment.Throughput, Value: 1}, l.Experiment.Trials.Seed, s)
 	if err != nil {
 		return probed{}, err
 	}
 	// Another tool words its requests itself; only its warm-up is ours.
-	foreign := l.Benchmark.Foreign()
+	foreign := load.Benchmark.Foreign()
 	cfg.Warmup, cfg.Duration, cfg.Requests, cfg.Sessions = 0, 0, 1, nil // the first turn of a session is a request like any
-	if t := l.Arrivals.Trace; t != nil {
-		cfg.Arrivals, cfg.Trace = loadgen.Arrivals{Kind: loadgen.Trace, Speed: 1}, r.material.traces[t.File]
+	if t := load.Arrivals.Trace; t != nil {
+		cfg.Arrivals, cfg.Trace = loadgen.Arrivals{Kind: loadgen.Trace, Speed: 1}, l.loads.material.traces[t.File]
 	}
-	loadCtx, dog := r.guard(ctx, s)
+	loadCtx, dog := l.guard(ctx, s)
 	var dead *death
 	var refusal *loadgen.Refusal
-	r.blocking(func() {
-		for try := 1; ; try++ {
-			cfg.Salt = fmt.Sprintf("%s %s %d", r.runID, rec.ID, try)
-			if err = nil; cfg.API == loadgen.Completions && len(cfg.Dataset) == 0 && cfg.Vocabulary == 0 {
-				err = loadgen.Fit(loadCtx, &cfg, 0)
-			}
-			if err == nil && !foreign {
-				err = loadgen.ProbeLoad(loadCtx, cfg, 0)
-			}
-			if refusal = nil; !errors.As(err, &refusal) || !refusal.OfTheRequest() || try == probeTries {
-				break
-			}
-			if wait.For(loadCtx, probeGap) != nil {
-				break
-			}
+	for try := 1; ; try++ {
+		cfg.Salt = fmt.Sprintf("%s %s %d", l.runID, rec.ID, try)
+		if err = nil; cfg.API == loadgen.Completions && len(cfg.Dataset) == 0 && cfg.Vocabulary == 0 {
+			err = loadgen.Fit(loadCtx, &cfg, 0)
 		}
-		dead = dog.stop(loadCtx)
-		if dead == nil && ctx.Err() == nil && err != nil {
-			dead = dog.afterFailures(ctx)
+		if err == nil && !foreign {
+			err = loadgen.ProbeLoad(loadCtx, cfg, 0)
 		}
-		if dead != nil {
-			dog.exit(ctx, dead)
+		if refusal = nil; !errors.As(err, &refusal) || !refusal.OfTheRequest() || try == probeTries {
+			break
 		}
-	})
-	r.vocabulary = cfg.Vocabulary
+		if wait.For(loadCtx, probeGap) != nil {
+			break
+		}
+	}
+	dead = dog.stop(loadCtx)
+	if dead == nil && ctx.Err() == nil && err != nil {
+		dead = dog.afterFailures(ctx)
+	}
+	if dead != nil {
+		dog.exit(ctx, dead)
+	}
+	l.vocabulary = cfg.Vocabulary
 	switch {
 	case ctx.Err() != nil:
 		return probed{}, ctx.Err()
@@ -177,10 +181,10 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 		return probed{}, nil
 	case refusal != nil && refusal.OfTheRequest():
 		words := refusal.Route + ": " + refusal.Text
-		r.probed.ways[words] = wayOut(l, refusal)
+		l.locked(func() { l.probed.ways[words] = wayOut(load, refusal) })
 		return probed{words: words}, nil
 	case err != nil:
-		r.message("warning: %s: a first request of load %s was not answered: %v", rec.ID, l.Name, err)
+		l.message("warning: %s: a first request of load %s was not answered: %v", rec.ID, load.Name, err)
 		return probed{}, nil
 	}
 	return probed{answered: true}, nil
@@ -188,27 +192,24 @@ func (r *run) ask(ctx context.Context, l experiment.Load, s *launcher.Server, re
 
 // refuse records the trials of this start whose load its server refuses, and
 // ends the run where that is true of every configuration.
-func (r *run) refuse(ctx context.Context, p matrix.Start, rec *rundir.Start, refused map[string]string) error {
-	for _, t := range append(r.pending(p), r.onceMore(p)...) {
-		point, _ := r.pointOf(t)
+func (l *lane) refuse(p matrix.Start, rec *rundir.Start, refused map[string]string) error {
+	for _, t := range append(l.pending(p), l.onceMore(p)...) {
+		point, _ := l.pointOf(t)
 		words, no := refused[point.Load]
 		if !no {
 			continue
 		}
-		cell, _ := r.Plan.Cell(t.Cell)
-		out := r.newTrial(t, cell, rec.ID)
+		cell, _ := l.Plan.Cell(t.Cell)
+		out := l.nextTrial(t, cell, rec.ID)
 		out.Ended, out.Outcome, out.Refused, out.Reasons = out.Began, rundir.OutcomeFailed, words, []notice.Notice{refusedNotice(words)}
 		out.Causes = []string{rundir.FailedRefused}
-		if err := r.finish(*out); err != nil {
+		if err := l.finish(*out); err != nil {
 			return err
 		}
-		delete(r.fatal, t.ID) // it is not measured once more
-		r.tellTrial(*out)
+		l.locked(func() { delete(l.deaths, t.ID) }) // it is not measured once more
+		l.tellTrial(*out)
 	}
-	if len(refused) > 0 {
-		r.afterTrial(ctx)
-	}
-	return r.hopelessLoad(refused)
+	return l.hopelessLoad(refused)
 }
 
 func refusedNotice(words string) notice.Notice {
@@ -217,7 +218,9 @@ func refusedNotice(words string) notice.Notice {
 
 // hopelessLoad is an ErrRefused where a load that was refused will be refused by
 // every configuration that it is planned for.
-func (r *run) hopelessLoad(refused map[string]string) error {
+func (r *session) hopelessLoad(refused map[string]string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, l := range r.Experiment.Loads {
 		words, no := refused[l.Name]
 		if !no || r.probed.answered[l.Name] {
@@ -238,11 +241,11 @@ func (r *run) hopelessLoad(refused map[string]string) error {
 
 // configurationsOf lists the configurations that the load is planned for, but
 // for those that do not start.
-func (r *run) configurationsOf(load string) []string {
+func (r *session) configurationsOf(load string) []string {
 	var out []string
 	for _, c := range r.Plan.Cells {
 		point, _ := r.Plan.LoadPoint(c.LoadPoint)
-		if _, given := r.hopeless[c.Configuration]; point.Load == load && !given && !slices.Contains(out, c.Configuration) {
+		if _, given := r.prune.hopeless[c.Configuration]; point.Load == load && !given && !slices.Contains(out, c.Configuration) {
 			out = append(out, c.Configuration)
 		}
 	}
@@ -270,7 +273,7 @@ var tooLong = regexp.MustCompile(`(?i)context (length|size|window)|max_?(model|t
 
 // bearing is the part of a configuration that may decide whether a request is
 // refused with these words: configurations that agree in it answer alike.
-func (r *run) bearing(configuration, words string) string {
+func (r *session) bearing(configuration, words string) string {
 	conf, _ := r.Plan.Configuration(configuration)
 	var parts []string
 	for _, f := range conf.Flags {

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -213,7 +212,7 @@ gates: {requeue: 0}
 	defer d.Close()
 	// The first start meets the outage, the second the refusal.
 	_, err = Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv,
-		Backend: endpoint.New(s.URL), AfterTrial: func(context.Context) error { down.Store(false); return nil }})
+		Backend: endpoint.New(s.URL), TrialDone: func(rundir.Trial) { down.Store(false) }})
 	if !errors.Is(err, ErrRefused) {
 		t.Errorf("%v\n%s", err, strings.Join(b.watch.messages, "\n"))
 	}

@@ -1,9 +1,8 @@
 package runner
 
 import (
-	"context"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -12,29 +11,46 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// certain reports whether a failure repeats whenever the same configuration is
-// started on the same host. Too little memory is such a failure the second
-// time: the first, another process may have held it.
-func (r *run) certain(configuration string, d launcher.Diagnosis) bool {
-	if d.Repeats(r.starved[configuration] > 0) {
-		return true
+// verdict remembers why a configuration is not started (again).
+type verdict struct {
+	start     string // ID of the record that tells it; "" while a skipped one has none
+	diagnosis launcher.Diagnosis
+	skipped   bool // never launched: impossible, or certain to fail as another did
+}
+
+// pruner knows which configurations are not started (again), and why.
+type pruner struct {
+	implied  bool               // a failure also stands for those that ask for more
+	hopeless map[string]verdict // by configuration ID: fails for certain
+	ready    map[string]bool    // was ready once
+	starved  map[string]bool    // failed once for what may pass, such as too little memory
+}
+
+func newPruner(implied bool) pruner {
+	return pruner{implied, map[string]verdict{}, map[string]bool{}, map[string]bool{}}
+}
+
+// failed takes a start that failed. Too little memory is certain to fail again
+// the second time: the first, another process may have held it.
+func (p *pruner) failed(all []matrix.Configuration, configuration, start string, d launcher.Diagnosis) {
+	if d.Repeats(p.starved[configuration]) {
+		p.giveUp(all, configuration, verdict{start: start, diagnosis: d})
+	} else if d.Repeats(true) {
+		p.starved[configuration] = true
 	}
-	if d.Repeats(true) {
-		r.starved[configuration]++
-	}
-	return false
 }
 
 // giveUp notes that a configuration is not started again, and with it those
 // that are certain to fail for the same cause.
-func (r *run) giveUp(configuration string, v verdict) {
-	r.hopeless[configuration] = v
-	failed, ok := r.Plan.Configuration(configuration)
-	if !ok || v.skipped || !r.Experiment.Matrix.Prune {
+func (p *pruner) giveUp(all []matrix.Configuration, configuration string, v verdict) {
+	p.hopeless[configuration] = v
+	i := slices.IndexFunc(all, func(c matrix.Configuration) bool { return c.ID == configuration })
+	if i < 0 || !p.implied {
 		return
 	}
-	for _, c := range r.Plan.Configurations {
-		if _, given := r.hopeless[c.ID]; given || r.started[c.ID] {
+	failed := all[i]
+	for _, c := range all {
+		if _, given := p.hopeless[c.ID]; given || p.ready[c.ID] {
 			continue
 		}
 		d := v.diagnosis
@@ -54,7 +70,30 @@ func (r *run) giveUp(configuration string, v verdict) {
 			continue
 		}
 		d.Evidence, d.Exit = nil, nil
-		r.hopeless[c.ID] = verdict{diagnosis: d, skipped: true}
+		p.hopeless[c.ID] = verdict{diagnosis: d, skipped: true}
+	}
+}
+
+// skip gives up what the pre-flight check found impossible.
+func (p *pruner) skip(impossible map[string]launcher.Diagnosis) {
+	for id, d := range impossible {
+		if _, given := p.hopeless[id]; !given && !p.ready[id] {
+			p.hopeless[id] = verdict{diagnosis: d, skipped: true}
+		}
+	}
+}
+
+// remember takes up what an earlier session learned from a start; retry: what
+// failed or was skipped then is tried again.
+func (p *pruner) remember(s rundir.Start, retry bool) {
+	if s.Outcome == rundir.StartReady {
+		p.ready[s.Configuration] = true
+		if v, given := p.hopeless[s.Configuration]; given && v.skipped {
+			delete(p.hopeless, s.Configuration)
+		}
+	}
+	if s.Outcome == rundir.StartSkipped && s.Diagnosis != nil && !retry {
+		p.hopeless[s.Configuration] = verdict{start: s.ID, diagnosis: *s.Diagnosis, skipped: true}
 	}
 }
 
@@ -156,51 +195,6 @@ func ordered(name string, before, now experiment.Flag, class launcher.Class) boo
 		return ok1 && ok2 && (d.up && y > x || !d.up && y < x)
 	}
 	return false
-}
-
-// skipImpossible gives up what the pre-flight check found impossible.
-func (r *run) skipImpossible() {
-	for id, d := range r.Impossible {
-		if _, given := r.hopeless[id]; !given && !r.started[id] {
-			r.hopeless[id] = verdict{diagnosis: d, skipped: true}
-		}
-	}
-}
-
-// remember takes up what an earlier session learned from a start.
-func (r *run) remember(s rundir.Start) {
-	if s.Outcome == rundir.StartReady {
-		r.started[s.Configuration] = true
-		if v, given := r.hopeless[s.Configuration]; given && v.skipped {
-			delete(r.hopeless, s.Configuration)
-		}
-	}
-	if s.Outcome == rundir.StartSkipped && s.Diagnosis != nil && !r.RetryFailed {
-		r.hopeless[s.Configuration] = verdict{start: s.ID, diagnosis: *s.Diagnosis, skipped: true}
-	}
-}
-
-// skip records the trials of a configuration that is not started (again).
-func (r *run) skip(ctx context.Context, p matrix.Start, conf matrix.Configuration, v verdict) error {
-	if !v.skipped {
-		return r.failStart(ctx, p, v.start, rundir.FailedStart, notice.New("not-launched-again", diagnosed(v.diagnosis)))
-	}
-	if v.start == "" { // the first of its starts tells why
-		rec := r.newRecord(p, conf)
-		rec.Outcome, rec.Diagnosis, rec.Released = rundir.StartSkipped, &v.diagnosis, true
-		stopped := time.Now()
-		rec.Stopped = &stopped
-		if err := r.dir.WriteStart(*rec); err != nil {
-			return err
-		}
-		if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartSkipped, Start: rec.ID, Detail: v.diagnosis.Cause.Text()}); err != nil {
-			return err
-		}
-		r.message("%s %s: skipped: %s", rec.ID, rec.Label, v.diagnosis.Cause.Text())
-		v.start = rec.ID
-		r.hopeless[conf.ID] = v
-	}
-	return r.without(ctx, p, v.start, rundir.OutcomeSkipped, "", []notice.Notice{notice.New("launch-skipped", diagnosed(v.diagnosis))})
 }
 
 // numeric is the value of a flag that is a number above zero.

@@ -93,9 +93,9 @@ func (n *notes) Message(text string, _ ...notice.Notice) { n.lines = append(n.li
 // A server that cannot tell its configuration is named once in a run.
 func TestARefusalIsToldOnce(t *testing.T) {
 	n := &notes{}
-	r := &run{Options: Options{Experiment: &experiment.Experiment{}, Observer: n}, told: new(notices)}
+	r := &session{Options: Options{Experiment: &experiment.Experiment{}, Observer: n}}
 	for range 3 { // each start of a run side by side has a lane of its own
-		lane := r.lane(nil)
+		lane := r.newLane(nil, nil)
 		lane.monitor.Close()
 		lane.tellRefused(nil)
 		lane.tellRefused(&launcher.Effective{Refused: "/server_info answered 500: no pip"})
@@ -120,8 +120,13 @@ func TestWhatRepeats(t *testing.T) {
 		{launcher.Diagnosis{Class: launcher.ClassNetwork}, false, false},
 		{launcher.Diagnosis{Class: launcher.ClassEngineDead}, false, false},
 	} {
-		r := &run{starved: map[string]int{}}
-		if first, second := r.certain("c1", c.d), r.certain("c1", c.d); first != c.first || second != c.second {
+		p := newPruner(false)
+		hopeless := func() bool {
+			p.failed(nil, "c1", "s1", c.d)
+			_, given := p.hopeless["c1"]
+			return given
+		}
+		if first, second := hopeless(), hopeless(); first != c.first || second != c.second {
 			t.Errorf("%+v: certain %v, then %v; want %v, %v", c.d, first, second, c.first, c.second)
 		}
 	}

@@ -36,14 +36,14 @@ type levels map[int]float64
 
 // memory reads the levels of the run's GPUs, from a sample not older than
 // since; false when there is none.
-func (r *run) memory(since time.Time) (levels, []telemetry.Sample, bool) {
-	samples, at, err := r.monitor.LatestGPUs()
+func (l *lane) memory(since time.Time) (levels, []telemetry.Sample, bool) {
+	samples, at, err := l.monitor.LatestGPUs()
 	if err != nil || at.Before(since) {
 		return nil, nil, false
 	}
 	out := levels{}
 	for _, s := range samples {
-		if v, ok := s.Values[telemetry.MemoryUsed]; ok && (len(r.gpuSet) == 0 || slices.Contains(r.gpuSet, s.Index)) {
+		if v, ok := s.Values[telemetry.MemoryUsed]; ok && (len(l.gpuSet) == 0 || slices.Contains(l.gpuSet, s.Index)) {
 			out[s.Index] = v
 		}
 	}
@@ -95,35 +95,33 @@ func processName(pid int) string {
 
 // released waits until the GPUs' memory is back at its level before the start,
 // and records how that ended. What stays makes the next start suspect.
-func (r *run) released(ctx context.Context, rec *rundir.Start) error {
-	if r.GPUs == nil || r.level == nil {
+func (l *lane) released(ctx context.Context, rec *rundir.Start) error {
+	if l.gpus == nil || l.level == nil {
 		return nil
 	}
 	began := time.Now()
-	back, left, why := r.awaitLevel(ctx, r.level, r.releaseWait())
+	back, left, why := l.awaitLevel(ctx, l.level, l.releaseWait())
 	rec.GPURelease = &rundir.GPURelease{Back: back, Waited: time.Since(began), LeftBytes: int64(left), Left: strings.Join(notice.Texts(why), " ")}
-	r.suspect = nil
+	l.suspect = nil
 	if !back && ctx.Err() == nil {
-		rec.Warnings = append(rec.Warnings, r.tell(notice.Launch, rec.ID, why...)...)
+		rec.Warnings = append(rec.Warnings, l.tell(notice.Launch, rec.ID, why...)...)
 		for _, n := range why {
-			r.suspect = append(r.suspect, n.On(notice.Launch, rec.ID))
+			l.suspect = append(l.suspect, n.On(notice.Launch, rec.ID))
 		}
 	}
-	return r.dir.WriteStart(*rec)
+	return l.dir.WriteStart(*rec)
 }
 
 // awaitLevel waits until the memory is at the level, at most so long.
-func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration) (back bool, left float64, why []notice.Notice) {
+func (l *lane) awaitLevel(ctx context.Context, level levels, atMost time.Duration) (back bool, left float64, why []notice.Notice) {
 	began := time.Now()
 	for {
-		if now, samples, ok := r.memory(began); !ok {
+		if now, samples, ok := l.memory(began); !ok {
 			why = []notice.Notice{notice.New("gpu-memory-unread", nil)}
 		} else if left, why = above(now, level, samples); why == nil {
 			return true, 0, nil
 		}
-		var err error
-		r.blocking(func() { err = wait.For(ctx, releasePoll) })
-		if time.Since(began) > atMost || err != nil {
+		if wait.For(ctx, releasePoll) != nil || time.Since(began) > atMost {
 			return false, left, why
 		}
 	}
@@ -131,32 +129,32 @@ func (r *run) awaitLevel(ctx context.Context, level levels, atMost time.Duration
 
 // trustworthy says whether the GPUs are as they were before the last start; a
 // start on others would measure a neighbour too. It waits for them once more.
-func (r *run) trustworthy(ctx context.Context) bool {
-	if r.suspect == nil {
+func (l *lane) trustworthy(ctx context.Context) bool {
+	if l.suspect == nil {
 		return true
 	}
-	back, _, why := r.awaitLevel(ctx, r.level, r.releaseWait())
+	back, _, why := l.awaitLevel(ctx, l.level, l.releaseWait())
 	if back {
-		r.message("GPU memory is back at its level")
-		r.suspect = nil
+		l.message("GPU memory is back at its level")
+		l.suspect = nil
 		return true
 	}
-	r.suspect = why
+	l.suspect = why
 	return false
 }
 
 // putOff handles a start on GPUs that are not to be trusted: the first time it
 // goes to the end of the stage, the second time its trials are recorded as
 // failed for that reason.
-func (r *run) putOff(ctx context.Context, p matrix.Start, again bool) error {
+func (l *lane) putOff(p matrix.Start, again bool) error {
 	if !again {
-		r.tell(notice.Launch, p.ID, notice.New("launch-put-off", nil))
-		return r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: strings.Join(notice.Texts(r.suspect), " ")})
+		l.tell(notice.Launch, p.ID, notice.New("launch-put-off", nil))
+		return l.step(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: strings.Join(notice.Texts(l.suspect), " ")})
 	}
-	return r.failStart(ctx, p, "", rundir.FailedStart, append([]notice.Notice{notice.New("not-launched-suspect", nil)}, r.suspect...)...)
+	return l.failStart(p, "", rundir.FailedStart, append([]notice.Notice{notice.New("not-launched-suspect", nil)}, l.suspect...)...)
 }
 
-func (r *run) releaseWait() time.Duration {
+func (r *session) releaseWait() time.Duration {
 	if r.ReleaseWait > 0 {
 		return r.ReleaseWait
 	}
@@ -164,11 +162,11 @@ func (r *run) releaseWait() time.Duration {
 }
 
 // nameHolders adds to a failure for want of GPU memory who holds it.
-func (r *run) nameHolders(f *launcher.Failure) {
-	if f.Diagnosis.Class != launcher.ClassGPUNotFree || r.GPUs == nil {
+func (l *lane) nameHolders(f *launcher.Failure) {
+	if f.Diagnosis.Class != launcher.ClassGPUNotFree || l.gpus == nil {
 		return
 	}
-	samples, _, err := r.monitor.LatestGPUs()
+	samples, _, err := l.monitor.LatestGPUs()
 	if err != nil {
 		return
 	}

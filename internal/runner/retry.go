@@ -14,7 +14,6 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
-	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // retryWaits are the pauses before a launch is tried again, by the class of
@@ -47,18 +46,16 @@ func shared(c launcher.Class) bool {
 // persist launches until the server is up, or fails for a reason that does not
 // pass. Each try that failed is in the record and the journal, and its log is
 // kept.
-func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec) (*launcher.Server, *launcher.Failure, error) {
+func (l *lane) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec) (*launcher.Server, *launcher.Failure, error) {
 	for try := 0; ; try++ {
 		began := time.Now()
 		var s *launcher.Server
 		var err error
-		r.blocking(func() {
-			err = boundary.Guard("what the server said while it started", func() (err error) {
-				s, err = launcher.Start(ctx, r.Backend, spec, func(p launcher.Phase) {
-					r.locked(func() { r.updateStatus(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() }) })
-				})
-				return err
+		err = boundary.Guard("what the server said while it started", func() (err error) {
+			s, err = launcher.Start(ctx, l.Backend, spec, func(p launcher.Phase) {
+				l.update(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() })
 			})
+			return err
 		})
 		if err == nil {
 			return s, nil, nil
@@ -71,8 +68,8 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 		if ctx.Err() != nil || !errors.As(err, &failure) {
 			return nil, nil, err
 		}
-		r.nameHolders(failure)
-		waits := r.waits(failure.Diagnosis.Class)
+		l.nameHolders(failure)
+		waits := l.waits(failure.Diagnosis.Class)
 		if failure.Diagnosis.Certain {
 			waits = nil // of a class that may pass, but not this time
 		}
@@ -83,12 +80,11 @@ func (r *run) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spec
 		default:
 			return nil, failure, nil
 		}
-		if err := r.noteTry(rec, spec.LogPath, began, failure); err != nil {
+		if err := l.noteTry(rec, spec.LogPath, began, failure); err != nil {
 			return nil, nil, err
 		}
-		r.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause.Text(), waits[try])
-		r.blocking(func() { err = wait.For(ctx, waits[try]) })
-		if err != nil {
+		l.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause.Text(), waits[try])
+		if err := wait.For(ctx, waits[try]); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -112,7 +108,7 @@ func firstLines(text string, n int) []string {
 }
 
 // noteTry records a launch that failed and is tried again.
-func (r *run) noteTry(rec *rundir.Start, log string, began time.Time, f *launcher.Failure) error {
+func (l *lane) noteTry(rec *rundir.Start, log string, began time.Time, f *launcher.Failure) error {
 	t := rundir.Try{Began: began, Ended: time.Now(), Class: f.Diagnosis.Class, Cause: f.Diagnosis.Cause}
 	kept := fmt.Sprintf("server.try%d.log", len(rec.Tries)+1)
 	switch err := os.Rename(log, filepath.Join(filepath.Dir(log), kept)); {
@@ -122,31 +118,19 @@ func (r *run) noteTry(rec *rundir.Start, log string, began time.Time, f *launche
 		return fmt.Errorf("keep the log of a try: %w", err)
 	}
 	rec.Tries = append(rec.Tries, t)
-	return errors.Join(
-		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartRetried, Start: rec.ID, Detail: string(t.Class) + ": " + t.Cause.Text()}))
+	return l.stepStart(rundir.EventStartRetried, rec, string(t.Class)+": "+t.Cause.Text())
 }
 
-func (r *run) waits(c launcher.Class) []time.Duration {
+func (r *session) waits(c launcher.Class) []time.Duration {
 	if r.RetryWaits != nil {
 		return r.RetryWaits(c)
 	}
 	return retryWaits(c)
 }
 
-// onceMore are the trials of a start under which its server died, each of
-// which is measured once more: a death may have had a cause that has passed.
-// They come last, so that one that kills every server costs the others
-// nothing.
-func (r *run) onceMore(p matrix.Start) []matrix.Trial {
-	var out []matrix.Trial
-	for _, t := range p.Trials {
-		if _, fatal := r.fatal[t.ID]; fatal && r.done[t.ID].Outcome == rundir.OutcomeFailed {
-			out = append(out, t)
-		}
-	}
-	return out
-}
+// deaths are the trials under which a server died, by planned trial ID, until
+// they were measured once more.
+type deaths map[string]fatality
 
 // fatality is the end of a server under a trial.
 type fatality struct {
@@ -156,17 +140,19 @@ type fatality struct {
 
 // noteDeath remembers a trial under which a server died for one more attempt,
 // and tells of the first attempt in the record of the second.
-func (r *run) noteDeath(rec *rundir.Trial, dead *death) {
+func (r *session) noteDeath(rec *rundir.Trial, dead *death) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	id := planned(rec.ID)
-	first, again := r.fatal[id]
+	first, again := r.deaths[id]
 	switch {
 	case again:
-		delete(r.fatal, id)
+		delete(r.deaths, id)
 		rec.Warnings = append(rec.Warnings, notice.New("measured-again", nil))
 		for _, n := range first.reasons {
 			rec.Warnings = append(rec.Warnings, n.As(notice.Caveat).On(notice.Launch, first.start))
 		}
 	case dead != nil:
-		r.fatal[id] = fatality{rec.Start, rec.Reasons}
+		r.deaths[id] = fatality{rec.Start, rec.Reasons}
 	}
 }

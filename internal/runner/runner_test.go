@@ -65,6 +65,7 @@ type bench struct {
 	releaseWait time.Duration
 	// impossible is what a pre-flight check found
 	impossible map[string]launcher.Diagnosis
+	trialDone  func(rundir.Trial) // as in Options
 	// launching is called before each launch; nil: nothing
 	launching func(launcher.Spec)
 }
@@ -127,7 +128,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	}
 	defer d.Close()
 	return Run(ctx, Options{
-		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus, RetryWaits: b.retryWaits, ReleaseWait: b.releaseWait, Impossible: b.impossible,
+		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus, RetryWaits: b.retryWaits, ReleaseWait: b.releaseWait, Impossible: b.impossible, TrialDone: b.trialDone,
 		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: launcher.ModelFlag}), b},
 	})
 }
@@ -448,8 +449,8 @@ func TestAServerThatDiesBetweenTwoTrialsFailsNone(t *testing.T) {
 	yaml := strings.Replace(small, "max-num-seqs: [64, 8]", "max-num-seqs: [64]", 1)
 	b := newBench(t, strings.Replace(yaml, "repeat: 2", "repeat: 1", 1))
 	killed := false
-	b.watch.hook = func(s Status) {
-		if s.Stage == StageExporting && !killed {
+	b.trialDone = func(rundir.Trial) {
+		if !killed {
 			killed = true
 			pid, err := strconv.Atoi(b.last.Facts()["pid"])
 			if err != nil {

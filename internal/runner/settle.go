@@ -24,25 +24,25 @@ const defaultRound = 5 * time.Second
 
 // warmAndLoad brings the server to where its latencies have settled, where
 // that is asked for, empties its prefix cache where it can, and runs the load.
-func (r *run) warmAndLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, rec *rundir.Trial, generate generator) (*loadgen.Result, *death, error) {
-	if dead, err := r.settle(ctx, cfg, s, rec); err != nil || dead != nil {
+func (l *lane) warmAndLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, rec *rundir.Trial, generate generator) (*loadgen.Result, *death, error) {
+	if dead, err := l.settle(ctx, cfg, s, rec); err != nil || dead != nil {
 		return nil, dead, err
 	}
-	r.emptyPrefixCache(ctx, s, rec)
+	l.emptyPrefixCache(ctx, s, rec)
 	if rec.Warmup != nil {
-		r.scrape(ctx) // what the rounds above did to the server's counters is not the load's
+		l.scrape(ctx) // what the rounds above did to the server's counters is not the load's
 	}
-	return r.runLoad(ctx, cfg, s, generate)
+	return l.runLoad(ctx, cfg, s, generate)
 }
 
 // settle sends rounds of fresh prompts at the target load until the medians of
 // two rounds agree or the limit is reached.
-func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server, rec *rundir.Trial) (*death, error) {
-	rule := r.Experiment.Gates.Settle
+func (l *lane) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server, rec *rundir.Trial) (*death, error) {
+	rule := l.Experiment.Gates.Settle
 	if rule.Within == 0 {
 		return nil, nil
 	}
-	r.stage(StageSettling)
+	l.stage(StageSettling)
 	began := time.Now()
 	round := cfg
 	round.Duration, round.Requests, round.Warmup = cfg.Warmup, 0, 0
@@ -55,7 +55,7 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 	var failed []notice.Notice // of the last round
 	for time.Since(began) < rule.AtMost {
 		round.Salt = fmt.Sprintf("%s settle %s %d", cfg.Salt, rec.ID, w.Rounds)
-		res, dead, err := r.runLoad(ctx, round, s, loadgen.Run)
+		res, dead, err := l.runLoad(ctx, round, s, loadgen.Run)
 		if err != nil || dead != nil {
 			return dead, err
 		}
@@ -71,13 +71,13 @@ func (r *run) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Server
 		before = now
 	}
 	w.Took = time.Since(began).Seconds()
-	rec.Warnings = append(rec.Warnings, r.tell(notice.Trial, rec.ID, failed...)...)
+	rec.Warnings = append(rec.Warnings, l.tell(notice.Trial, rec.ID, failed...)...)
 	if !w.Settled {
 		rec.Warnings = append(rec.Warnings, notice.New("warmup-unsettled", notice.Args{
 			"within": notice.Fraction(rule.Within), "rounds": notice.Count(w.Rounds),
 		}))
 	}
-	r.stage(StageMeasuring)
+	l.stage(StageMeasuring)
 	return nil, nil
 }
 
@@ -138,18 +138,18 @@ const (
 // emptyPrefixCache resets the server's prefix cache and checks its word. Where
 // that is not offered the prompts' salt must do, and the hit rate that the
 // telemetry measures shows whether it did.
-func (r *run) emptyPrefixCache(ctx context.Context, s *launcher.Server, rec *rundir.Trial) {
+func (l *lane) emptyPrefixCache(ctx context.Context, s *launcher.Server, rec *rundir.Trial) {
 	if rec.Warmup == nil {
 		rec.Warmup = &rundir.Warmup{}
 	}
-	if r.Experiment.Server.Endpoint != nil {
+	if l.Experiment.Server.Endpoint != nil {
 		rec.Warmup.PrefixCache = cacheNotOurs
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, resetWait)
 	defer cancel()
 	for {
-		state := r.resetOnce(ctx, s.BaseURL())
+		state := l.resetOnce(ctx, s.BaseURL())
 		if state != cacheRefused || wait.For(ctx, resetPoll) != nil {
 			rec.Warmup.PrefixCache = state
 			break
@@ -160,13 +160,13 @@ func (r *run) emptyPrefixCache(ctx context.Context, s *launcher.Server, rec *run
 	}
 }
 
-func (r *run) resetOnce(ctx context.Context, base string) string {
+func (l *lane) resetOnce(ctx context.Context, base string) string {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/reset_prefix_cache", nil)
 	if err != nil {
 		return cacheNotOffered
 	}
-	if r.apiKey != "" {
-		req.Header.Set("Authorization", "Bearer "+r.apiKey)
+	if l.loads.apiKey != "" {
+		req.Header.Set("Authorization", "Bearer "+l.loads.apiKey)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)

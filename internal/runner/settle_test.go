@@ -49,14 +49,14 @@ func TestAdaptiveCooldown(t *testing.T) {
 	}
 	b := newBench(t, small)
 	b.e.Cooldown.Adaptive = true
-	r := &run{Options: Options{Experiment: b.e, Observer: b.watch, Plan: &matrix.Plan{Configurations: []matrix.Configuration{{ID: "c-0", Baseline: true}}}},
-		easing: 1, done: map[string]rundir.Trial{}}
+	r := &session{Options: Options{Experiment: b.e, Observer: b.watch, Plan: &matrix.Plan{Configurations: []matrix.Configuration{{ID: "c-0", Baseline: true}}}},
+		conditions: newConditions(), done: map[string]rundir.Trial{}}
 	for block, step := range []struct{ throughput, easing float64 }{{100, 1}, {101, 0.5}, {98, 0.25}, {100, 0.125}, {100, 0.125}, {94, 1}, {99, 0.5}} {
 		tr := trial(block+1, step.throughput)
 		r.done[string(rune('a'+block))] = tr
 		r.ease(block + 1)
-		if r.easing != step.easing {
-			t.Errorf("after block %d (%v tok/s): waits x %v, want %v", block+1, step.throughput, r.easing, step.easing)
+		if r.conditions.easing != step.easing {
+			t.Errorf("after block %d (%v tok/s): waits x %v, want %v", block+1, step.throughput, r.conditions.easing, step.easing)
 		}
 	}
 	if len(b.watch.messages) != 5 {

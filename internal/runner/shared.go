@@ -18,20 +18,20 @@ import (
 // server at an address: as declared, or those of a shared machine where the
 // server computes on this machine's processors. The zero value with beside
 // leaves it to what is measured inside the window.
-func (r *run) clientLimits(base string) (limits loadgen.Limits, beside bool) {
+func (w *loads) clientLimits(base string) (limits loadgen.Limits, beside bool) {
 	shared := func(why string) (loadgen.Limits, bool) {
 		l := loadgen.Shared()
 		l.Why = why
 		return l, true
 	}
-	s := r.Experiment.Server
-	switch r.Experiment.Gates.Client {
+	s := w.experiment.Server
+	switch w.experiment.Gates.Client {
 	case experiment.ClientShared:
 		return shared("declared")
 	case experiment.ClientStrict:
 		return loadgen.Strict(), false
 	}
-	switch on, because := compute(s, r.ownEnv); {
+	switch on, because := compute(s, w.ownEnv); {
 	case s.Simulated != nil:
 		return shared("the server is simulated on this machine")
 	case !loadgen.Here(base):
@@ -57,18 +57,9 @@ func compute(s experiment.Server, lookup func(string) (string, bool)) (on, becau
 	})
 }
 
-// ownEnv looks a variable up as the server sees it.
-func (r *run) ownEnv(name string) (string, bool) {
-	v, given := r.env[name]
-	if !given && r.LookupEnv != nil {
-		v, given = r.LookupEnv(name)
-	}
-	return v, given
-}
-
 // tellShared says once a session that the client was judged by looser limits.
 // Of a simulated server the screen has said more.
-func (r *run) tellShared(c loadgen.Client, s *launcher.Server) {
+func (r *session) tellShared(c loadgen.Client, s *launcher.Server) {
 	if !c.Limits.Shared || r.Experiment.Server.Simulated != nil {
 		return
 	}
@@ -84,7 +75,7 @@ func (r *run) tellShared(c loadgen.Client, s *launcher.Server) {
 // spareCore says, of a vLLM that computes on processors, which cores its threads
 // are bound to as the server's log tells, and what leaves one of them to the
 // client; nothing of other servers.
-func (r *run) spareCore(s *launcher.Server) []notice.Notice {
+func (r *session) spareCore(s *launcher.Server) []notice.Notice {
 	if s == nil || s.Compute != launcher.ComputeCPU || r.Experiment.Server.Engine != experiment.EngineVLLM {
 		return nil
 	}

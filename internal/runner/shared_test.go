@@ -38,7 +38,7 @@ func TestClientLimits(t *testing.T) {
 		"elsewhere, declared":            {endpoint, nil, experiment.ClientShared, far, true, true},
 		"here, declared strict":          {process, blind, experiment.ClientStrict, here, false, false},
 	} {
-		r := &run{Options: Options{Experiment: &experiment.Experiment{Server: c.server, Gates: experiment.Gates{Client: c.declared}}}, env: c.env}
+		r := &loads{experiment: &experiment.Experiment{Server: c.server, Gates: experiment.Gates{Client: c.declared}}, env: c.env}
 		l, beside := r.clientLimits(c.base)
 		if l.Shared != c.shared || beside != c.beside || l.Shared && l.Why == "" || c.declared == experiment.ClientStrict && l != loadgen.Strict() {
 			t.Errorf("%s: %+v, beside %v; want shared %v, beside %v", name, l, beside, c.shared, c.beside)
@@ -85,7 +85,7 @@ func TestSharedMachineNamesTheBinding(t *testing.T) {
 		{experiment.EngineVLLM, launcher.ComputeCPU, true}, {experiment.EngineVLLM, launcher.ComputeGPU, false}, {experiment.EngineLlamaCPP, launcher.ComputeCPU, false},
 	} {
 		heard := &notes{}
-		r := &run{Options: Options{Observer: heard, Experiment: &experiment.Experiment{Server: experiment.Server{Engine: c.engine}}}, told: new(notices)}
+		r := &session{Options: Options{Observer: heard, Experiment: &experiment.Experiment{Server: experiment.Server{Engine: c.engine}}}}
 		server := &launcher.Server{Compute: c.compute, Logged: launcher.Logged{Cores: "0-1023"}}
 		for range 2 {
 			r.tellShared(loadgen.Client{Limits: loadgen.Shared()}, server)
@@ -107,7 +107,7 @@ func TestReasonNamesTheWayOut(t *testing.T) {
 		"shared":       {loadgen.Shared(), true, "lower the load, or run sweep on another machine."},
 		"another kind": {loadgen.Strict(), false, ""},
 	} {
-		r := &run{Options: Options{Experiment: &experiment.Experiment{Gates: experiment.Gates{Failures: 1}}}}
+		r := &lane{session: &session{Options: Options{Experiment: &experiment.Experiment{Gates: experiment.Gates{Failures: 1}}}}}
 		rec := &rundir.Trial{Requests: map[string]int{"ok": 1}, Metrics: map[string]float64{"ttft_mean": 1}}
 		reason := notice.New("client-no-connection", notice.Args{"n": notice.Count(1), "error": notice.Text("no port")})
 		if c.strained {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -22,196 +20,127 @@ import (
 const relaunches = 1
 
 // start carries one planned start out: cool-down, launch, trials, stop.
-func (r *run) start(ctx context.Context, p matrix.Start) error {
-	conf, ok := r.Plan.Configuration(p.Configuration)
+func (l *lane) start(ctx context.Context, p matrix.Start) error {
+	conf, ok := l.Plan.Configuration(p.Configuration)
 	if !ok {
 		return fmt.Errorf("plan.json names configuration %s, which it does not hold", p.Configuration)
 	}
-	if v, ok := r.hopeless[conf.ID]; ok && p.Purpose != matrix.PurposeCalibrate {
-		return r.skip(ctx, p, conf, v)
+	if v, ok := l.hopelessFor(conf.ID); ok && p.Purpose != matrix.PurposeCalibrate {
+		return l.skip(p, conf, v)
 	}
 	for launch := 0; ; launch++ {
-		if launch > 0 && !r.trustworthy(ctx) {
-			return r.putOff(ctx, p, true)
+		if launch > 0 && !l.trustworthy(ctx) {
+			return l.putOff(p, true)
 		}
-		died, err := r.launch(ctx, p, conf)
+		died, err := l.launch(ctx, p, conf)
 		if err != nil {
 			return err
 		}
-		if !died || len(r.pending(p)) == 0 && (launch == relaunches || len(r.onceMore(p)) == 0) {
+		if !died || len(l.pending(p)) == 0 && (launch == relaunches || len(l.onceMore(p)) == 0) {
 			return nil
 		}
 		if launch == relaunches {
-			return r.failStart(ctx, p, "", rundir.FailedDied, notice.New("server-died-again", notice.Args{"n": notice.Count(launch + 1)}))
+			return l.failStart(p, "", rundir.FailedDied, notice.New("server-died-again", notice.Args{"n": notice.Count(launch + 1)}))
 		}
 	}
 }
 
 // launch makes one server start of p. died reports that the server ended by
 // itself while it was measured.
-func (r *run) launch(ctx context.Context, p matrix.Start, conf matrix.Configuration) (died bool, err error) {
-	reached, err := r.cooldown(ctx, p.Block)
+func (l *lane) launch(ctx context.Context, p matrix.Start, conf matrix.Configuration) (died bool, err error) {
+	reached, err := l.cooldown(ctx, p.Block)
 	if err != nil {
 		return false, err
 	}
-	rec := r.newRecord(p, conf)
-	r.updateStatus(func(s *Status) {
+	rec := l.newRecord(p, conf)
+	l.update(func(s *Status) {
 		s.Configuration, s.Point, s.Phase = conf.Label, "", ""
-		s.Block, s.Blocks = p.Block, r.Plan.Blocks
+		s.Block, s.Blocks = p.Block, l.Plan.Blocks
 		if p.Purpose == matrix.PurposeConfirm {
 			s.Configuration = "confirming " + conf.Label
-			s.Block, s.Blocks = p.Block-r.Plan.Blocks, r.Plan.ConfirmStage.Starts
+			s.Block, s.Blocks = p.Block-l.Plan.Blocks, l.Plan.ConfirmStage.Starts
 		}
 	})
-	r.stage(StageStarting)
-	if err := r.watchNight(rec); err != nil {
+	l.stage(StageStarting)
+	if err := l.watchNight(rec); err != nil {
 		return false, err
 	}
-	r.noteConditions(rec, reached)
-	srv, failure, err := r.up(ctx, rec, conf)
+	l.noteConditions(ctx, rec, reached)
+	srv, failure, err := l.up(ctx, rec, conf)
 	if err != nil {
 		return false, err
 	}
 	if failure != nil {
-		return false, r.failed(ctx, p, rec, failure)
+		return false, l.failed(ctx, p, rec, failure)
 	}
-	r.watchServer(srv)
-	workErr := r.work(ctx, p, srv, rec)
-	r.monitor.Watch("")
+	l.watchServer(srv)
+	workErr := l.work(ctx, p, srv, rec)
+	l.monitor.Watch("")
 	died = errors.Is(workErr, errServerDied)
 	var dead *death
 	if died {
 		errors.As(workErr, &dead)
 		workErr = nil
 	}
-	return died, errors.Join(workErr, r.down(ctx, srv, rec, dead))
+	return died, errors.Join(workErr, l.down(ctx, srv, rec, dead))
 }
 
-func (r *run) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
-	r.attempts[p.ID]++
-	id := p.ID
-	if n := r.attempts[p.ID]; n > 1 {
-		id += "." + strconv.Itoa(n)
-	}
+func (l *lane) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
 	return &rundir.Start{
-		ID: id, Block: p.Block, Configuration: conf.ID, Label: conf.Label, Purpose: p.Purpose,
-		GPUs: r.own, Backend: r.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
+		ID: l.nextLaunch(p.ID), Block: p.Block, Configuration: conf.ID, Label: conf.Label, Purpose: p.Purpose,
+		GPUs: l.own, Backend: l.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
 	}
-}
-
-// planned is the planned ID of a start or a trial, without the number of the
-// attempt.
-func planned(id string) string {
-	id, _, _ = strings.Cut(id, ".")
-	return id
-}
-
-// attempt is the number of the attempt in an ID. Records are numbered on from
-// the largest, not from how many there are: one may have been damaged.
-func attempt(id string) int {
-	_, number, again := strings.Cut(id, ".")
-	if !again {
-		return 1
-	}
-	n, _ := strconv.Atoi(number) // an ID that is not ours counts for nothing
-	return n
 }
 
 // up launches the server. A failure of the configuration comes back as a
 // Failure; an error ends the run.
-func (r *run) up(ctx context.Context, rec *rundir.Start, conf matrix.Configuration) (*launcher.Server, *launcher.Failure, error) {
-	if err := r.dir.WriteStart(*rec); err != nil {
+func (l *lane) up(ctx context.Context, rec *rundir.Start, conf matrix.Configuration) (*launcher.Server, *launcher.Failure, error) {
+	if err := l.stepStart(rundir.EventStartBegan, rec, conf.Label); err != nil {
 		return nil, nil, err
 	}
-	if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartBegan, Start: rec.ID, Detail: conf.Label}); err != nil {
-		return nil, nil, err
-	}
-	dir, err := r.dir.StartDir(rec.ID)
+	dir, err := l.dir.StartDir(rec.ID)
 	if err != nil {
 		return nil, nil, err
 	}
-	srv := r.Experiment.Server
+	srv := l.Experiment.Server
 	spec := launcher.Spec{
-		RunID: r.runID, RunDir: r.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
-		Args: conf.Flags.Args(srv.FlagStyle), Env: r.env, Secrets: r.secrets, APIKey: r.apiKey, TLS: r.material.tls,
+		RunID: l.runID, RunDir: l.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
+		Args: conf.Flags.Args(srv.FlagStyle), Env: l.loads.env, Secrets: l.loads.secrets, APIKey: l.loads.apiKey, TLS: l.loads.material.tls,
 		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
-		GPUs: r.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
+		GPUs: l.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
-	spec.Compute, _ = compute(srv, r.ownEnv)
-	r.level, _, _ = r.memory(time.Time{})
-	s, failure, err := r.persist(ctx, rec, spec)
+	spec.Compute, _ = compute(srv, l.loads.ownEnv)
+	l.level, _, _ = l.memory(time.Time{})
+	s, failure, err := l.persist(ctx, rec, spec)
 	if s == nil || err != nil {
 		return nil, failure, err
 	}
-	return s, nil, r.ready(s, rec)
+	return s, nil, l.ready(s, rec)
 }
 
 // ready records a server that is up.
-func (r *run) ready(s *launcher.Server, rec *rundir.Start) error {
+func (l *lane) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Outcome = rundir.StartReady
-	r.started[rec.Configuration] = true
+	l.locked(func() { l.prune.ready[rec.Configuration] = true })
 	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
 	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
 	rec.Effective, rec.Compute = s.Effective, s.Compute
-	r.tellRefused(s.Effective)
-	r.message("%s %s: ready after %s%s", rec.ID, rec.Label, say.Duration(s.ReadyAfter), phaseTimes(s.Phases))
+	l.tellRefused(s.Effective)
+	l.message("%s %s: ready after %s%s", rec.ID, rec.Label, say.Duration(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
-		r.sameServer(rec),
-		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartReady, Start: rec.ID, Facts: rec.Facts}))
+		l.origin.same(rec),
+		l.dir.WriteStart(*rec),
+		l.step(rundir.Event{Event: rundir.EventStartReady, Start: rec.ID, Facts: rec.Facts}))
 	if err != nil {
 		release, stopErr := s.Stop(context.Background())
 		setRelease(rec, release)
-		return errors.Join(err, stopErr, r.dir.WriteStart(*rec))
+		return errors.Join(err, stopErr, l.dir.WriteStart(*rec))
 	}
 	return nil
 }
 
-// tellRefused says once in a run that the server could not answer for its own
-// configuration.
-func (r *run) tellRefused(e *launcher.Effective) {
-	if e == nil || e.Refused == "" {
-		return
-	}
-	r.told.refused.Do(func() {
-		n := notice.New("configuration-not-told", notice.Args{"error": notice.Text(e.Refused)})
-		r.Observer.Message("warning: "+n.String(), n)
-	})
-}
-
-// sameServer refuses to mix results of two servers: a tag can move, and an
-// installation can be upgraded, between two starts or two sessions of one run.
-func (r *run) sameServer(rec *rundir.Start) error {
-	now := map[string]string{factImageDigest: rec.Facts[factImageDigest], factVersion: rec.Identity.Version}
-	if now[factImageDigest] == "" { // an image built here has no digest of a registry
-		now[factImageDigest] = rec.Facts[factImageID]
-	}
-	changed := false
-	for _, fact := range []string{factImageDigest, factVersion} {
-		switch known := r.provenance.Backend[fact]; {
-		case now[fact] == "" || now[fact] == known:
-		case known == "":
-			r.provenance.Backend[fact], changed = now[fact], true
-		default:
-			return fmt.Errorf("%w: the server's %s is now %s; this run measured %s, and results of two servers are not mixed: "+
-				"bring the former back or begin a new run", ErrEnvironment, strings.ReplaceAll(fact, "_", " "), now[fact], known)
-		}
-	}
-	if !changed {
-		return nil
-	}
-	return r.dir.WriteProvenance(r.provenance)
-}
-
-// Keys of launch facts and of the provenance's backend facts.
-const (
-	factImageDigest = "image_digest"
-	factImageID     = "image_id"
-	factVersion     = "server_version"
-)
-
 // failed records a start that did not become ready, with its trials.
-func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure) error {
+func (l *lane) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure) error {
 	d := f.Diagnosis
 	rec.Outcome, rec.Diagnosis = rundir.StartFailed, &d
 	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, f.Phases
@@ -222,25 +151,20 @@ func (r *run) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *
 		rec.Released = true // nothing was launched
 	}
 	n := notice.New("did-not-start", diagnosed(d)).On(notice.Launch, rec.ID)
-	r.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause.Text()), n)
-	if r.certain(rec.Configuration, d) {
-		r.giveUp(rec.Configuration, verdict{start: rec.ID, diagnosis: d})
-	}
-	err := errors.Join(
-		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartFailed, Start: rec.ID, Detail: string(d.Class) + ": " + d.Cause.Text()}))
-	if err != nil {
+	l.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause.Text()), n)
+	l.locked(func() { l.prune.failed(l.Plan.Configurations, rec.Configuration, rec.ID, d) })
+	if err := l.stepStart(rundir.EventStartFailed, rec, string(d.Class)+": "+d.Cause.Text()); err != nil {
 		return err
 	}
-	if err := r.failStart(ctx, p, rec.ID, rundir.FailedStart, notice.New("did-not-start", diagnosed(d))); err != nil {
+	if err := l.failStart(p, rec.ID, rundir.FailedStart, notice.New("did-not-start", diagnosed(d))); err != nil {
 		return err
 	}
 	if f.Release != nil {
-		if err := errors.Join(r.gone(ctx, rec, *f.Release), r.released(ctx, rec)); err != nil {
+		if err := errors.Join(l.gone(ctx, rec, *f.Release), l.released(ctx, rec)); err != nil {
 			return err
 		}
 	}
-	r.cooling = rec
+	l.cooling = rec
 	return nil
 }
 
@@ -252,92 +176,87 @@ func diagnosed(d launcher.Diagnosis) notice.Args {
 // gone makes sure that no server of this run is left before the next start. One
 // that cannot be removed would share its GPUs with all that follow, so it ends
 // the run.
-func (r *run) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release) error {
+func (l *lane) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release) error {
 	if rel.Gone || rel.LeftOn {
 		return nil
 	}
-	if len(r.own) > 0 {
+	if len(l.own) > 0 {
 		return goneAlone(rec.ID, rel.Problem)
 	}
-	removed, err := r.Backend.Clean(context.WithoutCancel(ctx), r.runID)
+	removed, err := l.Backend.Clean(context.WithoutCancel(ctx), l.runID)
 	if err != nil {
 		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and sweep measures nothing next to it: %w",
 			ErrEnvironment, rec.ID, rel.Problem, err)
 	}
-	r.message("warning: %s: removed what its stop had left: %v", rec.ID, removed)
+	l.message("warning: %s: removed what its stop had left: %v", rec.ID, removed)
 	return nil
 }
 
 // work runs the pending trials of a start, or its calibration.
-func (r *run) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec *rundir.Start) error {
+func (l *lane) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec *rundir.Start) error {
 	if p.Purpose == matrix.PurposeCalibrate {
-		return r.calibrate(ctx, s, rec)
+		return l.calibrate(ctx, s, rec)
 	}
-	trials := append(r.pending(p), r.onceMore(p)...)
-	refused, err := r.probe(ctx, r.loadsOf(trials), s, rec)
+	trials := append(l.pending(p), l.onceMore(p)...)
+	refused, err := l.probe(ctx, l.loadsOf(trials), s, rec)
 	if err == nil {
-		err = r.refuse(ctx, p, rec, refused)
+		err = l.refuse(p, rec, refused)
 	}
 	if err != nil {
 		return err
 	}
 	for _, t := range trials {
-		if point, _ := r.pointOf(t); refused[point.Load] != "" {
+		if point, _ := l.pointOf(t); refused[point.Load] != "" {
 			continue
 		}
 		if s.Died() != nil {
 			return died(notice.New("server-gone", nil)) // between two trials: the next has not begun
 		}
-		if reasons := r.outrun(p, t); reasons != nil {
-			if err := r.pass(ctx, t, rec.ID, reasons); err != nil {
+		if reasons := l.outrun(p, t); reasons != nil {
+			if err := l.pass(t, rec.ID, reasons); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.trial(ctx, t, s, rec); err != nil {
+		if err := l.trial(ctx, t, s, rec); err != nil {
 			return err
 		}
-		r.stage(StageExporting)
-		r.afterTrial(ctx)
 	}
 	return nil
 }
 
 // down stops the server, dead or alive, and proves the release. It works also
 // after ctx ended.
-func (r *run) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, dead *death) error {
-	r.stage(StageStopping)
+func (l *lane) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, dead *death) error {
+	l.stage(StageStopping)
 	if s.Died() != nil && dead == nil {
 		dead = died(notice.New("server-gone", nil))
 	}
 	if dead != nil {
 		diagnose(s, dead) // before its end is made: the log says how it came to it
 	}
-	var release launcher.Release
-	var stopErr error
-	r.blocking(func() { release, stopErr = s.Stop(ctx) })
+	release, stopErr := s.Stop(ctx)
 	if dead != nil {
 		rec.Diagnosis = dead.diagnosis
 	}
 	stopped := time.Now()
 	rec.Stopped = &stopped
 	setRelease(rec, release)
-	r.clock.start(rec.Ready + release.StopTook + release.PortTook)
+	l.locked(func() { l.clock.start(rec.Ready + release.StopTook + release.PortTook) })
 	if stopErr != nil {
 		args := notice.Args{"problem": notice.Text(release.Problem)}
 		n := notice.New("stop-problem", args)
 		if !rec.Released {
 			n = notice.New("release-not-proved", args)
 		}
-		rec.Warnings = append(rec.Warnings, r.tell(notice.Launch, rec.ID, n)...)
+		rec.Warnings = append(rec.Warnings, l.tell(notice.Launch, rec.ID, n)...)
 	}
-	r.cooling = rec
+	l.cooling = rec
 	err := errors.Join(
-		r.dir.WriteStart(*rec),
-		r.dir.Journal.Append(rundir.Event{Event: rundir.EventStartStopped, Start: rec.ID, Detail: release.Problem}),
-		r.gone(ctx, rec, release))
+		l.stepStart(rundir.EventStartStopped, rec, release.Problem),
+		l.gone(ctx, rec, release))
 	if err == nil && !release.LeftOn {
-		err = r.released(ctx, rec)
+		err = l.released(ctx, rec)
 	}
 	return err
 }
@@ -347,10 +266,29 @@ func setRelease(rec *rundir.Start, rel launcher.Release) {
 	rec.Released = rel.Gone && rel.PortFree || rel.LeftOn
 }
 
-func numbered(items []string) map[string]string {
-	out := map[string]string{}
-	for i, s := range items {
-		out[strconv.Itoa(i+1)] = s
+// goneAlone is what gone may do beside other lanes, whose servers a general
+// clean-up would end too.
+func goneAlone(id, problem string) error {
+	return fmt.Errorf("%w: the server of %s cannot be removed (%s); others run next to it, so the run ends here and cleans up when it is resumed",
+		ErrEnvironment, id, problem)
+}
+
+// skip records the trials of a configuration that is not started (again).
+func (l *lane) skip(p matrix.Start, conf matrix.Configuration, v verdict) error {
+	if !v.skipped {
+		return l.failStart(p, v.start, rundir.FailedStart, notice.New("not-launched-again", diagnosed(v.diagnosis)))
 	}
-	return out
+	if v.start == "" { // the first of its starts tells why
+		rec := l.newRecord(p, conf)
+		rec.Outcome, rec.Diagnosis, rec.Released = rundir.StartSkipped, &v.diagnosis, true
+		stopped := time.Now()
+		rec.Stopped = &stopped
+		if err := l.stepStart(rundir.EventStartSkipped, rec, v.diagnosis.Cause.Text()); err != nil {
+			return err
+		}
+		l.message("%s %s: skipped: %s", rec.ID, rec.Label, v.diagnosis.Cause.Text())
+		v.start = rec.ID
+		l.locked(func() { l.prune.hopeless[conf.ID] = v })
+	}
+	return l.without(p, v.start, rundir.OutcomeSkipped, "", []notice.Notice{notice.New("launch-skipped", diagnosed(v.diagnosis))})
 }

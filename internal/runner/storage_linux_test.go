@@ -115,14 +115,14 @@ func TestNumbersOfAttempts(t *testing.T) {
 	if err := d.WriteTrial(rundir.Trial{ID: trial.ID + ".2", Cell: trial.Cell, Outcome: rundir.OutcomeInvalid}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRun(Options{Experiment: b.e, Plan: b.plan, Dir: d, LookupEnv: os.LookupEnv, Backend: process.New(process.Options{})})
+	r, err := newSession(Options{Experiment: b.e, Plan: b.plan, Dir: d, LookupEnv: os.LookupEnv, Backend: process.New(process.Options{})})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rec := r.newRecord(first, b.plan.Configurations[0]); rec.ID != first.ID+".4" {
-		t.Errorf("start %s, want the fourth attempt", rec.ID)
+	if id := r.nextLaunch(first.ID); id != first.ID+".4" {
+		t.Errorf("start %s, want the fourth attempt", id)
 	}
-	if next, repeats := r.repetition(trial.ID); next != trial.ID+".3" || repeats != trial.ID {
+	if next, repeats := r.repeats.next(trial.ID); next != trial.ID+".3" || repeats != trial.ID {
 		t.Errorf("trial %s repeats %s, want the third record", next, repeats)
 	}
 }

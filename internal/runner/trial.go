@@ -27,41 +27,41 @@ var errServerDied = errors.New("the server died under load")
 
 // trial runs one load on a running server and records it. It returns
 // errServerDied, after recording, when the server ended meanwhile.
-func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, start *rundir.Start) error {
-	rec, cfg, err := r.prepare(t, s, start)
+func (l *lane) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, start *rundir.Start) error {
+	rec, cfg, err := l.prepare(t, s, start)
 	if err != nil {
 		return err
 	}
-	if err := r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialBegan, Start: start.ID, Trial: t.ID}); err != nil {
+	if err := l.step(rundir.Event{Event: rundir.EventTrialBegan, Start: start.ID, Trial: t.ID}); err != nil {
 		return err
 	}
-	recording := r.observe(ctx)
+	recording := l.observe(ctx)
 	defer recording.Stop()
-	result, dead, loadErr := r.warmAndLoad(ctx, cfg, s, rec, r.generatorOf(t, rec))
+	result, dead, loadErr := l.warmAndLoad(ctx, cfg, s, rec, l.generatorOf(t, rec))
 	rec.Ended = time.Now()
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
 	}
-	if dead != nil && r.Experiment.Server.Endpoint != nil {
+	if dead != nil && l.Experiment.Server.Endpoint != nil {
 		// Somebody else's server: its outage says nothing of any configuration,
 		// and nobody here can start it again. Not recorded: resume repeats it.
 		return fmt.Errorf("%w: the endpoint %s no longer answers", ErrEnvironment, s.BaseURL())
 	}
-	if err := r.observed(ctx, recording, rec, result, dead != nil); err != nil {
+	if err := l.observed(ctx, recording, rec, result, dead != nil); err != nil {
 		return err
 	}
 	if result != nil {
-		if err := r.fill(rec, result, s); err != nil {
+		if err := l.fill(rec, result, s); err != nil {
 			return err
 		}
 	}
 	if result != nil {
-		rec.Warnings = append(rec.Warnings, r.tell(notice.Trial, rec.ID, result.WarmupFailed(loadgen.PhaseWarmup)...)...)
+		rec.Warnings = append(rec.Warnings, l.tell(notice.Trial, rec.ID, result.WarmupFailed(loadgen.PhaseWarmup)...)...)
 	}
 	warnHits(rec, cfg)
-	r.judge(rec, result, loadErr, dead, s)
-	r.noteDeath(rec, dead)
-	if err := r.finish(*rec); err != nil {
+	l.judge(rec, result, loadErr, dead, s)
+	l.noteDeath(rec, dead)
+	if err := l.finish(*rec); err != nil {
 		return err
 	}
 	if dead != nil {
@@ -71,57 +71,42 @@ func (r *run) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, sta
 }
 
 // prepare makes the record and the generator's configuration of a trial.
-func (r *run) prepare(t matrix.Trial, s *launcher.Server, start *rundir.Start) (*rundir.Trial, loadgen.Config, error) {
-	cell, ok1 := r.Plan.Cell(t.Cell)
-	point, ok2 := r.Plan.LoadPoint(cell.LoadPoint)
+func (l *lane) prepare(t matrix.Trial, s *launcher.Server, start *rundir.Start) (*rundir.Trial, loadgen.Config, error) {
+	cell, ok1 := l.Plan.Cell(t.Cell)
+	point, ok2 := l.Plan.LoadPoint(cell.LoadPoint)
 	if !ok1 || !ok2 {
 		return nil, loadgen.Config{}, fmt.Errorf("plan.json names cell %s, which it does not hold whole", t.Cell)
 	}
-	l, err := r.load(point.Load)
+	load, err := l.loads.named(point.Load)
 	if err != nil {
 		return nil, loadgen.Config{}, err
 	}
-	cfg, err := r.config(l, point, t.Seed, s)
+	cfg, err := l.config(load, point, t.Seed, s)
 	if err != nil {
 		return nil, loadgen.Config{}, err
 	}
-	r.updateStatus(func(st *Status) { st.Point = point.Label })
-	r.stage(StageMeasuring)
-	rec := r.newTrial(t, cell, start.ID)
+	l.update(func(st *Status) { st.Point = point.Label })
+	l.stage(StageMeasuring)
+	rec := l.nextTrial(t, cell, start.ID)
 	rec.Rate = cfg.Arrivals.Rate
 	return rec, cfg, nil
 }
 
-func (r *run) newTrial(t matrix.Trial, cell matrix.Cell, start string) *rundir.Trial {
-	*r.order++
-	id, repeats := r.repetition(t.ID)
-	return &rundir.Trial{
-		ID: id, Repeats: repeats, Cell: cell.ID, Configuration: cell.Configuration, LoadPoint: cell.LoadPoint,
-		Start: start, Block: t.Block, Order: *r.order, Seed: t.Seed, Began: time.Now(),
-	}
-}
-
 // runLoad runs the generator and ends it when the server is no longer fit.
-func (r *run) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, generate generator) (result *loadgen.Result, dead *death, err error) {
-	loadCtx, dog := r.guard(ctx, s)
-	shown := cfg.Progress
-	cfg.Progress = func(p loadgen.Progress) {
-		dog.progress(p)
-		shown(p)
-	}
-	r.blocking(func() {
-		err = boundary.Guard("what the load brought back", func() (err error) {
-			result, err = generate(loadCtx, cfg)
-			return err
-		})
-		dead = dog.stop(loadCtx)
-		if dead == nil && ctx.Err() == nil && failures(result, err) {
-			dead = dog.afterFailures(ctx)
-		}
-		if dead != nil {
-			dog.exit(ctx, dead)
-		}
+func (l *lane) runLoad(ctx context.Context, cfg loadgen.Config, s *launcher.Server, generate generator) (result *loadgen.Result, dead *death, err error) {
+	loadCtx, dog := l.guard(ctx, s)
+	cfg.Progress = dog.beside(cfg.Progress)
+	err = boundary.Guard("what the load brought back", func() (err error) {
+		result, err = generate(loadCtx, cfg)
+		return err
 	})
+	dead = dog.stop(loadCtx)
+	if dead == nil && ctx.Err() == nil && failures(result, err) {
+		dead = dog.afterFailures(ctx)
+	}
+	if dead != nil {
+		dog.exit(ctx, dead)
+	}
 	return result, dead, err
 }
 
@@ -131,9 +116,9 @@ func failures(res *loadgen.Result, err error) bool {
 
 // fill copies what the generator measured into the record and writes the raw
 // records beside it.
-func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) error {
-	conf, _ := r.Plan.Configuration(rec.Configuration)
-	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: r.goodput(), GPUs: conf.GPUs, OnProcessors: s.Compute == launcher.ComputeCPU})
+func (l *lane) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) error {
+	conf, _ := l.Plan.Configuration(rec.Configuration)
+	sum := loadgen.Summarize(res, loadgen.SummaryOptions{Goodput: goodput(l.Experiment.SLO), GPUs: conf.GPUs, OnProcessors: s.Compute == launcher.ComputeCPU})
 	rec.Metrics, rec.Absent, rec.Upper = sum.Metrics, sum.Absent, sum.Upper
 	rec.Window = sum.Window.Seconds()
 	rec.InputTokens, rec.OutputTokens = sum.InputTokens, sum.OutputTokens
@@ -142,13 +127,13 @@ func (r *run) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) e
 	rec.TooFew, rec.Saturated = sum.TooFew, sum.Saturated
 	rec.Warnings = append(rec.Warnings, sum.Warnings...)
 	rec.Client = ClientFacts(sum.Client)
-	r.tellShared(sum.Client, s)
+	l.tellShared(sum.Client, s)
 	rec.Requests = map[string]int{}
 	for class, n := range sum.Requests {
 		rec.Requests[string(class)] = n
 	}
 	attribute(rec, res)
-	dir, err := r.dir.TrialDir(rec.ID)
+	dir, err := l.dir.TrialDir(rec.ID)
 	if err != nil {
 		return err
 	}
@@ -166,7 +151,7 @@ func lengths(l [2]float64) *rundir.Lengths {
 }
 
 // judge sets the outcome and its reasons.
-func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead *death, s *launcher.Server) {
+func (l *lane) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead *death, s *launcher.Server) {
 	ok, all := 0, 0
 	for class, n := range rec.Requests {
 		all += n
@@ -196,7 +181,7 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 		fail(rec, rundir.FailedLoad, notice.New("no-latency", args))
 	default:
 		rec.Outcome = rundir.OutcomeOK
-		if float64(all-ok) > r.Experiment.Gates.Failures*float64(all) {
+		if float64(all-ok) > l.Experiment.Gates.Failures*float64(all) {
 			discount(rec, rundir.CauseFailures, notice.New("too-many-failures", withError(firstError(res), notice.Args{
 				"n": notice.Count(all - ok), "all": notice.Count(all), "classes": notice.Text(classes(rec.Requests)),
 			})))
@@ -205,13 +190,13 @@ func (r *run) judge(rec *rundir.Trial, res *loadgen.Result, loadErr error, dead 
 			discount(rec, rundir.CauseClient, reason)
 		}
 		if res.Client.Strained && rec.Source == nil {
-			for _, n := range r.spareCore(s) {
+			for _, n := range l.spareCore(s) {
 				if n.Remedy() != "" {
 					rec.Reasons = append(rec.Reasons, n)
 				}
 			}
 		}
-		r.gate(rec)
+		l.gate(rec)
 	}
 }
 
@@ -252,56 +237,30 @@ func firstError(res *loadgen.Result) string {
 	return ""
 }
 
-// finish records a trial; from then on resume does not repeat it.
-func (r *run) finish(t rundir.Trial) error {
-	if err := r.dir.WriteTrial(t); err != nil {
-		return err
-	}
-	r.took(t)
-	if measured(t.Outcome) {
-		r.clock.trial(t.LoadPoint, t.Ended.Sub(t.Began))
-	}
-	r.updateStatus(func(s *Status) { s.Done, s.Total = r.counts() })
-	if t.Ended.After(t.Began) { // of trials without a server the start has told
-		r.tellTrial(t)
-	}
-	return r.dir.Journal.Append(rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome})
-}
-
-// tellTrial shows a finished trial.
-func (r *run) tellTrial(t rundir.Trial) {
-	about := slices.Clone(t.Reasons)
-	for i := range about {
-		about[i] = about[i].On(notice.Trial, t.ID)
-	}
-	r.Observer.Message(r.describe(t), about...)
-}
-
 // failStart records everything that waits for a start as failed for one cause.
-func (r *run) failStart(ctx context.Context, p matrix.Start, start, cause string, why ...notice.Notice) error {
+func (l *lane) failStart(p matrix.Start, start, cause string, why ...notice.Notice) error {
 	if p.Purpose == matrix.PurposeCalibrate {
-		return r.failUnresolved(ctx, start, why)
+		return l.failUnresolved(start, why)
 	}
-	return r.without(ctx, p, start, rundir.OutcomeFailed, cause, why)
+	return l.without(p, start, rundir.OutcomeFailed, cause, why)
 }
 
 // without records the pending trials of a start that has no server. cause is
 // that of failed ones.
-func (r *run) without(ctx context.Context, p matrix.Start, start, outcome, cause string, reasons []notice.Notice) error {
-	pending := r.pending(p)
+func (l *lane) without(p matrix.Start, start, outcome, cause string, reasons []notice.Notice) error {
+	pending := l.pending(p)
 	for _, t := range pending {
-		cell, ok := r.Plan.Cell(t.Cell)
+		cell, ok := l.Plan.Cell(t.Cell)
 		if !ok {
 			return fmt.Errorf("plan.json names cell %s, which it does not hold", t.Cell)
 		}
-		if err := r.unmeasured(t, cell, start, outcome, cause, reasons); err != nil {
+		if err := l.unmeasured(t, cell, start, outcome, cause, reasons); err != nil {
 			return err
 		}
 	}
-	if conf, ok := r.Plan.Configuration(p.Configuration); ok && planned(start) != p.ID { // its own start has told it
-		r.message("%s %s: %s %s, see %s", p.ID, conf.Label, trials(len(pending)), outcome, cmp.Or(start, "above"))
+	if conf, ok := l.Plan.Configuration(p.Configuration); ok && planned(start) != p.ID { // its own start has told it
+		l.message("%s %s: %s %s, see %s", p.ID, conf.Label, trials(len(pending)), outcome, cmp.Or(start, "above"))
 	}
-	r.afterTrial(ctx)
 	return nil
 }
 
@@ -313,15 +272,15 @@ func trials(n int) string {
 }
 
 // unmeasured records a trial that no server was there for.
-func (r *run) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, cause string, reasons []notice.Notice) error {
-	rec := r.newTrial(t, cell, start)
+func (l *lane) unmeasured(t matrix.Trial, cell matrix.Cell, start, outcome, cause string, reasons []notice.Notice) error {
+	rec := l.nextTrial(t, cell, start)
 	rec.Ended = rec.Began
 	rec.Outcome = outcome
 	rec.Reasons = reasons
 	if cause != "" {
 		rec.Causes = []string{cause}
 	}
-	return r.finish(*rec)
+	return l.finish(*rec)
 }
 
 // ClientFacts is the load generator's evidence about itself, as it is recorded.

@@ -58,12 +58,12 @@ type watchdog struct {
 
 // guard returns a context that ends with a *death when the server is no longer
 // fit to be measured. stop must be called; it returns that death, or nil.
-func (r *run) guard(ctx context.Context, s *launcher.Server) (loadCtx context.Context, w *watchdog) {
+func (l *lane) guard(ctx context.Context, s *launcher.Server) (loadCtx context.Context, w *watchdog) {
 	loadCtx, cancel := context.WithCancelCause(ctx)
 	w = &watchdog{
-		server: s, stall: r.Experiment.Server.StallTimeout, cancel: cancel, alive: time.Now(),
+		server: s, stall: l.Experiment.Server.StallTimeout, cancel: cancel, alive: time.Now(),
 		// No proxy may answer for a server that is gone.
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: r.material.tls}, Timeout: healthWait},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: l.loads.material.tls}, Timeout: healthWait},
 	}
 	w.running.Go(func() { w.watchExit(loadCtx) })
 	w.running.Go(func() { w.watchHealth(loadCtx) })
@@ -128,6 +128,14 @@ func (w *watchdog) health(ctx context.Context) (int, error) {
 	}
 	resp.Body.Close()
 	return resp.StatusCode, nil
+}
+
+// beside lets the watch see each progress report too.
+func (w *watchdog) beside(shown func(loadgen.Progress)) func(loadgen.Progress) {
+	return func(p loadgen.Progress) {
+		w.progress(p)
+		shown(p)
+	}
 }
 
 // progress looks at the tokens of all streams. A server is wedged when
