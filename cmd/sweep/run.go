@@ -49,7 +49,7 @@ func newRun(sys *System) *cobra.Command {
 		Long: `Measure every configuration of an experiment in randomized rounds. For each one,
 sweep launches the server, verifies that it measures the server it launched, loads
 it, stops it, verifies that it is gone, and lets the machine cool down. It updates
-the report in DIR/report after every trial.
+the report in DIR/report after every round.
 
 Press Ctrl-C once to stop the server and end the run cleanly; you can resume it.
 Press it again to force quit. The run survives if you close the terminal.
