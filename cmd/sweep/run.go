@@ -348,8 +348,8 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	screen.Message("run directory: " + shown)
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
-		Finalists:  func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
-		RoundDone:  func(context.Context) error { return exportAndShow(dir.Path, screen) },
+		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
+		RoundDone: func(context.Context) error { return exportAndShow(dir.Path, screen) },
 	})
 	screen.Close()
 	defer sys.tellEnd(e, dir.RunID(), dir.Path, began, result, err)
