@@ -15,6 +15,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
@@ -27,7 +28,7 @@ type loaded struct {
 	*experiment.Experiment
 	plan   *matrix.Plan
 	before *preflight.Report
-	notes  []string // what could not be examined
+	notes  []notice.Notice // what could not be examined
 }
 
 // load reads an experiment file and its plan and examines both. Diagnostics go

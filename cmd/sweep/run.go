@@ -340,7 +340,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message("the server is simulated: these are not GPU measurements")
 	}
 	for _, w := range p.Warnings {
-		screen.Message("warning: " + w)
+		screen.Message("warning: " + w.String())
 	}
 	if skipped := before.Summary(p); skipped != "" {
 		screen.Message(skipped)

@@ -22,12 +22,13 @@ type entry struct {
 	Severity Severity
 	Says     string // what happened, one or two sentences
 	Do       string // what to do about it; may be empty
+	Label    string // what is said at its place in a file; may be empty
 	Means    string // for `sweep explain`: when it appears and what it means for the numbers
 	Example  Args
 	// Apart names an argument: notices that differ in it are never merged.
 	Apart string
 
-	says, do        []piece
+	says, do, label []piece
 	names, required map[string]bool
 }
 
@@ -40,7 +41,7 @@ type piece struct {
 }
 
 // areas are the entries by what they are about.
-var areas = [][]entry{general, load, arrival, trial, launch, causes, remedies, record, analysis, result, imports}
+var areas = [][]entry{general, load, arrival, trial, launch, causes, remedies, record, analysis, result, imports, planned, preflight, file, machine}
 
 // catalogue is all entries with their templates parsed.
 var catalogue = sync.OnceValue(func() map[Code]*entry {
@@ -52,7 +53,7 @@ var catalogue = sync.OnceValue(func() map[Code]*entry {
 				panic("notice: two entries for " + string(e.Code))
 			}
 			e.names, e.required = map[string]bool{}, map[string]bool{}
-			e.says, e.do = e.parse(e.Says), e.parse(e.Do)
+			e.says, e.do, e.label = e.parse(e.Says), e.parse(e.Do), e.parse(e.Label)
 			all[e.Code] = e
 		}
 	}
@@ -163,6 +164,17 @@ func (n Notice) Remedy() string {
 		return ""
 	}
 	text, _ := render(e.do, n.Args)
+	return text
+}
+
+// Label is what is said at the place of a file that the notice is about; ""
+// where the text says it all.
+func (n Notice) Label() string {
+	e, ok := catalogue()[n.Code]
+	if !ok {
+		return ""
+	}
+	text, _ := render(e.label, n.Args)
 	return text
 }
 
