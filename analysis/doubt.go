@@ -107,7 +107,7 @@ func (a *analyser) constraintDoubts(c Cell, checks []ConstraintCheck) []notice.N
 		}
 		if !holds(bound, experiment.Constraint{Metric: k.Metric, Op: k.Op, Value: k.Limit}) {
 			out = append(out, notice.New("limit-not-sure", notice.Args{
-				"metric": notice.Text(k.Metric), "bound": notice.Metric(k.Metric, bound), "limit": notice.Metric(k.Metric, k.Limit),
+				"metric": notice.Text(metric.Short(k.Metric)), "bound": notice.Metric(k.Metric, bound), "limit": notice.Metric(k.Metric, k.Limit),
 			}))
 		}
 	}

@@ -3,7 +3,6 @@ package analysis
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
@@ -120,13 +119,7 @@ func (f *family) trend() (change, p float64, order *orderTest) {
 // notice is what is to be said of the drift.
 func (d drift) notice() notice.Notice {
 	return notice.New("drift", notice.Args{
-		"metric": notice.Text(capital(metric.Title(d.metric))), "point": notice.Text(d.point), "change": notice.Ratio(1 + d.change),
+		"metric": notice.Text(metric.Short(d.metric)), "point": notice.Text(d.point), "change": notice.Ratio(1 + d.change),
+		"p": notice.PValue(d.p),
 	})
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }

@@ -43,7 +43,7 @@ func TestCounts(t *testing.T) {
 	if f.Cells[1].Estimates != nil {
 		t.Errorf("an invalid trial counts: %+v", f.Cells[1].Estimates)
 	}
-	for _, w := range []string{"1 of 4 planned trials are missing", "1 trial was discarded", "1 trial failed because the server did not start", "unplanned-trials", "1 result rests on a single trial"} {
+	for _, w := range []string{"1 of 4 planned trials is missing", "1 trial was discarded", "1 trial failed because the server did not start", "unplanned-trials", "1 result rests on a single trial"} {
 		if !contains(f.Warnings, w) {
 			t.Errorf("no warning %q in %q", w, f.Warnings)
 		}
@@ -131,7 +131,7 @@ func driftRun(rng *rand.Rand, kind experiment.ArrivalKind, change, sd, seeds flo
 func TestDrift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 9))
 	f := analyse(t, driftRun(rng, experiment.Concurrency, -.10, .01, .05))
-	if !contains(f.Warnings, "Output throughput at chat poisson 1/s drifted by -") || !contains(f.Recommendations[0].Doubts, "drift") {
+	if !contains(f.Warnings, "output throughput at chat poisson 1/s drifted by -") || !contains(f.Recommendations[0].Doubts, "drift") {
 		t.Errorf("drift of -10 %%: %q", f.Warnings)
 	}
 	for _, r := range []*run{

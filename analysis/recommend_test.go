@@ -193,7 +193,7 @@ func TestRecommendDoubtfulLimit(t *testing.T) {
 	r := table([][]map[string]float64{{cellValues(900, .4999)}, {cellValues(1000, .4999)}})
 	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", .5))}
 	rec := analyse(t, r).Recommendations[0]
-	if !contains(rec.Doubts, "ttft_p95 may miss its limit") {
+	if !contains(rec.Doubts, "may miss the limit of TTFT p95") {
 		t.Errorf("doubts %q", rec.Doubts)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
@@ -128,8 +129,8 @@ func (a *analyser) pointsWithoutBaseline() []string {
 func (a *analyser) warnVariances(w *[]notice.Notice) {
 	var names []string
 	for _, f := range a.families {
-		if f.unequal && !slices.Contains(names, f.metric) {
-			names = append(names, f.metric)
+		if f.unequal && !slices.Contains(names, metric.Short(f.metric)) {
+			names = append(names, metric.Short(f.metric))
 		}
 	}
 	slices.Sort(names)
@@ -146,7 +147,7 @@ func (a *analyser) apartMetrics(cell int) []string {
 	var names []string
 	for _, m := range a.metrics {
 		if s, ok := a.series[seriesKey{cell, m}]; ok && s.apart {
-			names = append(names, m)
+			names = append(names, metric.Short(m))
 		}
 	}
 	if n := len(names); n > 4 {

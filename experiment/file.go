@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,30 +21,25 @@ const maxFileSize = 1 << 20
 // are reported at once. The experiment is nil when there are errors;
 // diagnostics may hold warnings beside an experiment.
 func LoadFile(path string) (*Experiment, Diagnostics) {
-	whole := Range{File: path}
-	unreadable := func(why string) (*Experiment, Diagnostics) {
-		return nil, Diagnostics{fault("file-unreadable", whole, args{"error": why})}
+	fault := func(summary string) (*Experiment, Diagnostics) {
+		return nil, Diagnostics{{Severity: Error, Summary: summary, Range: Range{File: path}}}
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return unreadable(wording.Plain(err.Error()))
+		return fault("read the experiment file: " + wording.Plain(err.Error()))
 	case info.IsDir():
-		return unreadable("it is a directory")
+		return fault("read the experiment file: it is a directory")
 	case !info.Mode().IsRegular():
-		return unreadable("it is not a regular file")
+		return fault("read the experiment file: it is not a regular file")
 	case info.Size() > maxFileSize:
-		return nil, Diagnostics{tooLarge(whole, int(info.Size()))}
+		return fault(fmt.Sprintf("read the experiment file: it has %d bytes, more than the limit of %d", info.Size(), maxFileSize))
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return unreadable(wording.Plain(err.Error()))
+		return fault("read the experiment file: " + wording.Plain(err.Error()))
 	}
 	return Parse(path, data)
-}
-
-func tooLarge(at Range, size int) Diagnostic {
-	return fault("file-too-large", at, args{"size": size, "limit": maxFileSize})
 }
 
 // Parse decodes and validates an experiment file that has been read. Paths in
@@ -52,7 +48,7 @@ func Parse(path string, data []byte) (*Experiment, Diagnostics) {
 	raw := data
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors put a byte order mark first
 	if len(data) > maxFileSize {
-		return nil, Diagnostics{tooLarge(Range{File: path}, len(data))}
+		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file is larger than %d bytes", maxFileSize), Range: Range{File: path}}}
 	}
 	if bad := badText(path, data); bad != nil {
 		return nil, Diagnostics{*bad}
@@ -91,8 +87,8 @@ func badText(path string, data []byte) *Diagnostic {
 			}
 			shown := strings.ToValidUTF8(strings.TrimSuffix(string(text), "\r"), "\ufffd")
 			at := Range{File: path, Line: line, Column: column, EndColumn: column + 1, Text: shown}
-			bad := fault("file-not-text", at, nil)
-			return &bad
+			return &Diagnostic{Severity: Error, Summary: "the file is not UTF-8 text", Range: at,
+				Label: "not UTF-8", Help: "save the file as UTF-8"}
 		}
 		rest, line = after, line+1
 	}
@@ -147,7 +143,7 @@ func version() value[int] {
 	one := any(1)
 	return value[int]{schema: &jsonschema.Schema{Const: &one}, read: func(d *decoder, path string, e entry) (int, bool) {
 		if e.value.text != "1" || e.value.kind != intNode {
-			d.expect("wrong-value", path, e, "1, the only version of this format")
+			d.expect(path, e, "1, the only version of this format")
 			return 0, false
 		}
 		return 1, true

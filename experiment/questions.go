@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // constraints is a mapping of metrics to limits.
@@ -22,7 +21,7 @@ func constraints() value[[]Constraint] {
 	}
 	return value[[]Constraint]{schema: schema, read: func(d *decoder, path string, e entry) ([]Constraint, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expectLike(path, e, "a mapping of metrics to limits", "{ttft_p95: 500ms}")
+			d.expect(path, e, "a mapping of metrics to limits").Help = "for example {ttft_p95: 500ms}"
 			return nil, false
 		}
 		var out []Constraint
@@ -52,17 +51,15 @@ func (d *decoder) metric(at Range, name string) (metric.Metric, bool) {
 		}
 	}
 	if _, err := metric.Parse(name + "_mean"); err == nil {
-		d.fail("metric-without-statistic", at, args{"metric": name, "known": notice.Choice(same...)})
+		d.fail(at, "add a statistic: "+list(same), "metric %q needs a statistic", name)
 		return m, false
 	}
-	a := args{"metric": name}
+	diag := d.fail(at, "no such metric", "unknown metric %q", name)
 	if near, ok := nearest(name, metric.Names()); ok {
-		a["near"] = near
+		diag.Label = fmt.Sprintf("did you mean %q?", near)
 	} else {
-		a["latencies"] = notice.List("ttft", "tpot", "itl", "e2e")
-		a["rates"] = notice.List("request_throughput", "output_throughput", "total_throughput", "goodput", "error_rate")
+		diag.Help = "latencies are ttft, tpot, itl and e2e with _mean or _p50 to _p99.9; rates are request_throughput, output_throughput, total_throughput, goodput and error_rate"
 	}
-	d.fail("unknown-metric", at, a)
 	return m, false
 }
 
@@ -82,11 +79,10 @@ func (d *decoder) limit(path string, m metric.Metric, e entry) (Constraint, bool
 	path = join(path, m.Name)
 	v, ok := amountOf(m, amount)
 	if !e.value.scalar() || !ok {
-		a := args{"path": path, "want": limitForm(m), "found": e.value.found()}
+		diag := d.expect(path, e, limitForm(m))
 		if e.value.scalar() {
-			fixLimit(a, m, amount)
+			diag.Label += fixLimit(m, amount)
 		}
-		d.fail("limit-wrong", e.place(), a)
 		return c, false
 	}
 	if c.Op != natural {
@@ -94,7 +90,7 @@ func (d *decoder) limit(path string, m metric.Metric, e entry) (Constraint, bool
 		if m.Better == metric.Higher {
 			worse = "lower"
 		}
-		d.warn("limit-wrong-side", e.place(), args{"metric": m.Name, "op": c.Op, "worse": worse})
+		d.warn(e.place(), "limits the wrong side", "%s %s: this metric gets worse as it gets %s", m.Name, c.Op, worse)
 	}
 	c.Value = v
 	return c, true
@@ -126,20 +122,22 @@ func limitForm(m metric.Metric) string {
 	}
 }
 
-// fixLimit adds what was meant.
-func fixLimit(a args, m metric.Metric, amount string) {
+// fixLimit is the end of a label that suggests what was meant.
+func fixLimit(m metric.Metric, amount string) string {
 	switch fields := loose.FindStringSubmatch(amount); {
 	case strings.HasPrefix(amount, "<") || strings.HasPrefix(amount, ">") || strings.HasPrefix(amount, "="):
-		a["operators"] = notice.Choice(string(AtMost), string(AtLeast))
+		return ": use <= or >="
 	case m.Unit == metric.Seconds:
 		if _, err := strconv.ParseFloat(amount, 64); err == nil {
-			a["units"] = notice.Choice("ms", "s")
-		} else if fixed, ok := fixDuration(amount); ok {
-			a["near"] = fixed
+			return ": add the unit, ms or s"
+		}
+		if fixed, ok := fixDuration(amount); ok {
+			return ": did you mean " + fixed + "?"
 		}
 	case m.Unit != metric.Fraction && fields != nil && fields[2] != "":
-		a["bare"] = fields[1]
+		return ": write " + fields[1] + " without a unit"
 	}
+	return ""
 }
 
 // useCases is a mapping of names to use cases.
@@ -176,7 +174,7 @@ func objective(name, doc string, good metric.Direction) field[UseCase] {
 		u.Objective, u.Maximize = m.Name, name == "maximize"
 		if m.Better != good {
 			other := map[string]string{"maximize": "minimize", "minimize": "maximize"}[name]
-			d.warn("objective-direction", e.key.at, args{"path": path, "metric": m.Name, "other": other})
+			d.warn(e.key.at, fmt.Sprintf("did you mean %q?", other), "%s: %s is better the other way around", path, m.Name)
 		}
 	}}
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 func trails(t *testing.T) Diagnostics {
@@ -94,7 +92,7 @@ func TestWriteJSON(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(ds, back, cmp.Comparer(func(a, b notice.Arg) bool { return a.String() == b.String() })); diff != "" {
+	if diff := cmp.Diff(ds, back); diff != "" {
 		t.Error(diff)
 	}
 	b.Reset()

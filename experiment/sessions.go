@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
@@ -79,7 +78,8 @@ func checkPause(d *decoder, path string, e entry, p *Pause) {
 	if p.Max > 0 && p.Min > p.Max {
 		low, _ := e.value.get("min")
 		high, _ := e.value.get("max")
-		d.crossed(path, low, high)
+		d.fail(high.place(), "less than min", "%s.max must be at least %s.min", path, path).Related =
+			[]Related{{low.place(), "min is given here"}}
 	}
 }
 
@@ -89,21 +89,22 @@ const mostTurns = 4095
 // checkSessions reports what does not go with conversations.
 func (d *decoder) checkSessions(path string, e entry, l *Load) {
 	at, _ := e.value.get("sessions")
+	fail := func(label, format string, args ...any) *Diagnostic { return d.fail(at.key.at, label, format, args...) }
 	if l.API != "chat" {
-		d.fail("sessions-need-chat", at.key.at, args{"path": path})
+		fail("needs api: chat", "%s: sessions are conversations", path).Help = "api: chat"
 	}
 	switch k := l.Arrivals.Kind; k {
 	case TraceReplay, Throughput, Sweep:
-		d.fail("sessions-arrivals", at.key.at, args{"path": path, "kind": k})
+		fail("not possible with "+string(k), "%s: sessions arrive at a rate or have a fixed concurrency", path)
 	}
 	if l.Dataset != nil {
-		d.fail("sessions-with-dataset", at.key.at, args{"path": path})
+		fail("not possible with a dataset", "%s: a dataset has single prompts, not conversations", path)
 	}
 	if requests, given := e.value.get("requests"); given {
-		d.fail("sessions-with-requests", requests.key.at, args{"path": path})
+		d.fail(requests.key.at, "not used with sessions", "%s: sessions end by duration, because the number of requests depends on the answers", path)
 	}
 	if t := l.Sessions.Turns; math.Max(t.Mean, float64(t.Max)) > mostTurns {
 		turns, _ := at.value.get("turns")
-		d.fail("out-of-range", turns.place(), args{"path": join(path, "sessions.turns"), "want": fmt.Sprintf("at most %d", mostTurns), "found": "too many"})
+		d.fail(turns.place(), "too many", "%s.sessions.turns must be at most %d", path, mostTurns)
 	}
 }

@@ -52,7 +52,7 @@ func chosenFigure(in Input, name, load, x, y string) (Figure, string) {
 		d.xs = scale{max: right * 1.04}
 	}
 	d.radius = radiusFor(len(points))
-	f.Title = fmt.Sprintf("%s against %s, load %s", capital(shortTitle(y)), shortTitle(x), load)
+	f.Title = fmt.Sprintf("%s against %s, load %s", capital(metric.Short(y)), metric.Short(x), load)
 	f.Subtitle = d.subtitle(in, points)
 	f.Caption = caption(in, load, points, d.notes(in))
 	f.frame = newFrame(f, figureWidth, figureHeight, 0)

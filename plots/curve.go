@@ -187,7 +187,7 @@ func curveTitle(in Input, load, y string, points []point) string {
 		return n
 	})
 	if n == 0 {
-		return fmt.Sprintf("%s at rising load (%s)", capital(shortTitle(y)), load)
+		return fmt.Sprintf("%s at rising load (%s)", capital(metric.Short(y)), load)
 	}
 	count := map[string]int{}
 	for _, q := range points {
@@ -195,7 +195,7 @@ func curveTitle(in Input, load, y string, points []point) string {
 			count[r.Verdict]++
 		}
 	}
-	return fmt.Sprintf("%s at %s: %s", capital(shortTitle(y)), pointName(lp), verdictCounts(count, n, "configuration"))
+	return fmt.Sprintf("%s at %s: %s", capital(metric.Short(y)), pointName(lp), verdictCounts(count, n, "configuration"))
 }
 
 // verdictCounts is "2 of 6 configurations better than the baseline, 1 worse".

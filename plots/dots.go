@@ -138,7 +138,7 @@ func (d dotsPlot) title(in Input, load string) string {
 	if n == 0 {
 		return fmt.Sprintf("Latencies at load %s", load)
 	}
-	return fmt.Sprintf("%s at load %s: %s", capital(shortTitle(d.metrics[0])), load, verdictCounts(count, n, "configuration"))
+	return fmt.Sprintf("%s at load %s: %s", capital(metric.Short(d.metrics[0])), load, verdictCounts(count, n, "configuration"))
 }
 
 func (d dotsPlot) rowHeight() vg.Length { return min(max(430/vg.Length(len(d.rows)), 11), 24) }
@@ -207,7 +207,7 @@ func (d dotsPlot) verdictWidth(p *pen) vg.Length {
 func (d dotsPlot) column(p *pen, m string, s scale, top, bottom vg.Length) {
 	ticks := s.ticks(4)
 	labels, unit := tickLabels(metric.Seconds, ticks)
-	title := capital(shortTitle(m))
+	title := capital(metric.Short(m))
 	if unit != "" {
 		title += ", " + unit
 	}

@@ -116,7 +116,7 @@ func newDrift(in Input) driftPlot {
 func (d driftPlot) title(in Input) string {
 	for _, w := range in.Findings.Warnings {
 		if w.Code == "drift" {
-			return fmt.Sprintf("%s at %s drifted by %s", w.Args["metric"], w.Args["point"], w.Args["change"])
+			return fmt.Sprintf("%s at %s drifted by %s", capital(w.Args["metric"].String()), w.Args["point"], say.Typographic(w.Args["change"].String()))
 		}
 	}
 	lo, hi := 1.0, 1.0

@@ -205,7 +205,7 @@ func effectsTitle(d effectsPlot) string {
 			best = &d.rows[i]
 		}
 	}
-	out := fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "value"))
+	out := fmt.Sprintf("%s at %s: %s", capital(metric.Short(m)), pointName(d.point), verdictCounts(count, n, "value"))
 	switch {
 	case best == nil:
 		return out
@@ -334,7 +334,7 @@ func (d effectsPlot) stripes(p *pen, area vg.Rectangle, tops []vg.Length) {
 
 // column draws one metric: title, margin band, ticks, and a row for each level.
 func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bottom vg.Length) {
-	p.text(vg.Point{X: s.lo, Y: top - 13}, capital(shortTitle(m)), textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink}, alignLeft)
+	p.text(vg.Point{X: s.lo, Y: top - 13}, capital(metric.Short(m)), textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink}, alignLeft)
 	p.text(vg.Point{X: s.lo, Y: top - 27}, direction(m), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignLeft)
 	first := tops[0] + effectGap/2
 	p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: s.at(1 - d.margin), Y: bottom}, Max: vg.Point{X: s.at(1 + d.margin), Y: first}})

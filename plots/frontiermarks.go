@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -109,7 +110,7 @@ func picksOf(in Input, load string, points []point) []pick {
 
 // pickDetail is the objective reached, with the verdict against the baseline.
 func pickDetail(r analysis.Recommendation) string {
-	out := shortTitle(r.Objective)
+	out := metric.Short(r.Objective)
 	if r.Confirmed { // the point stands where the screening runs had it
 		out = "confirmed: " + out
 	}

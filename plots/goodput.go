@@ -97,7 +97,7 @@ func (d goodputPlot) subtitle(in Input) string {
 		if i > 0 {
 			slo += ", "
 		}
-		name, _, _ := strings.Cut(shortTitle(c.Metric), " p") // a limit on each request, not on a percentile
+		name, _, _ := strings.Cut(metric.Short(c.Metric), " p") // a limit on each request, not on a percentile
 		slo += fmt.Sprintf("%s %s %s", name, sign(c.Op), say.Metric(c.Metric, c.Value))
 	}
 	out := "Goodput: requests per second with " + slo + "."

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -222,9 +223,9 @@ func (d pairsPlot) title() string {
 		}
 	}
 	if n == 0 {
-		return fmt.Sprintf("%s of parameter pairs at %s", capital(shortTitle(m)), pointName(d.point))
+		return fmt.Sprintf("%s of parameter pairs at %s", capital(metric.Short(m)), pointName(d.point))
 	}
-	return fmt.Sprintf("%s at %s: %s", capital(shortTitle(m)), pointName(d.point), verdictCounts(count, n, "combination"))
+	return fmt.Sprintf("%s at %s: %s", capital(metric.Short(m)), pointName(d.point), verdictCounts(count, n, "combination"))
 }
 
 const (
@@ -267,7 +268,7 @@ func (d pairsPlot) draw(p *pen, area vg.Rectangle) {
 }
 
 func metricAndDirection(m string) string {
-	return shortTitle(m) + ", " + strings.Trim(direction(m), "←→ ")
+	return metric.Short(m) + ", " + strings.Trim(direction(m), "←→ ")
 }
 
 // grid draws one pair and metric.

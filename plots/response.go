@@ -237,15 +237,15 @@ func (d responsePlot) title() string {
 	where := " at " + d.point.Label
 	switch {
 	case d.levels == 0:
-		return capital(shortTitle(m)) + where + " against each parameter"
+		return capital(metric.Short(m)) + where + " against each parameter"
 	case len(moved) == 0:
-		return "No parameter is shown to change " + shortTitle(m) + where
+		return "No parameter is shown to change " + metric.Short(m) + where
 	case len(moved) == 1:
-		return moved[0] + " is the only parameter shown to change " + shortTitle(m) + where
+		return moved[0] + " is the only parameter shown to change " + metric.Short(m) + where
 	case len(moved) > 3:
-		return fmt.Sprintf("%d of %d parameters are shown to change %s%s", len(moved), len(d.columns), shortTitle(m), where)
+		return fmt.Sprintf("%d of %d parameters are shown to change %s%s", len(moved), len(d.columns), metric.Short(m), where)
 	}
-	return strings.Join(moved[:len(moved)-1], ", ") + " and " + moved[len(moved)-1] + " are shown to change " + shortTitle(m) + where
+	return strings.Join(moved[:len(moved)-1], ", ") + " and " + moved[len(moved)-1] + " are shown to change " + metric.Short(m) + where
 }
 
 func (d responsePlot) draw(p *pen, area vg.Rectangle) {

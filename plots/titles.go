@@ -29,7 +29,7 @@ func configurationOf(in Input, id string) matrix.Configuration {
 //
 // Where a load has several frontiers, each names its latency.
 func frontierTitle(in Input, fr analysis.Frontier) string {
-	title, x := frontierFinding(in, fr), shortTitle(fr.X)
+	title, x := frontierFinding(in, fr), metric.Short(fr.X)
 	if len(frontiersOf(in, fr.Load)) > 1 && !strings.Contains(title, x) {
 		title += " (against " + x + ")"
 	}
@@ -58,7 +58,7 @@ func frontierFinding(in Input, fr analysis.Frontier) string {
 		return recommendationTitle(in, recs[0])
 	}
 	if len(fr.Cells) == 0 {
-		return fmt.Sprintf("%s against %s, load %s", capital(shortTitle(fr.Y)), shortTitle(fr.X), fr.Load)
+		return fmt.Sprintf("%s against %s, load %s", capital(metric.Short(fr.Y)), metric.Short(fr.X), fr.Load)
 	}
 	n := 0
 	for _, c := range in.Findings.Cells {
@@ -66,7 +66,7 @@ func frontierFinding(in Input, fr analysis.Frontier) string {
 			n++
 		}
 	}
-	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), say.Count(n, "result"), shortTitle(fr.Y), shortTitle(fr.X))
+	return fmt.Sprintf("%d of %s are on the frontier of %s and %s", len(fr.Cells), say.Count(n, "result"), metric.Short(fr.Y), metric.Short(fr.X))
 }
 
 // recommendationTitle states a recommendation as strongly as its verdict
@@ -76,7 +76,7 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 		return fmt.Sprintf("No measured configuration meets the limits of use case %s", r.UseCase)
 	}
 	config := configurationOf(in, r.Configuration)
-	name, objective := titleLabel(config), shortTitle(r.Objective)
+	name, objective := titleLabel(config), metric.Short(r.Objective)
 	within := withinText(r)
 	if l := r.Leader; l != nil && config.Baseline {
 		leader := titleLabel(configurationOf(in, l.Configuration))
@@ -114,7 +114,7 @@ func withinText(r analysis.Recommendation) string {
 		return ""
 	case 1:
 		c := r.Constraints[0]
-		return fmt.Sprintf(" with %s %s %s", shortTitle(c.Metric), sign(c.Op), say.Metric(c.Metric, c.Limit))
+		return fmt.Sprintf(" with %s %s %s", metric.Short(c.Metric), sign(c.Op), say.Metric(c.Metric, c.Limit))
 	}
 	return fmt.Sprintf(" within its %d limits", len(r.Constraints))
 }

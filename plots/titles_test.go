@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -44,7 +45,7 @@ func TestRecommendationTitle(t *testing.T) {
 				r.Constraints = []analysis.ConstraintCheck{{Metric: "e2e_p95", Op: experiment.AtMost, Limit: 10}}
 				r.Ties = make([]analysis.Tie, 2)
 			}),
-			"max-num-seqs=512: 10% more output throughput than the baseline with end-to-end latency p95 ≤ 10 s; statistically tied with 2 others",
+			"max-num-seqs=512: 10% more output throughput than the baseline with E2E p95 ≤ 10 s; statistically tied with 2 others",
 		},
 		{with(analysis.Equivalent, 1.01, nil), "max-num-seqs=512 leads in output throughput, but is equivalent to the baseline (within ±3%)"},
 		{with(analysis.Undecided, 1.08, nil), "Undecided: max-num-seqs=512 leads in output throughput, but not clearly enough against the baseline"},
@@ -72,7 +73,7 @@ func TestFrontierTitlesDiffer(t *testing.T) {
 		Constraints: []analysis.ConstraintCheck{{Metric: "tpot_p50", Op: experiment.AtMost, Limit: .05}},
 	}}
 	const finding = "No configuration is shown to beat the baseline in output throughput with TPOT p50 ≤ 50 ms"
-	if got, want := frontierTitle(in, first), finding+" (against "+shortTitle(first.X)+")"; got != want {
+	if got, want := frontierTitle(in, first), finding+" (against "+metric.Short(first.X)+")"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := frontierTitle(in, second); got != finding {

@@ -7,7 +7,6 @@ import (
 	"unicode"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -175,19 +174,6 @@ func numbersMean(kind experiment.ArrivalKind) string {
 		return "speed of the trace"
 	}
 	return "offered requests/s"
-}
-
-// shortTitle is a metric in few words: "TTFT p95", "output throughput".
-func shortTitle(name string) string {
-	m, err := metric.Parse(name)
-	if err != nil || m.Stat == "" {
-		return metric.Title(name)
-	}
-	base := map[string]string{
-		"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "end-to-end latency",
-		"ttft_sent": "TTFT from send", "e2e_sent": "latency from send",
-	}[m.Base]
-	return base + " " + m.Stat
 }
 
 // capital makes the first letter a capital.

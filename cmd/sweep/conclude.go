@@ -3,10 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -35,7 +36,7 @@ func briefly(rec analysis.Recommendation) string {
 	}
 	text := rec.Label + " at " + rec.PointLabel
 	if rec.Estimate != nil {
-		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(rec.Objective, "_", " "), say.Metric(rec.Objective, rec.Estimate.Center))
+		text += fmt.Sprintf(", %s %s", metric.Short(rec.Objective), say.Metric(rec.Objective, rec.Estimate.Center))
 	}
 	return text
 }
@@ -88,20 +89,21 @@ func (sys *System) conclude(shown, path string, parts shownParts, result runner.
 
 // toContinue prints how far an unfinished run is and the command that continues it.
 func (sys *System) toContinue(finished, planned int, path string) {
-	sys.say("%d of %d trials are done. To continue:\n  %s", finished, planned, resumeCommand(path))
+	n := notice.New("run-unfinished", notice.Args{"done": notice.Count(finished), "planned": notice.Count(planned)})
+	sys.say("%s To continue:\n  %s", n, resumeCommand(path))
 }
 
 // verdict chooses the exit code of a finished run.
 func (sys *System) verdict(res *results, r runner.Result) error {
-	if r.Failed+r.Invalid > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d planned trials failed; %d have only discarded measurements\n", r.Failed, r.Planned, r.Invalid)
-	}
-	if r.Skipped > 0 {
-		fmt.Fprintf(sys.Stderr, "%d of %d trials were skipped\n", r.Skipped, r.Planned)
+	for _, n := range res.findings.Warnings {
+		switch n.Code {
+		case "trials-missing", "trials-discarded", "trials-failed", "trials-skipped":
+			sys.say("%s", n.Text())
+		}
 	}
 	impossible := untrue(res.findings)
 	if impossible > 0 {
-		fmt.Fprintf(sys.Stderr, "%s discarded, because the figures are impossible: see 'sweep analyze --details'\n", say.Count(impossible, "trial"))
+		sys.say("%s", notice.New("figures-impossible", notice.Args{"n": notice.Count(impossible)}))
 	}
 	if r.OK <= impossible {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint

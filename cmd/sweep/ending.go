@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/runner"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // tellEnd sends the notifications at the end of a run. What does not arrive is
@@ -33,10 +32,12 @@ func (sys *System) tellEnd(e *experiment.Experiment, runID, path string, began t
 			m.Recommendations = append(m.Recommendations, notify.Recommendation{UseCase: rec.UseCase, Text: briefly(rec)})
 		}
 	}
-	m.Text = fmt.Sprintf("sweep %s %s after %s: %d of %d trials count, %d discarded, %d failed", e.Name, m.End,
-		say.Duration(time.Since(began)), m.OK, m.Planned, m.Invalid, m.Failed)
+	m.Text = notice.New("run-ended", notice.Args{
+		"name": notice.Text(e.Name), "end": notice.Text(m.End), "took": notice.Span(time.Since(began)),
+		"ok": notice.Count(m.OK), "planned": notice.Count(m.Planned), "discarded": notice.Count(m.Invalid), "failed": notice.Count(m.Failed),
+	}).Text()
 	for _, r := range m.Recommendations {
-		m.Text += "; " + r.UseCase + ": " + r.Text
+		m.Text += "\n" + r.UseCase + ": " + r.Text
 	}
 	// Not the run's context: that may be what ended it.
 	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Send(context.Background(), e.Notify, m); err != nil {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
-	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
@@ -28,7 +27,7 @@ type loaded struct {
 	*experiment.Experiment
 	plan   *matrix.Plan
 	before *preflight.Report
-	notes  []notice.Notice // what could not be examined
+	notes  []string // what could not be examined
 }
 
 // load reads an experiment file and its plan and examines both. Diagnostics go

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 func newExplain(sys *System) *cobra.Command {
@@ -48,9 +48,9 @@ all of them. Codes are in --json output, in records, in the lines of
 			case markdown:
 				return writeMessages(sys.Stdout, all)
 			case len(args) == 1:
-				return writeExplanation(sys.Stdout, all[0])
+				return writeExplanation(sys.Stdout, all[0], sys.terminal().Width)
 			}
-			return listMessages(sys.Stdout, all)
+			return listMessages(sys.Stdout, all, sys.terminal().Width)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
@@ -80,19 +80,44 @@ func unknownCode(code string) error {
 	return withCode(exitUsage, errors.New(text), "'sweep explain' lists all codes.")
 }
 
-func writeExplanation(w io.Writer, e notice.Explanation) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "code\t%s\nseverity\t%s: %s\nexample\t%s\nmeaning\t%s\nwhat to do\t%s\n",
-		e.Code, e.Severity, e.Severity.Meaning(), e.Example, e.Means, cmp.Or(e.Do, "-"))
-	return t.Flush()
+// writeExplanation wraps the texts at the columns of the terminal; 0: not one.
+func writeExplanation(w io.Writer, e notice.Explanation, columns int) error {
+	const label, widest = 12, 100
+	if columns == 0 || columns > widest {
+		columns = widest
+	}
+	var b strings.Builder
+	for _, part := range [][2]string{
+		{"code", string(e.Code)}, {"severity", string(e.Severity) + ": " + e.Severity.Meaning()},
+		{"example", e.Example}, {"meaning", e.Means}, {"what to do", cmp.Or(e.Do, "-")},
+	} {
+		head := part[0]
+		for _, line := range say.Wrap(part[1], max(columns-label, 2*label)) {
+			fmt.Fprintf(&b, "%-*s%s\n", label, head, line)
+			head = ""
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-func listMessages(w io.Writer, all []notice.Explanation) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+// listMessages prints a line per message, cut to the columns of the terminal; 0:
+// not one.
+func listMessages(w io.Writer, all []notice.Explanation, columns int) error {
+	var code, severity int
 	for _, e := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", e.Code, e.Severity, e.Example)
+		code, severity = max(code, len(e.Code)), max(severity, len(e.Severity))
 	}
-	return t.Flush()
+	var b strings.Builder
+	for _, e := range all {
+		line := fmt.Sprintf("%-*s  %-*s  %s", code, e.Code, severity, e.Severity, e.Example)
+		if columns > 0 {
+			line = say.Clip(line, columns)
+		}
+		b.WriteString(line + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // writeMessages is docs/messages.md.
@@ -102,8 +127,8 @@ func writeMessages(w io.Writer, all []notice.Explanation) error {
 
 <!-- made by: make messages -->
 
-Everything that sweep says of an experiment file, a machine, a run, a launch or a trial has a code. Codes are stable:
-filter by them, not by the sentence. They are in the records, in the output of ` + "`--json`" + ` and ` + "`validate --format json`" + `, in the lines of ` + "`--progress json`" + `, and on the page
+Everything that sweep says of a run, a launch or a trial has a code. Codes are stable: filter by them, not by
+the sentence. They are in the records, in ` + "`--json`" + ` output, in the lines of ` + "`--progress json`" + `, and on the page
 (attribute ` + "`data-code`" + `). ` + "`sweep explain CODE`" + ` prints the entry of one.
 
 `)

@@ -178,12 +178,12 @@ func (sys *System) importSummary(im *importer.Import, path string, o importOptio
 	for tool, n := range tools {
 		fmt.Fprintf(sys.Stderr, "%s of %s\n", say.Count(n, "result"), tool)
 	}
-	fmt.Fprintf(sys.Stderr, "%d of %d results were computed from their requests\n", recomputed, len(im.Results()))
+	sys.say("%s", notice.New("import-recomputed", notice.Args{"n": notice.Count(recomputed), "all": notice.Count(len(im.Results()))}))
 	if u := im.Unknown(); len(u) > 0 {
 		fmt.Fprintf(sys.Stderr, "unknown: %s\n", strings.Join(u, ", "))
 	}
 	if labels := im.Configurations(); o.declared.Baseline == "" && len(labels) > 1 {
-		fmt.Fprintf(sys.Stderr, "no comparisons without a baseline: choose one with --baseline: %s\n", strings.Join(labels, "; "))
+		sys.say("%s", notice.New("import-no-baseline", notice.Args{"configurations": notice.Text(strings.Join(labels, "; "))}))
 	}
 	if !o.dryRun {
 		fmt.Fprintln(sys.Stdout, shortest(path))

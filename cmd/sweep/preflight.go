@@ -5,7 +5,6 @@ import (
 	"os"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
@@ -14,7 +13,7 @@ import (
 
 // preflight examines every configuration before anything starts. notes say
 // what could not be examined.
-func (sys *System) preflight(ctx context.Context, e *experiment.Experiment, p *matrix.Plan) (r *preflight.Report, notes []notice.Notice) {
+func (sys *System) preflight(ctx context.Context, e *experiment.Experiment, p *matrix.Plan) (r *preflight.Report, notes []string) {
 	facts, notes := preflight.Gather(e, sys.host(ctx, e))
 	return preflight.Check(e, p, facts), notes
 }
@@ -44,8 +43,8 @@ func simulatedGPU(name string) (preflight.GPU, bool) {
 	return preflight.GPU{Name: g.Device, Memory: g.Memory}, err == nil
 }
 
-// notes prints what could not be examined.
-func (sys *System) notes(notes []notice.Notice) {
+// note prints what could not be examined.
+func (sys *System) notes(notes []string) {
 	for _, n := range notes {
 		sys.say("note: %s", n)
 	}

@@ -36,8 +36,8 @@ type runOptions struct {
 	progress      string // kind of progress
 	metricsListen string // address of the run's metrics; empty: none
 	metrics       net.Listener
-	past          string // what a resumed run has done already
-	strict        bool   // refuse what is doubtful
+	past          notice.Notice // what a resumed run has done already
+	strict        bool          // refuse what is doubtful
 	parts         shownParts
 }
 
@@ -170,7 +170,7 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 		return withCode(exitUsage, fmt.Errorf("%s has imported results: sweep did not measure them and cannot continue them", o.resume))
 	}
 	if dir.Torn {
-		fmt.Fprintln(sys.Stderr, "warning: sweep removed the last line of the journal, which was incomplete")
+		sys.say("note: %s", notice.New("journal-torn", nil))
 	}
 	e, ds := experiment.Parse(past.Provenance.ExperimentFile, past.Experiment)
 	if ds.HasErrors() {
@@ -205,7 +205,7 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 }
 
 // progressSoFar says what a run to resume has done already.
-func progressSoFar(run *rundir.Run, retry bool) string {
+func progressSoFar(run *rundir.Run, retry bool) notice.Notice {
 	planned, finished, failed := len(run.Plan.MeasuredTrials()), 0, 0
 	for _, outcome := range outcomes(run.Trials) {
 		finished++
@@ -213,14 +213,14 @@ func progressSoFar(run *rundir.Run, retry bool) string {
 			failed++
 		}
 	}
-	text := fmt.Sprintf("resumed: %d of %d trials done", finished, planned)
-	switch {
-	case failed > 0 && retry:
-		text += fmt.Sprintf(", %d failed and will be measured again", failed)
-	case failed > 0:
-		text += fmt.Sprintf(", %d failed; --retry-failed measures them again", failed)
+	args := notice.Args{"done": notice.Count(finished), "planned": notice.Count(planned)}
+	if failed > 0 {
+		args["failed"] = notice.Count(failed)
 	}
-	return text
+	if failed > 0 && !retry {
+		args["retry"] = notice.Command("--retry-failed")
+	}
+	return notice.New("run-resumed", args)
 }
 
 // note prints warnings about a run and stores those with it that are new.
@@ -329,8 +329,8 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message("metrics: " + at)
 	}
 	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), say.Duration(p.Estimate.Total)))
-	if o.past != "" {
-		screen.Message(o.past)
+	if o.past.Code != "" {
+		screen.Message(o.past.String(), o.past)
 	}
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
 		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d launches each: at most %d more launches, %s",
@@ -340,7 +340,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message("the server is simulated: these are not GPU measurements")
 	}
 	for _, w := range p.Warnings {
-		screen.Message("warning: " + w.String())
+		screen.Message("warning: " + w)
 	}
 	if skipped := before.Summary(p); skipped != "" {
 		screen.Message(skipped)

@@ -42,7 +42,7 @@ func liveText(st runner.Status) string {
 			parts = append(parts, "TTFT "+spark(l.TTFT)+" "+say.Seconds(l.TTFT[n-1]))
 		}
 		if l.KVUsage > 0 {
-			parts = append(parts, fmt.Sprintf("KV cache %.0f%%", 100*l.KVUsage))
+			parts = append(parts, "KV cache "+say.Percent(l.KVUsage))
 		}
 		if l.Waiting > 0 {
 			parts = append(parts, fmt.Sprintf("%.0f waiting", l.Waiting))

@@ -236,7 +236,7 @@ func (a *Agreement) Agrees() (ok bool, beyond []string) {
 		for _, tool := range a.Clients[1:] {
 			off, known := r.Off[tool]
 			if known && r.Limit > 0 && math.Abs(off) > r.Limit {
-				beyond = append(beyond, fmt.Sprintf("%s of %s is off by %+.1f%%", r.Metric, tool, 100*off))
+				beyond = append(beyond, fmt.Sprintf("%s of %s is off by %s", metric.Short(r.Metric), tool, say.Change(1+off)))
 			}
 		}
 	}
@@ -262,13 +262,13 @@ func (a *Agreement) WriteText(out io.Writer) error {
 		for _, tool := range a.Clients[1:] {
 			off := "-"
 			if v, ok := r.Off[tool]; ok {
-				off = fmt.Sprintf("%+.1f%%", 100*v)
+				off = say.Change(1 + v)
 			}
 			fmt.Fprintf(w, "\t%s\t%s", show(r.Metric, r.Tools[tool]), off)
 		}
 		limit := "-"
 		if r.Limit > 0 {
-			limit = fmt.Sprintf("%g%%", 100*r.Limit)
+			limit = say.Percent(r.Limit)
 		}
 		fmt.Fprintf(w, "\t%s\n", limit)
 	}

@@ -3,13 +3,12 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -21,38 +20,37 @@ const serviceTimeout = 15 * time.Second
 // needed where the experiment starts processes.
 func (o Options) services(ctx context.Context) []Check {
 	names := []string{"podman", "docker"}
-	checks := make([]Check, len(names))
+	found := make([]Check, len(names))
 	answered := ""
 	for i, name := range names {
 		ctx, cancel := context.WithTimeout(ctx, serviceTimeout)
 		version, address, err := o.Service(ctx, name)
 		cancel()
 		if err == nil {
-			checks[i] = fine(name, "version %s at %s", version, address)
+			found[i] = Check{Name: name, Status: OK, Text: fmt.Sprintf("version %s at %s", version, address)}
 			answered = name
 			continue
 		}
-		args := notice.Args{"error": plain(err)}
+		found[i] = Check{Name: name, Status: Warning, Text: err.Error()}
 		var known launcher.Remedied
 		if errors.As(err, &known) {
-			args = notice.Args{"error": notice.Text(wording.Plain(known.Cause())), "remedy": notice.Text(known.Remedy())}
+			found[i].Text, found[i].Remedy = known.Cause(), known.Remedy()
 		}
-		checks[i] = found(name, Warning, notice.New("service-silent", args))
 	}
 	for i, name := range names {
-		if checks[i].Status == OK {
+		if found[i].Status == OK {
 			continue
 		}
 		switch {
 		case o.Experiment != nil && o.Experiment.Server.Backend() == name:
-			checks[i].Status = Failure
+			found[i].Status = Failure
 		case answered != "":
-			checks[i] = fine(name, "does not answer, but %s does", answered)
+			found[i] = Check{Name: name, Status: OK, Text: "does not answer, but " + answered + " does"}
 		case o.Experiment != nil:
-			checks[i] = fine(name, "does not answer; this experiment does not need it")
+			found[i] = Check{Name: name, Status: OK, Text: "does not answer; this experiment does not need it"}
 		}
 	}
-	return checks
+	return found
 }
 
 // cdi looks for a specification of the GPUs, without which podman cannot give
@@ -66,11 +64,12 @@ func (o Options) cdi(gpus bool) []Check {
 		for _, f := range files {
 			text, err := os.ReadFile(f)
 			if err == nil && strings.Contains(string(text), "nvidia.com/gpu") {
-				return []Check{fine("CDI", "nvidia.com/gpu is defined in %s", filepath.Join(dir, filepath.Base(f)))}
+				return []Check{{Name: "CDI", Status: OK, Text: "nvidia.com/gpu is defined in " + filepath.Join(dir, filepath.Base(f))}}
 			}
 		}
 	}
-	c := found("CDI", Warning, notice.New("cdi-missing", nil))
+	c := Check{Name: "CDI", Status: Warning, Text: "nvidia.com/gpu is not defined in /etc/cdi or /var/run/cdi, so podman cannot give GPUs to containers",
+		Remedy: "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"}
 	if o.needsGPU() {
 		c.Status = Failure
 	}
@@ -81,7 +80,7 @@ func (o Options) cdi(gpus bool) []Check {
 func (o Options) needs(ctx context.Context, before []Check) []Check {
 	var out []Check
 	if err := o.Environment(); err != nil {
-		out = append(out, found("environment", Failure, notice.New("environment-incomplete", notice.Args{"error": plain(err)})))
+		out = append(out, Check{Name: "environment", Status: Failure, Text: err.Error(), Remedy: "export the variable"})
 	}
 	s := o.Experiment.Server
 	for _, c := range before {
@@ -94,22 +93,20 @@ func (o Options) needs(ctx context.Context, before []Check) []Check {
 	err := o.Backend(ctx)
 	switch {
 	case err == nil && s.Container() != nil:
-		return append(out, fine("image", "found %s", s.Container().Image))
+		return append(out, Check{Name: "image", Status: OK, Text: "found " + s.Container().Image})
 	case err == nil:
-		return append(out, fine("backend", "%s is ready", s.Backend()))
+		return append(out, Check{Name: "backend", Status: OK, Text: s.Backend() + " is ready"})
 	case errors.Is(err, launcher.ErrImageAbsent):
-		image := s.Container().Image
-		args := notice.Args{"image": notice.Text(image), "pull": notice.Command(s.Backend(), "pull", image)}
+		c := Check{Name: "image", Status: Warning, Text: s.Container().Image + " is not on this machine: sweep pulls it before the first launch",
+			Remedy: fmt.Sprintf("%s pull %s", s.Backend(), s.Container().Image)}
 		if s.Container().Pull == pullNever {
-			return append(out, found("image", Failure, notice.New("image-never-pulled", args)))
+			c.Status, c.Text = Failure, s.Container().Image+" is not on this machine, and pull: never forbids pulling it"
 		}
-		return append(out, found("image", Warning, notice.New("image-absent", args)))
+		return append(out, c)
+	case s.Container() != nil:
+		return append(out, Check{Name: "image", Status: Failure, Text: err.Error()})
 	}
-	name := "backend"
-	if s.Container() != nil {
-		name = "image"
-	}
-	return append(out, found(name, Failure, notice.New("backend-not-ready", notice.Args{"error": plain(err)})))
+	return append(out, Check{Name: "backend", Status: Failure, Text: err.Error()})
 }
 
 // pullNever is the policy of that name in the experiment file.

@@ -72,9 +72,9 @@ func outside(what string, v float64) notice.Notice {
 }
 
 // contradicts is the notice of a throughput that is not a count by the duration.
-func contradicts(metric string, stated, computed float64) notice.Notice {
+func contradicts(name string, stated, computed float64) notice.Notice {
 	return notice.New("throughput-contradicts", notice.Args{
-		"metric": notice.Text(strings.ReplaceAll(metric, "_", " ")), "stated": notice.Metric(metric, stated), "computed": notice.Metric(metric, computed),
+		"metric": notice.Text(metric.Short(name)), "stated": notice.Metric(name, stated), "computed": notice.Metric(name, computed),
 	})
 }
 

@@ -44,10 +44,13 @@ var analysis = []entry{
 	},
 	{
 		Code: "drift", Severity: Caveat, Apart: "metric",
-		Says: "{metric} at {point} drifted by {change} from the first to the last trial. " +
+		Says: "From the first to the last trial, {metric} at {point} drifted by {change}. " +
 			"Comparisons are safe from it, values are not.",
-		Means:   "Results change with the time of the run, by a significant trend within rounds. Randomized rounds keep it out of comparisons.",
-		Example: Args{"metric": Text("Output throughput"), "point": Text("chat at 16 concurrent"), "change": Ratio(0.94)},
+		Evidence: "[The trend within rounds has {p}, corrected for all trends that were tested.]",
+		Means:    "Results change with the time of the run, by a significant trend within rounds. Randomized rounds keep it out of comparisons.",
+		Example: Args{
+			"metric": Text("output throughput"), "point": Text("chat at 16 concurrent"), "change": Ratio(0.94), "p": PValue(0.012),
+		},
 	},
 	{
 		Code: "ends-differ", Severity: Caveat,
@@ -60,7 +63,7 @@ var analysis = []entry{
 		Code: "variances-differ", Severity: Caveat,
 		Says:    "Configurations scatter differently in {metrics}, so each is judged by its own spread at some load points.",
 		Means:   "A test found unequal variances. Intervals are wider than with a pooled variance.",
-		Example: Args{"metrics": List("ttft_p50", "e2e_p50")},
+		Example: Args{"metrics": List("TTFT p50", "E2E p50")},
 	},
 	{
 		Code: "percentiles-short", Severity: Caveat, Apart: "load",
@@ -95,7 +98,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "few-common-loads", Severity: Caveat,
-		Says:    "{common} of {first} and {second|load point is|load points are} common to both runs.",
+		Says:    "{common} of {first} and {second|load point|load points} {common:is|are} common to both runs.",
 		Means:   "The other load points are not compared.",
 		Example: Args{"common": Count(3), "first": Count(4), "second": Count(6)},
 	},
@@ -134,7 +137,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-unfinished", Severity: Caveat,
-		Says:    "The confirmation runs are not finished: {recorded} of {planned|trial is|trials are} recorded.",
+		Says:    "The confirmation runs are not finished: {recorded} of {planned|trial|trials} {recorded:is|are} recorded.",
 		Do:      "Resume the run to measure the rest.",
 		Means:   "Until they are finished, the recommendation is that of the screening runs.",
 		Example: Args{"recorded": Count(8), "planned": Count(20)},
@@ -147,7 +150,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-short", Severity: Caveat,
-		Says:    "Not confirmed: {n} of {restarts|restart counts|restarts count}.",
+		Says:    "Not confirmed: {n} of {restarts|restart|restarts} {n:counts|count}.",
 		Means:   "Some confirmation trials failed or were discarded, so the promised evidence is incomplete.",
 		Example: Args{"n": Count(2), "restarts": Count(5)},
 	},
@@ -196,7 +199,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "limit-not-sure", Severity: Caveat, Apart: "metric",
-		Says:    "{metric} may miss its limit {limit}: its interval reaches to {bound}.",
+		Says:    "It may miss the limit of {metric}, {limit}: the interval reaches to {bound}.",
 		Means:   "The value meets the limit, and its interval does not.",
 		Example: Args{"metric": Text("TTFT p95"), "bound": Metric("ttft_p95", 0.52), "limit": Metric("ttft_p95", 0.5)},
 	},
@@ -250,8 +253,8 @@ var analysis = []entry{
 	},
 	{
 		Code: "not-ranked", Severity: Caveat,
-		Says: "{configuration} at {point} is not ranked.[ Its answers have {answers} tokens instead of {usual_answers}.]" +
-			"[ Its prompts have {prompts} tokens instead of {usual_prompts}.]",
+		Says: "{configuration} at {point} is not ranked.[ Its answers have {answers|token|tokens} instead of {usual_answers}.]" +
+			"[ Its prompts have {prompts|token|tokens} instead of {usual_prompts}.]",
 		Means: "With other lengths, rates and end-to-end latencies are those of another load.",
 		Example: Args{
 			"configuration": Text("max-num-seqs=2"), "point": Text("chat at 16 concurrent"), "answers": Number(56), "usual_answers": Number(200),

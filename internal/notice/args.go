@@ -32,11 +32,11 @@ const (
 	kindChange   = "ratio"    // 1.05 prints as +5%
 	kindCount    = "count"
 	kindNumber   = "number"
+	kindP        = "p" // 0.012 prints as p=0.012
 	kindBytes    = "bytes"
 	kindMetric   = "metric" // {"metric": "ttft_p50", "value": 0.03}
 	kindText     = "text"
 	kindList     = "list"
-	kindChoice   = "choice" // prints as "a, b or c"
 	kindCommand  = "command"
 	kindNotice   = "notice" // what another notice says
 )
@@ -62,6 +62,9 @@ func Count[T ~int | ~int64 | ~uint64](n T) Arg { return Arg{kind: kindCount, num
 // Number is a number without a unit.
 func Number(v float64) Arg { return Arg{kind: kindNumber, number: v} }
 
+// PValue is the p-value of a test.
+func PValue(p float64) Arg { return Arg{kind: kindP, number: p} }
+
 // Bytes is a size of memory.
 func Bytes[T ~int | ~int64 | ~uint64 | ~float64](n T) Arg {
 	return Arg{kind: kindBytes, number: float64(n)}
@@ -75,9 +78,6 @@ func Text(s string) Arg { return Arg{kind: kindText, text: s} }
 
 // List is names that print as "a, b and c".
 func List(words ...string) Arg { return Arg{kind: kindList, words: words} }
-
-// Choice is names that print as "a, b or c".
-func Choice(words ...string) Arg { return Arg{kind: kindChoice, words: words} }
 
 // Command is a command line, quoted for a shell where it needs it.
 func Command(words ...string) Arg { return Arg{kind: kindCommand, words: words} }
@@ -135,14 +135,14 @@ func (a Arg) String() string {
 		return say.Integer(int64(a.number))
 	case kindNumber:
 		return say.Number(a.number)
+	case kindP:
+		return say.PValue(a.number)
 	case kindBytes:
 		return say.Bytes(a.number)
 	case kindMetric:
 		return say.Metric(a.text, a.number)
 	case kindList:
 		return say.List(a.words)
-	case kindChoice:
-		return say.Choice(a.words)
 	case kindCommand:
 		return say.Shell(a.words)
 	case kindNotice:
@@ -156,7 +156,7 @@ func (a Arg) MarshalJSON() ([]byte, error) {
 	switch a.kind {
 	case kindText:
 		return json.Marshal(map[string]any{a.kind: a.text})
-	case kindList, kindChoice, kindCommand:
+	case kindList, kindCommand:
 		return json.Marshal(map[string]any{a.kind: slices.Concat([]string{}, a.words)})
 	case kindNotice:
 		return json.Marshal(map[string]any{a.kind: a.inner})
@@ -186,12 +186,12 @@ func (a *Arg) UnmarshalJSON(raw []byte) error {
 		switch kind {
 		case kindText, kindMetric:
 			into = &a.text
-		case kindList, kindChoice, kindCommand:
+		case kindList, kindCommand:
 			into = &a.words
 		case kindNotice:
 			a.inner = &Notice{}
 			into = a.inner
-		case kindSeconds, kindSpan, kindFraction, kindChange, kindCount, kindNumber, kindBytes, "value":
+		case kindSeconds, kindSpan, kindFraction, kindChange, kindCount, kindNumber, kindP, kindBytes, "value":
 		default:
 			return fmt.Errorf("unknown type of argument %q", kind)
 		}

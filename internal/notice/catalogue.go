@@ -6,14 +6,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // entry is what the catalogue holds of one code. Its texts are templates:
 //
 //	{name}             the argument
 //	{name|one|many}    the argument and the noun in the form that it asks for
+//	{name:one|many}    the word in that form, without the argument
 //	[ text {name} ]    left out where the argument is absent
 //
 // A period after an argument that ends in one already is left out.
@@ -21,15 +20,15 @@ type entry struct {
 	Code     Code
 	Severity Severity
 	Says     string // what happened, one or two sentences
+	Evidence string // the test behind it, for details and pages; may be empty
 	Do       string // what to do about it; may be empty
-	Label    string // what is said at its place in a file; may be empty
 	Means    string // for `sweep explain`: when it appears and what it means for the numbers
 	Example  Args
 	// Apart names an argument: notices that differ in it are never merged.
 	Apart string
 
-	says, do, label []piece
-	names, required map[string]bool
+	says, evidence, do []piece
+	names, required    map[string]bool
 }
 
 // piece is a literal, an argument, or an optional part.
@@ -37,11 +36,12 @@ type piece struct {
 	literal   string
 	name      string
 	one, many string
+	alone     bool // the word without the argument
 	optional  []piece
 }
 
 // areas are the entries by what they are about.
-var areas = [][]entry{general, load, arrival, trial, launch, causes, remedies, record, analysis, result, imports, planned, preflight, file, machine}
+var areas = [][]entry{general, command, load, arrival, trial, launch, causes, remedies, record, analysis, result, imports}
 
 // catalogue is all entries with their templates parsed.
 var catalogue = sync.OnceValue(func() map[Code]*entry {
@@ -53,7 +53,7 @@ var catalogue = sync.OnceValue(func() map[Code]*entry {
 				panic("notice: two entries for " + string(e.Code))
 			}
 			e.names, e.required = map[string]bool{}, map[string]bool{}
-			e.says, e.do, e.label = e.parse(e.Says), e.parse(e.Do), e.parse(e.Label)
+			e.says, e.evidence, e.do = e.parse(e.Says), e.parse(e.Evidence), e.parse(e.Do)
 			all[e.Code] = e
 		}
 	}
@@ -83,11 +83,15 @@ func (e *entry) parseUntil(text string, optional bool) (pieces []piece, rest str
 		switch text[0] {
 		case '{':
 			inside, after, ok := strings.Cut(text[1:], "}")
+			name, forms, alone := strings.Cut(inside, ":")
 			words := strings.Split(inside, "|")
-			if !ok || len(words) != 1 && len(words) != 3 {
+			if alone {
+				words = append([]string{name}, strings.Split(forms, "|")...)
+			}
+			if !ok || len(words) != 3 && (alone || len(words) != 1) {
 				panic("notice: a broken argument in " + string(e.Code))
 			}
-			p := piece{name: words[0]}
+			p := piece{name: words[0], alone: alone}
 			if len(words) == 3 {
 				p.one, p.many = words[1], words[2]
 			}
@@ -120,10 +124,14 @@ func render(pieces []piece, args Args) (text string, whole bool) {
 			if !ok {
 				whole = false
 			}
-			b.WriteString(a.String())
-			if p.one != "" {
-				b.WriteString(" " + say.Plural(int(a.number), p.one, p.many))
+			printed, word := a.String(), p.many
+			if printed == "1" {
+				word = p.one
 			}
+			if p.alone {
+				printed = ""
+			}
+			b.WriteString(strings.TrimSpace(printed + " " + word))
 		case p.optional != nil:
 			if part, ok := render(p.optional, args); ok {
 				b.WriteString(part)
@@ -143,8 +151,11 @@ func endsSentence(text string) bool {
 	return strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") || strings.HasSuffix(text, "…")
 }
 
-// String is what happened and what to do.
-func (n Notice) String() string { return strings.TrimSuffix(n.Text()+" "+n.Remedy(), " ") }
+// String is all that there is to say: what happened, the test behind it, and what
+// to do.
+func (n Notice) String() string {
+	return strings.Join(slices.DeleteFunc([]string{n.Text(), n.Evidence(), n.Remedy()}, func(s string) bool { return s == "" }), " ")
+}
 
 // Text is what happened, in English. Of a code that this version of sweep does
 // not know, it is the code and the arguments.
@@ -153,29 +164,23 @@ func (n Notice) Text() string {
 	if !ok {
 		return cmp.Or(n.said, n.bare())
 	}
-	text, _ := render(e.says, n.Args)
-	return strings.TrimSpace(text) // an optional part may be the first
+	return n.part(func(*entry) []piece { return e.says })
 }
+
+// Evidence is the test behind it, in English; "" where there is none.
+func (n Notice) Evidence() string { return n.part(func(e *entry) []piece { return e.evidence }) }
 
 // Remedy is what to do about it, in English; "" where nothing helps.
-func (n Notice) Remedy() string {
-	e, ok := catalogue()[n.Code]
-	if !ok {
-		return ""
-	}
-	text, _ := render(e.do, n.Args)
-	return text
-}
+func (n Notice) Remedy() string { return n.part(func(e *entry) []piece { return e.do }) }
 
-// Label is what is said at the place of a file that the notice is about; ""
-// where the text says it all.
-func (n Notice) Label() string {
+// part is one of the texts of a notice; "" of a code that is not known.
+func (n Notice) part(of func(*entry) []piece) string {
 	e, ok := catalogue()[n.Code]
 	if !ok {
 		return ""
 	}
-	text, _ := render(e.label, n.Args)
-	return text
+	text, _ := render(of(e), n.Args)
+	return strings.TrimSpace(text) // an optional part may be the first
 }
 
 func (n Notice) bare() string {
@@ -205,5 +210,6 @@ func Explain(code Code) (Explanation, bool) {
 		return Explanation{}, false
 	}
 	example := New(code, e.Example)
-	return Explanation{code, e.Severity, e.Means, example.Remedy(), example.Text()}, true
+	text := strings.TrimSuffix(example.Text()+" "+example.Evidence(), " ")
+	return Explanation{code, e.Severity, e.Means, example.Remedy(), text}, true
 }

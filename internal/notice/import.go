@@ -13,7 +13,7 @@ var imports = []entry{
 	},
 	{
 		Code: "results-known", Severity: Note,
-		Says:    "{n} of {all|result is|results are} in another file already.",
+		Says:    "{n} of {all|result|results} {n:is|are} in another file already.",
 		Means:   "Tools write the same measurement into several files. sweep keeps the one that says most.",
 		Example: Args{"n": Count(3), "all": Count(12)},
 	},
@@ -41,7 +41,7 @@ var imports = []entry{
 	},
 	{
 		Code: "clock-partly-from-send", Severity: Caveat,
-		Says:    "{n|request has|requests have} no usable intended send, so {n|latency counts|latencies count} from the actual one.",
+		Says:    "{n|request has|requests have} no usable intended send, so {n:its latency counts|their latencies count} from the actual one.",
 		Means:   "A wait in the load generator is not part of the latencies of these requests.",
 		Example: Args{"n": Count(12)},
 	},
@@ -79,13 +79,13 @@ var imports = []entry{
 	// Of a result: requests that are missing from it.
 	{
 		Code: "requests-cut-off", Severity: Caveat,
-		Says:    "{n} of {all|request was|requests were} cut off when the time ended, so they are left out.",
+		Says:    "sweep left out {n} of {all|request|requests}, which {n:was|were} cut off when the time ended.",
 		Means:   "Long answers are cut off more often than short ones, so they are under-represented.",
 		Example: Args{"n": Count(23), "all": Count(609)},
 	},
 	{
 		Code: "requests-empty", Severity: Caveat,
-		Says:    "{n|request|requests} returned no token and {n|counts as a failure|count as failures}.",
+		Says:    "{n|request|requests} returned no token and {n:counts as a failure|count as failures}.",
 		Means:   "The tool may have counted them as completed.",
 		Example: Args{"n": Count(379)},
 	},
@@ -162,7 +162,7 @@ var imports = []entry{
 	},
 	{
 		Code: "tokens-contradict", Severity: Caveat,
-		Says:    "The file states {stated} tokens, but its requests and their lengths give {computed}.",
+		Says:    "The file states {stated|token|tokens}, but its requests and their lengths give {computed}.",
 		Means:   "A length or a count in the table is wrong.",
 		Example: Args{"stated": Number(64000), "computed": Number(61500)},
 	},

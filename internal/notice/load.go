@@ -124,7 +124,7 @@ var load = []entry{
 	},
 	{
 		Code: "littles-law", Severity: Caveat,
-		Says:    "{mean} requests were in flight on average, but arrival rate × time in system gives {product}.",
+		Says:    "{mean|request was|requests were} in flight on average, but arrival rate × time in system gives {product}.",
 		Do:      "Lengthen the window.",
 		Means:   "Little's law holds in a steady state. Where it is off by more than 5%, the window is not steady.",
 		Example: Args{"mean": Number(12.1), "product": Number(9.4)},
@@ -188,33 +188,33 @@ var load = []entry{
 	},
 	{
 		Code: "prompt-lengths-off", Severity: Caveat,
-		Says:    "Prompts have {got} tokens on average by the server's count, but {asked} were asked for.",
+		Says:    "Prompts have {got|token|tokens} on average by the server's count, but {asked} {asked:was|were} asked for.",
 		Means:   "The server's tokenizer or chat template makes another length of the prompts than sweep planned.",
 		Example: Args{"got": Number(530), "asked": Number(512)},
 	},
 	{
 		Code: "prompt-lengths-measured", Severity: Caveat,
-		Says:    "Prompt lengths are approximate: {tokens} tokens per word and {template} for the chat template. {error}.",
+		Says:    "Prompt lengths are approximate ({error}): {tokens|token|tokens} per word and {template} more for the chat template.",
 		Means:   "sweep could not find words of exactly one token each, so it measured the mean of two prompts with POST /tokenize.",
-		Example: Args{"tokens": Number(1.31), "template": Count(9), "error": Text("only 41 of 512 words are single tokens to this tokenizer")},
+		Example: Args{"tokens": Number(1.31), "template": Count(9), "error": Text("only 41 of 512 words are single tokens")},
 	},
 	{
 		Code: "prompt-lengths-assumed", Severity: Caveat,
-		Says:    "Prompt lengths are assumed: {tokens} tokens per word and {template} for the chat template. {error}.",
+		Says:    "Prompt lengths are assumed ({error}): {tokens|token|tokens} per word and {template} more for the chat template.",
 		Means:   "The server has no route that counts tokens, so sweep assumes what is usual.",
 		Example: Args{"tokens": Number(1), "template": Count(8), "error": Text("POST /tokenize: 404 Not Found")},
 	},
 	{
 		Code: "answer-lengths-approximate", Severity: Caveat,
 		Says: "The dataset's answer lengths are approximate[ after the first {exact|request|requests}], " +
-			"at {bytes} bytes per token[ (counted over {counted|answer|answers})].[ {error}.]",
+			"at {bytes|byte|bytes} per token[ (counted over {counted|answer|answers})][: {error}].",
 		Means: "The server counts the tokens of the first answers of a dataset. " +
 			"The lengths of the others follow from their bytes. Without a count, 4 bytes per token are assumed.",
 		Example: Args{"exact": Count(2000), "bytes": Number(4.2), "counted": Count(2000)},
 	},
 	{
 		Code: "chunks-bundle-tokens", Severity: Caveat,
-		Says:    "Chunks carry {tokens} tokens on average, so inter-token latency is the time between chunks, not between tokens.",
+		Says:    "Chunks carry {tokens|token|tokens} on average, so inter-token latency is the time between chunks, not between tokens.",
 		Means:   "Speculative decoding and --stream-interval put several tokens into one chunk.",
 		Example: Args{"tokens": Number(1.8)},
 	},
@@ -294,7 +294,7 @@ var arrival = []entry{
 	},
 	{
 		Code: "arrivals-repeat", Severity: Discarded,
-		Says:    "{n} of {all|gap|gaps} between sends equal the gap before them, which {law} does not produce.",
+		Says:    "{n} of {all|gap|gaps} between sends {n:equals|equal} the gap before them, which {law} does not produce.",
 		Means:   "The load generator repeats gaps instead of drawing each one.",
 		Example: Args{"n": Count(120), "all": Count(239), "law": Text("poisson 4/s")},
 	},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +23,8 @@ func init() {
 		},
 		{
 			Code: "test-failed", Severity: Failed, Says: "{n|trial was|trials were} lost on {loads}.",
-			Example: Args{"n": Count(2), "loads": List("chat", "rag")},
+			Evidence: "[The test has {p}, {n:once|repeatedly}.]",
+			Example:  Args{"n": Count(2), "loads": List("chat", "rag")},
 		},
 	})
 }
@@ -44,15 +47,69 @@ func TestText(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+	tested := New("test-failed", Args{"n": Count(2), "loads": List("chat"), "p": PValue(0.012)})
+	if got, want := tested.String(), "2 trials were lost on chat. The test has p=0.012, repeatedly."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	unknown := Notice{Code: "from-tomorrow", Args: Args{"b": Text("x"), "a": Count(2)}}
 	if got, want := unknown.Text(), "from-tomorrow a=2 b=x"; got != want || unknown.Remedy() != "" {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
+// The text agrees with its counts: one request is, two are.
+var disagree = regexp.MustCompile(`(?:^|[^\d.,])1 (?:of [\d,]+ )?(?:[a-z]+ ){0,3}?(?:are|were|have|count|equal|rest|come)\b|` +
+	`(?:^|[^\d.,])1 (?:trials|requests|gaps|results|launches|rounds|tokens|bytes|chunks|answers|sessions|cool-downs|points)\b`)
+
+// A sentence begins with a capital letter, unless it begins with a name such as
+// max-num-seqs=64, dtype or sweep. A cause is a clause, without a period.
+var lowercase = regexp.MustCompile(`(?:^|[.?!…] )([a-z]+)(?:[ ,:]|[.](?: |$)|$)`)
+
+func TestSentences(t *testing.T) {
+	for code, e := range catalogue() {
+		if strings.HasPrefix(string(code), "test-") {
+			continue
+		}
+		for one := range e.Example {
+			args := maps.Clone(e.Example)
+			for name, a := range args {
+				switch {
+				case a.kind != kindCount && a.kind != kindNumber:
+				case name == one:
+					a.number = 1
+				default:
+					a.number = 4
+				}
+				args[name] = a
+			}
+			for _, n := range []Notice{New(code, e.Example), New(code, args)} {
+				for _, text := range []string{n.Text(), n.Evidence(), n.Remedy()} {
+					// "4 of 1 trial are" does not occur: the example has no more of them than there are.
+					text = strings.NewReplacer(" of 1 ", " of 4 ", " and 1 ", " and 4 ").Replace(text)
+					if bad := disagree.FindString(text); bad != "" {
+						t.Errorf("%s: %q in %q", code, bad, text)
+					}
+					clause := !endsSentence(text)
+					for _, m := range lowercase.FindAllStringSubmatch(text, -1) {
+						argument := slices.ContainsFunc(slices.Collect(maps.Values(n.Args)), func(a Arg) bool { return a.String() == m[1] })
+						if m[1] != "sweep" && !argument && !(clause && strings.HasPrefix(m[0], m[1])) {
+							t.Errorf("%s: a sentence begins with %q: %s", code, m[1], text)
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, bad := range []string{"1 of 4 planned trials are missing.", "1 request were lost", "It is 1 tokens", "5 on 2 cores. other work"} {
+		if !disagree.MatchString(bad) && !lowercase.MatchString(bad) {
+			t.Errorf("%q is not found", bad)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	args := Args{"a": Seconds(0.5), "b": Span(time.Minute), "c": Fraction(0.1), "d": Ratio(1.2), "e": Count(3), "f": Number(2.5),
-		"g": Bytes(1 << 30), "h": Metric("ttft_p50", 0.03), "i": Text("x"), "j": List("a", "b"), "l": Choice("a", "b"), "k": Command("vllm", "serve")}
+		"g": Bytes(1 << 30), "l": PValue(0.012), "h": Metric("ttft_p50", 0.03), "i": Text("x"), "j": List("a", "b"), "k": Command("vllm", "serve")}
 	want := Notice{Code: "from-tomorrow", Severity: Caveat, Args: args}.On(Trial, "t001")
 	raw, err := json.Marshal(want)
 	if err != nil {
@@ -155,15 +212,11 @@ func TestCatalogue(t *testing.T) {
 		if strings.ContainsAny(e.Example, "{}") || strings.Contains(e.Example, "  ") {
 			t.Errorf("%s: %q", code, e.Example)
 		}
-		said := ""
-		for _, text := range []string{e.Example, e.Do, e.Means} {
-			said += strings.TrimSuffix(text, ".") + ". "
-		}
-		for _, sentence := range strings.Split(said, ". ") {
+		for _, sentence := range strings.Split(strings.Join([]string{strings.TrimSuffix(e.Example, ".") + ".", e.Do, e.Means}, " "), ". ") {
 			if n := len(strings.Fields(sentence)); n > longest {
 				t.Errorf("%s: a sentence of %d words: %s", code, n, sentence)
 			}
-			for _, not := range []string{" %", "beside", " told ", ";"} {
+			for _, not := range []string{" is no ", " are no ", " %", "beside", " told ", ";"} {
 				if strings.Contains(sentence, not) {
 					t.Errorf("%s: %q in %q", code, not, sentence)
 				}

@@ -16,7 +16,7 @@ var result = []entry{
 		Code: "stands-apart", Severity: Caveat,
 		Says:    "It does not follow what rounds do to the other configurations, so it is judged by its own spread: {metrics}.",
 		Means:   "A saturated configuration varies unlike the others. Pooling its variance with theirs would be wrong.",
-		Example: Args{"metrics": List("ttft_p50", "e2e_p50")},
+		Example: Args{"metrics": List("TTFT p50", "E2E p50")},
 	},
 	{
 		Code: "fewer-trials", Severity: Caveat,
@@ -32,13 +32,13 @@ var result = []entry{
 	},
 	{
 		Code: "discarded-alone", Severity: Caveat, Apart: "metric",
-		Says:    "{metric} is {with} with the discarded trials, and no other trial counts.",
+		Says:    "With the discarded trials, {metric} is {with}, and no other trial counts.",
 		Means:   "The value is shown for comparison only. Results never contain discarded trials.",
 		Example: Args{"metric": Text("output throughput"), "with": Metric("output_throughput", 2058)},
 	},
 	{
 		Code: "discarded-matter", Severity: Caveat, Apart: "metric",
-		Says:    "{metric} is {without} without and {with} with the discarded trials.",
+		Says:    "The discarded trials would move {metric} from {without} to {with}.",
 		Means:   "Discarding trials moves this result by more than the margin, so the cause for which they were discarded deserves a look.",
 		Example: Args{"metric": Text("TTFT p50"), "without": Metric("ttft_p50", 0.031), "with": Metric("ttft_p50", 0.044)},
 	},
@@ -46,13 +46,13 @@ var result = []entry{
 		Code: "discarded-matter-little", Severity: Note,
 		Says:    "With the discarded trials, {n|other estimate|other estimates} would move by at most {change} ({metric}).",
 		Means:   "Discarding trials does not decide any of these results.",
-		Example: Args{"n": Count(4), "change": Fraction(0.012), "metric": Text("ttft p50")},
+		Example: Args{"n": Count(4), "change": Fraction(0.012), "metric": Text("TTFT p50")},
 	},
 
 	// Of the run.
 	{
 		Code: "trials-missing", Severity: Caveat,
-		Says:    "{n} of {planned|planned trial is|planned trials are} missing.",
+		Says:    "{n} of {planned|planned trial|planned trials} {n:is|are} missing.",
 		Do:      "Resume the run to measure the rest.",
 		Means:   "The run is not finished, or records were lost.",
 		Example: Args{"n": Count(6), "planned": Count(60)},
@@ -95,8 +95,8 @@ var result = []entry{
 	},
 	{
 		Code: "order-sequential", Severity: Caveat,
-		Says:    "With order: sequential, each configuration gets one launch, so drift and differences between launches look like effects of its flags.",
-		Means:   "Randomized rounds spread drift over all configurations. A sequential run gives that up for fewer launches, and repeats on one launch are not independent.",
+		Says:    "With order: sequential, the trials of a configuration ran one after another, so drift can look like a difference.",
+		Means:   "Randomized rounds spread drift over all configurations. A sequential run gives that up for fewer launches.",
 		Example: Args{},
 	},
 	{
@@ -111,7 +111,7 @@ var result = []entry{
 		Says:    "{n|result has|results have} two trials of {metrics}, and no spread to borrow. They show their range, which is not a confidence interval.",
 		Do:      "Measure more trials.",
 		Means:   "With two trials and no variance from other configurations, only the two values themselves are known.",
-		Example: Args{"n": Count(2), "metrics": List("ttft_p50")},
+		Example: Args{"n": Count(2), "metrics": List("TTFT p50")},
 	},
 	{
 		Code: "slo-undecided", Severity: Caveat,

@@ -2,19 +2,19 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // answer is one use case with its recommendation, or the reason why there is none.
 type answer struct {
 	UseCase   string
-	Goal      string // "Maximise output throughput on chat"
+	Goal      string // "Maximize output throughput on chat"
 	Refused   string // then nothing but Checks and Doubts follows
 	Label     string // of the configuration
 	Baseline  bool   // the winner is the baseline itself
@@ -48,7 +48,7 @@ type answer struct {
 type check struct {
 	Limit string
 	Value string
-	State string // "holds", "fails" or "unknown"
+	State string // "met", "not met" or "unknown"
 }
 
 type tie struct{ Label, Text string } // configuration at its load point, and its value
@@ -106,7 +106,9 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Turns = append(a.Turns, o.Text)
 	}
 	if m := r.NearestMiss; m != nil {
-		a.Turns = append(a.Turns, fmt.Sprintf("%s is the limit that most cells miss: %d of %d", m.Binding, m.Fails, m.Cells))
+		a.Turns = append(a.Turns, notice.New("limit-binding", notice.Args{
+			"metric": notice.Text(metric.Short(m.Binding)), "n": notice.Count(m.Fails), "all": notice.Count(m.Cells),
+		}).Text())
 	}
 	if r.Confirmed && r.Screening != nil {
 		a.Screening = say.Metric(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"
@@ -141,11 +143,11 @@ func (b *build) against(r analysis.Recommendation) string {
 }
 
 func goal(r analysis.Recommendation) string {
-	verb := "Minimise "
+	verb := "Minimize "
 	if r.Maximize {
-		verb = "Maximise "
+		verb = "Maximize "
 	}
-	return verb + metric.Title(r.Objective) + " on " + r.Load
+	return verb + metric.Short(r.Objective) + " on " + r.Load
 }
 
 func newCheck(c analysis.ConstraintCheck) check {
@@ -153,9 +155,9 @@ func newCheck(c analysis.ConstraintCheck) check {
 	if c.Value == nil {
 		return out
 	}
-	out.Value, out.State = say.Metric(c.Metric, *c.Value), "fails"
+	out.Value, out.State = say.Metric(c.Metric, *c.Value), "not met"
 	if c.Holds {
-		out.State = "holds"
+		out.State = "met"
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -56,7 +57,7 @@ func (b *build) method() method {
 			label = l.Label
 		}
 		share := func(v float64) string { return say.Percent(v) }
-		m.Precision = append(m.Precision, precision{label, p.Metric, share(p.SD), share(p.Alone), share(p.Corrected)})
+		m.Precision = append(m.Precision, precision{label, metric.Short(p.Metric), share(p.SD), share(p.Alone), share(p.Corrected)})
 	}
 	for _, a := range b.absentMetrics() {
 		if !b.anyCellHas(a.Name) {
@@ -142,7 +143,7 @@ func (b *build) seeds() string {
 	}
 	var parts []string
 	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
-		parts = append(parts, fmt.Sprintf("block %d: %s", block, strings.Join(byBlock[block], ", ")))
+		parts = append(parts, fmt.Sprintf("round %d: %s", block, strings.Join(byBlock[block], ", ")))
 	}
 	return strings.Join(parts, "; ")
 }

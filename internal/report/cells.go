@@ -23,7 +23,8 @@ type cellTable struct {
 
 // column is one metric.
 type column struct {
-	Name, Title string
+	Metric      string // as in files: "ttft_p95"
+	Name, Title string // "TTFT p95", "time to first token, p95"
 	Better      string // "higher is better" or "lower is better"
 	More        bool   // hidden until all metrics are asked for
 }
@@ -58,7 +59,7 @@ type entry struct {
 func (b *build) columns() []column {
 	var out []column
 	for _, name := range b.metrics {
-		c := column{Name: name, Title: metric.Title(name)}
+		c := column{Metric: name, Name: metric.Short(name), Title: metric.Title(name)}
 		if m, err := metric.Parse(name); err == nil {
 			c.Better = "lower is better"
 			if m.Better == metric.Higher {
@@ -203,9 +204,9 @@ func (b *build) tags(c analysis.Cell) []tag {
 	if metrics := b.frontier[c.ID]; len(metrics) > 0 {
 		text := "frontier"
 		if !b.onHeadline(c.ID, c.Load) {
-			text += " by " + metrics[0]
+			text += " by " + metric.Short(metrics[0])
 		}
-		add("plain", text, "no other cell of this load is better in both throughput and "+strings.Join(metrics, ", or "))
+		add("plain", text, "no other result of this load is better in both throughput and "+say.Choice(shorts(metrics)))
 	}
 	if c.MeetsSLO != nil && !*c.MeetsSLO {
 		title := "misses the experiment's objectives"
@@ -215,11 +216,11 @@ func (b *build) tags(c analysis.Cell) []tag {
 		add("bad", "misses SLO", title)
 	}
 	if c.Invalid > 0 {
-		title := "measured but not counted"
+		title := "measured, and discarded"
 		if c.Repeats > 0 {
 			title += "; measured again: " + fmt.Sprint(c.Repeats)
 		}
-		add("warn", fmt.Sprintf("%d invalid", c.Invalid), title)
+		add("warn", fmt.Sprintf("%d discarded", c.Invalid), title)
 	}
 	if c.Failed > 0 && len(c.Estimates) > 0 {
 		add("bad", fmt.Sprintf("%d failed", c.Failed), "the server did not start or died")

@@ -46,7 +46,7 @@ func TestPageInChromium(t *testing.T) {
 			t.Errorf("%s is %s, want %s", script, got, want)
 		}
 	}
-	if got := b.Text("#filter-count"); got != "28 of 28 cells" {
+	if got := b.Text("#filter-count"); got != "28 of 28 results" {
 		t.Errorf("filter count %q", got)
 	}
 	b.Check(path)
@@ -90,12 +90,12 @@ func TestSortAndFilterInChromium(t *testing.T) {
 		t.Errorf("Enter on a head sorts %s", got)
 	}
 	b.Run(chromedp.SendKeys("#filter-text", "SEQS better"))
-	if got := b.Text("#filter-count"); got != "4 of 28 cells" {
+	if got := b.Text("#filter-count"); got != "4 of 28 results" {
 		t.Errorf("filtered: %q", got)
 	}
 	b.Eval(`document.getElementById('filter-text').value = ''`)
 	b.Run(chromedp.SendKeys("#filter-text", "kv-cache"))
-	if got := b.Text("#filter-count"); got != "4 of 28 cells" {
+	if got := b.Text("#filter-count"); got != "4 of 28 results" {
 		t.Errorf("failed cells are not found: %q", got)
 	}
 	hidden := b.Eval(`getComputedStyle(document.querySelector('.cells td.more')).display`)
@@ -140,7 +140,7 @@ func TestSliderChangesTheRecommendation(t *testing.T) {
 	if declared != in.Findings.Recommendations[0].Label {
 		t.Errorf("at first %q is chosen, want the recommended %q", declared, in.Findings.Recommendations[0].Label)
 	}
-	if got := b.Text("#explore-answer"); !strings.Contains(got, "This is the answer above") {
+	if got := b.Text("#explore-answer"); !strings.Contains(got, "This is the recommendation above") {
 		t.Errorf("nothing says that the answer is the one above: %s", got)
 	}
 	seen := map[string]bool{declared: true}
@@ -150,7 +150,7 @@ func TestSliderChangesTheRecommendation(t *testing.T) {
 		want := cheapest(in, 0, b.limit())
 		if want == "" {
 			none = true
-			if got := b.Text("#explore-answer"); !strings.HasPrefix(got, "No measured cell keeps") {
+			if got := b.Text("#explore-answer"); !strings.HasPrefix(got, "No measured result keeps") {
 				t.Errorf("at %d: %s", to, got)
 			}
 			continue

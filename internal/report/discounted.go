@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -61,7 +62,7 @@ func (b *build) discountedChanges(d *doubtList) {
 	within, most := 0, 0.0
 	var mover analysis.Discounted
 	for _, x := range b.Findings.Discounted {
-		args := notice.Args{"metric": notice.Text(strings.ReplaceAll(x.Metric, "_", " ")), "with": notice.Metric(x.Metric, x.With)}
+		args := notice.Args{"metric": notice.Text(metric.Short(x.Metric)), "with": notice.Metric(x.Metric, x.With)}
 		if x.Without == nil {
 			d.about(notice.Result, x.Cell, notice.New("discarded-alone", args))
 			continue
@@ -78,7 +79,7 @@ func (b *build) discountedChanges(d *doubtList) {
 	}
 	if within > 0 {
 		d.about(notice.Result, mover.Cell, notice.New("discarded-matter-little", notice.Args{
-			"n": notice.Count(within), "change": notice.Fraction(math.Round(1000*most) / 1000), "metric": notice.Text(strings.ReplaceAll(mover.Metric, "_", " ")),
+			"n": notice.Count(within), "change": notice.Fraction(math.Round(1000*most) / 1000), "metric": notice.Text(metric.Short(mover.Metric)),
 		}))
 	}
 }

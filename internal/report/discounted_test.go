@@ -42,8 +42,8 @@ func TestDiscounted(t *testing.T) {
 	b.discountedDoubts(&d)
 	want := []string{
 		"3 trials were discarded (client 3). 2 repetitions followed. 1 planned trial is left without a trial that counts.",
-		"ttft p50 is 100 ms without and 120 ms with the discarded trials. b at chat c=8",
-		"tpot p50 is 10 ms with the discarded trials, and no other trial counts. b at chat c=8",
+		"The discarded trials would move TTFT p50 from 100 ms to 120 ms. b at chat c=8",
+		"With the discarded trials, TPOT p50 is 10 ms, and no other trial counts. b at chat c=8",
 		"With the discarded trials, 2 other estimates would move by at most 0.4% (output throughput). baseline at chat c=4",
 	}
 	if got := doubtTexts(b, d); !slices.Equal(got, want) {
@@ -63,7 +63,7 @@ func TestRangeDoubt(t *testing.T) {
 		want  string
 	}{
 		{"pooled", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "error_rate": equal}}}, ""},
-		{"one metric", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "itl_p90": ranged}}}, "1 result has two trials of itl_p90, "},
+		{"one metric", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "ITL p90": ranged}}}, "1 result has two trials of ITL p90, "},
 		{"two cells", []analysis.Cell{
 			{ID: "x", Estimates: map[string]analysis.Estimate{"a": ranged, "b": ranged, "c": ranged}},
 			{ID: "y", Estimates: map[string]analysis.Estimate{"d": ranged, "e": ranged}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
@@ -32,7 +33,9 @@ func (b *build) doubts(figures []figureView) []doubt {
 			d.add(n)
 		}
 	}
-	d.add(b.Plan.Warnings...)
+	for _, w := range b.Plan.Warnings {
+		d.add(notice.Recorded(w))
+	}
 	d.add(rest...)
 	if pairs := b.Findings.NotTested; len(pairs) > 0 {
 		args := notice.Args{"one": notice.Text(pairs[0][0]), "other": notice.Text(pairs[0][1])}
@@ -179,7 +182,7 @@ func (b *build) rangeDoubt(d *doubtList) {
 	for _, c := range b.Findings.Cells {
 		for name, e := range c.Estimates {
 			if e.Method == analysis.MethodRange && e.HasInterval() {
-				cells[c.ID], metrics[name] = true, true
+				cells[c.ID], metrics[metric.Short(name)] = true, true
 			}
 		}
 	}

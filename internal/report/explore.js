@@ -28,15 +28,16 @@
   data.useCases.forEach(function (u) { option(useCase, u.name, u.name); });
   if (!data.useCases.length) { el('explore-what-if').hidden = true; }
 
-  // Three significant digits with the unit, as everywhere on the page.
+  function threeDigits(n) { return Math.abs(n) >= 1000 ? Math.round(n) : Number(n.toPrecision(3)); }
+  // format prints a value as package say does.
   function format(m, v) {
-    var unit = m.unit, factor = 1;
-    if (unit === 's') {
-      if (Math.abs(v) < 1e-3) { factor = 1e6; unit = 'µs'; } else if (Math.abs(v) < 1) { factor = 1e3; unit = 'ms'; }
-    } else if (unit === 'fraction') { factor = 100; unit = '%'; }
-    var n = v * factor;
-    var text = Math.abs(n) >= 1000 ? Math.round(n).toLocaleString('en-US') : String(Number(n.toPrecision(3)));
-    return text + ' ' + unit;
+    var unit = m.unit, factor = 1, size = Math.abs(threeDigits(v));
+    if (unit === 's' && size > 0 && size < 1) {
+      factor = size < 1e-3 ? 1e6 : 1e3;
+      unit = size < 1e-3 ? 'µs' : 'ms';
+    } else if (unit === 'fraction') { factor = 100; }
+    var text = threeDigits(v * factor).toLocaleString('en-US', { maximumFractionDigits: 9 });
+    return unit === 'fraction' ? text + '%' : text + ' ' + unit;
   }
 
   function value(cell, name) { return cell.v[byName[name].index]; }
@@ -117,7 +118,7 @@
     answer.textContent = '';
     var p = document.createElement('p');
     if (!current.winner) {
-      p.textContent = 'No measured cell keeps ' + byName[name].title + ' at most ' + format(byName[name], limit) +
+      p.textContent = 'No measured result keeps ' + byName[name].title + ' at most ' + format(byName[name], limit) +
         (others.length ? ' and the other ' + others.length + ' constraints' : '') + '.';
       answer.appendChild(p);
       draw();
@@ -136,10 +137,10 @@
       (wv[2] > wv[1] ? ' (' + format(objective, wv[1]) + ' – ' + format(objective, wv[2]) + ')' : '') +
       ', ' + byName[name].title + ' ' + format(byName[name], value(w, name)[0]) + '. '));
     p.appendChild(document.createTextNode(unmoved && w === declaredCell ?
-      'This is the answer above' + (u.confirmed ? ', which has the values of the confirm stage; here are those of the blocks. ' : ', not confirmed. ') :
-      'The best point estimate under this limit: chosen by no test, confirmed by no fresh start. '));
+      'This is the recommendation above' + (u.confirmed ? ', with the values of the screening runs. ' : ', not confirmed. ') :
+      'The best point estimate under this limit. It is neither tested nor confirmed. '));
     if (current.near.length) {
-      p.appendChild(document.createTextNode(current.near.length + (current.near.length === 1 ? ' other cell has an interval that overlaps' : ' other cells have intervals that overlap') + ' its own.'));
+      p.appendChild(document.createTextNode(current.near.length + (current.near.length === 1 ? ' other result has an interval that overlaps' : ' other results have intervals that overlap') + ' its own.'));
     }
     answer.appendChild(p);
     var code = document.createElement('code');
@@ -208,12 +209,12 @@
     chart.textContent = '';
     cut.hidden = true;
     if (!points.length) {
-      chart.textContent = 'No cell of this load has both metrics.';
+      chart.textContent = 'No result of this load has both metrics.';
       return;
     }
     points.sort(function (a, b) { return a.x[0] - b.x[0]; });
     var sx = scale(points, 'x', L, W - R, mx.unit === 's'), sy = scale(points, 'y', H - B, T, my.unit === 's');
-    var svg = node('svg', { viewBox: '0 0 ' + W + ' ' + H, role: 'group', 'aria-label': my.title + ' against ' + mx.title + ', ' + points.length + ' cells. Arrow keys move from cell to cell.' });
+    var svg = node('svg', { viewBox: '0 0 ' + W + ' ' + H, role: 'group', 'aria-label': my.title + ' against ' + mx.title + ', ' + points.length + ' results. Arrow keys move from one to the next.' });
     ticks(sx).forEach(function (v) {
       node('line', { x1: sx.at(v), x2: sx.at(v), y1: T, y2: H - B, 'class': 'grid' }, svg);
       node('text', { x: sx.at(v), y: H - B + 18, 'class': 'tick', 'text-anchor': 'middle' }, svg).textContent = format(mx, v);

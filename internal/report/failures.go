@@ -77,7 +77,7 @@ type effectRow struct {
 func (b *build) effects() effectTable {
 	t := effectTable{}
 	for _, c := range b.columns() {
-		if slices.ContainsFunc(b.Findings.Effects, func(e analysis.Effect) bool { _, ok := e.Ratios[c.Name]; return ok }) {
+		if slices.ContainsFunc(b.Findings.Effects, func(e analysis.Effect) bool { _, ok := e.Ratios[c.Metric]; return ok }) {
 			t.Columns = append(t.Columns, c)
 		}
 	}
@@ -88,7 +88,7 @@ func (b *build) effects() effectTable {
 		}
 		for _, c := range t.Columns {
 			var cmp *comparison
-			if r, ok := e.Ratios[c.Name]; ok {
+			if r, ok := e.Ratios[c.Metric]; ok {
 				cmp = newComparison(r)
 			}
 			row.Comparisons = append(row.Comparisons, cmp)

@@ -63,7 +63,7 @@ func (b *build) night() night {
 		longest = max(longest, total(parts(s, trials[s.ID])))
 	}
 	n.Began, n.Ended, n.Took = stamp(began), stamp(ended), span(ended.Sub(began))
-	n.Summary = fmt.Sprintf("%s in %s, %d failed; %s recorded", say.Count(len(starts), "server start"), n.Took, failed, say.Count(len(b.Trials), "trial"))
+	n.Summary = fmt.Sprintf("%s in %s, %d failed; %s recorded", say.Count(len(starts), "server launch"), n.Took, failed, say.Count(len(b.Trials), "trial"))
 	for _, s := range starts {
 		n.Rows = append(n.Rows, b.nightRow(s, trials[s.ID], longest))
 	}

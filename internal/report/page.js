@@ -92,7 +92,7 @@
         row.hidden = !ok;
         n += ok ? 1 : 0;
       });
-      shown.textContent = n + ' of ' + rows.length + ' cells';
+      shown.textContent = n + ' of ' + rows.length + ' results';
     };
     text.addEventListener('input', apply);
     load.addEventListener('change', apply);

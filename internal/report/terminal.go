@@ -97,23 +97,5 @@ func writeTable(b *strings.Builder, rows [][]string, right, limit int) {
 	}
 }
 
-// lines breaks text between words into lines of at most width columns; a word
-// that is longer stands alone. Double spaces inside a line are kept.
-func lines(text string, width int) []string {
-	var out []string
-	line, empty := "", true
-	for _, word := range strings.Split(text, " ") {
-		if !empty && columns(line)+1+columns(word) > width {
-			out = append(out, strings.TrimRight(line, " "))
-			line, empty = "", true
-		}
-		if !empty {
-			line += " "
-		}
-		line, empty = line+word, false
-	}
-	return append(out, strings.TrimRight(line, " "))
-}
-
 // columns counts runes, which are one column each in what is printed here.
 func columns(s string) int { return len([]rune(s)) }

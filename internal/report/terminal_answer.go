@@ -103,7 +103,7 @@ func (s *answerScreen) head() []string {
 	}
 	for _, r := range s.Findings.Recommendations {
 		if n, ok := r.TooNoisy(); ok { // one stands for all: the machine is the same
-			for _, line := range lines(n.Text()+" "+n.Remedy(), s.width) {
+			for _, line := range say.Wrap(n.Text()+" "+n.Remedy(), s.width) {
 				out = append(out, s.paint(yellow, line))
 			}
 			break

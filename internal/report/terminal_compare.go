@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -57,7 +58,7 @@ func (d *details) point(cmp *analysis.Between, point string) {
 			if !okA || !okB {
 				continue
 			}
-			line := []string{say.Metric(m, ea.Center), say.Metric(m, eb.Center), "", "", "no ratio", m, c.Label, ""}
+			line := []string{say.Metric(m, ea.Center), say.Metric(m, eb.Center), "", "", "no ratio", metric.Short(m), c.Label, ""}
 			if r, ok := c.Ratios[m]; ok {
 				line[2], line[4] = say.Change(r.Center), r.Verdict
 				if r.HasInterval() {

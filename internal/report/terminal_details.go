@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -61,7 +62,7 @@ func (t Terminal) Details(w io.Writer, in Input) error {
 
 // wrap writes head and text, continued under the text.
 func (d *details) wrap(head, text string) {
-	for _, line := range lines(text, d.width-columns(head)) {
+	for _, line := range say.Wrap(text, d.width-columns(head)) {
 		d.WriteString(strings.TrimRight(head+line, " ") + "\n")
 		head = strings.Repeat(" ", columns(head))
 	}
@@ -83,7 +84,7 @@ func (d *details) recommendation(r analysis.Recommendation) {
 	if r.Maximize {
 		verb = "maximize"
 	}
-	fmt.Fprintf(d, "%s: %s %s on load %s\n", r.UseCase, verb, r.Objective, r.Load)
+	fmt.Fprintf(d, "%s: %s %s on load %s\n", r.UseCase, verb, metric.Short(r.Objective), r.Load)
 	if r.Refused != "" {
 		d.wrap("  no recommendation: ", r.Refused)
 		for _, n := range r.Doubts {
@@ -101,7 +102,7 @@ func (d *details) recommendation(r analysis.Recommendation) {
 		d.row("", r.Preferred)
 	}
 	if r.Estimate != nil {
-		d.row(r.Objective, estimateText(r.Objective, *r.Estimate))
+		d.row(metric.Short(r.Objective), estimateText(r.Objective, *r.Estimate))
 	}
 	if r.Ratio != nil {
 		d.row("against baseline", ratioText(*r.Ratio, d.otherPoint(r)))
@@ -226,7 +227,7 @@ func confirmationText(r analysis.Recommendation) string {
 }
 
 func checkText(k analysis.ConstraintCheck) string {
-	s := fmt.Sprintf("%s %s %s", k.Metric, k.Op, say.Metric(k.Metric, k.Limit))
+	s := fmt.Sprintf("%s %s %s", metric.Short(k.Metric), k.Op, say.Metric(k.Metric, k.Limit))
 	if k.Value == nil {
 		return s + ": no value"
 	}
@@ -252,7 +253,7 @@ func (d *details) combinations() {
 		d.wrap("  - ", q.UseCase+": "+q.Text)
 	}
 	for _, n := range c.Notes {
-		d.wrap("  - ", n.String())
+		d.wrap("  - ", n)
 	}
 	d.WriteString("\n")
 }
@@ -308,7 +309,7 @@ func (d *details) precision() {
 		if wanted[p.Metric] {
 			point, _ := d.Plan.LoadPoint(p.LoadPoint)
 			found = append(found, fmt.Sprintf("%s at %s: %s corrected, %s alone; trials vary by %s",
-				p.Metric, point.Label, share(p.Corrected), share(p.Alone), share(p.SD)))
+				metric.Short(p.Metric), point.Label, share(p.Corrected), share(p.Alone), share(p.SD)))
 		}
 	}
 	splits := d.Findings.VarianceSplits

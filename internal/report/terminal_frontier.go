@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -18,7 +19,7 @@ func (d *details) frontier(fr analysis.Frontier) {
 			measured++
 		}
 	}
-	fmt.Fprintf(d, "Frontier of load %s: %s against %s, %d of %s\n", fr.Load, fr.Y, fr.X,
+	fmt.Fprintf(d, "Frontier of load %s: %s against %s, %d of %s\n", fr.Load, metric.Short(fr.Y), metric.Short(fr.X),
 		len(fr.Cells), say.Count(measured, "measured result"))
 	gpus := slices.ContainsFunc(d.Findings.Cells, func(c analysis.Cell) bool { return c.GPUs > 0 })
 	row := func(x, y, n, on, slo, configuration, point string) []string {
@@ -27,7 +28,7 @@ func (d *details) frontier(fr analysis.Frontier) {
 		}
 		return []string{x, y, n, on, slo, configuration, point}
 	}
-	rows := [][]string{row(fr.X, fr.Y, "GPUs", "on it", "slo", "configuration", "load point")}
+	rows := [][]string{row(metric.Short(fr.X), metric.Short(fr.Y), "GPUs", "on it", "slo", "configuration", "load point")}
 	for _, id := range fr.Cells {
 		c := d.cells[id]
 		slo := ""

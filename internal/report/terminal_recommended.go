@@ -81,7 +81,7 @@ func (s *answerScreen) blocks(blocks []block, notes int) []string {
 				label = "    at " + b.place
 			}
 			label = padded(label, indent-2, false) + "  "
-			for _, line := range lines(note, s.width-columns(label)) {
+			for _, line := range say.Wrap(note, s.width-columns(label)) {
 				out = append(out, say.Clip(label+line, s.width))
 				label = strings.Repeat(" ", indent)
 			}
@@ -104,7 +104,7 @@ func (s *answerScreen) broken(flags []string, indent, width int) (first string, 
 		if line != "" && columns(line)+1+columns(f) > width {
 			rest, line = append(rest, line), ""
 		}
-		pieces := lines(strings.TrimPrefix(line+" "+f, " "), width)
+		pieces := say.Wrap(strings.TrimPrefix(line+" "+f, " "), width)
 		rest, line = append(rest, pieces[:len(pieces)-1]...), pieces[len(pieces)-1]
 	}
 	rest = append(rest, line)

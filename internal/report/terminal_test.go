@@ -424,10 +424,10 @@ func TestDetails(t *testing.T) {
 	}
 	last := 0
 	for _, want := range []string{
-		"throughput: maximize output_throughput on load chat\n", "against baseline   +5.7%  [", ", better, p=", "trade-off          TTFT p95 100 ms -> 200 ms (2×)  [+50%, 2.5×], in the screening runs\n",
-		"constraints        e2e_p50 <= 3 s: 1.8 s\n", "tied with          max-num-seqs=512 at chat poisson 10/s: 1,065 tok/s  [",
+		"throughput: maximize output throughput on load chat\n", "against baseline   +5.7%  [", ", better, p=", "trade-off          TTFT p95 100 ms -> 200 ms (2×)  [+50%, 2.5×], in the screening runs\n",
+		"constraints        E2E p50 <= 3 s: 1.8 s\n", "tied with          max-num-seqs=512 at chat poisson 10/s: 1,065 tok/s  [",
 		"    vllm serve acme/model --max-model-len 8192 --gpu-memory-utilization 0.90 \\\n      --speculative-config '{\"method\": \"ngram\", \"num_speculative_tokens\": 5}' \\\n      --enable-chunked-prefill\n",
-		"Not confirmed", "no recommendation: ", "Frontier of load chat: output_throughput against ttft_p95, 3 of 18 measured results", "  met  ",
+		"Not confirmed", "no recommendation: ", "Frontier of load chat: output throughput against TTFT p95, 3 of 18 measured results", "  met  ",
 		"Failures\n", "max-model-len=32k did not start (3 starts): To serve", "remedy: Lower", "Warnings\n", "drift",
 	} {
 		i := strings.Index(text[last:], want)

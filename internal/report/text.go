@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -46,13 +47,13 @@ func changeInterval(r analysis.Ratio) string {
 	return change(r.Lo) + " to " + change(r.Hi)
 }
 
-// constraintText is "ttft_p95 ≤ 500 ms".
+// constraintText is "TTFT p95 ≤ 500 ms".
 func constraintText(name string, op experiment.Op, limit float64) string {
 	sign := "≤"
 	if op == experiment.AtLeast {
 		sign = "≥"
 	}
-	return name + " " + sign + " " + say.Metric(name, limit)
+	return metric.Short(name) + " " + sign + " " + say.Metric(name, limit)
 }
 
 // span renders a duration, and a dash for none.
@@ -69,4 +70,13 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.Format("2006-01-02 15:04:05 -07:00")
+}
+
+// shorts are metrics as people read them.
+func shorts(names []string) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, metric.Short(n))
+	}
+	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -253,16 +254,17 @@ func (b *build) banners() []banner {
 		out = append(out, banner{
 			Kind:  "simulated",
 			Title: "Simulated server: not a GPU measurement",
-			Text:  "The server was sweep's simulator. Its numbers show what such a run looks like; they say nothing about a real GPU.",
+			Text:  notice.New("simulated", nil).Text(),
 		})
 	}
 	planned, done := b.progress()
 	if !b.Finished || done < planned {
-		text := fmt.Sprintf("%d of %d trials are recorded; the answers below may still change.", done, planned)
+		args := notice.Args{"done": notice.Count(done), "planned": notice.Count(planned)}
+		n := notice.New("results-partial", args)
 		if b.Finished {
-			text = fmt.Sprintf("%d of %d trials are recorded; the run ended without the others.", done, planned)
+			n = notice.New("results-short", args)
 		}
-		out = append(out, banner{Kind: "partial", Title: "Partial results", Text: text, Command: b.Resume})
+		out = append(out, banner{Kind: "partial", Title: "Partial results", Text: n.Text(), Command: b.Resume})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
 
@@ -88,7 +89,7 @@ func (p *conditions) ease(round int, baselines map[string]bool, done map[string]
 		default:
 			p.easing = 1
 		}
-		last = fmt.Sprintf("the baseline of block %d is within %.1f%% of that of block 1", b, 100*worst)
+		last = fmt.Sprintf("the baseline of round %d is within %s of that of round 1", b, say.Percent(worst))
 	}
 	return last
 }

@@ -202,7 +202,7 @@ func TestCooldownWaitsForTheBand(t *testing.T) {
 	if c := starts[0].Cooldown; c < 200*time.Millisecond || c > 25*time.Second {
 		t.Errorf("cooled down for %s", c)
 	}
-	if !strings.Contains(told, "38 wanted as at the block's first start") {
+	if !strings.Contains(told, "38 wanted as at the round's first launch") {
 		t.Errorf("told of the wait: %q", told)
 	}
 	before := starts[1].Before

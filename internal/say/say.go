@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 )
@@ -227,6 +228,24 @@ func Few(words []string, limit int) string {
 
 // Line folds white space to one line and cuts it to limit runes.
 func Line(text string, limit int) string { return Clip(strings.Join(strings.Fields(text), " "), limit) }
+
+// Wrap breaks text between words into lines of at most width runes; a word that
+// is longer stands alone. Double spaces inside a line are kept.
+func Wrap(text string, width int) []string {
+	var out []string
+	line, empty := "", true
+	for _, word := range strings.Split(text, " ") {
+		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			out = append(out, strings.TrimRight(line, " "))
+			line, empty = "", true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	return append(out, strings.TrimRight(line, " "))
+}
 
 // Clip cuts text to limit runes; an ellipsis takes the place of the last.
 func Clip(text string, limit int) string {

@@ -3,6 +3,7 @@ package say
 import (
 	"math"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -50,6 +51,9 @@ func TestWords(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
+	}
+	if got := strings.Join(Wrap("ä bc  de, longer f", 6), "|"); got != "ä bc|de,|longer|f" {
+		t.Errorf("wrapped: %s", got)
 	}
 	if len(words) != 4 || words[2] != "c" {
 		t.Errorf("Few changed its argument: %q", words)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/wait"
 )
 
@@ -101,7 +102,7 @@ func (rule CooldownRule) exceeded(samples []Sample) string {
 			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted", s.Index, t, rule.Temperature)
 		}
 		if used := s.Values[MemoryUsed]; rule.Memory > 0 && used > float64(rule.Memory) {
-			return fmt.Sprintf("GPU %d holds %.2f GiB, %.2f wanted", s.Index, gib(used), gib(float64(rule.Memory)))
+			return fmt.Sprintf("GPU %d holds %s, %s wanted", s.Index, say.Bytes(used), say.Bytes(rule.Memory))
 		}
 		if detail := rule.outside(s); detail != "" {
 			return detail
@@ -120,16 +121,16 @@ func (rule CooldownRule) outside(s Sample) string {
 		text   func(now, limit float64) string
 	}{
 		{Temperature, b.Temperature > 0, func(v float64) float64 { return v + b.Temperature }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted as at the block's first start", s.Index, now, limit)
+			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted as at the round's first launch", s.Index, now, limit)
 		}},
 		{SMClock, b.Clock > 0, func(v float64) float64 { return v * (1 + b.Clock) }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d clocked at %.0f MHz, %.0f wanted as at the block's first start", s.Index, now, limit)
+			return fmt.Sprintf("GPU %d clocked at %.0f MHz, %.0f wanted as at the round's first launch", s.Index, now, limit)
 		}},
 		{MemoryUsed, b.Memory > 0, func(v float64) float64 { return v + float64(b.Memory) }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d holds %.2f GiB, %.2f wanted as at the block's first start", s.Index, gib(now), gib(limit))
+			return fmt.Sprintf("GPU %d holds %s, %s wanted as at the round's first launch", s.Index, say.Bytes(now), say.Bytes(limit))
 		}},
 		{SMUtilisation, b.Utilisation > 0, func(v float64) float64 { return v + b.Utilisation }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d is busy %.0f%%, %.0f wanted as at the block's first start", s.Index, 100*now, 100*limit)
+			return fmt.Sprintf("GPU %d is busy %s of the time, %s wanted as at the round's first launch", s.Index, say.Percent(now), say.Percent(limit))
 		}},
 	} {
 		reference, known := ref[q.metric]
@@ -140,5 +141,3 @@ func (rule CooldownRule) outside(s Sample) string {
 	}
 	return ""
 }
-
-func gib(b float64) float64 { return b / (1 << 30) }

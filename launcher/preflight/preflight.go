@@ -14,10 +14,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -39,7 +39,9 @@ type Finding struct {
 	Class    launcher.Class // of the failure that a start would end with
 	Flag     string         // that is to blame; "" for none in particular
 	Name     bool           // its name is wrong, not its value
-	Notice   notice.Notice
+	Cause    string
+	Label    string // said at the flag's place; "" for what follows from the severity
+	Remedy   string
 }
 
 // Report is what was found about a plan.
@@ -82,9 +84,9 @@ func (r *Report) Impossible() map[string]launcher.Diagnosis {
 	for id, found := range r.Findings {
 		for _, f := range found {
 			if f.Severity == Impossible {
-				d := launcher.Diagnosis{Class: f.Class, Cause: notice.New("cannot-start", notice.Args{"finding": notice.Said(f.Notice)})}
-				if remedy := f.Notice.Remedy(); remedy != "" {
-					d.Remedy = notice.Recorded(remedy)
+				d := launcher.Diagnosis{Class: f.Class, Cause: notice.New("cannot-start", notice.Args{"finding": notice.Text(f.Cause)})}
+				if f.Remedy != "" {
+					d.Remedy = notice.Recorded(f.Remedy)
 				}
 				out[id] = d
 				break
@@ -102,7 +104,7 @@ func (r *Report) Diagnostics(e *experiment.Experiment, p *matrix.Plan, strict bo
 	var out []experiment.Diagnostic
 	for _, c := range p.Configurations {
 		for _, f := range r.Findings[c.ID] {
-			d := experiment.Diagnose(experiment.Warning, f.Notice, experiment.Range{File: e.File})
+			d := experiment.Diagnostic{Severity: experiment.Warning, Summary: f.Cause, Label: f.Label, Help: f.Remedy, Range: experiment.Range{File: e.File}}
 			if f.Severity == Wrong || strict || f.Severity == Impossible && c.Baseline {
 				d.Severity = experiment.Error
 			}
@@ -114,7 +116,7 @@ func (r *Report) Diagnostics(e *experiment.Experiment, p *matrix.Plan, strict bo
 			}
 			d.Range = cmp.Or(place(places, c.Flags, f), d.Range)
 			if d.Range.Line == 0 || f.Flag == "" {
-				d.Configuration, d.Summary = c.Label, c.Label+": "+d.Summary
+				d.Summary = c.Label + ": " + d.Summary
 			}
 			out = append(out, d)
 		}
@@ -157,7 +159,10 @@ func fewPerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
 		out = append(out, d)
 	}
 	for at, n := range dropped {
-		more := say.Count(n, "more configuration has", "more configurations have") + " a problem here"
+		more := fmt.Sprintf("%d more configurations have a problem here", n)
+		if n == 1 {
+			more = "1 more configuration has a problem here"
+		}
 		if d := &out[last[at]]; d.Help == "" {
 			d.Help = more
 		} else {
@@ -167,17 +172,23 @@ func fewPerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
 	return out
 }
 
-// oncePerPlace keeps one of several findings that say the same of the same
-// place, the gravest: an unknown flag concerns every configuration.
+// oncePerPlace keeps one of several findings of the same place and words, the
+// gravest: an unknown flag concerns every configuration.
 func oncePerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
-	at := map[experiment.Range][]int{}
+	type key struct {
+		at      experiment.Range
+		summary string
+	}
+	at := map[key]int{}
 	var out experiment.Diagnostics
 	for _, d := range ds {
-		same := slices.IndexFunc(at[d.Range], func(i int) bool { return out[i].Says(d) })
-		if same < 0 {
-			at[d.Range] = append(at[d.Range], len(out))
+		k := key{d.Range, d.Summary}
+		i, seen := at[k]
+		switch {
+		case !seen:
+			at[k] = len(out)
 			out = append(out, d)
-		} else if i := at[d.Range][same]; out[i].Severity == experiment.Warning && d.Severity == experiment.Error {
+		case out[i].Severity == experiment.Warning && d.Severity == experiment.Error:
 			out[i] = d
 		}
 	}
@@ -204,3 +215,6 @@ func (r *Report) Labels(p *matrix.Plan, s Severity) []string {
 	}
 	return slices.Sorted(maps.Keys(labels))
 }
+
+// quoted shows a value as people write it.
+func quoted(s string) string { return `"` + strings.TrimSpace(s) + `"` }
