@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
@@ -153,8 +154,14 @@ func printed(literal string) string {
 	return strings.ReplaceAll(verb.ReplaceAllString(strings.ReplaceAll(literal, "%%", "\x00"), "5"), "\x00", "%")
 }
 
-// TestLiterals checks the texts of the program that look like sentences: those
-// with two words or more that are not regular expressions.
+// looksPrinted tells texts from keys, names and identifiers, which are one word
+// without a capital: "Maximize " is a text.
+func looksPrinted(text string) bool {
+	r := []rune(text)
+	return strings.Contains(text, " ") || len(r) > 1 && unicode.IsUpper(r[0]) && unicode.IsLower(r[1])
+}
+
+// TestLiterals checks the texts of the program that are not regular expressions.
 func TestLiterals(t *testing.T) {
 	checked := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -185,7 +192,7 @@ func TestLiterals(t *testing.T) {
 				return true
 			}
 			text, err := strconv.Unquote(l.Value)
-			if err != nil || !strings.Contains(strings.TrimSpace(text), " ") || slices.Contains(quoted, text) {
+			if err != nil || !looksPrinted(text) || slices.Contains(quoted, text) {
 				return true
 			}
 			checked++
@@ -198,6 +205,30 @@ func TestLiterals(t *testing.T) {
 	})
 	if err != nil || checked < 1000 {
 		t.Fatalf("%d literals checked, error %v", checked, err)
+	}
+}
+
+// markup are the tags, actions and scripts of a template.
+var markup = regexp.MustCompile(`(?s)<script>.*?</script>|<style>.*?</style>|<[^>]*>|\{\{.*?\}\}`)
+
+// TestTemplates checks the texts of the pages and of the summary. What an action
+// prints stands for a number.
+func TestTemplates(t *testing.T) {
+	for _, file := range []string{
+		"internal/report/page.html", "internal/report/summary.md.tmpl", "internal/site/list.html", "internal/site/run.html",
+	} {
+		text := markup.ReplaceAllStringFunc(read(t, filepath.Join(root, file)), func(s string) string {
+			lines := strings.Repeat("\n", strings.Count(s, "\n"))
+			if strings.HasPrefix(s, "{{.") || strings.HasPrefix(s, "{{md .") {
+				return "5" + lines
+			}
+			return lines
+		})
+		for i, line := range strings.Split(text, "\n") {
+			for _, f := range faultsOf(inProgram, line) {
+				t.Errorf("%s:%d: %s", file, i+1, f)
+			}
+		}
 	}
 }
 
@@ -270,6 +301,11 @@ func TestRules(t *testing.T) {
 	for _, bad := range []string{"%.0f %% of it", "%d trials a cell", "the file %q is no run", "read beside it"} {
 		if len(faultsOf(inProgram, printed(bad))) != 1 {
 			t.Errorf("%q: %q", bad, faultsOf(inProgram, printed(bad)))
+		}
+	}
+	for text, want := range map[string]bool{"Maximize ": true, "Maximize": true, "better, confirmed": true, "utilization": false, "ttft_p50": false, "SLO": false} {
+		if looksPrinted(text) != want {
+			t.Errorf("%q is taken for a text: %v", text, !want)
 		}
 	}
 	for _, good := range []string{
