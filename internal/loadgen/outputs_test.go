@@ -30,7 +30,7 @@ func TestDatasetAnswers(t *testing.T) {
 			note   string
 			want   map[string]int
 		}{
-			{"assumed", true, nil, "answer lengths are approximate, at 4 bytes per token. POST /tokenize: 404", map[string]int{"p0": 15, "p1": 50, "p2": 15, "p3": 60}},
+			{"assumed", true, nil, "answer lengths are approximate, at 4 bytes per token: POST /tokenize: 404", map[string]int{"p0": 15, "p1": 50, "p2": 15, "p3": 60}},
 			{"counted", false, counts, "", exact},
 			{"remembered", true, counts, "", exact},
 		} {
