@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build messages demo test real-env test-real test-openai test-benchstat calibrate-stats fuzz lint bench bench-load clean help
+.PHONY: build messages demo test torture real-env test-real test-openai test-benchstat calibrate-stats fuzz lint bench bench-load clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -20,6 +20,9 @@ demo: build ## run examples/quickstart.yaml on the simulated server
 
 test: ## all checks and tests; installs podman and Chromium where it may
 	.ci/test.sh
+
+torture: ## injure 200 simulated runs at random moments (about 20 minutes; the tests have a short form)
+	SWEEP_TORTURE=200 $(GO) test -count=1 -timeout 120m -v ./internal/torture
 
 real-env: ## install the real servers and tools of test-real: pinned, cached, each part optional
 	internal/realtest/env/install.sh
