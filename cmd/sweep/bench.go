@@ -81,7 +81,7 @@ small request, so that a problem with the server shows at once.`,
 }
 
 func (sys *System) bench(ctx context.Context, url string, o benchOptions) error {
-	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, stopText) })
+	ctx, release := sys.interruptible(ctx, func() { sys.say(stopText) })
 	defer release()
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 		return withCode(exitUsage, fmt.Errorf("invalid URL %q: want http://HOST:PORT", url))

@@ -65,7 +65,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, stopText) })
+	ctx, release := sys.interruptible(ctx, func() { sys.say(stopText) })
 	defer release()
 	cfg, err := o.config(ctx, sys, strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1"))
 	if err != nil {

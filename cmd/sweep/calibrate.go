@@ -57,7 +57,7 @@ func (sys *System) calibrate(ctx context.Context, path string, o calibrateOption
 	if o.ttft <= 0 || o.itl <= 0 || o.window < 0 {
 		return withCode(exitUsage, errors.New("--ttft and --itl must be greater than 0, and --window must not be negative"))
 	}
-	ctx, release := sys.interruptible(ctx, func() { fmt.Fprintln(sys.Stderr, stopText) })
+	ctx, release := sys.interruptible(ctx, func() { sys.say(stopText) })
 	defer release()
 	l, err := sys.load(ctx, path, "text", false)
 	if err != nil {

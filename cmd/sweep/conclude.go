@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
@@ -50,7 +50,7 @@ func exportRun(path string, figures bool) error {
 }
 
 // conclude exports the final report, prints the answer and chooses the exit code.
-func (sys *System) conclude(shown, path string, parts shownParts, result runner.Result, runErr error) error {
+func (sys *System) conclude(ctx context.Context, shown, path string, parts shownParts, result runner.Result, runErr error) error {
 	res, err := readResults(path)
 	if err == nil {
 		err = res.export(true)
@@ -79,11 +79,12 @@ func (sys *System) conclude(shown, path string, parts shownParts, result runner.
 		}
 		return withCode(exitCode(runErr), runErr, hints...)
 	}
-	// A reader that went away (head, a pager) changes nothing about the run.
-	code := sys.verdict(res, result)
-	if err := sys.show(res, shown, parts); err != nil && !errors.Is(err, syscall.EPIPE) {
+	text, err := sys.answer(res, shown, parts)
+	if err != nil {
 		return err
 	}
+	code := sys.verdict(res, result)
+	sys.printAnswer(ctx, text, shown)
 	return code
 }
 

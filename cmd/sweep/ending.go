@@ -11,9 +11,16 @@ import (
 	"github.com/vllm-sweep/sweep/internal/runner"
 )
 
+// How long the end of a run waits for the receivers of its notifications: all
+// of them together, and once somebody has pressed Ctrl-C.
+const (
+	notifyWait            = 30 * time.Second
+	notifyWaitInterrupted = time.Second
+)
+
 // tellEnd sends the notifications at the end of a run. What does not arrive is
 // a warning.
-func (sys *System) tellEnd(e *experiment.Experiment, runID, path string, began time.Time, result runner.Result, runErr error) {
+func (sys *System) tellEnd(ctx context.Context, e *experiment.Experiment, runID, path string, began time.Time, result runner.Result, runErr error) {
 	if len(e.Notify) == 0 {
 		return
 	}
@@ -39,8 +46,13 @@ func (sys *System) tellEnd(e *experiment.Experiment, runID, path string, began t
 	for _, r := range m.Recommendations {
 		m.Text += "\n" + r.UseCase + ": " + r.Text
 	}
-	// Not the run's context: that may be what ended it.
-	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Send(context.Background(), e.Notify, m); err != nil {
+	limit := notifyWait
+	if ctx.Err() != nil {
+		ctx, limit = context.WithoutCancel(ctx), notifyWaitInterrupted
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Send(ctx, e.Notify, m); err != nil {
 		sys.say("warning: %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func export(listener net.Listener, name string, next runner.Observer) (*metricsE
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	e.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	e.server = &http.Server{Handler: mux, ReadHeaderTimeout: scrapeWait, WriteTimeout: scrapeWait}
 	go func() {
 		defer close(e.done)
 		_ = e.server.Serve(listener) // ends with Close
@@ -59,9 +59,16 @@ func export(listener net.Listener, name string, next runner.Observer) (*metricsE
 	return e, "http://" + listener.Addr().String() + "/metrics", nil
 }
 
+// Limits of a scraper that hangs: of one scrape, and of the one that may be under
+// way at the end of the run.
+const (
+	scrapeWait     = 10 * time.Second
+	lastScrapeWait = 300 * time.Millisecond
+)
+
 // Close ends the service after the scrape that may be under way.
 func (e *metricsExporter) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), lastScrapeWait)
 	defer cancel()
 	if e.server.Shutdown(ctx) != nil {
 		_ = e.server.Close()

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +13,8 @@ import (
 
 // Lanes stand below each other, whichever told last, and go when they end.
 func TestLanes(t *testing.T) {
-	var out bytes.Buffer
 	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
-	s := &screen{out: &out, live: true, width: func() int { return 100 }, now: func() time.Time { return now }}
+	s := &screen{live: true, width: func() int { return 100 }, now: func() time.Time { return now }}
 	lane := func(gpus, configuration, stage string) runner.Status {
 		return runner.Status{GPUs: gpus, Done: 1, Total: 8, Block: 1, Blocks: 2, Configuration: configuration, Stage: stage}
 	}
@@ -38,12 +35,11 @@ func TestLanes(t *testing.T) {
 		t.Errorf("after the lanes: %q", got)
 	}
 
-	out.Reset()
-	logged := &screen{out: &out, json: true, now: func() time.Time { return now }}
+	logged := &screen{json: true, now: func() time.Time { return now }}
 	logged.lanes.take(lane("1", "b", runner.StageStarting))
 	logged.Status(lane("0", "a", runner.StageStarting))
 	var seen []string
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(string(logged.render(nil, 0))) {
 		var st jsonState
 		if err := json.Unmarshal([]byte(line), &st); err != nil {
 			t.Fatal(err)
@@ -54,7 +50,7 @@ func TestLanes(t *testing.T) {
 		t.Errorf("states %q", seen)
 	}
 
-	x := &metricsExporter{Observer: &screen{out: io.Discard, now: time.Now}}
+	x := &metricsExporter{Observer: new(screen)}
 	x.Status(lane("0", "a", runner.StageStarting))
 	x.Status(lane("1", "b", runner.StageStarting))
 	registry := prometheus.NewRegistry()

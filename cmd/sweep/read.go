@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -46,7 +47,10 @@ brings and costs, and what to know before acting on it. Nothing is written.`,
 			if asJSON {
 				err = writeJSON(sys, r.findings)
 			} else {
-				err = sys.show(r, args[0], parts)
+				var text string
+				if text, err = sys.answer(r, args[0], parts); err == nil {
+					_, err = io.WriteString(sys.Stdout, text)
+				}
 			}
 			if err != nil {
 				return err

@@ -13,6 +13,11 @@ import (
 
 // Main runs the program and returns its exit code.
 func Main(sys *System) int {
+	defer func() {
+		if sys.screen != nil {
+			sys.screen.Close()
+		}
+	}()
 	root := newRoot(sys)
 	root.SetArgs(sys.Args)
 	err := root.ExecuteContext(context.Background())

@@ -78,6 +78,7 @@ Press it again to force quit. The run survives if you close the terminal.
 			if !slices.Contains([]string{progressAuto, progressPlain, progressJSON}, o.progress) {
 				return withCode(exitUsage, fmt.Errorf("--progress %q: want auto, plain or json", o.progress))
 			}
+			sys.onScreen(o.progress)
 			if o.metricsListen != "" { // before anything is made
 				listener, err := listenFor("--metrics-listen", o.metricsListen)
 				if err != nil {
@@ -307,8 +308,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 ) error {
 	shown := shortest(dir.Path)
 	before, _ := sys.preflight(ctx, e, p)
-	screen := newScreen(sys, o.progress)
-	defer screen.Close()
+	screen := sys.screen
 	// Before the first message: its reader may go away at once.
 	ctx, release := sys.interruptible(ctx, func() {
 		screen.Message("Stopping... sweep is shutting down the server. Press Ctrl-C again to force quit.")
@@ -351,9 +351,9 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
 		RoundDone: func(context.Context) error { return exportAndShow(dir.Path, screen) },
 	})
-	screen.Close()
-	defer sys.tellEnd(e, dir.RunID(), dir.Path, began, result, err)
-	return sys.conclude(shown, dir.Path, o.parts, result, err)
+	screen.End()
+	defer sys.tellEnd(ctx, e, dir.RunID(), dir.Path, began, result, err)
+	return sys.conclude(ctx, shown, dir.Path, o.parts, result, err)
 }
 
 // finalists are what the confirm stage of a run measures.

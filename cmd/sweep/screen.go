@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -14,9 +14,6 @@ import (
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
-// redraw is the time between two drawings of the progress line.
-const redraw = 200 * time.Millisecond
-
 // Kinds of progress.
 const (
 	progressAuto  = "auto"  // live on a terminal, else plain
@@ -25,9 +22,10 @@ const (
 )
 
 // screen shows a run on stderr: messages above, and on a terminal the present
-// state in a few lines below, redrawn in place. It is the runner's Observer.
+// state in a few lines below, redrawn in place. It is the runner's Observer, and
+// none of its methods waits for whoever reads stderr.
 type screen struct {
-	out     io.Writer
+	*queuedWriter
 	plainly func(text string) string // errors in plain words, commands as the program was called; nil: as it is
 	live    bool
 	json    bool
@@ -37,70 +35,33 @@ type screen struct {
 	mu     sync.Mutex
 	status runner.Status
 	lanes  lanes
-	told   time.Time // when the state was last told, off a terminal
-	best   []string  // the answers so far, a line each
-	drawn  int       // lines of state that stand on the terminal
-	closed bool      // no more lines of state; a late message is still printed
+	best   []string // the answers so far, a line each
+	ended  bool     // no more lines of state
 
-	once sync.Once
-	stop chan struct{}
-	done chan struct{}
+	// Of the writer's goroutine alone.
+	told  time.Time // when the state was last told, off a terminal
+	drawn int       // lines of state that stand on the terminal
 }
 
 func newScreen(sys *System, kind string) *screen {
-	s := &screen{out: sys.Stderr, plainly: sys.plainly, live: sys.ErrTTY && kind == progressAuto, json: kind == progressJSON, width: sys.Width, now: time.Now,
-		stop: make(chan struct{}), done: make(chan struct{})}
-	go s.loop()
+	s := &screen{plainly: sys.plainly, live: sys.ErrTTY && kind == progressAuto, json: kind == progressJSON, width: sys.Width, now: time.Now}
+	s.queuedWriter = newQueuedWriter(sys.Stderr, s.render)
 	return s
 }
 
-func (s *screen) loop() {
-	defer close(s.done)
-	tick := time.NewTicker(redraw)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-tick.C:
-			s.mu.Lock()
-			if s.live {
-				s.draw()
-			} else {
-				s.tell() // hours can pass without an event
-			}
-			s.mu.Unlock()
-		}
+// onScreen gives stderr to a screen, through which everything goes from now on.
+// A second call returns the first one's.
+func (sys *System) onScreen(kind string) *screen {
+	if sys.screen == nil {
+		sys.screen = newScreen(sys, kind)
+		sys.Stderr = sys.screen
 	}
-}
-
-// Close removes the lines of state for good. Messages are printed still. A
-// second call does nothing.
-func (s *screen) Close() {
-	s.once.Do(func() { close(s.stop) })
-	<-s.done
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.erase()
-	s.closed = true
+	return sys.screen
 }
 
 // Message implements runner.Observer.
 func (s *screen) Message(text string, about ...notice.Notice) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.plainly != nil {
-		text = s.plainly(text)
-	}
-	if s.json {
-		s.line(jsonMessage{s.now(), "message", text, about})
-		return
-	}
-	s.erase()
-	fmt.Fprintf(s.out, "%s %s\n", s.now().Format("15:04:05"), text)
-	if s.live {
-		s.draw()
-	}
+	s.add(message{at: s.now(), text: text, about: about})
 }
 
 // Status implements runner.Observer.
@@ -109,7 +70,6 @@ func (s *screen) Status(status runner.Status) {
 	defer s.mu.Unlock()
 	s.status = status
 	s.lanes.take(status)
-	s.tell()
 }
 
 // Best takes the answers so far.
@@ -119,23 +79,66 @@ func (s *screen) Best(lines []string) {
 	s.best = lines
 }
 
-func (s *screen) erase() {
+// End removes the lines of state for good. Messages are still printed.
+func (s *screen) End() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// render is the text of messages and of the state, where that is due.
+func (s *screen) render(messages []message, missed int) []byte {
+	var b bytes.Buffer
+	s.erase(&b)
+	if missed > 0 {
+		left := notice.New("messages-left-out", notice.Args{"n": notice.Count(missed)})
+		s.print(&b, message{at: s.now(), text: left.String(), about: []notice.Notice{left}})
+	}
+	for _, m := range messages {
+		s.print(&b, m)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status.Total > 0 && !s.ended {
+		if s.live {
+			s.draw(&b)
+		} else {
+			s.tell(&b)
+		}
+	}
+	return b.Bytes()
+}
+
+// print writes one message.
+func (s *screen) print(b *bytes.Buffer, m message) {
+	if m.raw != nil {
+		b.Write(m.raw)
+		return
+	}
+	if s.plainly != nil {
+		m.text = s.plainly(m.text)
+	}
+	if s.json {
+		writeLine(b, jsonMessage{m.at, "message", m.text, m.about})
+		return
+	}
+	fmt.Fprintf(b, "%s %s\n", m.at.Format("15:04:05"), m.text)
+}
+
+func (s *screen) erase(b *bytes.Buffer) {
 	if s.drawn > 1 {
-		fmt.Fprintf(s.out, "\x1b[%dA", s.drawn-1)
+		fmt.Fprintf(b, "\x1b[%dA", s.drawn-1)
 	}
 	if s.drawn > 0 {
-		fmt.Fprint(s.out, "\r\x1b[J")
+		b.WriteString("\r\x1b[J")
 		s.drawn = 0
 	}
 }
 
-func (s *screen) draw() {
-	if s.status.Total == 0 || s.closed {
-		return
-	}
+// draw writes the state for a terminal. The caller holds the lock.
+func (s *screen) draw(b *bytes.Buffer) {
 	lines := s.stateLines(s.now(), s.width()-1)
-	s.erase()
-	fmt.Fprintf(s.out, "\r%s", strings.Join(lines, "\n"))
+	fmt.Fprintf(b, "\r%s", strings.Join(lines, "\n"))
 	s.drawn = len(lines)
 }
 

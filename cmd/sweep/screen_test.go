@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -51,36 +50,37 @@ func TestSpark(t *testing.T) {
 
 // The live view draws several lines and takes them away again.
 func TestLiveView(t *testing.T) {
-	var out bytes.Buffer
 	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
-	s := &screen{out: &out, live: true, width: func() int { return 100 }, now: func() time.Time { return now }}
+	s := &screen{live: true, width: func() int { return 100 }, now: func() time.Time { return now }}
 	s.Best([]string{"throughput: baseline at chat c=4, output throughput 1,500 tok/s"})
 	s.Status(runner.Status{
 		Done: 1, Total: 4, Configuration: "baseline", Point: "chat c=4", Block: 1, Blocks: 2, Stage: runner.StageMeasuring, StageBegan: now,
 		Load: runner.LoadStatus{InWindow: true, InFlight: 4},
 		Live: runner.Live{Rate: 12.5, TTFT: []float64{0.02, 0.04}, KVUsage: 0.41, Temperature: 62, Power: 540},
 	})
-	s.draw()
-	lines := strings.Split(out.String(), "\n")
+	lines := strings.Split(string(s.render(nil, 0)), "\n")
 	if len(lines) != 3 || lines[1] != "  12.5 req/s | TTFT ▅█ 40 ms | KV cache 41% | GPU 62 °C 540 W" || !strings.HasPrefix(lines[2], "  best so far: throughput: baseline") {
 		t.Errorf("drawn %q", lines)
 	}
-	out.Reset()
-	s.Message("hello")
-	if got := out.String(); !strings.HasPrefix(got, "\x1b[2A\r\x1b[J22:50:00 hello\n") {
+	hello := []message{{at: now, text: "hello"}}
+	if got := string(s.render(hello, 0)); !strings.HasPrefix(got, "\x1b[2A\r\x1b[J22:50:00 hello\n") {
 		t.Errorf("message over the view: %q", got)
+	}
+	s.End()
+	if got := string(s.render(hello, 0)); got != "\x1b[2A\r\x1b[J22:50:00 hello\n" {
+		t.Errorf("message after the end: %q", got)
 	}
 }
 
 func TestProgressAsJSON(t *testing.T) {
-	var out bytes.Buffer
 	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
-	s := &screen{out: &out, json: true, now: func() time.Time { return now }}
-	s.Message("begun")
+	s := &screen{json: true, now: func() time.Time { return now }}
+	out := s.render([]message{{at: now, text: "begun"}}, 0)
 	for range 3 { // a state a second, not more
 		s.Status(runner.Status{Done: 1, Total: 4, Stage: runner.StageCooldown, Waiting: "GPU 0 at 62 °C, 38 wanted", Left: time.Minute, At: now})
+		out = append(out, s.render(nil, 0)...)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	var m jsonMessage
 	var st jsonState
 	if len(lines) != 2 || json.Unmarshal([]byte(lines[0]), &m) != nil || json.Unmarshal([]byte(lines[1]), &st) != nil {
@@ -96,7 +96,7 @@ func TestMetricsOfARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, at, err := export(listener, "acme", &screen{out: io.Discard, now: time.Now})
+	x, at, err := export(listener, "acme", new(screen))
 	if err != nil {
 		t.Fatal(err)
 	}

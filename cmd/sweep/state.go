@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -121,14 +122,11 @@ const (
 )
 
 // tell writes the state to a log when it is due. The caller holds the lock.
-func (s *screen) tell() {
+func (s *screen) tell(b *bytes.Buffer) {
 	now := s.now()
 	every := plainEvery
 	if s.json {
 		every = jsonEvery
-	}
-	if s.live || s.closed || s.status.Total == 0 {
-		return
 	}
 	if s.told.IsZero() && !s.json {
 		s.told = now // the messages of the beginning say the same
@@ -140,10 +138,10 @@ func (s *screen) tell() {
 	st, working := s.overall()
 	if s.json {
 		for _, lane := range working {
-			s.line(s.state(lane, now))
+			writeLine(b, s.state(lane, now))
 		}
 		if len(working) == 0 {
-			s.line(s.state(st, now))
+			writeLine(b, s.state(st, now))
 		}
 		return
 	}
@@ -154,7 +152,7 @@ func (s *screen) tell() {
 	for _, lane := range working {
 		text += " | " + laneText(lane, now)
 	}
-	fmt.Fprintf(s.out, "%s %s\n", now.Format("15:04:05"), text)
+	fmt.Fprintf(b, "%s %s\n", now.Format("15:04:05"), text)
 }
 
 func (s *screen) state(st runner.Status, now time.Time) jsonState {
@@ -173,9 +171,9 @@ func (s *screen) state(st runner.Status, now time.Time) jsonState {
 	return j
 }
 
-// line writes one JSON object.
-func (s *screen) line(v any) {
-	if b, err := json.Marshal(v); err == nil {
-		fmt.Fprintf(s.out, "%s\n", b)
+// writeLine writes one JSON object.
+func writeLine(b *bytes.Buffer, v any) {
+	if line, err := json.Marshal(v); err == nil {
+		b.Write(append(line, '\n'))
 	}
 }

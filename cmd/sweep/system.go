@@ -39,6 +39,8 @@ type System struct {
 	OutWidth       func() int
 	// Exit ends the program at once, for a second interrupt.
 	Exit func(int)
+
+	screen *screen // owns Stderr; nil: nobody does, and writing to it may block
 }
 
 func system() *System {
@@ -73,12 +75,14 @@ func system() *System {
 	}
 }
 
-// interruptible returns a context that the first SIGINT or SIGTERM cancels,
-// after calling note; the second ends the program with exit code 130 as soon
-// as last has returned, the third at once.
+// interruptible returns a context that the first SIGINT or SIGTERM cancels
+// before note says so; the second ends the program with exit code 130 as soon
+// as last has returned, the third at once. From here on, nothing waits for the
+// reader of stderr.
 // SIGHUP and SIGPIPE are ignored: a run must outlive the SSH connection it was
 // started from, and the pager or tee that it was piped into.
 func (sys *System) interruptible(ctx context.Context, note func(), last ...func()) (context.Context, func()) {
+	screen := sys.onScreen(progressPlain)
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -94,13 +98,14 @@ func (sys *System) interruptible(ctx context.Context, note func(), last ...func(
 			case <-signals:
 				switch n {
 				case 1:
-					note()
 					cancel()
+					note()
 				case 2:
 					go func() {
 						for _, f := range last {
 							f()
 						}
+						screen.Flush()
 						sys.Exit(exitInterrupted)
 					}()
 				default:

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -70,22 +71,30 @@ func (s Sender) Check(to []experiment.Notify) error {
 	return nil
 }
 
-// Send tells everybody who asked for that end. Its error joins the failures;
-// each names whom it concerns and holds no secret.
+// Send tells everybody who asked for that end, at the same time, until ctx ends.
+// Its error joins the failures; each names whom it concerns and holds no secret.
 func (s Sender) Send(ctx context.Context, to []experiment.Notify, m Message) error {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, n := range to {
+	errs := make([]error, len(to))
+	var sending sync.WaitGroup
+	for i, n := range to {
 		if len(n.On) > 0 && !slices.Contains(n.On, m.End) {
 			continue
 		}
-		if err := s.persist(ctx, n, body); err != nil {
-			errs = append(errs, fmt.Errorf("notify %s: %s", who(n), wording.Plain(err.Error())))
-		}
+		sending.Go(func() {
+			err := s.persist(ctx, n, body)
+			if errors.Is(err, context.Canceled) {
+				err = errors.New("interrupted")
+			}
+			if err != nil {
+				errs[i] = fmt.Errorf("notify %s: %s", who(n), wording.Plain(err.Error()))
+			}
+		})
 	}
+	sending.Wait()
 	return errors.Join(errs...)
 }
 
@@ -170,13 +179,16 @@ func redact(err error) error {
 func (s Sender) run(ctx context.Context, command []string, body []byte) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin = bytes.NewReader(body)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 100 * time.Millisecond // for what it has started and left behind
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		if text := strings.Join(strings.Fields(string(out)), " "); text != "" {
-			return fmt.Errorf("%w: %.200s", err, text)
-		}
-		return err
+	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay): // the command itself succeeded
+		return nil
+	case ctx.Err() != nil: // it was killed for that
+		return ctx.Err()
 	}
-	return nil
+	if text := strings.Join(strings.Fields(string(out)), " "); text != "" {
+		return fmt.Errorf("%w: %.200s", err, text)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -68,6 +69,32 @@ func TestFailuresHoldNoSecret(t *testing.T) {
 	}
 	if err := s.Check([]experiment.Notify{{WebhookEnv: "UNSET"}}); err == nil || !strings.Contains(err.Error(), "UNSET") {
 		t.Errorf("unset variable: %v", err)
+	}
+}
+
+// Receivers that hang hold up neither the others nor Send beyond its context.
+func TestReceiversThatHang(t *testing.T) {
+	over := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	defer srv.Close()
+	defer close(over)
+	got := make(chan struct{}, 1)
+	good := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got <- struct{}{} }))
+	defer good.Close()
+	to := []experiment.Notify{{Webhook: srv.URL}, {Command: []string{"sh", "-c", "sleep 8; :"}}, {Webhook: good.URL}}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-got
+		time.Sleep(time.Second) // the last one has its answer, too; the others hang
+		cancel()
+	}()
+	began := time.Now()
+	err := sender(nil).Send(ctx, to, message)
+	if took := time.Since(began); took > 6*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if err == nil || strings.Count(err.Error(), "interrupted") != 2 {
+		t.Errorf("%v, want two that were interrupted", err)
 	}
 }
 

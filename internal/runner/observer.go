@@ -6,9 +6,8 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
-// Observer watches a run. Its methods are called from the goroutine that runs
-// (Status also from the load generator's progress goroutine, never at the same
-// time) and must not block.
+// Observer watches a run. Its methods are called from several goroutines, also
+// at the same time, and must not block.
 type Observer interface {
 	// Message is one thing that happened, in one line. about are the notices that
 	// the line says, with their subjects.
