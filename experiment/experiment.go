@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Experiment is one decoded and validated experiment file.
@@ -50,13 +52,13 @@ type Server struct {
 	Endpoint  *Endpoint
 	Simulated *Simulated
 
-	Engine         string // make of the server: EngineVLLM, EngineSGLang...
-	Version        string `json:",omitempty"` // release of the server, as declared: "0.28.0"; "" where it is looked for
-	Compute        string `json:",omitempty"` // ComputeCPU or ComputeGPU, as declared or, once resolved, as found; "" where it is not known
-	ComputeBecause string `json:"-"`          // how that is known; "" where it is declared
-	FlagStyle      string // how flags are written on the command line: FlagsHyphens...
-	ModelConfig    string // path of the model's config.json; "" = looked for
-	GPUMemory      int64  // bytes of one GPU, for predictions; 0 = read from the GPU
+	Engine         string      // make of the server: EngineVLLM, EngineSGLang...
+	Version        string      `json:",omitempty"` // release of the server, as declared: "0.28.0"; "" where it is looked for
+	Compute        string      `json:",omitempty"` // ComputeCPU or ComputeGPU, as declared or, once resolved, as found; "" where it is not known
+	ComputeBecause notice.Code `json:"-"`          // how that is known; "" where it is declared
+	FlagStyle      string      // how flags are written on the command line: FlagsHyphens...
+	ModelConfig    string      // path of the model's config.json; "" = looked for
+	GPUMemory      int64       // bytes of one GPU, for predictions; 0 = read from the GPU
 
 	SilenceTimeout time.Duration // a start that logs nothing for so long has failed; DefaultSilenceTimeout
 	Parallel       string        // "" = one server at a time; PerGPU

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -150,7 +151,7 @@ func (o *loadOptions) config(sys *System) (loadgen.Config, error) {
 	switch {
 	case o.sharedMachine:
 		cfg.Limits = loadgen.Shared()
-		cfg.Limits.Why = "declared"
+		cfg.Limits.Why = new(notice.New("declared", nil))
 	case o.sharedGiven:
 		cfg.Limits = loadgen.Strict()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/bencher"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // clientOptions are the flags of `sweep bench` that bring other clients in.
@@ -108,7 +109,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 	case len(a.Failed) > 0:
 		return quiet(exitSomeFailed)
 	case len(beyond) > 0:
-		return withCode(exitSLO, fmt.Errorf("the clients differ: %s", strings.Join(beyond, "; ")))
+		return withCode(exitSLO, fmt.Errorf("the clients differ: %s", strings.Join(notice.Texts(beyond), "; ")))
 	}
 	return nil
 }

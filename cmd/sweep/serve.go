@@ -153,7 +153,7 @@ func summarise(path string) (site.Summary, error) {
 		if len(out.Events) == shownEvents {
 			break
 		}
-		text := e.Detail
+		text := strings.TrimSpace(e.Detail + " " + strings.Join(notice.Texts(e.Notices), " "))
 		for _, id := range []string{e.Trial, e.Start} {
 			if id != "" {
 				text = id + " " + text

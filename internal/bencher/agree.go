@@ -27,7 +27,7 @@ type Agreement struct {
 	Clients []string       `json:"clients"` // our own first
 	Rounds  int            `json:"rounds"`
 	Rows    []AgreementRow `json:"rows"`
-	// Failed says why a client gave no result in some round: client → reason.
+	// Failed says why a client gave no result in some round: client → its error.
 	Failed map[string]string `json:"failed,omitempty"`
 	// Warnings are about the loads of single clients, which they name as subjects.
 	Warnings []notice.Notice `json:"warnings,omitempty"`
@@ -44,8 +44,8 @@ type AgreementRow struct {
 	// Off is the relative difference of each tool from Aligned.
 	Off map[string]float64 `json:"off,omitempty"`
 	// Limit is the largest difference that counts as agreement; 0: none is set.
-	Limit float64 `json:"limit,omitempty"`
-	Why   string  `json:"why"` // what makes a difference here
+	Limit float64       `json:"limit,omitempty"`
+	Why   notice.Notice `json:"why"` // what makes a difference here
 }
 
 // agreementLimit is for what two correct clients measure alike.
@@ -55,16 +55,16 @@ const agreementLimit = 0.02
 var agreementRows = []struct {
 	metric, native string
 	limit          float64
-	why            string
+	why            notice.Code
 }{
-	{"request_throughput", "", agreementLimit, "tools count from the first send to the last answer, with the start and the end of the load; native: a steady window"},
-	{"output_throughput", "", agreementLimit, "as above; and what the prompts' lengths do to the server"},
-	{"tpot_mean", "", agreementLimit, "(last - first token) / (tokens - 1) in all; GuideLLM and AIPerf call it inter-token latency, and to them only a chunk with text is a token in time"},
-	{"tpot_p50", "", agreementLimit, "as above"},
-	{"ttft_mean", "ttft_sent_mean", 0, "aligned: from the actual send, as the tools count; their clock starts before a connection is taken and stops when their event loop reads; streams of equal lengths that a tool starts at once stay in step, so prefills meet"},
-	{"ttft_p50", "ttft_sent_p50", 0, "as above"},
-	{"e2e_mean", "e2e_sent_mean", 0, "aligned: from the actual send; a tool's lateness is in it once for the first and once for the last token"},
-	{"itl_mean", "", 0, "gaps between chunks; GuideLLM keeps none; chunks of one read have gap 0"},
+	{"request_throughput", "", agreementLimit, notice.Known("agree-window")},
+	{"output_throughput", "", agreementLimit, notice.Known("agree-output")},
+	{"tpot_mean", "", agreementLimit, notice.Known("agree-tpot")},
+	{"tpot_p50", "", agreementLimit, notice.Known("agree-tpot")},
+	{"ttft_mean", "ttft_sent_mean", 0, notice.Known("agree-ttft")},
+	{"ttft_p50", "ttft_sent_p50", 0, notice.Known("agree-ttft")},
+	{"e2e_mean", "e2e_sent_mean", 0, notice.Known("agree-e2e")},
+	{"itl_mean", "", 0, notice.Known("agree-itl")},
 }
 
 // AgreeOptions are what an agreement needs beside the load.
@@ -211,7 +211,7 @@ func (a *Agreement) rows(values map[string]map[string][]float64) {
 		return &m
 	}
 	for _, d := range agreementRows {
-		row := AgreementRow{Metric: d.metric, Limit: d.limit, Why: d.why, Tools: map[string]*float64{}, Off: map[string]float64{}}
+		row := AgreementRow{Metric: d.metric, Limit: d.limit, Why: notice.Read(d.why, nil), Tools: map[string]*float64{}, Off: map[string]float64{}}
 		row.Native = at(experiment.ToolNative, d.metric)
 		name := d.metric
 		if d.native != "" {
@@ -231,12 +231,14 @@ func (a *Agreement) rows(values map[string]map[string][]float64) {
 
 // Agrees reports whether every client gave a result and no metric with a limit
 // is beyond it; otherwise it names what is not.
-func (a *Agreement) Agrees() (ok bool, beyond []string) {
+func (a *Agreement) Agrees() (ok bool, beyond []notice.Notice) {
 	for _, r := range a.Rows {
 		for _, tool := range a.Clients[1:] {
 			off, known := r.Off[tool]
 			if known && r.Limit > 0 && math.Abs(off) > r.Limit {
-				beyond = append(beyond, fmt.Sprintf("%s of %s is off by %s", metric.Short(r.Metric), tool, say.Change(1+off)))
+				beyond = append(beyond, notice.New("client-differs", notice.Args{
+					"metric": notice.Text(metric.Short(r.Metric)), "tool": notice.Text(tool), "off": notice.Ratio(1 + off),
+				}))
 			}
 		}
 	}
@@ -278,7 +280,7 @@ func (a *Agreement) WriteText(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nMedians of %d rounds, in turns. Aligned: our own requests, counted as the tools count. Off: from aligned.\n", a.Rounds)
 	for _, r := range a.Rows {
-		fmt.Fprintf(&b, "  %s: %s\n", r.Metric, r.Why)
+		fmt.Fprintf(&b, "  %s: %s\n", r.Metric, r.Why.Text())
 	}
 	for _, tool := range a.Clients {
 		if why, ok := a.Failed[tool]; ok {

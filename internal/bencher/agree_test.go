@@ -28,7 +28,7 @@ func TestClientsAreSetBesideEachOther(t *testing.T) {
 		t.Fatal(err, a.Failed)
 	}
 	for _, r := range a.Rows {
-		if r.Native == nil || r.Aligned == nil || r.Tools["vllm"] == nil || (r.Tools["guidellm"] == nil) != (r.Metric == "itl_mean") || r.Why == "" {
+		if r.Native == nil || r.Aligned == nil || r.Tools["vllm"] == nil || (r.Tools["guidellm"] == nil) != (r.Metric == "itl_mean") || r.Why.Code == "" {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -55,7 +55,7 @@ func TestBeyondTheLimit(t *testing.T) {
 		{Metric: "tpot_mean", Limit: 0.02, Aligned: v(1), Tools: map[string]*float64{"vllm": v(1.03)}, Off: map[string]float64{"vllm": 0.03}},
 		{Metric: "ttft_mean", Aligned: v(1), Tools: map[string]*float64{"vllm": v(2)}, Off: map[string]float64{"vllm": 1}},
 	}}
-	if ok, beyond := a.Agrees(); ok || len(beyond) != 1 || !strings.Contains(beyond[0], "TPOT mean of vllm is off by +3%") {
+	if ok, beyond := a.Agrees(); ok || len(beyond) != 1 || beyond[0].Text() != "TPOT mean of vllm is off by +3%" {
 		t.Errorf("%v", beyond)
 	}
 }

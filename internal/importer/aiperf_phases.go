@@ -203,22 +203,19 @@ func aiCompanion(path string, r *Result) error {
 	return nil
 }
 
-const aiWarmup = "a warm-up of an AIPerf run, in which nothing was measured"
-
-// aiPart says why a file below phases/ of a run of AIPerf need not be read; "": it
-// must, because the run has several measured phases and no records of them.
-func aiPart(path string, files []string) string {
+// aiPart says why a file below phases/ of a run of AIPerf need not be read; the
+// zero value: it must, because the run has several measured phases and no records of them.
+func aiPart(path string, files []string) notice.Notice {
 	base, root := filepath.Base(path), filepath.Dir(filepath.Dir(filepath.Dir(path)))
-	const why = "one phase of the AIPerf run above it"
 	has := func(name string) bool { return slices.Contains(files, filepath.Join(root, name)) }
 	whole := readAIBeside(filepath.Join(root, base))
 	switch {
 	case has("profile_export.jsonl"), has(base + "l"), len(whole.measured()) < 2:
-		return why
+		return notice.New("aiperf-phase", nil)
 	case whole.warmup(phaseOf(path)):
-		return aiWarmup
+		return notice.New("aiperf-warmup", nil)
 	}
-	return ""
+	return notice.Notice{}
 }
 
 // aiPools says whether a summary only pools phases whose own summaries are there.

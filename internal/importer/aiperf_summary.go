@@ -80,7 +80,7 @@ func readAIPerfSummary(s *stream) ([]Result, error) {
 	phase := phaseOf(s.src.name)
 	switch measured := a.measured(); {
 	case phase != "" && a.warmup(phase):
-		return nil, &FaultError{File: s.src.name, Err: errors.New(aiWarmup)}
+		return nil, &FaultError{File: s.src.name, Err: errors.New(notice.New("aiperf-warmup", nil).Text())}
 	case phase == "" && len(measured) > 1:
 		return nil, &FaultError{File: s.src.name, Err: fmt.Errorf("it sums up %d phases with loads of their own (%s): "+
 			"import the whole folder of the run, with profile_export.jsonl or phases/ in it",

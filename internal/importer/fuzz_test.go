@@ -83,7 +83,7 @@ func FuzzSniff(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		kind, why, err := sniff(bytesSource("f", data))
-		if err == nil && kind == shapeNone && why == "" {
+		if err == nil && kind == shapeNone && why.Code == "" {
 			t.Fatal("no reason given")
 		}
 	})

@@ -57,7 +57,9 @@ type Load struct {
 	Burstiness float64
 	// in and out are the lengths that the tool was told, in tokens; 0: not told.
 	in, out int
-	Note    string // what sets it apart from another of the same kind and value: "burstiness 0.5"
+	// Note sets it apart from another of the same kind and value. It is a part of
+	// the load's name: settings as the tool spells them, such as "burstiness 0.5".
+	Note string
 }
 
 // open says whether requests were sent on a schedule.
@@ -112,8 +114,8 @@ type Result struct {
 	// spilled is the path, without extension, of the stored requests.
 	spilled    string
 	recomputed bool
-	// toolWarnings are what the tool says against its own run, schedule what its
-	// intended sends say against it.
+	// toolWarnings are what the tool says against its own run, in its words;
+	// schedule what its intended sends say against it.
 	toolWarnings []string
 	schedule     []notice.Notice
 	// sentFor is how long requests were sent, where a time limit ended it; else 0.

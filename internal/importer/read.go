@@ -77,7 +77,7 @@ func readOne(path string, o Options) ([]Result, error) {
 		return nil, err
 	}
 	if kind == shapeNone {
-		return nil, &FaultError{File: path, Err: errors.New(why)}
+		return nil, &FaultError{File: path, Err: errors.New(why.Text())}
 	}
 	if as := cmp.Or(o.As, Auto); as != Auto && !slices.Contains(shapesOf[as], kind) {
 		return nil, &FaultError{File: path, Err: fmt.Errorf("this is %s, not %s", kind, as)}
@@ -156,79 +156,75 @@ func parse(src source, kind shape, columns Columns) ([]Result, error) {
 const sniffLimit = 1 << 16
 
 // sniff finds out what a file is; why says what stands against every shape.
-func sniff(src source) (kind shape, why string, err error) {
+func sniff(src source) (kind shape, why notice.Notice, err error) {
 	head, err := src.head(sniffLimit)
 	if err != nil {
-		return shapeNone, "", err
+		return shapeNone, why, err
 	}
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
 	switch {
 	case len(text) == 0:
-		return shapeNone, "the file is empty", nil
+		return shapeNone, notice.New("import-empty", nil), nil
 	case bytes.HasPrefix(head, []byte("PAR1")), bytes.IndexByte(head, 0) >= 0:
-		return shapeNone, "binary: no format that is read here", nil
+		return shapeNone, notice.New("import-binary", nil), nil
 	case text[0] == '{' || text[0] == '[':
 		return sniffJSON(src)
 	case text[0] == '<':
-		return shapeNone, "a page: the results are in the tool's JSON report", nil
+		return shapeNone, notice.New("import-page", nil), nil
 	case bytes.HasPrefix(text, []byte("benchmarks:")) || bytes.Contains(text, []byte("\nbenchmarks:")):
-		return shapeGuideYAML, "", nil
+		return shapeGuideYAML, why, nil
 	}
 	if bytes.Contains(head, []byte("kind: Deployment")) {
-		return shapeNone, "a manifest of the server: read with the results", nil
+		return shapeNone, notice.New("import-manifest", nil), nil
 	}
 	if bytes.HasPrefix(text, []byte("api:")) && bytes.Contains(head, []byte("\nload:")) {
-		return shapeNone, "a configuration of inference-perf: read with the results", nil
+		return shapeNone, notice.New("import-perf-configuration", nil), nil
 	}
-	if why := foreignTable(text); why != "" {
+	if why := foreignTable(text); why.Code != "" {
 		return shapeNone, why, nil
 	}
 	line, _, more := bytes.Cut(text, []byte("\n"))
 	if more && utf8.Valid(line) && bytes.Count(line, []byte{byte(delimiter(string(line)))}) >= 2 && !bytes.Contains(line, []byte(": ")) {
-		return shapeCSV, "", nil
+		return shapeCSV, why, nil
 	}
-	return shapeNone, "none of the known formats", nil
+	return shapeNone, notice.New("import-unknown", nil), nil
 }
-
-// aiSeveral is why AIPerf's accounts of several runs (its repeats, its sweeps)
-// are no results of their own.
-const aiSeveral = "AIPerf's account of several runs: each of them is read by itself"
 
 // aiSweepTable is the heading of AIPerf's table of a sweep.
 var aiSweepTable = regexp.MustCompile(`,([a-z_0-9]+)_avg_mean,([a-z_0-9]+)_avg_std,`)
 
 // foreignTable says which tool's table a text is that repeats, in a shape of
-// its own, what the tool's JSON says; "": none that is known.
-func foreignTable(text []byte) string {
+// its own, what the tool's JSON says; the zero value: none that is known.
+func foreignTable(text []byte) notice.Notice {
 	head, _, _ := bytes.Cut(text, []byte("\n"))
 	switch {
 	case bytes.HasPrefix(head, []byte("Run Info,Run Info,")):
-		return "GuideLLM's table: its headings are not unique; the results are in its JSON report"
+		return notice.New("guidellm-table", nil)
 	case bytes.HasPrefix(head, []byte("metric,mean,std,min,max,cv")), aiSweepTable.Match(head):
-		return aiSeveral
+		return notice.New("aiperf-several", nil)
 	case bytes.HasPrefix(head, []byte("Timeslice,Start_NS,")):
-		return "parts of an AIPerf run: the whole of it is read"
+		return notice.New("aiperf-slices", nil)
 	case bytes.HasPrefix(head, []byte("Metric,avg,")), bytes.HasPrefix(head, []byte("# AIPerf Server Metrics")),
 		bytes.HasPrefix(head, []byte("Endpoint,Type,Metric")):
-		return "a table of AIPerf, one metric a row: the results are in its JSON files"
+		return notice.New("aiperf-table", nil)
 	}
-	return ""
+	return notice.Notice{}
 }
 
 // sniffJSON looks at the keys of the first object until they tell.
-func sniffJSON(src source) (shape, string, error) {
+func sniffJSON(src source) (kind shape, why notice.Notice, err error) {
 	f, err := src.open()
 	if err != nil {
-		return shapeNone, "", err
+		return shapeNone, why, err
 	}
 	defer f.Close()
 	s := newStream(src, f)
 	first, err := s.peekDelim()
 	if err != nil {
-		return shapeNone, "", s.fail(err)
+		return shapeNone, why, s.fail(err)
 	}
 	keys := map[string]bool{}
-	kind := shapeNone
+	kind = shapeNone
 	look := func() error {
 		return s.object(func(key string) error {
 			keys[key] = true
@@ -268,30 +264,30 @@ func sniffJSON(src source) (shape, string, error) {
 		err = look()
 	}
 	if err != nil && !errors.Is(err, errDone) {
-		return shapeNone, "", err
+		return shapeNone, why, err
 	}
 	switch {
 	case kind == shapeLifecycle && strings.HasSuffix(src.name, "prometheus_metrics.json"):
 		kind = shapeServer
 	case kind == shapeNone && len(keys) == 0:
-		return shapeNone, "a document without keys", nil
+		return shapeNone, notice.New("import-without-keys", nil), nil
 	}
 	if kind == shapeServer {
-		return shapeNone, string(shapeServer) + ": read with the client's file", nil
+		return shapeNone, notice.New("import-of-server", notice.Args{"what": notice.Text(string(shapeServer))}), nil
 	}
 	switch {
 	case kind != shapeNone:
 	case keys["aggregate"]:
-		return shapeNone, aiSeveral, nil
+		return shapeNone, notice.New("aiperf-several", nil), nil
 	case keys["timeslices"] && keys["input_config"]:
-		return shapeNone, "parts of an AIPerf run: the whole of it is read", nil
+		return shapeNone, notice.New("aiperf-slices", nil), nil
 	case keys["phases"] && keys["schema_version"], keys["data"] && keys["phase"] && keys["schema_version"], keys["aiperf_version"] && keys["metrics_phase"]:
-		return shapeNone, "AIPerf's account of its run or of the server: read with its results, or not needed", nil
+		return shapeNone, notice.New("aiperf-account", nil), nil
 	}
 	if kind == shapeNone {
-		return kind, "JSON, but none of the known formats", nil
+		return kind, notice.New("import-unknown-json", nil), nil
 	}
-	return kind, "", nil
+	return kind, why, nil
 }
 
 // byKeys decides by the keys of the top level met so far.
@@ -339,18 +335,18 @@ func readFolder(root string, o Options) ([]Result, []notice.Notice, error) {
 	// Tables repeat what the tools' own files say in more detail: they come last.
 	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(tableRank(a), tableRank(b)) })
 	for _, path := range files {
-		if why := redundant(path, files); why != "" {
+		if why := redundant(path, files); why.Code != "" {
 			skipped = append(skipped, leftOut(path, why))
 			continue
 		}
 		var kind shape
-		var why string
+		var why notice.Notice
 		err := boundary.Guard(path, func() (err error) {
 			kind, why, err = sniff(fileSource(path))
 			return err
 		})
 		if err != nil && !resultName.MatchString(path) {
-			kind, why, err = shapeNone, "no results: "+brief(err), nil // a README that begins with [ is no broken report
+			kind, why, err = shapeNone, notice.New("import-without-results", notice.Args{"error": notice.Text(brief(err))}), nil // a README that begins with [ is no broken report
 		}
 		if err != nil {
 			return nil, nil, err
@@ -361,7 +357,7 @@ func readFolder(root string, o Options) ([]Result, []notice.Notice, error) {
 		}
 		got, err := readFile(path, o)
 		if errors.Is(err, errNoMetric) && len(o.Map) == 0 {
-			skipped = append(skipped, leftOut(path, "a table of something else: "+errNoMetric.Error()))
+			skipped = append(skipped, leftOut(path, notice.New("import-other-table", notice.Args{"error": notice.Text(errNoMetric.Error())})))
 			continue
 		}
 		if err != nil {
@@ -384,8 +380,8 @@ func readFolder(root string, o Options) ([]Result, []notice.Notice, error) {
 var resultName = regexp.MustCompile(`(?i)\.(json|jsonl|ya?ml|csv|tsv)(\.gz)?$`)
 
 // leftOut is the notice of a file that holds no results.
-func leftOut(path, why string) notice.Notice {
-	return notice.New("file-left-out", notice.Args{"why": notice.Text(why)}).On(notice.File, path)
+func leftOut(path string, why notice.Notice) notice.Notice {
+	return notice.New("file-left-out", notice.Args{"why": notice.Said(why)}).On(notice.File, path)
 }
 
 // knownAlready is the notice of results that another file holds too.
@@ -439,8 +435,6 @@ var (
 	aiRoot    = regexp.MustCompile(`^(phase_manifest|profile_export_aiperf)\.json$`)
 )
 
-const aiRepeats = "sums up the records next to it; load and model are taken from it"
-
 // isShape says whether a file is of a shape. What cannot be read is of none.
 func isShape(path string, want shape) bool {
 	var kind shape
@@ -451,8 +445,9 @@ func isShape(path string, want shape) bool {
 	return err == nil && kind == want
 }
 
-// redundant says why a file need not be read with its neighbours; "": it must.
-func redundant(path string, files []string) string {
+// redundant says why a file need not be read with its neighbours; the zero
+// value: it must.
+func redundant(path string, files []string) notice.Notice {
 	dir, base := filepath.Split(path)
 	has := func(match func(string) bool) bool {
 		return slices.ContainsFunc(files, func(f string) bool {
@@ -461,31 +456,31 @@ func redundant(path string, files []string) string {
 	}
 	switch {
 	case base == "summary.json" && has(runFile.MatchString):
-		return "repeats the runs next to it"
+		return notice.New("runs-summary", nil)
 	case base == "warmup.json" && has(runFile.MatchString):
-		return "the warm-up of the runs next to it"
+		return notice.New("runs-warmup", nil)
 	case phaseFile.MatchString(filepath.ToSlash(path)) && slices.ContainsFunc(files, func(f string) bool {
 		return filepath.Dir(f) == filepath.Dir(filepath.Dir(filepath.Dir(path))) && aiRoot.MatchString(filepath.Base(f))
 	}):
 		return aiPart(path, files)
 	case strings.HasSuffix(base, ".json") && phaseOf(path) != "" && readAIBeside(path).warmup(phaseOf(path)):
-		return aiWarmup
+		return notice.New("aiperf-warmup", nil)
 	case base == "summary_lifecycle_metrics.json" && has(stageFile.MatchString):
-		return "pools the stages next to it"
+		return notice.New("stages-pool", nil)
 	case base == "profile_export_aiperf.json" && has(func(f string) bool { return f == "profile_export.jsonl" }):
-		return aiRepeats
+		return notice.New("aiperf-summary", nil)
 	case strings.HasSuffix(base, ".json") && has(func(f string) bool { return f == base+"l" }) && isShape(path, shapeAISummary) && isShape(path+"l", shapeAIRecords):
-		return aiRepeats // of --profile-export-prefix
+		return notice.New("aiperf-summary", nil) // of --profile-export-prefix
 	case strings.HasSuffix(base, ".json") && aiPools(path, files):
-		return "pools the phases below it: each of them is read by itself"
+		return notice.New("aiperf-pool", nil)
 	case base == "summary.csv" && slices.ContainsFunc(files, func(f string) bool {
 		return strings.HasPrefix(f, dir) && runFile.MatchString(filepath.Base(f))
 	}):
-		return "repeats the runs below it"
+		return notice.New("runs-table", nil)
 	case strings.HasSuffix(base, ".failure.json"):
-		return "a failed benchmark of vllm bench sweep: nothing was measured"
+		return notice.New("runs-failed", nil)
 	}
-	return ""
+	return notice.Notice{}
 }
 
 // maxYAML bounds YAML reports, which unlike JSON are held in memory, in bytes.

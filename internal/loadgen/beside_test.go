@@ -25,12 +25,12 @@ func TestLimitsByNeighbours(t *testing.T) {
 		"declared shared":           {Config{Limits: Shared()}, 0, true},
 	} {
 		l := c.cfg.limits(c.others)
-		if l.Shared != c.shared || (l.Why != "") != (c.shared && c.cfg.Limits == (Limits{})) {
+		if l.Shared != c.shared || (l.Why != nil) != (c.shared && c.cfg.Limits == (Limits{})) {
 			t.Errorf("%s: %+v", name, l)
 		}
 	}
-	if l := (&Config{Beside: true}).limits(0.62); !strings.Contains(l.Why, "62%") {
-		t.Errorf("%q", l.Why)
+	if l := (&Config{Beside: true}).limits(0.62); !strings.Contains(l.Why.Text(), "62%") {
+		t.Errorf("%q", l.Why.Text())
 	}
 	late := []notice.Notice{notice.New("client-behind", notice.Args{"due": notice.Count(9), "sent": notice.Count(1)})}
 	a, b := notice.Join(Strict().Advise(late, "X")), notice.Join(Shared().Advise(late, "X"))

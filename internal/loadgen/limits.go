@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -30,7 +29,7 @@ type Limits struct {
 	// Shared: the limits are those of a machine that the server shares. Why says
 	// how that is known, for people: a sentence without its end.
 	Shared bool
-	Why    string
+	Why    *notice.Notice
 }
 
 // Strict are the limits for a client that has its processors to itself: with
@@ -72,7 +71,7 @@ func (c *Config) limits(others float64) Limits {
 	switch {
 	case c.Limits == (Limits{}) && c.Beside && others >= busy:
 		l := Shared()
-		l.Why = fmt.Sprintf("the server runs on this machine, and %.0f%% of its processors were busy with other work than the client", 100*others)
+		l.Why = new(notice.New("server-busy-here", notice.Args{"busy": notice.Fraction(others)}))
 		return l
 	case c.Limits == (Limits{}):
 		return Strict()

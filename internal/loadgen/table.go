@@ -152,9 +152,9 @@ func (s *Summary) writeNotes(w io.Writer) error {
 	return err
 }
 
-func because(why string) string {
-	if why == "" {
+func because(why *notice.Notice) string {
+	if why == nil {
 		return ""
 	}
-	return " (" + why + ")"
+	return " (" + why.Text() + ")"
 }

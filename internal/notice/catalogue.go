@@ -41,7 +41,10 @@ type piece struct {
 }
 
 // areas are the entries by what they are about.
-var areas = [][]entry{general, command, load, arrival, trial, launch, causes, remedies, record, analysis, result, imports}
+var areas = [][]entry{
+	general, command, load, arrival, trial, launch, conditions, sharing, causes, remedies, record, analysis, result,
+	agreement, reasons, imports,
+}
 
 // catalogue is all entries with their templates parsed.
 var catalogue = sync.OnceValue(func() map[Code]*entry {

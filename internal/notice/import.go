@@ -2,6 +2,41 @@ package notice
 
 import "time"
 
+// unread is the entry of why a file is not read: a clause.
+func unread(code Code, says string, example Args) entry {
+	return entry{Code: code, Severity: Note, Says: says, Example: example,
+		Means: "sweep import names every file of a folder that it leaves out, with the reason."}
+}
+
+// reasons are why a file is not read.
+var reasons = []entry{
+	unread("import-empty", "the file is empty", nil),
+	unread("import-binary", "binary: no format that is read here", nil),
+	unread("import-page", "a page: the results are in the tool's JSON report", nil),
+	unread("import-manifest", "a manifest of the server: read with the results", nil),
+	unread("import-perf-configuration", "a configuration of inference-perf: read with the results", nil),
+	unread("import-unknown", "none of the known formats", nil),
+	unread("import-unknown-json", "JSON, but none of the known formats", nil),
+	unread("import-without-keys", "a document without keys", nil),
+	unread("guidellm-table", "GuideLLM's table: its headings are not unique, and the results are in its JSON report", nil),
+	unread("aiperf-several", "AIPerf's account of several runs: each of them is read by itself", nil),
+	unread("aiperf-slices", "parts of an AIPerf run: the whole of it is read", nil),
+	unread("aiperf-table", "a table of AIPerf, one metric a row: the results are in its JSON files", nil),
+	unread("aiperf-account", "AIPerf's account of its run or of the server: read with its results, or not needed", nil),
+	unread("aiperf-warmup", "a warm-up of an AIPerf run, in which nothing was measured", nil),
+	unread("aiperf-phase", "one phase of the AIPerf run above it", nil),
+	unread("aiperf-summary", "sums up the records next to it, and load and model are taken from it", nil),
+	unread("aiperf-pool", "pools the phases below it: each of them is read by itself", nil),
+	unread("runs-summary", "repeats the runs next to it", nil),
+	unread("runs-warmup", "the warm-up of the runs next to it", nil),
+	unread("runs-table", "repeats the runs below it", nil),
+	unread("runs-failed", "a failed benchmark of vllm bench sweep: nothing was measured", nil),
+	unread("stages-pool", "pools the stages next to it", nil),
+	unread("import-of-server", "{what}: read with the client's file", Args{"what": Text("the server's metrics of inference-perf")}),
+	unread("import-without-results", "no results: {error}", Args{"error": Text("invalid JSON")}),
+	unread("import-other-table", "a table of something else: {error}", Args{"error": Text("no column is a metric that we know")}),
+}
+
 // imports are the entries about results that other tools measured.
 var imports = []entry{
 	// Of a file.
@@ -9,7 +44,7 @@ var imports = []entry{
 		Code: "file-left-out", Severity: Note, Apart: "why",
 		Says:    "sweep left this file out: {why}.",
 		Means:   "A folder may hold files next to the results. sweep names each one that it did not import.",
-		Example: Args{"why": Text("a warm-up of an AIPerf run, in which nothing was measured")},
+		Example: Args{"why": Said(Notice{Code: "aiperf-warmup"})},
 	},
 	{
 		Code: "results-known", Severity: Note,

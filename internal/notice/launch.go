@@ -2,6 +2,48 @@ package notice
 
 import "time"
 
+// condition is the entry of what a cool-down waits for: a clause.
+func condition(code Code, says string, example Args) entry {
+	return entry{Code: code, Severity: Note, Says: says, Example: example,
+		Means: "The cool-down before a launch waits for the GPUs to be as cooldown asks for."}
+}
+
+// because is the entry of how sweep knows where client and server run: a clause.
+func because(code Code, says string, example Args) entry {
+	return entry{Code: code, Severity: Note, Says: says, Example: example,
+		Means: "A load generator that shares the machine with the server is judged by other limits."}
+}
+
+// sharing is how that is known.
+var sharing = []entry{
+	because("declared", "declared", nil),
+	because("simulated-here", "the server is simulated on this machine", nil),
+	because("server-busy-here",
+		"the server runs on this machine, and {busy} of its processors were busy with other work than the client",
+		Args{"busy": Fraction(0.62)}),
+	because("container-without-gpu", "the server's container has no GPU, so the server computes on the CPU", nil),
+	because("container-with-gpus", "the server's container has GPUs", nil),
+	because("process-without-gpu", "the server finds no GPU, so it computes on the CPU", nil),
+	because("vllm-for-cpus", "this build of vLLM computes on the CPU", nil),
+	because("endpoint-without-gpu", "the server runs on this machine, which has no GPU", nil),
+}
+
+// conditions are what a cool-down waits for.
+var conditions = []entry{
+	condition("gpus-unreadable", "the GPUs cannot be read[: {error}]", Args{}),
+	condition("gpu-warm", "GPU {gpu} at {now} °C, {wanted} wanted", Args{"gpu": Count(0), "now": Number(58), "wanted": Number(50)}),
+	condition("gpu-memory-held", "GPU {gpu} holds {now}, {wanted} wanted",
+		Args{"gpu": Count(0), "now": Bytes(3 << 30), "wanted": Bytes(1 << 30)}),
+	condition("gpu-warm-for-round", "GPU {gpu} at {now} °C, {wanted} wanted as at the round's first launch",
+		Args{"gpu": Count(0), "now": Number(58), "wanted": Number(50)}),
+	condition("gpu-clocked-for-round", "GPU {gpu} clocked at {now} MHz, {wanted} wanted as at the round's first launch",
+		Args{"gpu": Count(0), "now": Number(1980), "wanted": Number(1200)}),
+	condition("gpu-memory-for-round", "GPU {gpu} holds {now}, {wanted} wanted as at the round's first launch",
+		Args{"gpu": Count(0), "now": Bytes(3 << 30), "wanted": Bytes(1 << 30)}),
+	condition("gpu-busy-for-round", "GPU {gpu} is busy {now} of the time, {wanted} wanted as at the round's first launch",
+		Args{"gpu": Count(0), "now": Fraction(0.31), "wanted": Fraction(0.05)}),
+}
+
 // launch are the entries about the launch and the stop of a server.
 var launch = []entry{
 	{
@@ -9,7 +51,7 @@ var launch = []entry{
 		Says:    "The cool-down ended at its limit, after {waited}: {missing}.",
 		Do:      "Raise cooldown.at_most.",
 		Means:   "The GPUs were not as wanted when the next server was launched: too warm, or not as at the round's first launch.",
-		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 is at 58 °C, wanted at most 50 °C")},
+		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 at 58 °C, 50 wanted")},
 	},
 	{
 		Code: "gpu-memory-kept", Severity: Caveat,

@@ -117,7 +117,7 @@ func (b *build) recordDoubts(d *doubtList) {
 func (b *build) sharedDoubts(d *doubtList) {
 	var n int
 	var mean, late, share float64
-	why := ""
+	var why *notice.Notice
 	for _, t := range b.Trials {
 		if c := t.Client; c != nil && c.SharedLimits && t.Outcome == rundir.OutcomeOK {
 			n++
@@ -129,7 +129,7 @@ func (b *build) sharedDoubts(d *doubtList) {
 		return
 	}
 	d.add(notice.New("client-shared", notice.Args{
-		"n": notice.Count(n), "why": notice.Text(cmp.Or(why, "declared")), "mean": notice.Seconds(mean), "late": notice.Seconds(late), "share": notice.Fraction(share),
+		"n": notice.Count(n), "why": notice.Said(*cmp.Or(why, new(notice.New("declared", nil)))), "mean": notice.Seconds(mean), "late": notice.Seconds(late), "share": notice.Fraction(share),
 	}))
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -11,7 +12,7 @@ import (
 // worst trial that counts is.
 func TestSharedDoubt(t *testing.T) {
 	trial := func(outcome string, mean, top, share float64) rundir.Trial {
-		return rundir.Trial{Outcome: outcome, Client: &rundir.ClientFacts{SharedLimits: true, SharedBecause: "declared", OwnLagMean: mean, OwnLag: top, OwnLagShare: share}}
+		return rundir.Trial{Outcome: outcome, Client: &rundir.ClientFacts{SharedLimits: true, SharedBecause: new(notice.New("declared", nil)), OwnLagMean: mean, OwnLag: top, OwnLagShare: share}}
 	}
 	trials := []rundir.Trial{
 		trial(rundir.OutcomeOK, 0.0002, 0.0022, 0.05), trial(rundir.OutcomeOK, 0.0003, 0.002, 0.07), trial(rundir.OutcomeInvalid, 0.1, 0.2, 3),

@@ -53,7 +53,7 @@ func unsupported(err error) bool {
 
 // finite is a record as a tree without values that are not finite. A metric
 // that is left out is named in absent, anything else in the warnings of the
-// record, or in the detail of an event.
+// record or the notices of the event.
 func finite(v any) (map[string]any, error) {
 	b, err := json.Marshal(fill(reflect.ValueOf(v)).Interface())
 	if err != nil {
@@ -69,7 +69,6 @@ func finite(v any) (map[string]any, error) {
 	empty(tree, "", &out)
 	for _, path := range out {
 		metric, isMetric := strings.CutPrefix(path, "metrics.")
-		text := path + ": " + notFinite
 		switch {
 		case isMetric:
 			absent, _ := tree["absent"].(map[string]any)
@@ -78,14 +77,13 @@ func finite(v any) (map[string]any, error) {
 				tree["absent"] = absent
 			}
 			absent[metric] = notFinite
-		case tree["event"] != nil:
-			if detail, _ := tree["detail"].(string); detail != "" {
-				text = detail + "; " + text
-			}
-			tree["detail"] = text
 		default:
-			warnings, _ := tree["warnings"].([]any)
-			tree["warnings"] = append(warnings, notice.New("value-not-finite", notice.Args{"field": notice.Text(path)}))
+			list := "warnings"
+			if tree["event"] != nil {
+				list = "notices"
+			}
+			said, _ := tree[list].([]any)
+			tree[list] = append(said, notice.New("value-not-finite", notice.Args{"field": notice.Text(path)}))
 		}
 	}
 	return tree, nil

@@ -61,7 +61,7 @@ func TestRecordsWithValuesThatAreNotFinite(t *testing.T) {
 	if s := run.Starts[0]; s.Logged.MaxConcurrency != 0 || len(s.Warnings) != 1 {
 		t.Errorf("start %+v", s)
 	}
-	if e := run.Events[0]; e.Rates["chat"].Synchronous != 1 || e.Detail != "found; rates.chat.saturated: "+notFinite {
+	if e := run.Events[0]; e.Rates["chat"].Synchronous != 1 || e.Detail != "found" || !notice.Has(e.Notices, "value-not-finite") {
 		t.Errorf("event %+v", e)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Events of the journal.
@@ -36,14 +37,18 @@ const (
 
 // Event is one line of the journal.
 type Event struct {
-	Seq    int               `json:"seq"`
-	Time   time.Time         `json:"time"`
-	Event  string            `json:"event"`
-	Start  string            `json:"start,omitempty"`
-	Trial  string            `json:"trial,omitempty"`
-	Detail string            `json:"detail,omitempty"` // outcome or cause in a few words
-	Facts  map[string]string `json:"facts,omitempty"`
-	Rates  map[string]Rates  `json:"rates,omitempty"` // loads_resolved: by load name
+	Seq   int       `json:"seq"`
+	Time  time.Time `json:"time"`
+	Event string    `json:"event"`
+	Start string    `json:"start,omitempty"`
+	Trial string    `json:"trial,omitempty"`
+	// Detail is a label, an outcome, or words of the system or another program.
+	Detail string `json:"detail,omitempty"`
+	// Notices are what sweep itself says of it: the cause of a failure, what a
+	// cool-down did not reach. Journals of earlier versions have it in Detail.
+	Notices []notice.Notice   `json:"notices,omitempty"`
+	Facts   map[string]string `json:"facts,omitempty"`
+	Rates   map[string]Rates  `json:"rates,omitempty"` // loads_resolved: by load name
 }
 
 // Rates are the ends of a sweep load, in requests per second.

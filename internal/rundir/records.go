@@ -99,33 +99,33 @@ type Lengths struct {
 
 // ClientFacts are the load generator's evidence about itself; times in seconds.
 type ClientFacts struct {
-	DispatchLagP50 float64 `json:"dispatch_lag_p50_s"`
-	DispatchLagP99 float64 `json:"dispatch_lag_p99_s"`
-	WriteLagP99    float64 `json:"write_lag_p99_s"`
-	HandoverLag    float64 `json:"handover_lag_s,omitempty"` // closed loop: mean from the end of an answer to the slot's next request
-	Late           int     `json:"late_arrivals,omitempty"`  // due inside the window and sent more than 5 ms later
-	Resent         int     `json:"resent,omitempty"`         // requests sent again on a new connection, after the server ended the kept one without a byte of the answer
-	ReadLagP50     float64 `json:"read_lag_p50_s"`
-	ReadLagP99     float64 `json:"read_lag_p99_s"`
-	StampSource    string  `json:"stamp_source"` // whose clock stamped the chunks: "kernel" or "user space"
-	OfferedRate    float64 `json:"offered_rate"`
-	AskedRate      float64 `json:"asked_rate,omitempty"`
-	CPUShare       float64 `json:"cpu_share"`
-	Unconnected    int     `json:"unconnected,omitempty"` // requests that the client's machine had no connection for: no port, file or memory
-	CPUs           float64 `json:"cpus,omitempty"`        // processors that it is a share of
-	GCPauseMax     float64 `json:"gc_pause_max_s"`
-	SchedLagP99    float64 `json:"sched_lag_p99_s"`
-	MeanInFlight   float64 `json:"mean_in_flight"`
-	PeakInFlight   int     `json:"peak_in_flight"`
-	Coalesced      float64 `json:"coalesced_share"`           // of chunks that came with the same read as the one before
-	Merged         float64 `json:"late_read_share,omitempty"` // of the gaps between chunks that are 0 because the client read late
-	SharedLimits   bool    `json:"shared_limits,omitempty"`   // judged by the limits of a machine that the server shares
-	SharedBecause  string  `json:"shared_because,omitempty"`  // how that is known
-	OwnLagMean     float64 `json:"own_lag_mean_s,omitempty"`  // how late the client itself was: from the intended send to the kernel having the first byte
-	OwnLag         float64 `json:"own_lag_s,omitempty"`       // the same at own_lag_stat, the highest percentile that there are requests enough for
-	OwnLagStat     string  `json:"own_lag_stat,omitempty"`    // such as "p95"
-	OwnLagShare    float64 `json:"own_lag_share,omitempty"`   // own_lag_s over the median time to first token
-	Others         float64 `json:"others_share,omitempty"`    // of the machine's processors that other processes kept busy, 0..1
+	DispatchLagP50 float64        `json:"dispatch_lag_p50_s"`
+	DispatchLagP99 float64        `json:"dispatch_lag_p99_s"`
+	WriteLagP99    float64        `json:"write_lag_p99_s"`
+	HandoverLag    float64        `json:"handover_lag_s,omitempty"` // closed loop: mean from the end of an answer to the slot's next request
+	Late           int            `json:"late_arrivals,omitempty"`  // due inside the window and sent more than 5 ms later
+	Resent         int            `json:"resent,omitempty"`         // requests sent again on a new connection, after the server ended the kept one without a byte of the answer
+	ReadLagP50     float64        `json:"read_lag_p50_s"`
+	ReadLagP99     float64        `json:"read_lag_p99_s"`
+	StampSource    string         `json:"stamp_source"` // whose clock stamped the chunks: "kernel" or "user space"
+	OfferedRate    float64        `json:"offered_rate"`
+	AskedRate      float64        `json:"asked_rate,omitempty"`
+	CPUShare       float64        `json:"cpu_share"`
+	Unconnected    int            `json:"unconnected,omitempty"` // requests that the client's machine had no connection for: no port, file or memory
+	CPUs           float64        `json:"cpus,omitempty"`        // processors that it is a share of
+	GCPauseMax     float64        `json:"gc_pause_max_s"`
+	SchedLagP99    float64        `json:"sched_lag_p99_s"`
+	MeanInFlight   float64        `json:"mean_in_flight"`
+	PeakInFlight   int            `json:"peak_in_flight"`
+	Coalesced      float64        `json:"coalesced_share"`           // of chunks that came with the same read as the one before
+	Merged         float64        `json:"late_read_share,omitempty"` // of the gaps between chunks that are 0 because the client read late
+	SharedLimits   bool           `json:"shared_limits,omitempty"`   // judged by the limits of a machine that the server shares
+	SharedBecause  *notice.Notice `json:"shared_because,omitempty"`  // how that is known
+	OwnLagMean     float64        `json:"own_lag_mean_s,omitempty"`  // how late the client itself was: from the intended send to the kernel having the first byte
+	OwnLag         float64        `json:"own_lag_s,omitempty"`       // the same at own_lag_stat, the highest percentile that there are requests enough for
+	OwnLagStat     string         `json:"own_lag_stat,omitempty"`    // such as "p95"
+	OwnLagShare    float64        `json:"own_lag_share,omitempty"`   // own_lag_s over the median time to first token
+	Others         float64        `json:"others_share,omitempty"`    // of the machine's processors that other processes kept busy, 0..1
 }
 
 // EngineFacts are differences of the server's own counters over the trial,

@@ -1,6 +1,10 @@
 package rundir
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
+)
 
 // TelemetryFile lies beside trial.json and launch.json.
 const TelemetryFile = "telemetry.parquet"
@@ -148,8 +152,8 @@ const (
 type Conditions struct {
 	GPUs []GPUState `json:"gpus,omitempty"`
 	// Reached is absent before the first start, where nothing was waited for.
-	Reached *bool  `json:"cooldown_reached,omitempty"`
-	Missing string `json:"cooldown_missing,omitempty"` // what was not reached
+	Reached *bool         `json:"cooldown_reached,omitempty"`
+	Missing notice.Notice `json:"cooldown_missing,omitzero"` // what was not reached
 	// Factor multiplied the waits; less than 1 in the adaptive mode.
 	Factor float64 `json:"cooldown_factor,omitempty"`
 }

@@ -27,8 +27,8 @@ func (l *lane) cooldown(ctx context.Context, block int) (*telemetry.CooldownResu
 	if l.gpus != nil {
 		look = l.look
 	}
-	res, err := telemetry.Cooldown(ctx, rule, look, func(missing string) {
-		l.update(func(s *Status) { s.Waiting = missing })
+	res, err := telemetry.Cooldown(ctx, rule, look, func(missing notice.Notice) {
+		l.update(func(s *Status) { s.Waiting = missing.Text() })
 	})
 	l.update(func(s *Status) { s.Waiting = "" })
 	if err != nil {
@@ -38,10 +38,10 @@ func (l *lane) cooldown(ctx context.Context, block int) (*telemetry.CooldownResu
 	rec.Cooldown = res.Waited
 	if !res.Reached {
 		rec.Warnings = append(rec.Warnings, l.tell(notice.Launch, rec.ID, notice.New("cooldown-not-reached", notice.Args{
-			"waited": notice.Span(res.Waited), "missing": notice.Text(res.Detail),
+			"waited": notice.Span(res.Waited), "missing": notice.Said(res.Missing),
 		}))...)
 	}
-	return &res, l.stepStart(rundir.EventCooldown, rec, res.Detail)
+	return &res, l.stepStart(rundir.EventCooldown, rec, "", res.Missing)
 }
 
 // staleSample is the age at which a sample says nothing of the present.
@@ -68,7 +68,7 @@ func (l *lane) look(context.Context) ([]telemetry.Sample, error) {
 func (l *lane) noteConditions(ctx context.Context, rec *rundir.Start, res *telemetry.CooldownResult) {
 	c := &rundir.Conditions{}
 	if res != nil {
-		c.Reached, c.Missing = &res.Reached, res.Detail
+		c.Reached, c.Missing = &res.Reached, res.Missing
 		l.locked(func() { c.Factor = l.conditions.easing })
 	}
 	l.awaitGPUs(ctx)

@@ -222,7 +222,7 @@ func TestCooldownThatIsNotReached(t *testing.T) {
 	if _, err := b.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c := b.read().Starts[1].Before; c == nil || c.Reached == nil || *c.Reached || !strings.Contains(c.Missing, "30 wanted") || c.Factor != 1 {
+	if c := b.read().Starts[1].Before; c == nil || c.Reached == nil || *c.Reached || !strings.Contains(c.Missing.Text(), "30 wanted") || c.Factor != 1 {
 		t.Errorf("before the second start: %+v", c)
 	}
 }

@@ -149,7 +149,7 @@ func (l *lane) trustworthy(ctx context.Context) bool {
 func (l *lane) putOff(p matrix.Start, again bool) error {
 	if !again {
 		l.tell(notice.Launch, p.ID, notice.New("launch-put-off", nil))
-		return l.step(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Detail: strings.Join(notice.Texts(l.suspect), " ")})
+		return l.step(rundir.Event{Event: rundir.EventStartPutOff, Start: p.ID, Notices: l.suspect})
 	}
 	return l.failStart(p, "", rundir.FailedStart, append([]notice.Notice{notice.New("not-launched-suspect", nil)}, l.suspect...)...)
 }

@@ -153,7 +153,7 @@ func (l *lane) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f 
 	n := notice.New("did-not-start", diagnosed(d)).On(notice.Launch, rec.ID)
 	l.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause.Text()), n)
 	l.locked(func() { l.prune.failed(l.Plan.Configurations, rec.Configuration, rec.ID, d) })
-	if err := l.stepStart(rundir.EventStartFailed, rec, string(d.Class)+": "+d.Cause.Text()); err != nil {
+	if err := l.stepStart(rundir.EventStartFailed, rec, "", n); err != nil {
 		return err
 	}
 	if err := l.failStart(p, rec.ID, rundir.FailedStart, notice.New("did-not-start", diagnosed(d))); err != nil {
@@ -283,7 +283,7 @@ func (l *lane) skip(p matrix.Start, conf matrix.Configuration, v verdict) error 
 		rec.Outcome, rec.Diagnosis, rec.Released = rundir.StartSkipped, &v.diagnosis, true
 		stopped := time.Now()
 		rec.Stopped = &stopped
-		if err := l.stepStart(rundir.EventStartSkipped, rec, v.diagnosis.Cause.Text()); err != nil {
+		if err := l.stepStart(rundir.EventStartSkipped, rec, "", v.diagnosis.Cause); err != nil {
 			return err
 		}
 		l.message("%s %s: skipped: %s", rec.ID, rec.Label, v.diagnosis.Cause.Text())

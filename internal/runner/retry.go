@@ -118,7 +118,7 @@ func (l *lane) noteTry(rec *rundir.Start, log string, began time.Time, f *launch
 		return fmt.Errorf("keep the log of a try: %w", err)
 	}
 	rec.Tries = append(rec.Tries, t)
-	return l.stepStart(rundir.EventStartRetried, rec, string(t.Class)+": "+t.Cause.Text())
+	return l.stepStart(rundir.EventStartRetried, rec, "", notice.New("did-not-start", diagnosed(f.Diagnosis)).On(notice.Launch, rec.ID))
 }
 
 func (r *session) waits(c launcher.Class) []time.Duration {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -104,7 +105,7 @@ func (r *session) confirm(ctx context.Context) ([]matrix.Start, error) {
 	if err := r.dir.WriteConfirmation(c); err != nil {
 		return nil, err
 	}
-	if err := r.step(rundir.Event{Event: rundir.EventConfirmPlanned, Detail: fmt.Sprintf("%d starts", len(c.Starts))}); err != nil {
+	if err := r.step(rundir.Event{Event: rundir.EventConfirmPlanned, Facts: map[string]string{"launches": strconv.Itoa(len(c.Starts))}}); err != nil {
 		return nil, err
 	}
 	r.Plan = r.Plan.With(c) // no lane works now

@@ -134,12 +134,14 @@ func (r *session) begin(ctx context.Context) error {
 // step writes a step into the journal.
 func (r *session) step(e rundir.Event) error { return r.dir.Journal.Append(e) }
 
-// stepStart records a start as it is now, and then what happened to it.
-func (r *session) stepStart(event string, rec *rundir.Start, detail string) error {
+// stepStart records a start as it is now, and then what happened to it: in other
+// words, or in notices, of which zero values are left out.
+func (r *session) stepStart(event string, rec *rundir.Start, detail string, said ...notice.Notice) error {
 	if err := r.dir.WriteStart(*rec); err != nil {
 		return err
 	}
-	return r.step(rundir.Event{Event: event, Start: rec.ID, Detail: detail})
+	said = slices.DeleteFunc(said, func(n notice.Notice) bool { return n.Code == "" })
+	return r.step(rundir.Event{Event: event, Start: rec.ID, Detail: detail, Notices: said})
 }
 
 // finish records a trial; from then on resume does not repeat it.

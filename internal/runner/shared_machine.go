@@ -19,21 +19,21 @@ import (
 // server computes on this machine's processors. The zero value with beside
 // leaves it to what is measured inside the window.
 func (w *loads) clientLimits(base string) (limits loadgen.Limits, beside bool) {
-	shared := func(why string) (loadgen.Limits, bool) {
+	shared := func(why notice.Code) (loadgen.Limits, bool) {
 		l := loadgen.Shared()
-		l.Why = why
+		l.Why = new(notice.Read(why, nil))
 		return l, true
 	}
 	s := w.experiment.Server
 	switch w.experiment.Gates.Client {
 	case experiment.ClientShared:
-		return shared("declared")
+		return shared(notice.Known("declared"))
 	case experiment.ClientStrict:
 		return loadgen.Strict(), false
 	}
 	switch on, because := compute(s, w.ownEnv); {
 	case s.Simulated != nil:
-		return shared("the server is simulated on this machine")
+		return shared(notice.Known("simulated-here"))
 	case !loadgen.Here(base):
 		return loadgen.Limits{}, false
 	case on == experiment.ComputeCPU:
@@ -50,7 +50,7 @@ func Resolve(s *experiment.Server, lookup func(string) (string, bool)) {
 }
 
 // compute is preflight.Compute of this machine.
-func compute(s experiment.Server, lookup func(string) (string, bool)) (on, because string) {
+func compute(s experiment.Server, lookup func(string) (string, bool)) (on string, because notice.Code) {
 	return preflight.Compute(s, preflight.Host{
 		LookupEnv: lookup, Accelerated: loadgen.Accelerated,
 		Listens: func(address string) bool { return loadgen.Here(address) && preflight.Listens(address) },
@@ -66,7 +66,7 @@ func (r *session) tellShared(c loadgen.Client, s *launcher.Server) {
 	r.told.shared.Do(func() {
 		limits := c.Limits
 		about := append([]notice.Notice{notice.New("client-shares-machine", notice.Args{
-			"why": notice.Text(limits.Why), "late": notice.Latency(limits.LagFloor), "share": notice.Fraction(limits.LagShare),
+			"why": notice.Said(*limits.Why), "late": notice.Latency(limits.LagFloor), "share": notice.Fraction(limits.LagShare),
 		})}, r.spareCore(s)...)
 		r.Observer.Message(notice.Join(about), about...)
 	})

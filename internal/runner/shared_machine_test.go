@@ -40,7 +40,7 @@ func TestClientLimits(t *testing.T) {
 	} {
 		r := &loads{experiment: &experiment.Experiment{Server: c.server, Gates: experiment.Gates{Client: c.declared}}, env: c.env}
 		l, beside := r.clientLimits(c.base)
-		if l.Shared != c.shared || beside != c.beside || l.Shared && l.Why == "" || c.declared == experiment.ClientStrict && l != loadgen.Strict() {
+		if l.Shared != c.shared || beside != c.beside || l.Shared && l.Why == nil || c.declared == experiment.ClientStrict && l != loadgen.Strict() {
 			t.Errorf("%s: %+v, beside %v; want shared %v, beside %v", name, l, beside, c.shared, c.beside)
 		}
 	}
@@ -87,8 +87,10 @@ func TestSharedMachineNamesTheBinding(t *testing.T) {
 		heard := &notes{}
 		r := &session{Options: Options{Observer: heard, Experiment: &experiment.Experiment{Server: experiment.Server{Engine: c.engine}}}}
 		server := &launcher.Server{Compute: c.compute, Logged: launcher.Logged{Cores: "0-1023"}}
+		limits := loadgen.Shared()
+		limits.Why = new(notice.New("declared", nil))
 		for range 2 {
-			r.tellShared(loadgen.Client{Limits: loadgen.Shared()}, server)
+			r.tellShared(loadgen.Client{Limits: limits}, server)
 		}
 		if len(heard.lines) != 1 || strings.Contains(heard.lines[0], "VLLM_CPU_OMP_THREADS_BIND=") != c.want {
 			t.Errorf("%+v: %q", c, heard.lines)

@@ -2,10 +2,9 @@ package telemetry
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/wait"
 )
 
@@ -52,8 +51,8 @@ func ConditionsOf(samples []Sample) Conditions {
 // CooldownResult says how a wait ended.
 type CooldownResult struct {
 	Waited  time.Duration
-	Reached bool   // all conditions met (also when there were none)
-	Detail  string // what was not reached
+	Reached bool          // all conditions met (also when there were none)
+	Missing notice.Notice // what was not reached; the zero value: nothing
 }
 
 // cooldownPoll is the time between two looks at the GPUs.
@@ -63,7 +62,7 @@ const cooldownPoll = time.Second
 // conditions on them cannot be met and only AtLeast is waited for, with
 // Reached false when there were any. progress, which may be nil, is told after
 // each look what is missing still.
-func Cooldown(ctx context.Context, rule CooldownRule, look func(context.Context) ([]Sample, error), progress func(missing string)) (CooldownResult, error) {
+func Cooldown(ctx context.Context, rule CooldownRule, look func(context.Context) ([]Sample, error), progress func(missing notice.Notice)) (CooldownResult, error) {
 	began := time.Now()
 	if err := wait.For(ctx, rule.AtLeast); err != nil {
 		return CooldownResult{Waited: time.Since(began)}, err
@@ -72,72 +71,70 @@ func Cooldown(ctx context.Context, rule CooldownRule, look func(context.Context)
 		return CooldownResult{Waited: time.Since(began), Reached: true}, nil
 	}
 	if look == nil {
-		return CooldownResult{Waited: time.Since(began), Detail: "the GPUs cannot be read"}, nil
+		return CooldownResult{Waited: time.Since(began), Missing: notice.New("gpus-unreadable", nil)}, nil
 	}
 	for {
 		samples, err := look(ctx)
-		detail := ""
+		missing := notice.Notice{}
 		if err != nil {
-			detail = err.Error()
+			missing = notice.New("gpus-unreadable", notice.Args{"error": notice.Text(err.Error())})
 		} else {
-			detail = rule.exceeded(samples)
+			missing = rule.exceeded(samples)
 		}
 		if progress != nil {
-			progress(detail)
+			progress(missing)
 		}
-		waited := time.Since(began)
-		if detail == "" || waited >= rule.AtMost {
-			return CooldownResult{Waited: waited, Reached: detail == "", Detail: detail}, nil
+		waited, reached := time.Since(began), missing.Code == ""
+		if reached || waited >= rule.AtMost {
+			return CooldownResult{Waited: waited, Reached: reached, Missing: missing}, nil
 		}
 		if err := wait.For(ctx, min(cooldownPoll, rule.AtMost-waited)); err != nil {
-			return CooldownResult{Waited: time.Since(began), Detail: detail}, err
+			return CooldownResult{Waited: time.Since(began), Missing: missing}, err
 		}
 	}
 }
 
-// exceeded names the first condition that a GPU does not meet, or "".
-func (rule CooldownRule) exceeded(samples []Sample) string {
+// exceeded is the first condition that a GPU does not meet, or the zero value.
+func (rule CooldownRule) exceeded(samples []Sample) notice.Notice {
 	for _, s := range samples {
 		if t := s.Values[Temperature]; rule.Temperature > 0 && t > rule.Temperature {
-			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted", s.Index, t, rule.Temperature)
+			return notice.New("gpu-warm", unmet(s, notice.Number, t, rule.Temperature))
 		}
 		if used := s.Values[MemoryUsed]; rule.Memory > 0 && used > float64(rule.Memory) {
-			return fmt.Sprintf("GPU %d holds %s, %s wanted", s.Index, say.Bytes(used), say.Bytes(rule.Memory))
+			return notice.New("gpu-memory-held", unmet(s, notice.Bytes[float64], used, float64(rule.Memory)))
 		}
-		if detail := rule.outside(s); detail != "" {
-			return detail
+		if missing := rule.outside(s); missing.Code != "" {
+			return missing
 		}
 	}
-	return ""
+	return notice.Notice{}
 }
 
-// outside names what of a GPU is above the band, or "".
-func (rule CooldownRule) outside(s Sample) string {
+// unmet are the arguments of a condition that a GPU does not meet.
+func unmet(s Sample, value func(float64) notice.Arg, now, limit float64) notice.Args {
+	return notice.Args{"gpu": notice.Count(s.Index), "now": value(now), "wanted": value(limit)}
+}
+
+// outside is what of a GPU is above the band, or the zero value.
+func (rule CooldownRule) outside(s Sample) notice.Notice {
 	ref, b := rule.Reference[s.Index], rule.Band
-	for _, q := range []struct {
-		metric string
-		on     bool
-		limit  func(reference float64) float64
-		text   func(now, limit float64) string
-	}{
-		{Temperature, b.Temperature > 0, func(v float64) float64 { return v + b.Temperature }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d at %.0f °C, %.0f wanted as at the round's first launch", s.Index, now, limit)
-		}},
-		{SMClock, b.Clock > 0, func(v float64) float64 { return v * (1 + b.Clock) }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d clocked at %.0f MHz, %.0f wanted as at the round's first launch", s.Index, now, limit)
-		}},
-		{MemoryUsed, b.Memory > 0, func(v float64) float64 { return v + float64(b.Memory) }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d holds %s, %s wanted as at the round's first launch", s.Index, say.Bytes(now), say.Bytes(limit))
-		}},
-		{SMUtilisation, b.Utilisation > 0, func(v float64) float64 { return v + b.Utilisation }, func(now, limit float64) string {
-			return fmt.Sprintf("GPU %d is busy %s of the time, %s wanted as at the round's first launch", s.Index, say.Percent(now), say.Percent(limit))
-		}},
-	} {
-		reference, known := ref[q.metric]
-		now, offered := s.Values[q.metric]
-		if limit := q.limit(reference); q.on && known && offered && now > limit {
-			return q.text(now, limit)
-		}
+	above := func(metric string, on bool, limit func(reference float64) float64) (now, most float64, yes bool) {
+		reference, known := ref[metric]
+		now, offered := s.Values[metric]
+		most = limit(reference)
+		return now, most, on && known && offered && now > most
 	}
-	return ""
+	if now, most, yes := above(Temperature, b.Temperature > 0, func(v float64) float64 { return v + b.Temperature }); yes {
+		return notice.New("gpu-warm-for-round", unmet(s, notice.Number, now, most))
+	}
+	if now, most, yes := above(SMClock, b.Clock > 0, func(v float64) float64 { return v * (1 + b.Clock) }); yes {
+		return notice.New("gpu-clocked-for-round", unmet(s, notice.Number, now, most))
+	}
+	if now, most, yes := above(MemoryUsed, b.Memory > 0, func(v float64) float64 { return v + float64(b.Memory) }); yes {
+		return notice.New("gpu-memory-for-round", unmet(s, notice.Bytes[float64], now, most))
+	}
+	if now, most, yes := above(SMUtilisation, b.Utilisation > 0, func(v float64) float64 { return v + b.Utilisation }); yes {
+		return notice.New("gpu-busy-for-round", unmet(s, notice.Fraction, now, most))
+	}
+	return notice.Notice{}
 }

@@ -53,9 +53,8 @@ func TestCooldown(t *testing.T) {
 					look = tc.gpus.Sample
 				}
 				got, err := Cooldown(t.Context(), tc.rule, look, nil)
-				want := CooldownResult{Waited: tc.waited, Reached: tc.reached, Detail: tc.detail}
-				if err != nil || got != want {
-					t.Errorf("got %+v, %v; want %+v", got, err, want)
+				if err != nil || got.Waited != tc.waited || got.Reached != tc.reached || got.Missing.Text() != tc.detail {
+					t.Errorf("got %+v, %v; want %+v", got, err, tc)
 				}
 			})
 		})

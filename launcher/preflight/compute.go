@@ -8,28 +8,29 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher/internal/sockets"
 )
 
-// Compute says on what the servers of an experiment will compute, and how that
-// is known: as declared, or by the GPUs that they are given and that this
+// Compute says on what the servers of an experiment will compute, and by which
+// code of the catalog (without arguments) that is known: as declared, or by the GPUs that they are given and that this
 // machine has. Both are "" where nothing tells; a server that runs tells more.
-func Compute(s experiment.Server, h Host) (on, because string) {
+func Compute(s experiment.Server, h Host) (on string, because notice.Code) {
 	switch {
 	case s.Compute != "":
-		return s.Compute, cmp.Or(s.ComputeBecause, "declared")
+		return s.Compute, cmp.Or(s.ComputeBecause, notice.Known("declared"))
 	case s.Simulated != nil:
-		return experiment.ComputeGPU, "simulated"
+		return experiment.ComputeGPU, notice.Known("simulated-here")
 	case s.Container() != nil && s.Container().GPUs == "none":
-		return experiment.ComputeCPU, "the server's container has no GPU, so the server computes on the CPU"
+		return experiment.ComputeCPU, notice.Known("container-without-gpu")
 	case s.Container() != nil:
-		return experiment.ComputeGPU, "the server's container has GPUs"
+		return experiment.ComputeGPU, notice.Known("container-with-gpus")
 	case s.Process != nil && (h.hidesGPUs(s) || h.Accelerated != nil && !h.Accelerated()):
-		return experiment.ComputeCPU, "the server finds no GPU, so it computes on the CPU"
+		return experiment.ComputeCPU, notice.Known("process-without-gpu")
 	case s.Process != nil && s.Engine == experiment.EngineVLLM && OnProcessors(installed(s.Process, h)):
-		return experiment.ComputeCPU, "this build of vLLM computes on the CPU"
+		return experiment.ComputeCPU, notice.Known("vllm-for-cpus")
 	case s.Endpoint != nil && h.Accelerated != nil && !h.Accelerated() && h.Listens != nil && h.Listens(s.Endpoint.URL):
-		return experiment.ComputeCPU, "the server runs on this machine, which has no GPU"
+		return experiment.ComputeCPU, notice.Known("endpoint-without-gpu")
 	}
 	return "", ""
 }
