@@ -11,12 +11,12 @@ import (
 // Confirm is what the confirm stage found: the finalists and the baseline on
 // fresh starts with new seeds, apart from the trials that they were chosen by.
 type Confirm struct {
-	Starts       int           `json:"starts"`  // of each finalist
-	Planned      int           `json:"planned"` // trials
-	Recorded     int           `json:"recorded"`
-	Cells        []Cell        `json:"cells"` // from trials of this stage alone; ratios are to the baseline in this stage
-	Combinations []Combination `json:"combinations,omitempty"`
-	Notes        []string      `json:"notes,omitempty"`
+	Starts       int             `json:"starts"`  // of each finalist
+	Planned      int             `json:"planned"` // trials
+	Recorded     int             `json:"recorded"`
+	Cells        []Cell          `json:"cells"` // from trials of this stage alone; ratios are to the baseline in this stage
+	Combinations []Combination   `json:"combinations,omitempty"`
+	Notes        []notice.Notice `json:"notes,omitempty"`
 }
 
 // Finished reports whether every planned trial has a record.

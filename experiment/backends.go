@@ -24,14 +24,12 @@ func image() value[string] {
 		}
 		registry, rest, slash := strings.Cut(ref, "/")
 		if !slash || !strings.ContainsAny(registry, ".:") && registry != "localhost" {
-			d.fail(e.place(), "did you mean docker.io/"+ref+"?", "%s must include the registry", path).Help =
-				"without a registry, podman asks or guesses"
+			d.fail("image-without-registry", e.place(), args{"path": path, "image": ref})
 			return "", false
 		}
 		last := rest[strings.LastIndex(rest, "/")+1:]
 		if _, tag, tagged := strings.Cut(last, ":"); !strings.Contains(last, "@") && (!tagged || tag == "latest") {
-			d.warn(e.place(), "has no version", "%s may be a different server tomorrow", ref).Help =
-				"add a tag such as :v0.27.1, or a digest"
+			d.warn("image-without-version", e.place(), args{"image": ref})
 		}
 		return ref, true
 	}}
@@ -48,7 +46,7 @@ func gpus() value[string] {
 		}
 		joined := strings.ReplaceAll(strings.Join(parts, ","), " ", "")
 		if !gpuList.MatchString(joined) {
-			d.expect(path, e, "all, none or indices such as 0,1")
+			d.expect("wrong-value", path, e, "all, none or indices such as 0,1")
 			return "", false
 		}
 		return joined, true
@@ -65,13 +63,13 @@ func volume() value[string] {
 		}
 		parts := strings.Split(got, ":")
 		if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || !strings.HasPrefix(parts[1], "/") {
-			d.expect(path, e, "a mount such as ~/models:/models:ro")
+			d.expect("wrong-value", path, e, "a mount such as ~/models:/models:ro")
 			return "", false
 		}
 		if parts[0] == "~" || strings.HasPrefix(parts[0], "~/") {
 			home, err := os.UserHomeDir()
 			if err != nil {
-				d.fail(e.place(), "unknown home directory", "%s: ~ cannot be expanded: %v", path, err)
+				d.fail("home-unknown", e.place(), args{"path": path, "error": err})
 				return "", false
 			}
 			got = filepath.Join(home, parts[0][1:]) + got[len(parts[0]):]
@@ -99,7 +97,7 @@ func processSection() section[Process] {
 		},
 		check: func(d *decoder, path string, e entry, p *Process) {
 			if command, given := e.value.get("command"); given && command.value.kind == listNode && len(command.value.items) == 0 {
-				d.fail(command.place(), "found an empty list", "%s.command must name a program", path)
+				d.fail("command-empty", command.place(), args{"path": join(path, "command")})
 			}
 		},
 	}
@@ -131,21 +129,20 @@ func baseURL() value[string] {
 		}
 		u, err := url.Parse(got)
 		if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Host == "" {
-			d.expect(path, e, want)
+			d.expect("wrong-value", path, e, want)
 			return "", false
 		}
 		if u.RawQuery != "" || u.Fragment != "" {
-			d.fail(e.place(), "has a query or a fragment", "%s must be a base URL", path)
+			d.fail("url-not-base", e.place(), args{"path": path})
 			return "", false
 		}
 		if u.User != nil {
-			d.fail(e.place(), "has a user name or password", "%s must be a URL without credentials", path).Help =
-				"write server.api_key: {from_env: NAME}"
+			d.fail("url-with-credentials", e.place(), args{"path": path, "field": "server.api_key", "reference": byName})
 			return "", false
 		}
 		got = strings.TrimRight(got, "/")
 		if base, v1 := strings.CutSuffix(got, "/v1"); v1 {
-			d.fail(e.place(), "did you mean "+base+"?", "%s must be the base URL without /v1", path)
+			d.fail("url-with-v1", e.place(), args{"path": path, "near": base})
 			return "", false
 		}
 		return got, true

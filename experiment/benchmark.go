@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Tools that make load.
@@ -58,10 +60,10 @@ func benchmark() value[*Benchmark] {
 		check: func(d *decoder, path string, e entry, b *Benchmark) {
 			if b.Image == "" && len(b.Volumes) > 0 {
 				at, _ := e.value.get("volumes")
-				d.fail(at.key.at, "no container", "%s.volumes needs %s.image", path, path)
+				d.fail("volumes-without-image", at.key.at, args{"path": path})
 			}
 			if b.Tool == ToolNative && (b.Image != "" || len(b.Command) > 0 || len(b.Args) > 0) {
-				d.fail(e.keyPlace(), "runs no program", "%s: sweep's own load generator takes no image, command or args", path)
+				d.fail("native-with-program", e.keyPlace(), args{"path": path})
 			}
 		},
 	}
@@ -95,7 +97,7 @@ func (d *decoder) resolveBenchmarks(root entry, e *Experiment) {
 			continue
 		}
 		if l.Benchmark.Image == ImageServed && e.Server.Podman == nil {
-			d.fail(at.keyPlace(), "not a podman server", "loads.%s: image: served needs a server in a podman container", l.Name)
+			d.fail("served-image-missing", at.keyPlace(), args{"path": join("loads", l.Name)})
 		}
 		d.checkTranslation(at, l)
 	}
@@ -105,15 +107,12 @@ func (d *decoder) resolveBenchmarks(root entry, e *Experiment) {
 func (d *decoder) checkTranslation(at entry, l *Load) {
 	path := join("loads", l.Name)
 	name := toolTitle(l.Benchmark.Tool)
-	refuse := func(field, why, help string) {
-		place := at.keyPlace()
+	place := func(field string) Range {
 		if f, ok := at.value.get(field); ok {
-			place = f.keyPlace()
+			return f.keyPlace()
 		}
-		diag := d.fail(place, name+" cannot do this", "%s: %s", path, why)
-		diag.Help = help
+		return at.keyPlace()
 	}
-	native := "use benchmark: native for this load"
 	for _, f := range []struct {
 		field string
 		given bool
@@ -122,11 +121,11 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 		{"body", l.Body != ""}, {"min_tokens", l.MinTokens > 0}, {"max_tokens", l.MaxTokens > 0}, {"stop_when_saturated", l.StopWhenSaturated},
 	} {
 		if f.given {
-			refuse(f.field, name+" does not support "+f.field, native)
+			d.fail("tool-lacks-feature", place(f.field), args{"path": path, "tool": name, "what": f.field})
 		}
 	}
 	if !l.IgnoreEOS {
-		refuse("ignore_eos", name+" always asks for exact answer lengths", native)
+		d.fail("tool-exact-lengths", place("ignore_eos"), args{"path": path, "tool": name})
 	}
 	kinds := []ArrivalKind{Constant, Poisson, Concurrency, Throughput, Sweep}
 	lengths := []LengthKind{Fixed, Normal, Uniform}
@@ -137,19 +136,23 @@ func (d *decoder) checkTranslation(at entry, l *Load) {
 		kinds, lengths = append(kinds, Gamma), []LengthKind{Fixed, Normal}
 	}
 	if k := l.Arrivals.Kind; k != "" && !slices.Contains(kinds, k) {
-		refuse("arrivals", fmt.Sprintf("%s does not support arrivals %q", name, k), "it supports "+list(kindNames(kinds)))
+		d.fail("tool-lacks-form", place("arrivals"), args{
+			"path": path, "tool": name, "what": fmt.Sprintf("arrivals %q", k), "supported": notice.Choice(kindNames(kinds)...),
+		})
 	}
 	for field, length := range map[string]Lengths{"prompt_tokens": l.Prompt, "output_tokens": l.Output} {
 		if length.Kind != "" && !slices.Contains(lengths, length.Kind) {
-			refuse(field, fmt.Sprintf("%s does not support %s lengths", name, length.Kind), "it supports "+lengthNames(lengths))
+			d.fail("tool-lacks-form", place(field), args{
+				"path": path, "tool": name, "what": string(length.Kind) + " lengths", "supported": lengthNames(lengths),
+			})
 		}
 	}
 	closed := l.Arrivals.Kind == Concurrency || l.Arrivals.Kind == Throughput || l.Arrivals.Kind == Sweep
 	if l.Benchmark.Tool == ToolVLLM && closed && (l.Requests == 0 || l.Duration > 0) {
-		refuse("duration", "vllm bench serve ends after a number of requests, not after a time", "use requests instead of duration")
+		d.fail("tool-ends-by-requests", place("duration"), args{"path": path, "tool": name})
 	}
 	if t, ok := at.value.get("timeout"); ok && l.Benchmark.Tool == ToolVLLM {
-		d.warn(t.key.at, "not used", "%s.timeout: vllm bench serve has no time limit per request", path)
+		d.warn("tool-without-timeout", t.key.at, args{"path": path, "tool": name})
 	}
 }
 

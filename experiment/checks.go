@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -36,9 +35,8 @@ func (d *decoder) checkEndpoint(matrix, root entry) {
 	}
 	for _, name := range []string{"parameters", "configurations"} {
 		if varied, ok := matrix.value.get(name); ok && len(varied.value.children()) > 0 {
-			diag := d.fail(varied.key.at, "cannot vary", "an endpoint has one configuration, so flags cannot vary")
+			diag := d.fail("endpoint-cannot-vary", varied.key.at, nil)
 			diag.Related = []Related{{backend.key.at, "the server is an endpoint"}}
-			diag.Help = "use podman, docker, process or simulated to let sweep launch the server"
 		}
 	}
 }
@@ -54,15 +52,15 @@ func (d *decoder) checkUseCase(c, root entry, e *Experiment) {
 				names = append(names, l.name)
 			}
 			if !slices.Contains(names, load.value.text) {
-				d.unknown(load.place(), "load", load.value.text, names)
+				a, _ := meantBy(load.value.text, names)
+				d.fail("unknown-load", load.place(), a)
 			}
 		}
 	}
 	for _, goal := range []string{"maximize", "minimize"} {
 		g, ok := c.value.get(goal)
 		if ok && g.value.text == "goodput" && !slices.ContainsFunc(e.SLO, func(c Constraint) bool { return isLatency(c.Metric) }) {
-			d.warn(g.place(), "counts requests within slo", "%s asks for goodput, but slo has no latency limit", path).Help =
-				fmt.Sprintf("add one, such as slo: {%s: 500ms}", "ttft_p95")
+			d.warn("goodput-without-limit", g.place(), args{"path": path, "example": "{ttft_p95: 500ms}"})
 		}
 	}
 }

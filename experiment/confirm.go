@@ -39,7 +39,7 @@ func confirmation() value[Confirm] {
 			return s.initial, true
 		}
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "false or a mapping").Help = "for example {starts: 5}"
+			d.expectLike(path, e, "false or a mapping", "{starts: 5}")
 			return s.initial, false
 		}
 		return s.decode(d, path, e)

@@ -46,7 +46,7 @@ func containerSection(program string) section[Container] {
 		},
 		check: func(d *decoder, path string, e entry, c *Container) {
 			if other, given := e.value.get("connection"); given && c.Socket != "" {
-				d.fail(other.place(), "socket is given, too", "%s takes either connection or socket, not both", path)
+				d.fail("connection-and-socket", other.place(), args{"path": path})
 			}
 		},
 	}

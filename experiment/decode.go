@@ -1,11 +1,11 @@
 package experiment
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // decoder reads nodes into values and collects what is wrong with them.
@@ -15,24 +15,28 @@ type decoder struct {
 	ds  Diagnostics
 }
 
-func (d *decoder) fail(at Range, label, format string, args ...any) *Diagnostic {
-	return d.report(Error, at, label, format, args...)
-}
-
-func (d *decoder) warn(at Range, label, format string, args ...any) *Diagnostic {
-	return d.report(Warning, at, label, format, args...)
-}
-
-// report appends a diagnostic. The pointer is for adding help or related
-// places at once; it does not survive the next report.
-func (d *decoder) report(s Severity, at Range, label, format string, args ...any) *Diagnostic {
-	d.ds = append(d.ds, Diagnostic{Severity: s, Summary: fmt.Sprintf(format, args...), Range: at, Label: label})
+// fail appends an error. The pointer is for adding related places at once; it
+// does not survive the next report.
+func (d *decoder) fail(code notice.Code, at Range, a args) *Diagnostic {
+	d.ds = append(d.ds, fault(code, at, a))
 	return &d.ds[len(d.ds)-1]
 }
 
+// warn appends a warning.
+func (d *decoder) warn(code notice.Code, at Range, a args) *Diagnostic {
+	diag := d.fail(code, at, a)
+	diag.Severity = Warning
+	return diag
+}
+
 // expect reports that the value at path is not what it must be.
-func (d *decoder) expect(path string, e entry, want string) *Diagnostic {
-	return d.fail(e.place(), e.value.found(), "%s must be %s", path, want)
+func (d *decoder) expect(code notice.Code, path string, e entry, want string) {
+	d.fail(code, e.place(), args{"path": path, "want": want, "found": e.value.found()})
+}
+
+// expectLike is expect for a value of another type, with an example of the right one.
+func (d *decoder) expectLike(path string, e entry, want, example string) {
+	d.fail("wrong-type", e.place(), args{"path": path, "want": want, "found": e.value.found(), "example": example})
 }
 
 // value is a kind of value: what the schema says of it and how it is read.
@@ -95,14 +99,18 @@ func (s section[T]) names() []string {
 func (s section[T]) decode(d *decoder, path string, e entry) (T, bool) {
 	got := s.initial
 	if e.value.kind != mapNode && e.value.kind != nullNode {
-		d.expect(orFile(path), e, "a mapping").Help = "its fields are " + strings.Join(s.names(), ", ")
+		d.fail("wrong-type", e.place(), args{
+			"path": orFile(path), "want": "a mapping", "found": e.value.found(), "fields": notice.List(s.names()...),
+		})
 		return got, false
 	}
 	var meant []string // fields that a misspelt key stands for: not missing as well
 	for _, child := range e.value.entries {
 		i := slices.IndexFunc(s.fields, func(f field[T]) bool { return f.name == child.name })
 		if i < 0 {
-			meant = append(meant, d.unknown(child.key.at, "field", child.name, s.names()))
+			known, near := meantBy(child.name, s.names())
+			d.fail("unknown-field", child.key.at, known)
+			meant = append(meant, near)
 			continue
 		}
 		s.fields[i].read(d, join(path, child.name), child, &got)
@@ -113,7 +121,7 @@ func (s section[T]) decode(d *decoder, path string, e entry) (T, bool) {
 			if path == "" {
 				at = d.src.whole()
 			}
-			d.fail(at, "", "missing field %q", join(path, f.name)).Help = f.name + ": " + f.doc
+			d.fail("missing-field", at, args{"field": join(path, f.name), "name": f.name, "doc": f.doc})
 		}
 	}
 	s.checkOneOf(d, path, e, meant)
@@ -135,9 +143,9 @@ func (s section[T]) checkOneOf(d *decoder, path string, e entry, meant []string)
 	case len(s.oneOf) == 0 || len(given) == 1:
 	case len(given) == 0 && slices.ContainsFunc(meant, func(m string) bool { return slices.Contains(s.oneOf, m) }):
 	case len(given) == 0:
-		d.fail(e.keyPlace(), "found none", "%s needs exactly one of %s", orFile(path), list(s.oneOf))
+		d.fail("one-of-missing", e.keyPlace(), args{"path": orFile(path), "fields": notice.Choice(s.oneOf...)})
 	default:
-		diag := d.fail(given[1].key.at, "given, too", "%s takes exactly one of %s", orFile(path), list(s.oneOf))
+		diag := d.fail("one-of-several", given[1].key.at, args{"path": orFile(path), "fields": notice.Choice(s.oneOf...)})
 		diag.Related = []Related{{given[0].key.at, "first given here"}}
 	}
 }
@@ -153,16 +161,14 @@ func pointerTo[T any](v value[T]) value[*T] {
 	}}
 }
 
-// unknown reports a word that is not in a fixed vocabulary. It returns the
-// word that was probably meant, if there is one.
-func (d *decoder) unknown(at Range, what, word string, known []string) string {
-	label := "expected " + list(known)
+// meantBy is what to say of a word that is not in a fixed vocabulary: the word
+// that was probably meant, if there is one, or all of them.
+func meantBy(word string, known []string) (a args, near string) {
 	near, ok := nearest(word, known)
 	if ok {
-		label = fmt.Sprintf("did you mean %q?", near)
+		return args{"name": word, "near": near}, near
 	}
-	d.fail(at, label, "unknown %s %q", what, word)
-	return near
+	return args{"name": word, "known": notice.Choice(known...)}, ""
 }
 
 // keyPlace is where to point for something that is missing inside e.

@@ -2,7 +2,11 @@ package experiment
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"time"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Severity says whether a diagnostic prevents a run.
@@ -33,12 +37,54 @@ type Related struct {
 
 // Diagnostic is one fault of an experiment file.
 type Diagnostic struct {
-	Severity Severity  `json:"severity"`
-	Summary  string    `json:"summary"` // what is wrong or what was expected, one line
-	Range    Range     `json:"range"`
-	Label    string    `json:"label,omitempty"` // said at the caret: what was found, the nearest right word
-	Related  []Related `json:"related,omitempty"`
-	Help     string    `json:"help,omitempty"` // what to write instead
+	Code     notice.Code `json:"code"` // `sweep explain` knows it
+	Severity Severity    `json:"severity"`
+	Summary  string      `json:"summary"` // what is wrong or what was expected, one line
+	Range    Range       `json:"range"`
+	Label    string      `json:"label,omitempty"` // said at the caret: what was found, the nearest right word
+	Related  []Related   `json:"related,omitempty"`
+	Help     string      `json:"help,omitempty"` // what to write instead
+	Args     notice.Args `json:"args,omitempty"` // of the code
+	// Configuration is the label of the one that the fault is in, where no place
+	// of the file shows it.
+	Configuration string `json:"configuration,omitempty"`
+}
+
+// Diagnose is the diagnostic of a notice at a place.
+func Diagnose(s Severity, n notice.Notice, at Range) Diagnostic {
+	return Diagnostic{Code: n.Code, Severity: s, Summary: n.Text(), Range: at, Label: n.Label(), Help: n.Remedy(), Args: n.Args}
+}
+
+// args are the arguments of a diagnostic's notice: text, counts and times as
+// they are, and whatever else package notice has.
+type args map[string]any
+
+func (a args) typed() notice.Args {
+	out := notice.Args{}
+	for name, v := range a {
+		switch v := v.(type) {
+		case notice.Arg:
+			out[name] = v
+		case int:
+			out[name] = notice.Count(v)
+		case time.Duration:
+			out[name] = notice.Span(v)
+		default:
+			out[name] = notice.Text(fmt.Sprint(v))
+		}
+	}
+	return out
+}
+
+// fault is the error of a code at a place.
+func fault(code notice.Code, at Range, a args) Diagnostic {
+	return Diagnose(Error, notice.New(code, a.typed()), at)
+}
+
+// Says reports whether two diagnostics say the same, wherever and however grave.
+func (d Diagnostic) Says(o Diagnostic) bool {
+	said := func(d Diagnostic) notice.Notice { return notice.Notice{Code: d.Code, Args: d.Args} }
+	return d.Configuration == o.Configuration && said(d).Equal(said(o))
 }
 
 // Diagnostics are all faults of one file, ordered by place.
@@ -73,6 +119,6 @@ func (ds Diagnostics) sorted() Diagnostics {
 		)
 	})
 	return slices.CompactFunc(out, func(a, b Diagnostic) bool {
-		return a.Range == b.Range && a.Severity == b.Severity && a.Summary == b.Summary && a.Label == b.Label
+		return a.Range == b.Range && a.Severity == b.Severity && a.Says(b)
 	})
 }

@@ -159,19 +159,18 @@ func (d *decoder) checkColumn(path string, e entry, l *Lengths) {
 		l.Mean, l.Stdev = rows.moments()
 		return
 	}
-	file, _ := e.value.get("file")
 	var missing *ColumnError
 	if errors.As(err, &missing) {
 		column, _ := e.value.get("column")
-		d.unknown(column.place(), "column", l.Column, missing.Header)
+		a, _ := meantBy(l.Column, missing.Header)
+		d.fail("unknown-column", column.place(), a)
 		return
 	}
 	var pathError *os.PathError
 	if errors.As(err, &pathError) {
 		err = fmt.Errorf("%s: %w", pathError.Path, pathError.Err)
 	}
-	d.fail(file.place(), err.Error(), "%s.file must be a CSV file of token counts", path).Help =
-		"paths are relative to the experiment file"
+	d.badFile(path, e, "a CSV file of token counts", err)
 }
 
 // checkSameRows is a second look at lengths drawn from the same rows: both
@@ -179,6 +178,6 @@ func (d *decoder) checkColumn(path string, e entry, l *Lengths) {
 func (d *decoder) checkSameRows(path string, e entry, l *Load) {
 	if l.Prompt.Column != "" && l.Prompt.Column == l.Output.Column {
 		output, _ := e.value.get("output_tokens")
-		d.warn(output.key.at, "the same column", "%s: prompts and answers take their lengths from the same column", path)
+		d.warn("columns-equal", output.key.at, args{"path": path})
 	}
 }

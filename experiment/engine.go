@@ -85,7 +85,7 @@ func file() value[string] {
 		if rest, home := strings.CutPrefix(got, "~/"); home {
 			dir, err := os.UserHomeDir()
 			if err != nil {
-				d.fail(e.place(), "unknown home directory", "%s: ~ cannot be expanded: %v", path, err)
+				d.fail("home-unknown", e.place(), args{"path": path, "error": err})
 				return "", false
 			}
 			below, got = dir, rest

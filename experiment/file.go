@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,25 +20,30 @@ const maxFileSize = 1 << 20
 // are reported at once. The experiment is nil when there are errors;
 // diagnostics may hold warnings beside an experiment.
 func LoadFile(path string) (*Experiment, Diagnostics) {
-	fault := func(summary string) (*Experiment, Diagnostics) {
-		return nil, Diagnostics{{Severity: Error, Summary: summary, Range: Range{File: path}}}
+	whole := Range{File: path}
+	unreadable := func(why string) (*Experiment, Diagnostics) {
+		return nil, Diagnostics{fault("file-unreadable", whole, args{"error": why})}
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fault("read the experiment file: " + wording.Plain(err.Error()))
+		return unreadable(wording.Plain(err.Error()))
 	case info.IsDir():
-		return fault("read the experiment file: it is a directory")
+		return unreadable("it is a directory")
 	case !info.Mode().IsRegular():
-		return fault("read the experiment file: it is not a regular file")
+		return unreadable("it is not a regular file")
 	case info.Size() > maxFileSize:
-		return fault(fmt.Sprintf("read the experiment file: it has %d bytes, more than the limit of %d", info.Size(), maxFileSize))
+		return nil, Diagnostics{tooLarge(whole, int(info.Size()))}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fault("read the experiment file: " + wording.Plain(err.Error()))
+		return unreadable(wording.Plain(err.Error()))
 	}
 	return Parse(path, data)
+}
+
+func tooLarge(at Range, size int) Diagnostic {
+	return fault("file-too-large", at, args{"size": size, "limit": maxFileSize})
 }
 
 // Parse decodes and validates an experiment file that has been read. Paths in
@@ -48,7 +52,7 @@ func Parse(path string, data []byte) (*Experiment, Diagnostics) {
 	raw := data
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors put a byte order mark first
 	if len(data) > maxFileSize {
-		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file is larger than %d bytes", maxFileSize), Range: Range{File: path}}}
+		return nil, Diagnostics{tooLarge(Range{File: path}, len(data))}
 	}
 	if bad := badText(path, data); bad != nil {
 		return nil, Diagnostics{*bad}
@@ -87,8 +91,8 @@ func badText(path string, data []byte) *Diagnostic {
 			}
 			shown := strings.ToValidUTF8(strings.TrimSuffix(string(text), "\r"), "\ufffd")
 			at := Range{File: path, Line: line, Column: column, EndColumn: column + 1, Text: shown}
-			return &Diagnostic{Severity: Error, Summary: "the file is not UTF-8 text", Range: at,
-				Label: "not UTF-8", Help: "save the file as UTF-8"}
+			bad := fault("file-not-text", at, nil)
+			return &bad
 		}
 		rest, line = after, line+1
 	}
@@ -143,7 +147,7 @@ func version() value[int] {
 	one := any(1)
 	return value[int]{schema: &jsonschema.Schema{Const: &one}, read: func(d *decoder, path string, e entry) (int, bool) {
 		if e.value.text != "1" || e.value.kind != intNode {
-			d.expect(path, e, "1, the only version of this format")
+			d.expect("wrong-value", path, e, "1, the only version of this format")
 			return 0, false
 		}
 		return 1, true

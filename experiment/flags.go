@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -105,7 +104,7 @@ func flags() value[Flags] {
 	schema := objectOf(typed("string", "number", "boolean", "null", "object", "array"))
 	return value[Flags]{schema: schema, read: func(d *decoder, path string, e entry) (Flags, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "a mapping of flags to values").Help = "for example {max-model-len: 8192}"
+			d.expectLike(path, e, "a mapping of flags to values", "{max-model-len: 8192}")
 			return nil, false
 		}
 		var out Flags
@@ -125,11 +124,11 @@ func flags() value[Flags] {
 }
 
 func (d *decoder) duplicateFlag(name string, again, first entry) {
-	diag := d.fail(again.key.at, "given again here", "duplicate flag %q", name)
-	diag.Related = []Related{{first.key.at, "first given here"}}
+	a := args{"flag": name}
 	if again.name != first.name {
-		diag.Help = "hyphens, underscores and leading dashes make no difference"
+		a["other"] = first.name
 	}
+	d.fail("flag-twice", again.key.at, a).Related = []Related{{first.key.at, "first given here"}}
 }
 
 // flagName allows keys behind dots; + appends to the list that a key has.
@@ -153,22 +152,19 @@ func (d *decoder) checkFlagName(e entry) bool {
 		if dotted {
 			long += "." + keys
 		}
-		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", long), "flag %q is an abbreviation", e.name).Help =
-			"write flags in full, so that each flag has one name"
+		d.fail("flag-abbreviated", e.key.at, args{"flag": e.name, "near": long})
 		return false
 	}
 	if !flagName.MatchString(name) {
-		d.fail(e.key.at, "not the name of a flag", "unknown flag %q", short(e.name)).Help =
-			"spell flags as the server does: max-model-len"
+		d.fail("flag-name-wrong", e.key.at, args{"flag": short(e.name)})
 		return false
 	}
 	if instead, own := ownFlags[name]; own {
-		d.fail(e.key.at, "cannot be set here", "sweep sets flag %q itself", name).Help = instead
+		d.fail("flag-reserved", e.key.at, args{"flag": name, "instead": instead})
 		return false
 	}
 	if positive, no := strings.CutPrefix(name, "no-"); no {
-		d.fail(e.key.at, fmt.Sprintf("did you mean %q?", positive), "flag %q is a negation", name).Help =
-			fmt.Sprintf("write %s: false, which becomes --%s", positive, name)
+		d.fail("flag-negated", e.key.at, args{"flag": name, "positive": positive})
 		return false
 	}
 	return true
@@ -178,7 +174,7 @@ func (d *decoder) checkFlagName(e entry) bool {
 func (d *decoder) checkFlag(path string, f placedFlag) bool {
 	at := f.entry.place()
 	if strings.ContainsRune(f.Value, 0) {
-		d.fail(at, "found a NUL character", "%s.%s must be text without NUL", path, f.Name)
+		d.fail("nul-character", at, args{"path": join(path, f.Name), "want": "text without NUL"})
 		return false
 	}
 	list := f.Kind == FlagWords || f.Kind == FlagEach
@@ -188,7 +184,7 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 	}
 	switch {
 	case list && len(f.Words()) == 0:
-		d.fail(at, "found an empty list", "%s.%s must have at least one value", path, f.Name).Help = "omit the flag, or write null"
+		d.fail("empty-list", at, args{"path": join(path, f.Name), "what": "value", "omit": "the flag"})
 		return false
 	case f.Kind != FlagText:
 		return true
@@ -197,16 +193,18 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 	case "gpu-memory-utilization":
 		v, err := strconv.ParseFloat(f.Value, 64)
 		if err != nil || !(v > 0 && v <= 1) {
-			diag := d.fail(at, f.entry.value.found(), "gpu-memory-utilization must be greater than 0 and at most 1")
+			a := args{"path": f.Name, "want": "greater than 0 and at most 1", "found": f.entry.value.found()}
 			percent, marked := strings.CutSuffix(f.Value, "%")
 			if p, err := strconv.ParseFloat(percent, 64); err == nil && p > 1 && p <= 100 && (marked || p >= 10) {
-				diag.Label = fmt.Sprintf("did you mean %g?", p/100)
+				delete(a, "found")
+				a["near"] = p / 100
 			}
+			d.fail("out-of-range", at, a)
 			return false
 		}
 	case "tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "max-num-seqs":
 		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || !digits(f.Value) {
-			d.fail(at, f.entry.value.found(), "%s must be a whole number of at least 1", f.Name)
+			d.fail("out-of-range", at, args{"path": f.Name, "want": "a whole number of at least 1", "found": f.entry.value.found()})
 			return false
 		}
 	}
@@ -228,7 +226,7 @@ func (d *decoder) checkTogether(all []placedFlag) {
 	tokens, nTokens, ok1 := find("max-num-batched-tokens")
 	seqs, nSeqs, ok2 := find("max-num-seqs")
 	if ok1 && ok2 && nTokens < nSeqs {
-		d.fail(tokens.entry.place(), "too small", "max-num-batched-tokens must be at least max-num-seqs").Related =
+		d.fail("batched-tokens-low", tokens.entry.place(), args{"tokens": tokens.Value, "seqs": seqs.Value}).Related =
 			[]Related{{seqs.entry.place(), "max-num-seqs is given here"}}
 	}
 }

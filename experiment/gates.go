@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -91,7 +90,7 @@ func share() value[float64] {
 		read: func(d *decoder, path string, e entry) (float64, bool) {
 			f, err := percentage(e.value)
 			if !e.value.scalar() || err != nil {
-				d.expect(path, e, "a fraction such as 5% or 0.05")
+				d.expect("out-of-range", path, e, "a fraction such as 5% or 0.05")
 				return 0, false
 			}
 			return f, true
@@ -158,7 +157,7 @@ func gpuSource() value[GPUSource] {
 		},
 		check: func(d *decoder, path string, e entry, g *GPUSource) {
 			if c, given := e.value.get("command"); given && len(g.Command) == 0 && c.value.kind == listNode {
-				d.fail(c.place(), "found an empty list", "%s.command must name a program", path)
+				d.fail("command-empty", c.place(), args{"path": join(path, "command")})
 			}
 		},
 	}
@@ -183,7 +182,7 @@ func notifications() value[[]Notify] {
 		},
 		check: func(d *decoder, path string, e entry, n *Notify) {
 			if c, given := e.value.get("command"); given && len(n.Command) == 0 && c.value.kind == listNode {
-				d.fail(c.place(), "found an empty list", "%s.command must name a program", path)
+				d.fail("command-empty", c.place(), args{"path": join(path, "command")})
 			}
 		},
 	}
@@ -207,11 +206,11 @@ func webhookField() field[Notify] {
 			}
 			u, err := url.Parse(got)
 			if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Host == "" {
-				d.expect(path, e, "a URL such as https://hooks.example.org/sweep")
+				d.expect("wrong-value", path, e, "a URL such as https://hooks.example.org/sweep")
 				return
 			}
 			if u.User != nil {
-				d.fail(e.place(), "has a user name or password", "%s must be a URL without credentials", path).Help = fmt.Sprintf("write %s: {from_env: NAME}", path)
+				d.fail("url-with-credentials", e.place(), args{"path": path, "field": path, "reference": byName})
 				return
 			}
 			n.Webhook = got

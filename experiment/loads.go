@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -15,13 +16,13 @@ import (
 func named[T any](s section[T], what string, name func(*T) *string) value[[]T] {
 	return value[[]T]{schema: objectOf(s.schema()), read: func(d *decoder, path string, e entry) ([]T, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "a mapping of names to "+what)
+			d.expect("wrong-type", path, e, "a mapping of names to "+what)
 			return nil, false
 		}
 		var out []T
 		for _, child := range e.value.entries {
 			if !namePattern.MatchString(child.name) {
-				d.fail(child.key.at, "cannot be used in file names", "%s: a name takes letters, digits, dots, hyphens and underscores", path)
+				d.fail("name-unusable", child.key.at, args{"path": path})
 			}
 			got, _ := s.decode(d, join(path, child.name), child)
 			*name(&got) = child.name
@@ -40,8 +41,9 @@ func loads() value[[]Load] {
 	return value[[]Load]{schema: &schema, read: func(d *decoder, path string, e entry) ([]Load, bool) {
 		got, ok := v.read(d, path, e)
 		if ok && len(got) == 0 {
-			d.fail(e.place(), "found none", "%s must have at least one load", path).Help =
-				"chat: {prompt_tokens: 100, output_tokens: 100, arrivals: {poisson: [2, 5]}, duration: 60s}"
+			d.fail("no-loads", e.place(), args{
+				"path": path, "example": "chat: {prompt_tokens: 100, output_tokens: 100, arrivals: {poisson: [2, 5]}, duration: 60s}",
+			})
 		}
 		return got, ok
 	}}
@@ -75,7 +77,7 @@ func loadSection() section[Load] {
 			_, duration := e.value.get("duration")
 			_, requests := e.value.get("requests")
 			if !duration && !requests && l.Arrivals.Kind != TraceReplay {
-				d.fail(e.keyPlace(), "", "%s needs duration or requests", path).Help = "duration: 60s ends the load after a minute, and requests: 200 after 200 requests"
+				d.fail("load-without-end", e.keyPlace(), args{"path": path})
 			}
 			d.checkTurnovers(path, e, l)
 			if l.Prompt.Kind == Empirical && l.Output.Kind == Empirical && l.Prompt.File == l.Output.File {
@@ -92,19 +94,17 @@ func (d *decoder) checkLoad(path string, e entry, l *Load) {
 		d.checkSessions(path, e, l)
 	}
 	if _, timed := e.value.get("duration"); l.Arrivals.Kind == Ramp && !timed {
-		d.fail(e.keyPlace(), "", "missing field %q", join(path, "duration")).Help = "a ramp needs a duration"
+		d.fail("ramp-without-duration", e.keyPlace(), args{"field": join(path, "duration")})
 	}
 	if l.MinTokens > 0 && l.MaxTokens > 0 && l.MinTokens > l.MaxTokens {
 		low, _ := e.value.get("min_tokens")
 		high, _ := e.value.get("max_tokens")
-		d.fail(high.place(), "less than min_tokens", "%s.max_tokens must be at least %s.min_tokens", path, path).Related =
-			[]Related{{low.place(), "min_tokens is given here"}}
+		d.crossed(path, low, high)
 	}
 	if stop, given := e.value.get("stop_when_saturated"); given && l.StopWhenSaturated && !l.Arrivals.Kind.Rates() && l.Arrivals.Kind != TraceReplay && l.Arrivals.Kind != "" {
-		d.fail(stop.key.at, "not possible with "+string(l.Arrivals.Kind), "%s: only a load with fixed rates can outrun the server", path).Help =
-			"use it with constant, poisson, gamma or trace"
+		d.fail("saturation-without-rates", stop.key.at, args{"path": path, "kind": l.Arrivals.Kind})
 	} else if given && l.StopWhenSaturated && l.Sessions != nil {
-		d.fail(stop.key.at, "not possible with sessions", "%s: sessions wait for their answers and cannot outrun the server", path)
+		d.fail("saturation-with-sessions", stop.key.at, args{"path": path})
 	}
 }
 
@@ -122,10 +122,10 @@ func (d *decoder) checkTurnovers(path string, e entry, l *Load) {
 	requests, _ := e.value.get("requests")
 	process, _ := e.value.get("arrivals")
 	points, _ := process.value.get(string(Concurrency))
-	diag := d.warn(requests.place(), fmt.Sprintf("less than %d × %d", arrivallaw.Turnovers, slots),
-		"%s.requests gives fewer than %d requests per slot at concurrency %d, so throughput will be imprecise", path, arrivallaw.Turnovers, slots)
+	diag := d.warn("requests-per-slot-few", requests.place(), args{
+		"path": path, "least": arrivallaw.Turnovers, "slots": slots, "enough": strconv.Itoa(least),
+	})
 	diag.Related = []Related{{points.place(), fmt.Sprintf("up to %d requests in flight", slots)}}
-	diag.Help = fmt.Sprintf("raise requests to at least %d", least)
 }
 
 // loadNames are the fields of a load.
@@ -182,14 +182,19 @@ func checkBounds(d *decoder, path string, e entry, l *Lengths) {
 	low, _ := e.value.get("min")
 	high, hasMax := e.value.get("max")
 	if l.Min > 0 && l.Max > 0 && l.Min > l.Max {
-		d.fail(high.place(), "less than min", "%s.max must be at least %s.min", path, path).Related =
-			[]Related{{low.place(), "min is given here"}}
+		d.crossed(path, low, high)
 		return
 	}
 	mean, hasMean := e.value.get("mean")
 	if hasMean && (hasMax && l.Max > 0 && l.Mean > float64(l.Max) || l.Mean > 0 && l.Mean < float64(l.Min)) {
-		d.warn(mean.place(), "outside min and max", "%s: most lengths will be clamped to min or max", path)
+		d.warn("mean-outside-bounds", mean.place(), args{"path": path})
 	}
+}
+
+// crossed reports an upper bound below the lower one.
+func (d *decoder) crossed(path string, low, high entry) {
+	d.fail("bounds-crossed", high.place(), args{"path": path, "low": low.name, "high": high.name}).Related =
+		[]Related{{low.place(), low.name + " is given here"}}
 }
 
 // arrivals is an arrival process with its points.
@@ -215,15 +220,14 @@ func arrivals() value[Arrivals] {
 		check: func(d *decoder, path string, e entry, a *Arrivals) {
 			limit, given := e.value.get("max_concurrency")
 			if given && (a.Kind == Concurrency || a.Kind == Throughput) {
-				d.fail(limit.key.at, "not used with "+string(a.Kind), "%s.max_concurrency is for open loops only", path).Help =
-					"the points of " + string(a.Kind) + " are already numbers of requests in flight"
+				d.fail("cap-on-closed-loop", limit.key.at, args{"path": path, "kind": a.Kind})
 			}
 		},
 	}
 	v := s.value()
 	return value[Arrivals]{schema: v.schema, read: func(d *decoder, path string, e entry) (Arrivals, bool) {
 		if e.value.scalar() {
-			d.expect(path, e, "a mapping").Help = "for example {poisson: [2, 5]} or {concurrency: [1, 4]}"
+			d.expectLike(path, e, "a mapping", "{poisson: [2, 5]} or {concurrency: [1, 4]}")
 			return Arrivals{}, false
 		}
 		return v.read(d, path, e)
@@ -240,7 +244,7 @@ func process(kind ArrivalKind, doc string, points value[[]float64]) field[Arriva
 		}
 		a.Points = got
 		if len(got) == 0 {
-			d.fail(e.place(), "found an empty list", "%s must have at least one point", path)
+			d.fail("empty-list", e.place(), args{"path": path, "what": "point"})
 		}
 		d.checkPoints(path, e, got)
 	}}
@@ -250,7 +254,7 @@ func process(kind ArrivalKind, doc string, points value[[]float64]) field[Arriva
 func (d *decoder) checkPoints(path string, e entry, got []float64) {
 	for i := 1; i < len(got); i++ {
 		if got[i] <= got[i-1] {
-			d.fail(e.value.items[i].at, "not greater than the point before", "%s must be in ascending order", path)
+			d.fail("points-not-ascending", e.value.items[i].at, args{"path": path})
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // constraints is a mapping of metrics to limits.
@@ -21,7 +22,7 @@ func constraints() value[[]Constraint] {
 	}
 	return value[[]Constraint]{schema: schema, read: func(d *decoder, path string, e entry) ([]Constraint, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "a mapping of metrics to limits").Help = "for example {ttft_p95: 500ms}"
+			d.expectLike(path, e, "a mapping of metrics to limits", "{ttft_p95: 500ms}")
 			return nil, false
 		}
 		var out []Constraint
@@ -51,15 +52,17 @@ func (d *decoder) metric(at Range, name string) (metric.Metric, bool) {
 		}
 	}
 	if _, err := metric.Parse(name + "_mean"); err == nil {
-		d.fail(at, "add a statistic: "+list(same), "metric %q needs a statistic", name)
+		d.fail("metric-without-statistic", at, args{"metric": name, "known": notice.Choice(same...)})
 		return m, false
 	}
-	diag := d.fail(at, "no such metric", "unknown metric %q", name)
+	a := args{"metric": name}
 	if near, ok := nearest(name, metric.Names()); ok {
-		diag.Label = fmt.Sprintf("did you mean %q?", near)
+		a["near"] = near
 	} else {
-		diag.Help = "latencies are ttft, tpot, itl and e2e with _mean or _p50 to _p99.9; rates are request_throughput, output_throughput, total_throughput, goodput and error_rate"
+		a["latencies"] = notice.List("ttft", "tpot", "itl", "e2e")
+		a["rates"] = notice.List("request_throughput", "output_throughput", "total_throughput", "goodput", "error_rate")
 	}
+	d.fail("unknown-metric", at, a)
 	return m, false
 }
 
@@ -79,10 +82,11 @@ func (d *decoder) limit(path string, m metric.Metric, e entry) (Constraint, bool
 	path = join(path, m.Name)
 	v, ok := amountOf(m, amount)
 	if !e.value.scalar() || !ok {
-		diag := d.expect(path, e, limitForm(m))
+		a := args{"path": path, "want": limitForm(m), "found": e.value.found()}
 		if e.value.scalar() {
-			diag.Label += fixLimit(m, amount)
+			fixLimit(a, m, amount)
 		}
+		d.fail("limit-wrong", e.place(), a)
 		return c, false
 	}
 	if c.Op != natural {
@@ -90,7 +94,7 @@ func (d *decoder) limit(path string, m metric.Metric, e entry) (Constraint, bool
 		if m.Better == metric.Higher {
 			worse = "lower"
 		}
-		d.warn(e.place(), "limits the wrong side", "%s %s: this metric gets worse as it gets %s", m.Name, c.Op, worse)
+		d.warn("limit-wrong-side", e.place(), args{"metric": m.Name, "op": c.Op, "worse": worse})
 	}
 	c.Value = v
 	return c, true
@@ -122,22 +126,20 @@ func limitForm(m metric.Metric) string {
 	}
 }
 
-// fixLimit is the end of a label that suggests what was meant.
-func fixLimit(m metric.Metric, amount string) string {
+// fixLimit adds what was meant.
+func fixLimit(a args, m metric.Metric, amount string) {
 	switch fields := loose.FindStringSubmatch(amount); {
 	case strings.HasPrefix(amount, "<") || strings.HasPrefix(amount, ">") || strings.HasPrefix(amount, "="):
-		return ": use <= or >="
+		a["operators"] = notice.Choice(string(AtMost), string(AtLeast))
 	case m.Unit == metric.Seconds:
 		if _, err := strconv.ParseFloat(amount, 64); err == nil {
-			return ": add the unit, ms or s"
-		}
-		if fixed, ok := fixDuration(amount); ok {
-			return ": did you mean " + fixed + "?"
+			a["units"] = notice.Choice("ms", "s")
+		} else if fixed, ok := fixDuration(amount); ok {
+			a["near"] = fixed
 		}
 	case m.Unit != metric.Fraction && fields != nil && fields[2] != "":
-		return ": write " + fields[1] + " without a unit"
+		a["bare"] = fields[1]
 	}
-	return ""
 }
 
 // useCases is a mapping of names to use cases.
@@ -174,7 +176,7 @@ func objective(name, doc string, good metric.Direction) field[UseCase] {
 		u.Objective, u.Maximize = m.Name, name == "maximize"
 		if m.Better != good {
 			other := map[string]string{"maximize": "minimize", "minimize": "maximize"}[name]
-			d.warn(e.key.at, fmt.Sprintf("did you mean %q?", other), "%s: %s is better the other way around", path, m.Name)
+			d.warn("objective-direction", e.key.at, args{"path": path, "metric": m.Name, "other": other})
 		}
 	}}
 }

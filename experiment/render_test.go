@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 func trails(t *testing.T) Diagnostics {
@@ -92,7 +94,7 @@ func TestWriteJSON(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(ds, back); diff != "" {
+	if diff := cmp.Diff(ds, back, cmp.Comparer(func(a, b notice.Arg) bool { return a.String() == b.String() })); diff != "" {
 		t.Error(diff)
 	}
 	b.Reset()

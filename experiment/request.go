@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Header is one header of every request. Either Value is given or FromEnv or
@@ -22,7 +24,7 @@ func headers() value[[]Header] {
 	reference, plain := reference(), scalarText("text")
 	return value[[]Header]{schema: objectOf(anyOf(plain.schema, reference.schema)), read: func(d *decoder, path string, e entry) ([]Header, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "a mapping of headers to values").Help = "for example {X-Tenant: blue, X-Token: {from_env: GATEWAY_TOKEN}}"
+			d.expectLike(path, e, "a mapping of headers to values", "{X-Tenant: blue, X-Token: {from_env: GATEWAY_TOKEN}}")
 			return nil, false
 		}
 		var out []Header
@@ -30,13 +32,13 @@ func headers() value[[]Header] {
 			canonical := http.CanonicalHeaderKey(child.name)
 			switch {
 			case !headerName.MatchString(child.name):
-				d.fail(child.key.at, "not the name of a header", "%s: %q cannot be sent", path, short(child.name))
+				d.fail("header-name-wrong", child.key.at, args{"path": path, "name": short(child.name)})
 				continue
 			case slices.Contains(ownHeaders, canonical):
-				d.fail(child.key.at, "cannot be set here", "%s: the load generator sets %s itself", path, canonical)
+				d.fail("set-by-client", child.key.at, args{"path": path, "name": canonical})
 				continue
 			case slices.ContainsFunc(out, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == canonical }):
-				d.fail(child.key.at, "given twice", "%s: %s is given twice", path, canonical)
+				d.fail("header-twice", child.key.at, args{"path": path, "name": canonical})
 				continue
 			}
 			h := Header{Name: child.name}
@@ -46,10 +48,9 @@ func headers() value[[]Header] {
 			} else {
 				h.Value, _ = plain.read(d, join(path, child.name), child)
 				if strings.ContainsAny(h.Value, "\r\n") {
-					d.fail(child.place(), "has a line break", "%s.%s cannot be sent", path, child.name)
+					d.fail("header-line-break", child.place(), args{"path": join(path, child.name)})
 				} else if h.Value != "" && secretHeader(child.name) {
-					d.warn(child.place(), "looks like a secret in plain text", "%s would be copied into every run directory", child.name).Help =
-						"pass secrets by reference: {" + child.name + ": {from_env: NAME}}"
+					d.warn("secret-suspected", child.place(), args{"name": child.name, "reference": "{" + child.name + ": " + byName + "}"})
 				}
 			}
 			out = append(out, h)
@@ -74,17 +75,18 @@ var ownFields = []string{
 func body() value[string] {
 	return value[string]{schema: objectOf(typed("string", "number", "boolean", "null", "object", "array")), read: func(d *decoder, path string, e entry) (string, bool) {
 		if e.value.kind != mapNode {
-			d.expect(path, e, "a mapping of fields of the request").Help = "for example {top_p: 0.9, chat_template_kwargs: {enable_thinking: false}}"
+			d.expectLike(path, e, "a mapping of fields of the request", "{top_p: 0.9, chat_template_kwargs: {enable_thinking: false}}")
 			return "", false
 		}
 		ok := true
 		for _, child := range e.value.entries {
 			if slices.Contains(ownFields, child.name) {
-				diag := d.fail(child.key.at, "cannot be set here", "%s: the load generator sets %s itself", path, child.name)
+				a := args{"path": path, "name": child.name}
 				switch child.name {
 				case "max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos":
-					diag.Help = "use the load's fields output_tokens, max_tokens, min_tokens and ignore_eos"
+					a["fields"] = notice.List("output_tokens", "max_tokens", "min_tokens", "ignore_eos")
 				}
+				d.fail("set-by-client", child.key.at, a)
 				ok = false
 			}
 		}

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// byName is the reference to a secret that an environment variable holds.
+const byName = "{from_env: NAME}"
+
 // secretWords mark names whose values should not be written in a file.
 var secretWords = []string{"TOKEN", "KEY", "SECRET", "PASSWORD"}
 
@@ -30,6 +33,6 @@ func secretFlag(name string) bool {
 }
 
 func (d *decoder) warnSecret(at Range, name string) {
-	d.warn(at, "looks like a secret in plain text", "%s would be copied into every run directory", name).Help =
-		"pass secrets by reference, in env: {" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + ": {from_env: NAME}}"
+	variable := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	d.warn("secret-suspected", at, args{"name": name, "variable": "{" + variable + ": " + byName + "}"})
 }

@@ -50,7 +50,7 @@ func serverSection() section[Server] {
 func checkServer(d *decoder, path string, e entry, s *Server) {
 	if _, given := e.value.get("model"); !given {
 		if _, ok := e.value.get("endpoint"); !ok {
-			d.fail(e.keyPlace(), "", "missing field %q", join(path, "model")).Help = "model: Qwen/Qwen2.5-3B-Instruct"
+			d.fail("missing-field", e.keyPlace(), args{"field": join(path, "model"), "name": "model", "doc": "Qwen/Qwen2.5-3B-Instruct"})
 		}
 	}
 	s.ModelName = s.Model
@@ -60,8 +60,7 @@ func checkServer(d *decoder, path string, e entry, s *Server) {
 	if flags, ok := e.value.get("flags"); ok {
 		d.checkTogether(placedFlags(flags.value))
 		if _, ok := e.value.get("endpoint"); ok && len(s.Flags) > 0 {
-			d.warn(flags.key.at, "not applied", "the flags of an endpoint are only a note").Help =
-				"sweep does not launch an endpoint and cannot set its flags"
+			d.warn("endpoint-flags-unused", flags.key.at, nil)
 		}
 	}
 }
@@ -74,8 +73,7 @@ func fromEnv() value[string] {
 	}}
 	return value[string]{schema: named.schema(), read: func(d *decoder, path string, e entry) (string, bool) {
 		if e.value.scalar() {
-			d.fail(e.place(), "a secret in plain text", "%s must be given by reference", path).Help =
-				"write {from_env: NAME}, where NAME is an environment variable"
+			d.fail("secret-in-plain-text", e.place(), args{"path": path, "reference": byName})
 			return "", false
 		}
 		return named.decode(d, path, e)
@@ -102,13 +100,13 @@ func environment() value[[]EnvVar] {
 		schema: objectOf(anyOf(plain.schema, reference.schema)),
 		read: func(d *decoder, path string, e entry) ([]EnvVar, bool) {
 			if e.value.kind != mapNode && e.value.kind != nullNode {
-				d.expect(path, e, "a mapping of variables to values").Help = "for example {HF_HOME: /models, HF_TOKEN: {from_env: HF_TOKEN}}"
+				d.expectLike(path, e, "a mapping of variables to values", "{HF_HOME: /models, HF_TOKEN: {from_env: HF_TOKEN}}")
 				return nil, false
 			}
 			var out []EnvVar
 			for _, child := range e.value.entries {
 				if !variableName.MatchString(child.name) {
-					d.fail(child.key.at, "not the name of a variable", "%s: %q must be letters, digits and underscores", path, short(child.name))
+					d.fail("variable-name-wrong", child.key.at, args{"path": path, "name": short(child.name)})
 					continue
 				}
 				v := EnvVar{Name: child.name}

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -78,8 +79,7 @@ func checkPause(d *decoder, path string, e entry, p *Pause) {
 	if p.Max > 0 && p.Min > p.Max {
 		low, _ := e.value.get("min")
 		high, _ := e.value.get("max")
-		d.fail(high.place(), "less than min", "%s.max must be at least %s.min", path, path).Related =
-			[]Related{{low.place(), "min is given here"}}
+		d.crossed(path, low, high)
 	}
 }
 
@@ -89,22 +89,21 @@ const mostTurns = 4095
 // checkSessions reports what does not go with conversations.
 func (d *decoder) checkSessions(path string, e entry, l *Load) {
 	at, _ := e.value.get("sessions")
-	fail := func(label, format string, args ...any) *Diagnostic { return d.fail(at.key.at, label, format, args...) }
 	if l.API != "chat" {
-		fail("needs api: chat", "%s: sessions are conversations", path).Help = "api: chat"
+		d.fail("sessions-need-chat", at.key.at, args{"path": path})
 	}
 	switch k := l.Arrivals.Kind; k {
 	case TraceReplay, Throughput, Sweep:
-		fail("not possible with "+string(k), "%s: sessions arrive at a rate or have a fixed concurrency", path)
+		d.fail("sessions-arrivals", at.key.at, args{"path": path, "kind": k})
 	}
 	if l.Dataset != nil {
-		fail("not possible with a dataset", "%s: a dataset has single prompts, not conversations", path)
+		d.fail("sessions-with-dataset", at.key.at, args{"path": path})
 	}
 	if requests, given := e.value.get("requests"); given {
-		d.fail(requests.key.at, "not used with sessions", "%s: sessions end by duration, because the number of requests depends on the answers", path)
+		d.fail("sessions-with-requests", requests.key.at, args{"path": path})
 	}
 	if t := l.Sessions.Turns; math.Max(t.Mean, float64(t.Max)) > mostTurns {
 		turns, _ := at.value.get("turns")
-		d.fail(turns.place(), "too many", "%s.sessions.turns must be at most %d", path, mostTurns)
+		d.fail("out-of-range", turns.place(), args{"path": join(path, "sessions.turns"), "want": fmt.Sprintf("at most %d", mostTurns), "found": "too many"})
 	}
 }

@@ -73,12 +73,3 @@ func abs(n int) int {
 	}
 	return n
 }
-
-// list joins words for a sentence: "a, b or c".
-func list(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}

@@ -12,8 +12,8 @@ import (
 // yamlLine finds the line in messages such as "yaml: line 5: did not find expected key".
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
-// syntaxHelp says what usually lies behind the YAML parser's messages.
-var syntaxHelp = map[string]string{
+// syntaxHints say what usually lies behind the YAML parser's messages.
+var syntaxHints = map[string]string{
 	"did not find expected ',' or '}'":                       "a { without its }",
 	"did not find expected ',' or ']'":                       "a [ without its ]",
 	"did not find expected key":                              "check the indentation and the quotes",
@@ -34,19 +34,21 @@ func syntaxDiagnostic(src *source, data []byte, err error) Diagnostic {
 			at = src.line(min(n, len(src.lines)))
 		}
 	}
-	d := Diagnostic{Severity: Error, Summary: "not valid YAML: " + text, Range: at, Help: syntaxHelp[text]}
-	if n, ok := src.unreadable(data); ok {
-		d.Range, d.Label = src.line(n), "cannot be read from here on"
+	if tab, ok := src.tabIndent(); ok {
+		return fault("yaml-tab", tab, args{"problem": text})
 	}
 	if anchor, ok := strings.CutPrefix(text, "unknown anchor '"); ok {
 		name, _, _ := strings.Cut(anchor, "'")
-		d.Range, d.Label = src.find("*"+name, at), "no anchor &"+name+" before this"
+		return fault("yaml-anchor-unknown", src.find("*"+name, at), args{"problem": text, "anchor": name})
 	}
-	if tab, ok := src.tabIndent(); ok {
-		d.Range, d.Label = tab, "a tab in the indentation"
-		d.Help = "indent YAML with spaces only"
+	a := args{"problem": text}
+	if hint, ok := syntaxHints[text]; ok {
+		a["hint"] = hint
 	}
-	return d
+	if n, ok := src.unreadable(data); ok {
+		at, a["place"] = src.line(n), "here"
+	}
+	return fault("yaml-invalid", at, a)
 }
 
 // unreadable finds the line on which the fault begins: the one after the

@@ -17,11 +17,11 @@ func tlsSection() section[TLS] {
 				}
 				if _, err := os.Stat(file); err != nil {
 					at, _ := e.value.get(name)
-					d.fail(at.place(), "no such file", "%s.%s cannot be read", path, name).Help = "paths are relative to the experiment file"
+					d.fail("file-missing", at.place(), args{"path": join(path, name)})
 				}
 			}
 			if key, given := e.value.get("key"); given && t.Certificate == "" {
-				d.fail(key.key.at, "no certificate", "%s.key needs a certificate", path)
+				d.fail("certificate-missing", key.key.at, args{"path": path})
 			}
 		},
 	}

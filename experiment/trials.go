@@ -41,16 +41,15 @@ func checkCooldown(d *decoder, path string, e entry, c *Cooldown) {
 	conditional := c.Conditional()
 	switch {
 	case limited && !conditional && c.AtMost > 0:
-		d.warn(atMost.key.at, "has no effect", "%s.at_most needs gpu_temperature, gpu_memory or band", path)
+		d.warn("cooldown-limit-unused", atMost.key.at, args{"path": path})
 	case conditional && !limited:
 		c.AtMost = max(DefaultCooldownAtMost, c.AtLeast)
 	case conditional && c.AtMost > 0 && c.AtMost < c.AtLeast:
 		atLeast, _ := e.value.get("at_least")
-		d.fail(atMost.place(), "shorter than at_least", "%s.at_most must be at least %s.at_least", path, path).Related =
-			[]Related{{atLeast.place(), "at_least is given here"}}
+		d.crossed(path, atLeast, atMost)
 	}
 	if temperature, ok := e.value.get("gpu_temperature"); ok && c.GPUTemperature > 0 && c.GPUTemperature < minCoolTemperature {
-		d.warn(temperature.place(), "below room temperature", "%s.gpu_temperature may never be reached", path)
+		d.warn("cooldown-too-cold", temperature.place(), args{"path": path})
 	}
 }
 

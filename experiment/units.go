@@ -26,12 +26,21 @@ func duration(minimum time.Duration) value[time.Duration] {
 		if e.value.scalar() && err == nil && got >= minimum {
 			return got, true
 		}
-		diag := d.expect(path, e, want)
-		if fixed, ok := fixDuration(e.value.text); e.value.scalar() && ok {
-			diag.Label = "did you mean " + fixed + "?"
-		}
+		fixed, _ := fixDuration(e.value.text)
+		d.expectNear(path, e, want, fixed)
 		return 0, false
 	}}
+}
+
+// expectNear reports a value that is not what it must be, and the one that was
+// probably meant, if there is one.
+func (d *decoder) expectNear(path string, e entry, want, near string) {
+	a := args{"path": path, "want": want, "found": e.value.found()}
+	if near != "" && e.value.scalar() {
+		delete(a, "found")
+		a["near"] = near
+	}
+	d.fail("wrong-value", e.place(), a)
 }
 
 var loose = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-zµ]*)$`)
@@ -86,12 +95,13 @@ func size() value[int64] {
 					return int64(bytes), true
 				}
 			}
-			diag := d.expect(path, e, "a size with its unit such as 1GiB, 512MiB or 16GB")
-			if m != nil && e.value.scalar() {
+			near := ""
+			if m != nil {
 				if fixed, ok := fixSizeUnit(m[2]); ok {
-					diag.Label = "did you mean " + m[1] + fixed + "?"
+					near = m[1] + fixed
 				}
 			}
+			d.expectNear(path, e, "a size with its unit such as 1GiB, 512MiB or 16GB", near)
 			return 0, false
 		}}
 }

@@ -7,16 +7,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // text is any text; a number must be quoted to count as text.
 func text(want string) value[string] {
 	return value[string]{schema: typed("string"), read: func(d *decoder, path string, e entry) (string, bool) {
 		if e.value.kind != textNode {
-			diag := d.expect(path, e, want)
+			a := args{"path": path, "want": want, "found": e.value.found()}
 			if e.value.scalar() {
-				diag.Help = fmt.Sprintf("quote it: %q", e.value.text)
+				a["instead"] = strconv.Quote(e.value.text)
 			}
+			d.fail("wrong-type", e.place(), a)
 			return "", false
 		}
 		return plainText(d, path, e, want)
@@ -27,7 +30,7 @@ func text(want string) value[string] {
 func scalarText(want string) value[string] {
 	return value[string]{schema: typed("string", "number", "boolean"), read: func(d *decoder, path string, e entry) (string, bool) {
 		if !e.value.scalar() {
-			d.expect(path, e, want)
+			d.expect("wrong-type", path, e, want)
 			return "", false
 		}
 		if e.value.text == "" {
@@ -40,11 +43,11 @@ func scalarText(want string) value[string] {
 // plainText refuses text that cannot be passed to a process or a file name.
 func plainText(d *decoder, path string, e entry, want string) (string, bool) {
 	if strings.TrimSpace(e.value.text) == "" {
-		d.fail(e.place(), "found empty text", "%s must be %s", path, want)
+		d.fail("empty-text", e.place(), args{"path": path, "want": want})
 		return "", false
 	}
 	if strings.ContainsRune(e.value.text, 0) {
-		d.fail(e.place(), "found a NUL character", "%s must be %s", path, want)
+		d.fail("nul-character", e.place(), args{"path": path, "want": want})
 		return "", false
 	}
 	return e.value.text, true
@@ -56,7 +59,7 @@ func matching(expression *regexp.Regexp, want string) value[string] {
 	return value[string]{schema: pattern(expression.String()), read: func(d *decoder, path string, e entry) (string, bool) {
 		got, ok := v.read(d, path, e)
 		if ok && !expression.MatchString(got) {
-			d.expect(path, e, want)
+			d.expect("wrong-value", path, e, want)
 			return "", false
 		}
 		return got, ok
@@ -70,10 +73,13 @@ func word(words ...string) value[string] {
 			return e.value.text, true
 		}
 		if e.value.kind != textNode {
-			d.expect(path, e, list(words))
+			d.expect("wrong-type", path, e, say.Choice(words))
 			return "", false
 		}
-		d.unknown(e.place(), "value of "+path, e.value.text, words)
+		a, _ := meantBy(e.value.text, words)
+		delete(a, "name")
+		a["path"], a["value"] = path, e.value.text
+		d.fail("unknown-value", e.place(), a)
 		return "", false
 	}}
 }
@@ -82,7 +88,7 @@ func word(words ...string) value[string] {
 func boolean() value[bool] {
 	return value[bool]{schema: typed("boolean"), read: func(d *decoder, path string, e entry) (bool, bool) {
 		if e.value.kind != boolNode {
-			d.expect(path, e, "true or false")
+			d.expect("wrong-type", path, e, "true or false")
 			return false, false
 		}
 		return strings.EqualFold(e.value.text, "true"), true
@@ -103,7 +109,7 @@ func whole(minimum, maximum int) value[int] {
 	return value[int]{schema: schema, read: func(d *decoder, path string, e entry) (int, bool) {
 		n, err := strconv.Atoi(e.value.text)
 		if e.value.kind != intNode || err != nil || n < minimum || n > maximum || !digits(e.value.text) {
-			d.expect(path, e, want)
+			d.expect("out-of-range", path, e, want)
 			return 0, false
 		}
 		return n, true
@@ -115,7 +121,7 @@ func seed() value[uint64] {
 	return value[uint64]{schema: number("integer", 0, false), read: func(d *decoder, path string, e entry) (uint64, bool) {
 		n, err := strconv.ParseUint(e.value.text, 10, 64)
 		if !e.value.scalar() || e.value.kind == textNode || err != nil || !digits(e.value.text) {
-			d.expect(path, e, "a whole number from 0 to 18446744073709551615")
+			d.expect("out-of-range", path, e, "a whole number from 0 to 18446744073709551615")
 			return 0, false
 		}
 		return n, true
@@ -145,7 +151,7 @@ func realNumber(minimum float64, open bool) value[float64] {
 	return value[float64]{schema: number("number", minimum, open), read: func(d *decoder, path string, e entry) (float64, bool) {
 		f, ok := decimal(e.value)
 		if !ok || f < minimum || open && f == minimum {
-			d.expect(path, e, want)
+			d.expect("out-of-range", path, e, want)
 			return 0, false
 		}
 		return f, true
@@ -172,7 +178,7 @@ func listOf[V any](v value[V], want string, single bool) value[[]V] {
 		children := e.value.children()
 		if e.value.kind != listNode {
 			if !single || e.value.kind == mapNode || e.value.kind == nullNode {
-				d.expect(path, e, want)
+				d.expect("wrong-type", path, e, want)
 				return nil, false
 			}
 			got, ok := v.read(d, path, e)

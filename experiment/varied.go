@@ -29,7 +29,7 @@ func parameters() value[[]Parameter] {
 	level := typed("string", "number", "boolean", "null", "object", "array")
 	return value[[]Parameter]{schema: objectOf(arrayOf(level)), read: func(d *decoder, path string, e entry) ([]Parameter, bool) {
 		if e.value.kind != mapNode && e.value.kind != nullNode {
-			d.expect(path, e, "a mapping of flags to lists of values").Help = "for example {max-model-len: [4096, 8192]}"
+			d.expectLike(path, e, "a mapping of flags to lists of values", "{max-model-len: [4096, 8192]}")
 			return nil, false
 		}
 		var out []Parameter
@@ -56,25 +56,26 @@ func parameters() value[[]Parameter] {
 func (d *decoder) levels(path, name string, e entry) ([]Flag, bool) {
 	path = join(path, name)
 	if e.value.kind != listNode {
-		diag := d.expect(path, e, "a list of values")
+		a := args{"path": path, "want": "a list of values", "found": e.value.found()}
 		if e.value.scalar() {
-			diag.Help = fmt.Sprintf("write [%s]", e.value.text)
+			a["instead"] = "[" + e.value.text + "]"
 		}
+		d.fail("wrong-type", e.place(), a)
 		return nil, false
 	}
 	if len(e.value.items) == 0 {
-		d.fail(e.place(), "found an empty list", "%s must have at least one value", path)
+		d.fail("empty-list", e.place(), args{"path": path, "what": "value"})
 		return nil, false
 	}
 	if name == "served-model-name" {
-		d.fail(e.key.at, "cannot vary", "served-model-name must be the same everywhere").Help = "requests name one model"
+		d.fail("name-varies", e.key.at, nil)
 		return nil, false
 	}
 	var out []Flag
 	for i, item := range e.value.items {
 		f := placedFlag{flagOf(name, item), entry{name: e.name, value: item}}
 		if j := slices.IndexFunc(out, f.Equal); j >= 0 {
-			diag := d.fail(item.at, "the same value", "duplicate value %s of %s", levelText(f.Flag), name)
+			diag := d.fail("duplicate-value", item.at, args{"value": levelText(f.Flag), "flag": name})
 			diag.Related = []Related{{e.value.items[j].at, "first given here"}}
 		}
 		if !d.checkFlag(path, f) {
@@ -98,11 +99,11 @@ func checkMatrix(d *decoder, path string, e entry, m *Matrix) {
 	configurations, hasConfigurations := e.value.get("configurations")
 	switch {
 	case m.Strategy == List && hasParameters:
-		d.fail(parameters.key.at, "not used by strategy list", "strategy list takes %s.configurations, not parameters", path)
+		d.fail("parameters-with-list", parameters.key.at, args{"path": path})
 	case m.Strategy == List && !hasConfigurations:
-		d.fail(e.keyPlace(), "", "missing field %q", join(path, "configurations")).Help = "strategy list needs the configurations"
+		d.fail("list-without-configurations", e.keyPlace(), args{"field": join(path, "configurations")})
 	case m.Strategy != List && hasConfigurations:
-		d.fail(configurations.key.at, "only for strategy list", "strategy %s takes %s.parameters, not configurations", m.Strategy, path)
+		d.fail("configurations-without-list", configurations.key.at, args{"path": path, "strategy": m.Strategy})
 	}
 }
 
@@ -122,17 +123,18 @@ func (d *decoder) checkExclude(matrix entry, e *Experiment) {
 	}
 	for _, item := range exclude.value.items {
 		if item.kind == mapNode && len(item.entries) == 0 || item.kind == nullNode {
-			d.fail(item.at, "found nothing", "a pattern of %s must have at least one flag", "matrix.exclude")
+			d.fail("exclude-empty", item.at, nil)
 		}
 		for _, f := range placedFlags(item) {
 			switch {
 			case !e.Matrix.varies(f.Name):
-				diag := d.warn(f.entry.key.at, "never varied", "matrix.exclude names flag %q, but no parameter varies it", f.Name)
+				a := args{"flag": f.Name, "varied": "varied"}
 				if near, ok := nearest(f.Name, names); ok && near != f.Name {
-					diag.Label = fmt.Sprintf("did you mean %q?", near)
+					a = args{"flag": f.Name, "near": near}
 				}
+				d.warn("exclude-never-varied", f.entry.key.at, a)
 			case !slices.ContainsFunc(values, f.Equal):
-				d.warn(f.entry.place(), "no configuration has this value", "matrix.exclude pattern %s=%s excludes nothing", f.Name, levelText(f.Flag))
+				d.warn("exclude-without-match", f.entry.place(), args{"pattern": f.Name + "=" + levelText(f.Flag)})
 			}
 		}
 	}

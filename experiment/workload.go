@@ -1,11 +1,11 @@
 package experiment
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -108,7 +108,7 @@ func (d *decoder) checkTrace(path string, e entry, t *Trace) {
 // badFile reports a file that cannot be read as what it should be.
 func (d *decoder) badFile(path string, e entry, want string, err error) {
 	file, _ := e.value.get("file")
-	d.fail(file.place(), err.Error(), "%s.file must be %s", path, want).Help = "paths are relative to the experiment file"
+	d.fail("file-wrong", file.place(), args{"path": join(path, "file"), "want": want, "error": err})
 }
 
 func datasetSection() section[Dataset] {
@@ -126,8 +126,7 @@ func datasetSection() section[Dataset] {
 				return
 			}
 			if s.Format == "" && !s.guessFormat() {
-				d.fail(e.keyPlace(), "the file name does not show it", "missing field %q", join(path, "format")).Help =
-					"format: " + list(workload.DatasetFormats())
+				d.fail("dataset-format-unknown", e.keyPlace(), args{"field": join(path, "format"), "formats": notice.Choice(workload.DatasetFormats()...)})
 				return
 			}
 			samples, digest, err := workload.ReadDataset(s.File, s.Format)
@@ -175,7 +174,7 @@ func fraction() value[float64] {
 	return value[float64]{schema: schema, read: func(d *decoder, path string, e entry) (float64, bool) {
 		f, ok := decimal(e.value)
 		if !ok || f <= 0 || f >= 1 {
-			d.expect(path, e, "a number between 0 and 1")
+			d.expect("out-of-range", path, e, "a number between 0 and 1")
 			return 0, false
 		}
 		return f, true
@@ -199,19 +198,18 @@ func (d *decoder) checkPrompts(path string, e entry, l *Load) {
 		return
 	}
 	if hasPrompt {
-		d.fail(prompt.key.at, "not used with "+source, "%s: %s has its own prompts", path, source)
+		d.fail("prompts-given-twice", prompt.key.at, args{"path": path, "source": source})
 	}
 	switch {
 	case l.Arrivals.Kind == TraceReplay && hasOutput:
-		d.fail(output.key.at, "not used with the trace", "%s: the trace has its own lengths", path)
+		d.fail("lengths-given-twice", output.key.at, args{"path": path})
 	case l.Dataset != nil && !hasOutput && l.Dataset.Prompts > 0 && !l.Dataset.Answered:
-		d.fail(e.keyPlace(), "", "missing field %q", join(path, "output_tokens")).Help =
-			"the dataset does not say for every prompt how many tokens to ask for"
+		d.fail("dataset-without-lengths", e.keyPlace(), args{"field": join(path, "output_tokens")})
 	}
 	for name, given := range map[string]bool{"dataset": l.Dataset != nil, "prefix": l.Prefix != Prefix{}} {
 		if given && (l.Arrivals.Kind == TraceReplay || name == "prefix") {
 			at, _ := e.value.get(name)
-			d.fail(at.key.at, "not used with "+source, "%s: %s has its own prompts", path, source)
+			d.fail("prompts-given-twice", at.key.at, args{"path": path, "source": source})
 		}
 	}
 }
@@ -227,7 +225,7 @@ func (d *decoder) missing(path string, e entry, name, doc string) {
 			return
 		}
 	}
-	d.fail(e.keyPlace(), "", "missing field %q", join(path, name)).Help = name + ": " + doc
+	d.fail("missing-field", e.keyPlace(), args{"field": join(path, name), "name": name, "doc": doc})
 }
 
 // checkWarmup reports a trace that is over before the window opens.
@@ -240,8 +238,9 @@ func (d *decoder) checkWarmup(loads entry, e *Experiment) {
 		for _, speed := range l.Arrivals.Points {
 			if span := time.Duration(float64(t.Span()) / speed); span < e.Trials.Warmup {
 				at, _ := loads.value.get(l.Name)
-				d.fail(at.keyPlace(), fmt.Sprintf("the trace lasts %s at speed %g", span.Round(time.Millisecond), speed),
-					"loads.%s: the warm-up of %s uses up the whole trace", l.Name, e.Trials.Warmup).Help = "shorten trials.warmup, or replay the trace more slowly"
+				d.fail("warmup-longer-than-trace", at.keyPlace(), args{
+					"load": l.Name, "warmup": e.Trials.Warmup, "lasts": span, "speed": notice.Number(speed),
+				})
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // maxNodes bounds the values that a file may expand to: aliases of aliases
@@ -19,22 +21,19 @@ func parseYAML(src *source, data []byte) (*node, Diagnostics) {
 	dec := newDocuments(data)
 	root, err := decodeDocument(dec)
 	if errors.Is(err, io.EOF) || err == nil && emptyDocument(root) {
-		return nil, Diagnostics{{
-			Severity: Error, Summary: "the file is empty", Range: src.whole(),
-			Help: "`sweep init` writes a commented starter file",
-		}}
+		return nil, Diagnostics{fault("file-empty", src.whole(), nil)}
 	}
 	if err != nil {
 		return nil, Diagnostics{syntaxDiagnostic(src, data, err)}
 	}
 	if countNodes(root, maxNodes) < 0 {
-		return nil, Diagnostics{{Severity: Error, Summary: fmt.Sprintf("the file has more than %d values", maxNodes), Range: src.whole()}}
+		return nil, Diagnostics{fault("file-too-many-values", src.whole(), args{"limit": maxNodes})}
 	}
 	c := &converter{src: src, done: map[*yaml.Node]*node{}, open: map[*yaml.Node]bool{}}
 	n := c.convert(root.Content[0])
 	c.secondDocument(dec, data)
 	if n.weight > maxNodes {
-		c.fail(src.whole(), fmt.Sprintf("the file expands to more than %d values", maxNodes), "aliases multiply what they name")
+		c.fail("file-expands", src.whole(), args{"limit": maxNodes})
 		return nil, c.ds
 	}
 	return n, c.ds
@@ -82,8 +81,8 @@ type converter struct {
 	open map[*yaml.Node]bool // being converted: an alias to one of these is a cycle
 }
 
-func (c *converter) fail(at Range, summary, label string) *Diagnostic {
-	c.ds = append(c.ds, Diagnostic{Severity: Error, Summary: summary, Range: at, Label: label})
+func (c *converter) fail(code notice.Code, at Range, a args) *Diagnostic {
+	c.ds = append(c.ds, fault(code, at, a))
 	return &c.ds[len(c.ds)-1]
 }
 
@@ -95,8 +94,7 @@ func (c *converter) secondDocument(dec *yaml.Decoder, data []byte) {
 	case err != nil:
 		c.ds = append(c.ds, syntaxDiagnostic(c.src, data, err))
 	default:
-		c.fail(c.src.line(doc.Line), "the file has more than one YAML document", "a second document starts here").
-			Help = "use one file per experiment: remove the --- line or split the file"
+		c.fail("yaml-documents", c.src.line(doc.Line), nil)
 	}
 }
 
@@ -132,7 +130,7 @@ func (c *converter) convert(y *yaml.Node) *node {
 func (c *converter) alias(y *yaml.Node) *node {
 	at := c.src.at(y.Line, y.Column, len([]rune(y.Value))+1)
 	if c.open[y.Alias] {
-		c.fail(at, fmt.Sprintf("alias *%s is inside the value that it names", y.Value), "endless repetition")
+		c.fail("yaml-alias-endless", at, args{"alias": y.Value})
 		return &node{kind: nullNode, at: at, weight: 1}
 	}
 	return c.convert(y.Alias)
@@ -152,7 +150,7 @@ func (c *converter) mapping(n *node, y *yaml.Node) {
 		}
 		at := c.src.value(y.Content[i].Line, y.Content[i].Column, key.Value)
 		if key.Kind != yaml.ScalarNode || key.Tag == "!!null" {
-			c.fail(at, "a key must be plain text", "not a key")
+			c.fail("yaml-key", at, nil)
 			continue
 		}
 		value := c.convert(y.Content[i+1])
@@ -162,7 +160,7 @@ func (c *converter) mapping(n *node, y *yaml.Node) {
 			continue
 		}
 		if first, dup := known[key.Value]; dup {
-			d := c.fail(at, fmt.Sprintf("duplicate field %q", key.Value), "given again here")
+			d := c.fail("duplicate-field", at, args{"field": key.Value})
 			d.Related = []Related{{first.key.at, "first given here"}}
 			continue
 		}
@@ -188,7 +186,7 @@ func (c *converter) merged(value *node, at Range) []*node {
 	}
 	for _, m := range all {
 		if m.kind != mapNode {
-			c.fail(at, "<< takes a mapping or a list of mappings", m.found())
+			c.fail("yaml-merge", at, args{"found": m.found()})
 			return nil
 		}
 	}
@@ -209,7 +207,7 @@ func (c *converter) scalarKind(y *yaml.Node, at Range) nodeKind {
 	case "!!str", "!!timestamp", "!!merge":
 		return textNode
 	default:
-		c.fail(at, fmt.Sprintf("YAML tag %s is not supported here", tag), "remove the tag")
+		c.fail("yaml-tag", at, args{"tag": tag})
 		return textNode
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // PurposeConfirm marks the starts of the confirm stage: their trials count for
@@ -46,7 +47,7 @@ type Confirmation struct {
 	Cells          []Cell          `json:"cells,omitempty"`          // theirs
 	Finalists      []Finalist      `json:"finalists"`
 	Starts         []Start         `json:"starts"`          // in run order; blocks go on after those of the plan
-	Notes          []string        `json:"notes,omitempty"` // combinations that were not made, and why
+	Notes          []notice.Notice `json:"notes,omitempty"` // combinations that were not made, and why
 }
 
 // Confirm plans the confirm stage for the finalists: every block of it starts
@@ -61,8 +62,8 @@ func (p *Plan) Confirm(e *experiment.Experiment, finalists []Finalist) (*Confirm
 	for _, f := range finalists {
 		if f.Configuration == "" {
 			conf, note := p.combine(e, f.Parts)
-			if note != "" {
-				c.Notes = append(c.Notes, note)
+			if note != nil {
+				c.Notes = append(c.Notes, *note)
 				continue
 			}
 			f.Configuration = conf.ID
@@ -90,23 +91,25 @@ func (p *Plan) Confirm(e *experiment.Experiment, finalists []Finalist) (*Confirm
 
 // combine joins the changes of several configurations to one. The note says
 // why it is not to be measured.
-func (p *Plan) combine(e *experiment.Experiment, parts []string) (Configuration, string) {
+func (p *Plan) combine(e *experiment.Experiment, parts []string) (Configuration, *notice.Notice) {
 	baseline := e.Server.Flags
 	flags := baseline
 	for _, id := range parts {
 		part, ok := p.Configuration(id)
 		if !ok {
-			return Configuration{}, fmt.Sprintf("a combination names configuration %s, which is not in the plan", id)
+			note := notice.New("combination-unknown", notice.Args{"id": notice.Text(id)})
+			return Configuration{}, &note
 		}
 		flags = with(flags, part.Changed...)
 	}
 	changed := changes(baseline, flags)
 	if pattern, hit := excludedBy(e.Matrix.Exclude, flags); hit {
-		return Configuration{}, fmt.Sprintf("sweep does not measure the combination %s: it matches exclude %s", label(changed), label(pattern))
+		note := notice.New("combination-excluded", notice.Args{"combination": notice.Text(label(changed)), "pattern": notice.Text(label(pattern))})
+		return Configuration{}, &note
 	}
 	return Configuration{
 		ID: configurationID(e, flags), Label: label(changed), Flags: flags, Changed: changed, GPUs: gpus(e.Server, flags),
-	}, ""
+	}, nil
 }
 
 // scheduleConfirmation fills the starts. Blocks and places in the run order go

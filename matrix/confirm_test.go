@@ -1,10 +1,13 @@
 package matrix
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 const confirming = `version: 1
@@ -36,7 +39,7 @@ func TestConfirm(t *testing.T) {
 	if len(c.Finalists) != 3 || len(c.Configurations) != 1 || c.Configurations[0].Label != "max-num-seqs=64 max-num-batched-tokens=2048" {
 		t.Fatalf("%+v", c)
 	}
-	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "matches exclude") {
+	if len(c.Notes) != 1 || c.Notes[0].Code != "combination-excluded" {
 		t.Errorf("an excluded combination: %v", c.Notes)
 	}
 	if len(c.Cells) != 1 || c.Cells[0].Configuration != c.Configurations[0].ID || c.Finalists[2].Cell != c.Cells[0].ID {
@@ -118,5 +121,28 @@ func TestPerStartRepeatsEveryLoadPoint(t *testing.T) {
 		if s.Trials[0].Seed != once.Starts[i].Trials[0].Seed {
 			t.Error("the first repeat is not what a plan without repeats has")
 		}
+	}
+}
+
+// Plans and confirmations of format 1 hold sentences; they are read as notices.
+func TestPlanOfFormat1(t *testing.T) {
+	var p Plan
+	var c Confirmation
+	const said = "repeat 1: with one trial per configuration and load, there are no intervals and no verdicts"
+	if err := json.Unmarshal([]byte(`{"name": "old", "warnings": ["`+said+`"]}`), &p); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(`{"finalists": [], "starts": [], "notes": ["`+said+`"]}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]notice.Notice{p.Warnings, c.Notes} {
+		if len(list) != 1 || list[0].Code != "recorded-text" || list[0].Text() != said {
+			t.Errorf("%+v", list)
+		}
+	}
+	var b strings.Builder
+	p.Starts = []Start{{Configuration: "c-1"}}
+	if err := p.WriteText(&b); err != nil || !strings.Contains(b.String(), "\nWarnings\n  "+said+"\n") {
+		t.Errorf("%v:\n%s", err, b.String())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // expand fills Configurations and Excluded: the baseline, then what the
@@ -24,8 +25,9 @@ func (p *Plan) expand(e *experiment.Experiment) error {
 		key := flagsKey(flags)
 		if seen[key] {
 			if e.Matrix.Strategy == experiment.List {
-				p.Warnings = append(p.Warnings, fmt.Sprintf("configuration %d of the list (%s) repeats an earlier one, so sweep runs it once",
-					i, label(e.Matrix.Configurations[i-1])))
+				p.Warnings = append(p.Warnings, notice.New("configuration-repeated", notice.Args{
+					"n": notice.Count(i), "label": notice.Text(label(e.Matrix.Configurations[i-1])),
+				}))
 			}
 			continue
 		}

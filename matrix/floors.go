@@ -1,11 +1,11 @@
 package matrix
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
@@ -13,8 +13,8 @@ import (
 // a use case that needs a percentile for which the trials of its load are
 // certain to have too few requests. Such a percentile is absent from every
 // trial, so the use case would be refused in the morning.
-func tooFewRequests(p *Plan, e *experiment.Experiment) []string {
-	var out []string
+func tooFewRequests(p *Plan, e *experiment.Experiment) []notice.Notice {
+	var out []notice.Notice
 	for _, u := range e.UseCases {
 		most := mostRequests(p, e, u.Load)
 		seen := map[string]bool{}
@@ -26,8 +26,10 @@ func tooFewRequests(p *Plan, e *experiment.Experiment) []string {
 			seen[name] = true
 			q, ok := metric.Quantile(m.Stat)
 			if need := quantile.Floor(q); ok && most < float64(need) {
-				out = append(out, fmt.Sprintf("use case %s cannot be answered: %s needs %d requests per trial, but load %s has at most %.0f; measure longer, or ask for a lower percentile",
-					u.Name, name, need, u.Load, most))
+				out = append(out, notice.New("use-case-unanswerable", notice.Args{
+					"use_case": notice.Text(u.Name), "metric": notice.Text(name), "need": notice.Count(need),
+					"load": notice.Text(u.Load), "most": notice.Count(int(math.Round(most))),
+				}))
 			}
 		}
 	}

@@ -43,8 +43,8 @@ use_cases:
 		}
 		got := ""
 		for _, w := range p.Warnings {
-			if strings.Contains(w, "cannot be answered") {
-				got += w
+			if w.Code == "use-case-unanswerable" {
+				got += w.Text()
 			}
 		}
 		if (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {

@@ -150,7 +150,7 @@ func TestTooLarge(t *testing.T) {
 
 func TestListRepetition(t *testing.T) {
 	p := plan(t, text("{a: 1}", "{strategy: list, configurations: [{a: 2}, {b: 3}, {a: 2.0}]}"))
-	if len(p.Configurations) != 3 || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "configuration 3") {
+	if len(p.Configurations) != 3 || len(p.Warnings) != 1 || p.Warnings[0].Code != "configuration-repeated" || p.Warnings[0].Args["n"].String() != "3" {
 		t.Errorf("%d configurations, warnings %q", len(p.Configurations), p.Warnings)
 	}
 }
@@ -167,7 +167,7 @@ func TestSequential(t *testing.T) {
 			t.Errorf("start %+v", s)
 		}
 	}
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "drift") {
+	if len(p.Warnings) != 1 || p.Warnings[0].Code != "order-sequential" {
 		t.Errorf("warnings %q", p.Warnings)
 	}
 }

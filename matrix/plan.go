@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -48,7 +49,8 @@ type Plan struct {
 	// Confirmation is set by With once the finalists are known; it is stored
 	// apart, as confirm.json.
 	Confirmation *Confirmation `json:"-"`
-	Warnings     []string      `json:"warnings,omitempty"` // e.g. the weaker claims of order: sequential
+	// Warnings say what the results will not be able to show.
+	Warnings []notice.Notice `json:"warnings,omitempty"`
 }
 
 // Configuration is a complete set of server flags.

@@ -1,59 +1,57 @@
 package matrix
 
 import (
-	"fmt"
-	"strings"
+	"math"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // warnings says what the plan's results will not be able to show.
-func warnings(p *Plan, e *experiment.Experiment) []string {
-	var out []string
-	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+func warnings(p *Plan, e *experiment.Experiment) []notice.Notice {
+	var out []notice.Notice
+	add := func(n notice.Notice) { out = append(out, n) }
 	if p.Order == experiment.Sequential {
-		add("order sequential: each configuration gets one launch, so drift and differences between launches look like effects of its flags; repeats on one launch are not independent")
+		add(notice.New("order-sequential", nil))
 	}
 	if p.Blocks == 1 {
-		add("repeat 1: with one trial per configuration and load, there are no intervals and no verdicts")
+		add(notice.New("one-round", nil))
 	}
 	if len(p.Configurations) == 1 && p.Backend != "endpoint" {
-		add("nothing varies: the plan has only the baseline")
+		add(notice.New("nothing-varies", nil))
 	}
 	if p.Backend == "endpoint" {
-		add("sweep does not restart an endpoint, so it cannot measure differences between launches, and caches stay warm from trial to trial")
+		add(notice.New("endpoint-not-restarted", nil))
 	}
 	if e.Server.Parallel == experiment.PerGPU {
-		add("parallel per-gpu: servers that run side by side share the host's CPU, memory and power, so the numbers are those of a busy host")
+		add(notice.New("parallel-busy-host", nil))
 		if gpusKnown(e.Server) == 0 {
-			add("parallel per-gpu: the number of servers side by side depends on the host's GPUs; the estimate assumes one at a time")
+			add(notice.New("parallel-not-estimated", nil))
 		}
 	}
 	for _, l := range e.Loads {
 		if l.Arrivals.MaxConcurrency > 0 {
-			add("load %s is an open loop with a concurrency cap: above %d requests in flight, requests wait at the client", l.Name, l.Arrivals.MaxConcurrency)
+			add(notice.New("concurrency-cap", notice.Args{"load": notice.Text(l.Name), "n": notice.Count(l.Arrivals.MaxConcurrency)}))
 		}
-		if w := tooLong(p, l); w != "" {
-			add("%s", w)
+		if need, short := tooLong(p, l); len(short) > 0 {
+			add(notice.New("context-too-short", notice.Args{
+				"load": notice.Text(l.Name), "tokens": notice.Count(int(math.Round(need))), "configurations": notice.List(short...),
+			}))
 		}
 	}
 	return append(out, tooFewRequests(p, e)...)
 }
 
-// tooLong names the configurations whose context is too short for a load.
-func tooLong(p *Plan, l experiment.Load) string {
-	need := longest(l.Prompt) + longest(l.Output)
-	var short []string
+// tooLong is the longest request of a load, in tokens, and the labels of the
+// configurations whose context is too short for it.
+func tooLong(p *Plan, l experiment.Load) (need float64, short []string) {
+	need = longest(l.Prompt) + longest(l.Output)
 	for _, c := range p.Configurations {
 		if limit, ok := get(c.Flags, "max-model-len").Int(); ok && limit > 0 && float64(limit) < need {
 			short = append(short, c.Label)
 		}
 	}
-	if len(short) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("load %s asks for up to %.0f tokens per request, more than max-model-len in %s: vLLM refuses such requests",
-		l.Name, need, strings.Join(short, ", "))
+	return need, short
 }
 
 // longest is a length that the load certainly draws or may reach: its bound,

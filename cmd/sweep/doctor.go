@@ -138,11 +138,7 @@ func (sys *System) unfit(ctx context.Context, e *experiment.Experiment, o runOpt
 		if c.Status == doctor.OK {
 			continue
 		}
-		args := notice.Args{"check": notice.Text(c.Name), "text": notice.Text(c.Text)}
-		if c.Remedy != "" {
-			args["remedy"] = notice.Text(c.Remedy)
-		}
-		n := notice.New("unfit-machine", args)
+		n := c.Notice()
 		label := "warning"
 		if c.Status == doctor.Failure {
 			label, failed = "error", true

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
@@ -27,7 +28,7 @@ type loaded struct {
 	*experiment.Experiment
 	plan   *matrix.Plan
 	before *preflight.Report
-	notes  []string // what could not be examined
+	notes  []notice.Notice // what could not be examined
 }
 
 // load reads an experiment file and its plan and examines both. Diagnostics go
@@ -45,6 +46,11 @@ func (sys *System) load(ctx context.Context, path, format string, strict bool) (
 		if l.plan, planErr = matrix.New(e); planErr == nil {
 			l.before, l.notes = sys.preflight(ctx, e, l.plan)
 			ds = ds.Add(l.before.Diagnostics(e, l.plan, strict)...)
+			if format != "text" { // as text, the commands say them with the plan
+				for _, w := range l.plan.Warnings {
+					ds = append(ds, experiment.Diagnose(experiment.Warning, w, experiment.Range{File: path}))
+				}
+			}
 		}
 	}
 	if len(ds) > 0 || format != "text" {
@@ -88,8 +94,8 @@ func newValidate(sys *System) *cobra.Command {
 			if format == "text" {
 				p := l.plan
 				fmt.Fprintf(sys.Stdout, "%s is valid: %s\n", args[0], extent(p))
-				if skipped := l.before.Summary(p); skipped != "" {
-					fmt.Fprintln(sys.Stdout, skipped)
+				for _, n := range l.before.Skipped(p) {
+					fmt.Fprintln(sys.Stdout, n)
 				}
 				for _, w := range p.Warnings {
 					sys.say("warning: %s", w)
@@ -129,8 +135,8 @@ func newPlan(sys *System) *cobra.Command {
 			if err := l.plan.WriteText(sys.Stdout); err != nil {
 				return err
 			}
-			if skipped := l.before.Summary(l.plan); skipped != "" {
-				fmt.Fprintf(sys.Stdout, "\n%s\n", skipped)
+			for _, n := range l.before.Skipped(l.plan) {
+				fmt.Fprintf(sys.Stdout, "\n%s\n", n)
 			}
 			return nil
 		},

@@ -127,8 +127,8 @@ func writeMessages(w io.Writer, all []notice.Explanation) error {
 
 <!-- made by: make messages -->
 
-Everything that sweep says of a run, a launch or a trial has a code. Codes are stable: filter by them, not by
-the sentence. They are in the records, in ` + "`--json`" + ` output, in the lines of ` + "`--progress json`" + `, and on the page
+Everything that sweep says of an experiment file, a machine, a run, a launch or a trial has a code. Codes are stable:
+filter by them, not by the sentence. They are in the records, in the output of ` + "`--json`" + ` and ` + "`validate --format json`" + `, in the lines of ` + "`--progress json`" + `, and on the page
 (attribute ` + "`data-code`" + `). ` + "`sweep explain CODE`" + ` prints the entry of one.
 
 `)

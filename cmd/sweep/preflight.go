@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
@@ -13,7 +14,7 @@ import (
 
 // preflight examines every configuration before anything starts. notes say
 // what could not be examined.
-func (sys *System) preflight(ctx context.Context, e *experiment.Experiment, p *matrix.Plan) (r *preflight.Report, notes []string) {
+func (sys *System) preflight(ctx context.Context, e *experiment.Experiment, p *matrix.Plan) (r *preflight.Report, notes []notice.Notice) {
 	facts, notes := preflight.Gather(e, sys.host(ctx, e))
 	return preflight.Check(e, p, facts), notes
 }
@@ -43,8 +44,8 @@ func simulatedGPU(name string) (preflight.GPU, bool) {
 	return preflight.GPU{Name: g.Device, Memory: g.Memory}, err == nil
 }
 
-// note prints what could not be examined.
-func (sys *System) notes(notes []string) {
+// notes prints what could not be examined.
+func (sys *System) notes(notes []notice.Notice) {
 	for _, n := range notes {
 		sys.say("note: %s", n)
 	}

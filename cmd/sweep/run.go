@@ -340,10 +340,10 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message("the server is simulated: these are not GPU measurements")
 	}
 	for _, w := range p.Warnings {
-		screen.Message("warning: " + w)
+		screen.Message("warning: "+w.String(), w)
 	}
-	if skipped := before.Summary(p); skipped != "" {
-		screen.Message(skipped)
+	for _, n := range before.Skipped(p) {
+		screen.Message(n.String(), n)
 	}
 	screen.Message("run directory: " + shown)
 	result, err := runner.Run(ctx, runner.Options{

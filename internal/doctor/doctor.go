@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/internal/wording"
 )
@@ -27,11 +28,31 @@ const (
 
 // Check is one line of the examination.
 type Check struct {
-	Name   string `json:"name"`
-	Status Status `json:"status"`
-	Text   string `json:"text"`             // what was found
-	Remedy string `json:"remedy,omitempty"` // what fixes it
+	Name   string      `json:"name"`
+	Status Status      `json:"status"`
+	Code   notice.Code `json:"code,omitempty"`   // of what is not well
+	Text   string      `json:"text"`             // what was found
+	Remedy string      `json:"remedy,omitempty"` // what fixes it
+	Args   notice.Args `json:"args,omitempty"`   // of the code
 }
+
+// fine is the check of what is well.
+func fine(name, format string, args ...any) Check {
+	return Check{Name: name, Status: OK, Text: fmt.Sprintf(format, args...)}
+}
+
+// found is the check of what is not well.
+func found(name string, s Status, n notice.Notice) Check {
+	return Check{Name: name, Status: s, Code: n.Code, Text: n.Text(), Remedy: n.Remedy(), Args: n.Args}
+}
+
+// Notice is what the check has to say, for the record of a run.
+func (c Check) Notice() notice.Notice {
+	return notice.Notice{Code: c.Code, Severity: notice.Caveat, Args: c.Args}
+}
+
+// plain is the argument for an error of the system or of another program.
+func plain(err error) notice.Arg { return notice.Text(wording.Plain(err.Error())) }
 
 // Options are what the doctor may look at.
 type Options struct {
@@ -71,9 +92,6 @@ func Examine(ctx context.Context, o Options) []Check {
 	out = append(out, ports())
 	if o.Experiment != nil {
 		out = append(out, o.needs(ctx, out)...)
-	}
-	for i := range out {
-		out[i].Text = wording.Plain(out[i].Text)
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
 )
@@ -31,19 +32,19 @@ const (
 func (o Options) machine() []Check {
 	var out []Check
 	if n, known := openFiles(); known {
-		c := Check{Name: "open files", Status: OK, Text: fmt.Sprintf("limit %d", n)}
+		c := fine("open files", "limit %d", n)
 		if n < filesWanted {
-			c.Status = Warning
-			c.Text += fmt.Sprintf(": a load with many streams needs %d", filesWanted)
-			c.Remedy = fmt.Sprintf("run ulimit -n %d, or set LimitNOFILE= in the unit", 16*filesWanted)
+			c = found("open files", Warning, notice.New("open-files-low", notice.Args{
+				"limit": notice.Count(n), "needed": notice.Count(filesWanted), "enough": notice.Text(strconv.Itoa(16 * filesWanted)),
+			}))
 		}
 		out = append(out, c)
 	}
 	out = append(out, o.governor(), o.clockSource(), o.load())
 	if kb, ok := o.memAvailable(); ok {
-		c := Check{Name: "memory", Status: OK, Text: fmt.Sprintf("%.1f GiB available", float64(kb)/(1<<20))}
+		c := fine("memory", "%s available", say.Bytes(kb<<10))
 		if kb<<10 < memoryWanted {
-			c.Status, c.Remedy = Warning, "a server may be killed while it loads its model: free memory, or use a smaller model"
+			c = found("memory", Warning, notice.New("memory-low", notice.Args{"available": notice.Bytes(kb << 10)}))
 		}
 		out = append(out, c)
 	}
@@ -52,20 +53,18 @@ func (o Options) machine() []Check {
 
 // governor looks at how the processor chooses its clock.
 func (o Options) governor() Check {
-	c := Check{Name: "CPU clock", Status: OK, Text: "the governor is unknown (a virtual machine, or a fixed clock)"}
 	files, _ := filepath.Glob(o.path("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")) // the pattern is well formed
 	counts := map[string]int{}
 	for _, f := range files {
 		counts[o.word(f)]++
 	}
-	switch {
-	case counts["powersave"]+counts["conservative"] > 0:
-		c.Status, c.Text = Warning, fmt.Sprintf("governor powersave on %d of %d cores: the client's latencies vary with the clock", counts["powersave"]+counts["conservative"], len(files))
-		c.Remedy = "sudo cpupower frequency-set -g performance"
+	switch slow := counts["powersave"] + counts["conservative"]; {
+	case slow > 0:
+		return found("CPU clock", Warning, notice.New("governor-powersave", notice.Args{"n": notice.Count(slow), "cores": notice.Count(len(files))}))
 	case len(files) > 0:
-		c.Text = "governor " + o.word(files[0])
+		return fine("CPU clock", "governor %s", o.word(files[0]))
 	}
-	return c
+	return fine("CPU clock", "the governor is unknown (a virtual machine, or a fixed clock)")
 }
 
 // clockSource looks for a clock that is cheap to read: the client reads it for
@@ -74,12 +73,11 @@ func (o Options) clockSource() Check {
 	name := o.word(o.path("/sys/devices/system/clocksource/clocksource0/current_clocksource"))
 	switch name {
 	case "":
-		return Check{Name: "time source", Status: OK, Text: "unknown"}
+		return fine("time source", "unknown")
 	case "hpet", "acpi_pm", "refined-jiffies", "jiffies":
-		return Check{Name: "time source", Status: Warning, Text: name + " is slow to read: every timestamp costs microseconds",
-			Remedy: "find out why the kernel does not trust tsc: dmesg | grep -i tsc"}
+		return found("time source", Warning, notice.New("clock-slow", notice.Args{"name": notice.Text(name)}))
 	}
-	return Check{Name: "time source", Status: OK, Text: name}
+	return fine("time source", "%s", name)
 }
 
 // load looks whether the machine is busy already.
@@ -87,13 +85,12 @@ func (o Options) load() Check {
 	first, _, _ := strings.Cut(o.word(o.path("/proc/loadavg")), " ")
 	load, err := strconv.ParseFloat(first, 64)
 	if err != nil {
-		return Check{Name: "load", Status: OK, Text: "unknown"}
+		return fine("load", "unknown")
 	}
-	c := Check{Name: "load", Status: OK, Text: fmt.Sprintf("%.1f on %d cores", load, cores())}
 	if load > float64(cores())/2 {
-		c.Status, c.Remedy = Warning, "stop other work on this machine: it disturbs the client and the server"
+		return found("load", Warning, notice.New("machine-busy", notice.Args{"load": notice.Number(load), "cores": notice.Count(cores())}))
 	}
-	return c
+	return fine("load", "%s on %s", say.Number(load), say.Count(cores(), "core"))
 }
 
 func (o Options) memAvailable() (kb int64, ok bool) {
@@ -135,18 +132,18 @@ func (o Options) disks() []Check {
 		if !known {
 			continue
 		}
-		c := Check{Name: d.name, Status: OK, Text: fmt.Sprintf("%.1f GiB free at %s", float64(free)/gib, path)}
-		switch {
-		case free < d.minimum:
-			c.Status, c.Remedy = Failure, "free some space for "+d.what
-		case free < d.wanted:
-			c.Status, c.Remedy = Warning, "free some space for "+d.what
+		c := fine(d.name, "%s free at %s", say.Bytes(free), path)
+		if free < d.wanted {
+			c = found(d.name, Warning, notice.New("disk-low", notice.Args{"free": notice.Bytes(free), "what": notice.Text(d.what), "path": notice.Text(path)}))
+		}
+		if free < d.minimum {
+			c.Status = Failure
 		}
 		if d.name == "disk (runs)" {
 			if info, err := os.Stat(path); err == nil && !info.IsDir() {
-				c = Check{Name: d.name, Status: Failure, Text: path + " is a file, not a directory", Remedy: "choose another directory: --out DIR"}
+				c = found(d.name, Failure, notice.New("runs-not-directory", notice.Args{"path": notice.Text(path)}))
 			} else if !writable(path) {
-				c = Check{Name: d.name, Status: Failure, Text: "no permission to write to " + path, Remedy: "choose another directory with --out DIR, or change its permissions"}
+				c = found(d.name, Failure, notice.New("runs-not-writable", notice.Args{"path": notice.Text(path)}))
 			}
 		}
 		if d.name == "disk (models)" && c.Status == Failure && !o.mayUseGPU() {
@@ -188,23 +185,24 @@ func (o Options) cache(ctx context.Context) Check {
 	if len(models) == 0 {
 		models, _ = filepath.Glob(filepath.Join(dir, "models--*"))
 	}
-	c := Check{Name: "model cache", Status: OK, Text: fmt.Sprintf("%s has %s", dir, say.Count(len(models), "model"))}
+	here := fine("model cache", "%s has %s", dir, say.Count(len(models), "model"))
 	if o.Experiment == nil || !o.mayUseGPU() || !o.Experiment.Server.PassesModel() ||
 		o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
-		return c
+		return here
 	}
 	dirs := preflight.Caches(o.Experiment.Server, o.host())
-	if vllmmemory.FindConfig(o.Experiment.Server.Model, dirs) == "" {
-		model := o.Experiment.Server.Model
-		c.Status, c.Remedy = Warning, "hf download "+model
-		hub, fault := o.hub(ctx, model)
-		if fault == "" {
-			c.Text += fmt.Sprintf("; it lacks %s, which the first launch downloads from %s", model, hub)
-		} else {
-			c.Text += fmt.Sprintf("; it lacks %s, and the first launch cannot download it: %s", model, fault)
-		}
+	model := o.Experiment.Server.Model
+	if vllmmemory.FindConfig(model, dirs) != "" {
+		return here
 	}
-	return c
+	args := notice.Args{"cache": notice.Text(dir), "model": notice.Text(model)}
+	hub, fault := o.hub(ctx, model)
+	if fault != "" {
+		args["error"] = notice.Text(wording.Plain(fault))
+		return found("model cache", Warning, notice.New("model-not-available", args))
+	}
+	args["hub"] = notice.Text(hub)
+	return found("model cache", Warning, notice.New("model-not-cached", args))
 }
 
 // folder looks for a model that is a folder of this machine and is not there:
@@ -219,10 +217,9 @@ func (o Options) folder() []Check {
 		return nil
 	}
 	if _, err := os.Stat(s.Model); err == nil {
-		return []Check{{Name: "model", Status: OK, Text: "found " + s.Model}}
+		return []Check{fine("model", "found %s", s.Model)}
 	}
-	c := Check{Name: "model", Status: Warning, Text: "no such folder: " + s.Model,
-		Remedy: "set server.model to the folder that has the model's config.json, or to a Hugging Face name (organization/model)"}
+	c := found("model", Warning, notice.New("model-folder-absent", notice.Args{"model": notice.Text(s.Model)}))
 	alone := *s.Process
 	alone.Command = alone.Command[:min(1, len(alone.Command))]
 	s.Process = &alone
@@ -247,13 +244,11 @@ func (o Options) installed() string {
 func ports() Check {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return Check{Name: "ports", Status: Failure, Text: err.Error(), Remedy: "bring up the loopback device: ip link set lo up"}
+		return found("ports", Failure, notice.New("loopback-down", notice.Args{"error": plain(err)}))
 	}
 	defer l.Close()
-	c := Check{Name: "ports", Status: OK, Text: "ports can be opened on 127.0.0.1"}
 	if n, known := ephemeralPorts(); known && n < portsWanted {
-		c.Status, c.Text = Warning, fmt.Sprintf("%d ephemeral ports: a load with many connections runs out of them", n)
-		c.Remedy = "sudo sysctl net.ipv4.ip_local_port_range='15000 60999'"
+		return found("ports", Warning, notice.New("ports-few", notice.Args{"n": notice.Count(n)}))
 	}
-	return c
+	return fine("ports", "ports can be opened on 127.0.0.1")
 }

@@ -2,12 +2,12 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
@@ -55,21 +55,20 @@ func MeasureLateness(ctx context.Context) Lateness {
 
 // lateness says how exact a client on this machine can be now.
 func lateness(l Lateness) Check {
-	c := Check{Name: "timers", Status: OK, Text: fmt.Sprintf("%s (p50), %s (p99) and at most %s late; a busy thread waited up to %s for the CPU",
-		say.Seconds(l.P50.Seconds()), say.Seconds(l.P99.Seconds()), say.Seconds(l.Max.Seconds()), say.Seconds(l.Stolen.Seconds()))}
 	strict, shared := loadgen.Strict(), loadgen.Shared()
-	const remedy = "stop other work on this machine, or give sweep its own CPU cores (taskset)"
+	args := notice.Args{
+		"p50": notice.Latency(l.P50), "p99": notice.Latency(l.P99), "max": notice.Latency(l.Max),
+		"stolen": notice.Latency(l.Stolen), "shared": notice.Latency(shared.LagFloor),
+	}
 	switch {
 	case l.P99 > shared.LagFloor || l.P50 > shared.Mean:
-		c.Status = Warning
-		c.Text += fmt.Sprintf(". Clients here exceed even the %s that a shared machine allows; open loops need a median TTFT above %s", say.Seconds(shared.LagFloor.Seconds()), say.Seconds(l.P99.Seconds()/shared.LagShare))
-		c.Remedy = remedy
+		args["ttft"] = notice.Seconds(l.P99.Seconds() / shared.LagShare)
+		return found("timers", Warning, notice.New("timers-late", args))
 	case l.P99 > strict.LagFloor:
-		c.Status = Warning
-		c.Text += fmt.Sprintf(". Clients here can keep a limit of %s, but not of %s", say.Seconds(shared.LagFloor.Seconds()), say.Seconds(strict.LagFloor.Seconds()))
-		c.Remedy = remedy + "; next to a server that computes on these CPU cores, this is expected"
-	default:
-		c.Text += fmt.Sprintf(". Clients here can keep a limit of %s", say.Seconds(strict.LagFloor.Seconds()))
+		args["strict"] = notice.Latency(strict.LagFloor)
+		return found("timers", Warning, notice.New("timers-shared", args))
 	}
-	return c
+	return fine("timers", "%s (p50), %s (p99) and at most %s late; a busy thread waited up to %s for the CPU. Clients here can keep a limit of %s",
+		say.Seconds(l.P50.Seconds()), say.Seconds(l.P99.Seconds()), say.Seconds(l.Max.Seconds()), say.Seconds(l.Stolen.Seconds()),
+		say.Seconds(strict.LagFloor.Seconds()))
 }

@@ -17,7 +17,7 @@ func TestLateness(t *testing.T) {
 	}{
 		"quiet":      {Lateness{P50: 60 * time.Microsecond, P99: 300 * time.Microsecond, Max: 2 * ms, Stolen: ms}, OK, "60 µs (p50), 300 µs (p99) and at most 2 ms late; a busy thread waited up to 1 ms for the CPU. Clients here can keep a limit of 1 ms"},
 		"shared":     {Lateness{P50: 100 * time.Microsecond, P99: 3 * ms, Max: 9 * ms}, Warning, "can keep a limit of 5 ms, but not of 1 ms"},
-		"busy":       {Lateness{P50: 200 * time.Microsecond, P99: 8 * ms, Max: 9 * ms}, Warning, "exceed even the 5 ms that a shared machine allows; open loops need a median TTFT above 160 ms"},
+		"busy":       {Lateness{P50: 200 * time.Microsecond, P99: 8 * ms, Max: 9 * ms}, Warning, "exceed even the 5 ms that a shared machine allows. Open loops need a median TTFT above 160 ms"},
 		"all timers": {Lateness{P50: 2 * ms, P99: 4 * ms, Max: 9 * ms}, Warning, "a shared machine"},
 	} {
 		o := host(t, nil)

@@ -3,12 +3,13 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -20,37 +21,38 @@ const serviceTimeout = 15 * time.Second
 // needed where the experiment starts processes.
 func (o Options) services(ctx context.Context) []Check {
 	names := []string{"podman", "docker"}
-	found := make([]Check, len(names))
+	checks := make([]Check, len(names))
 	answered := ""
 	for i, name := range names {
 		ctx, cancel := context.WithTimeout(ctx, serviceTimeout)
 		version, address, err := o.Service(ctx, name)
 		cancel()
 		if err == nil {
-			found[i] = Check{Name: name, Status: OK, Text: fmt.Sprintf("version %s at %s", version, address)}
+			checks[i] = fine(name, "version %s at %s", version, address)
 			answered = name
 			continue
 		}
-		found[i] = Check{Name: name, Status: Warning, Text: err.Error()}
+		args := notice.Args{"error": plain(err)}
 		var known launcher.Remedied
 		if errors.As(err, &known) {
-			found[i].Text, found[i].Remedy = known.Cause(), known.Remedy()
+			args = notice.Args{"error": notice.Text(wording.Plain(known.Cause())), "remedy": notice.Text(known.Remedy())}
 		}
+		checks[i] = found(name, Warning, notice.New("service-silent", args))
 	}
 	for i, name := range names {
-		if found[i].Status == OK {
+		if checks[i].Status == OK {
 			continue
 		}
 		switch {
 		case o.Experiment != nil && o.Experiment.Server.Backend() == name:
-			found[i].Status = Failure
+			checks[i].Status = Failure
 		case answered != "":
-			found[i] = Check{Name: name, Status: OK, Text: "does not answer, but " + answered + " does"}
+			checks[i] = fine(name, "does not answer, but %s does", answered)
 		case o.Experiment != nil:
-			found[i] = Check{Name: name, Status: OK, Text: "does not answer; this experiment does not need it"}
+			checks[i] = fine(name, "does not answer; this experiment does not need it")
 		}
 	}
-	return found
+	return checks
 }
 
 // cdi looks for a specification of the GPUs, without which podman cannot give
@@ -64,12 +66,11 @@ func (o Options) cdi(gpus bool) []Check {
 		for _, f := range files {
 			text, err := os.ReadFile(f)
 			if err == nil && strings.Contains(string(text), "nvidia.com/gpu") {
-				return []Check{{Name: "CDI", Status: OK, Text: "nvidia.com/gpu is defined in " + filepath.Join(dir, filepath.Base(f))}}
+				return []Check{fine("CDI", "nvidia.com/gpu is defined in %s", filepath.Join(dir, filepath.Base(f)))}
 			}
 		}
 	}
-	c := Check{Name: "CDI", Status: Warning, Text: "nvidia.com/gpu is not defined in /etc/cdi or /var/run/cdi, so podman cannot give GPUs to containers",
-		Remedy: "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"}
+	c := found("CDI", Warning, notice.New("cdi-missing", nil))
 	if o.needsGPU() {
 		c.Status = Failure
 	}
@@ -80,7 +81,7 @@ func (o Options) cdi(gpus bool) []Check {
 func (o Options) needs(ctx context.Context, before []Check) []Check {
 	var out []Check
 	if err := o.Environment(); err != nil {
-		out = append(out, Check{Name: "environment", Status: Failure, Text: err.Error(), Remedy: "export the variable"})
+		out = append(out, found("environment", Failure, notice.New("environment-incomplete", notice.Args{"error": plain(err)})))
 	}
 	s := o.Experiment.Server
 	for _, c := range before {
@@ -93,20 +94,22 @@ func (o Options) needs(ctx context.Context, before []Check) []Check {
 	err := o.Backend(ctx)
 	switch {
 	case err == nil && s.Container() != nil:
-		return append(out, Check{Name: "image", Status: OK, Text: "found " + s.Container().Image})
+		return append(out, fine("image", "found %s", s.Container().Image))
 	case err == nil:
-		return append(out, Check{Name: "backend", Status: OK, Text: s.Backend() + " is ready"})
+		return append(out, fine("backend", "%s is ready", s.Backend()))
 	case errors.Is(err, launcher.ErrImageAbsent):
-		c := Check{Name: "image", Status: Warning, Text: s.Container().Image + " is not on this machine: sweep pulls it before the first launch",
-			Remedy: fmt.Sprintf("%s pull %s", s.Backend(), s.Container().Image)}
+		image := s.Container().Image
+		args := notice.Args{"image": notice.Text(image), "pull": notice.Command(s.Backend(), "pull", image)}
 		if s.Container().Pull == pullNever {
-			c.Status, c.Text = Failure, s.Container().Image+" is not on this machine, and pull: never forbids pulling it"
+			return append(out, found("image", Failure, notice.New("image-never-pulled", args)))
 		}
-		return append(out, c)
-	case s.Container() != nil:
-		return append(out, Check{Name: "image", Status: Failure, Text: err.Error()})
+		return append(out, found("image", Warning, notice.New("image-absent", args)))
 	}
-	return append(out, Check{Name: "backend", Status: Failure, Text: err.Error()})
+	name := "backend"
+	if s.Container() != nil {
+		name = "image"
+	}
+	return append(out, found(name, Failure, notice.New("backend-not-ready", notice.Args{"error": plain(err)})))
 }
 
 // pullNever is the policy of that name in the experiment file.

@@ -186,7 +186,7 @@ func (im *Import) Write(name, version string, now time.Time, d Declared) (path s
 		return "", err
 	}
 	im.Warnings = im.planWarnings(plan, d)
-	plan.Warnings = notice.Texts(im.Warnings)
+	plan.Warnings = im.Warnings
 	for _, c := range plan.Configurations {
 		im.labels = append(im.labels, c.Label)
 	}

@@ -37,6 +37,7 @@ const (
 	kindMetric   = "metric" // {"metric": "ttft_p50", "value": 0.03}
 	kindText     = "text"
 	kindList     = "list"
+	kindChoice   = "choice" // prints as "a, b or c"
 	kindCommand  = "command"
 	kindNotice   = "notice" // what another notice says
 )
@@ -78,6 +79,9 @@ func Text(s string) Arg { return Arg{kind: kindText, text: s} }
 
 // List is names that print as "a, b and c".
 func List(words ...string) Arg { return Arg{kind: kindList, words: words} }
+
+// Choice is names that print as "a, b or c".
+func Choice(words ...string) Arg { return Arg{kind: kindChoice, words: words} }
 
 // Command is a command line, quoted for a shell where it needs it.
 func Command(words ...string) Arg { return Arg{kind: kindCommand, words: words} }
@@ -143,6 +147,8 @@ func (a Arg) String() string {
 		return say.Metric(a.text, a.number)
 	case kindList:
 		return say.List(a.words)
+	case kindChoice:
+		return say.Choice(a.words)
 	case kindCommand:
 		return say.Shell(a.words)
 	case kindNotice:
@@ -156,7 +162,7 @@ func (a Arg) MarshalJSON() ([]byte, error) {
 	switch a.kind {
 	case kindText:
 		return json.Marshal(map[string]any{a.kind: a.text})
-	case kindList, kindCommand:
+	case kindList, kindChoice, kindCommand:
 		return json.Marshal(map[string]any{a.kind: slices.Concat([]string{}, a.words)})
 	case kindNotice:
 		return json.Marshal(map[string]any{a.kind: a.inner})
@@ -186,7 +192,7 @@ func (a *Arg) UnmarshalJSON(raw []byte) error {
 		switch kind {
 		case kindText, kindMetric:
 			into = &a.text
-		case kindList, kindCommand:
+		case kindList, kindChoice, kindCommand:
 			into = &a.words
 		case kindNotice:
 			a.inner = &Notice{}

@@ -22,13 +22,14 @@ type entry struct {
 	Says     string // what happened, one or two sentences
 	Evidence string // the test behind it, for details and pages; may be empty
 	Do       string // what to do about it; may be empty
+	Label    string // what is said at its place in a file; may be empty
 	Means    string // for `sweep explain`: when it appears and what it means for the numbers
 	Example  Args
 	// Apart names an argument: notices that differ in it are never merged.
 	Apart string
 
-	says, evidence, do []piece
-	names, required    map[string]bool
+	says, evidence, do, label []piece
+	names, required           map[string]bool
 }
 
 // piece is a literal, an argument, or an optional part.
@@ -43,7 +44,7 @@ type piece struct {
 // areas are the entries by what they are about.
 var areas = [][]entry{
 	general, command, load, arrival, trial, launch, conditions, sharing, causes, remedies, record, analysis, result,
-	agreement, reasons, imports,
+	agreement, reasons, imports, planned, preflight, file, machine,
 }
 
 // catalogue is all entries with their templates parsed.
@@ -56,7 +57,7 @@ var catalogue = sync.OnceValue(func() map[Code]*entry {
 				panic("notice: two entries for " + string(e.Code))
 			}
 			e.names, e.required = map[string]bool{}, map[string]bool{}
-			e.says, e.evidence, e.do = e.parse(e.Says), e.parse(e.Evidence), e.parse(e.Do)
+			e.says, e.evidence, e.do, e.label = e.parse(e.Says), e.parse(e.Evidence), e.parse(e.Do), e.parse(e.Label)
 			all[e.Code] = e
 		}
 	}
@@ -185,6 +186,10 @@ func (n Notice) part(of func(*entry) []piece) string {
 	text, _ := render(of(e), n.Args)
 	return strings.TrimSpace(text) // an optional part may be the first
 }
+
+// Label is what is said at the place of a file that the notice is about; ""
+// where the text says it all.
+func (n Notice) Label() string { return n.part(func(e *entry) []piece { return e.label }) }
 
 func (n Notice) bare() string {
 	words := []string{string(n.Code)}

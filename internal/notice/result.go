@@ -95,8 +95,8 @@ var result = []entry{
 	},
 	{
 		Code: "order-sequential", Severity: Caveat,
-		Says:    "With order: sequential, the trials of a configuration ran one after another, so drift can look like a difference.",
-		Means:   "Randomized rounds spread drift over all configurations. A sequential run gives that up for fewer launches.",
+		Says:    "With order: sequential, each configuration gets one launch, so drift and differences between launches look like effects of its flags.",
+		Means:   "Randomized rounds spread drift over all configurations. A sequential run gives that up for fewer launches, and repeats on one launch are not independent.",
 		Example: Args{},
 	},
 	{

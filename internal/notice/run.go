@@ -201,13 +201,6 @@ var record = []entry{
 		Example: Args{"now": Text("OMP_NUM_THREADS=8"), "before": Text("OMP_NUM_THREADS not set")},
 	},
 	{
-		Code: "unfit-machine", Severity: Caveat, Apart: "check",
-		Says:    "{check}: {text}.",
-		Do:      "[To fix it: {remedy}]",
-		Means:   "The checks of sweep doctor found this of the machine before the run began.",
-		Example: Args{"check": Text("CPU frequency"), "text": Text("the governor is powersave"), "remedy": Text("set it to performance")},
-	},
-	{
 		Code: "record-unreadable", Severity: Caveat,
 		Says:    "{record} was passed over: {error}.",
 		Means:   "A damaged record must not hide the others. Its trial or launch is missing from the results.",

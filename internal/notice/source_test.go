@@ -12,6 +12,10 @@ import (
 	"testing"
 )
 
+// reports are the functions of package experiment that make diagnostics, with
+// the code as their first argument.
+var reports = []string{"fault", "fail", "warn", "expect"}
+
 // Every entry is said somewhere, and every code that is said has an entry: New,
 // Refuse, Known and the launcher's rules take their codes as constants, so that
 // this can be seen.
@@ -36,7 +40,8 @@ func TestCodesAndSourceAgree(t *testing.T) {
 			return err
 		}
 		own, launcher := file.Name.Name == "notice", strings.Contains(filepath.ToSlash(path), "/launcher/")
-		if !own && !launcher && !slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return strings.HasSuffix(s.Path.Value, `/internal/notice"`) }) {
+		diagnoses := file.Name.Name == "experiment"
+		if !own && !launcher && !diagnoses && !slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return strings.HasSuffix(s.Path.Value, `/internal/notice"`) }) {
 			return nil
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -58,6 +63,9 @@ func TestCodesAndSourceAgree(t *testing.T) {
 			case *ast.Ident:
 				name = f.Name
 			}
+			if diagnoses && slices.Contains(reports, name) {
+				from, name = "notice", "New"
+			}
 			argument := call.Args[0]
 			switch from + "." + name {
 			case "notice.New", "notice.Refuse", "notice.Known":
@@ -72,7 +80,7 @@ func TestCodesAndSourceAgree(t *testing.T) {
 				consts[place] = code.Value
 				uses = append(uses, use{place, place})
 			case *ast.Ident:
-				if !own { // Refuse and Explain pass on what they were given
+				if !own && !diagnoses { // Refuse, Explain and reports pass on what they were given
 					uses = append(uses, use{filepath.Dir(path) + " " + code.Name, place})
 				}
 			default:

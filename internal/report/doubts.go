@@ -33,9 +33,7 @@ func (b *build) doubts(figures []figureView) []doubt {
 			d.add(n)
 		}
 	}
-	for _, w := range b.Plan.Warnings {
-		d.add(notice.Recorded(w))
-	}
+	d.add(b.Plan.Warnings...)
 	d.add(rest...)
 	if pairs := b.Findings.NotTested; len(pairs) > 0 {
 		args := notice.Args{"one": notice.Text(pairs[0][0]), "other": notice.Text(pairs[0][1])}

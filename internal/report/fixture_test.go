@@ -370,7 +370,7 @@ func fixtureInput() Input {
 			Experiment: strings.Repeat("9f3c", 16), Host: "bench-1", OS: "linux", Kernel: "6.12.0", CPU: "EPYC 9354", Cores: 32,
 			MemoryBytes: 256 << 30, GPUs: []rundir.GPU{{Index: 0, Name: "NVIDIA H200", MemoryBytes: 141 << 30}, {Index: 1, Name: "NVIDIA H200", MemoryBytes: 141 << 30}},
 			Driver: "580.82.07", Backend: map[string]string{"image": "docker.io/vllm/vllm-openai:v0.27.1", "image digest": "sha256:" + strings.Repeat("ab12", 16), "podman": "5.8.5"},
-			Warnings: []notice.Notice{notice.New("unfit-machine", notice.Args{"check": notice.Text("CPU frequency"), "text": notice.Text("the governor is powersave")})},
+			Warnings: []notice.Notice{notice.New("governor-powersave", notice.Args{"n": notice.Count(16), "cores": notice.Count(16)})},
 		},
 		Figures: []Figure{
 			fixtureFigure("frontier-chat", "gpu-memory-utilization=0.95 gives the most throughput inside the objective"),

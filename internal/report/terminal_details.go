@@ -253,7 +253,7 @@ func (d *details) combinations() {
 		d.wrap("  - ", q.UseCase+": "+q.Text)
 	}
 	for _, n := range c.Notes {
-		d.wrap("  - ", n)
+		d.wrap("  - ", n.String())
 	}
 	d.WriteString("\n")
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
 )
@@ -52,7 +54,7 @@ type Host struct {
 
 // Gather collects the facts about an experiment. notes say what could not be
 // found out and why it matters.
-func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
+func Gather(e *experiment.Experiment, h Host) (f Facts, notes []notice.Notice) {
 	s := e.Server
 	notes = f.released(s, h)
 	f.LongAllowed = longAllowed(s)
@@ -87,7 +89,7 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []string) {
 
 // released finds the server's release: the declared one, else the one of the
 // image's tag, of the environment that the command runs in, or the simulator's.
-func (f *Facts) released(s experiment.Server, h Host) (notes []string) {
+func (f *Facts) released(s experiment.Server, h Host) (notes []notice.Notice) {
 	version := s.Version
 	switch {
 	case version != "", s.Endpoint != nil, s.Engine != experiment.EngineVLLM:
@@ -113,7 +115,7 @@ func (f *Facts) released(s experiment.Server, h Host) (notes []string) {
 	}
 	f.Release, f.Known = vllmflags.Release(version)
 	if !f.Known && len(s.Flags) > 0 && s.Endpoint == nil && s.Engine == experiment.EngineVLLM {
-		notes = append(notes, fmt.Sprintf("sweep does not know the release of vLLM, so it checks flags against 0.%d and only warns; set server.version to check them fully", vllmflags.Newest()))
+		notes = append(notes, notice.New("release-unknown", notice.Args{"newest": release(vllmflags.Newest())}))
 	}
 	return notes
 }
@@ -131,7 +133,7 @@ func longAllowed(s experiment.Server) bool {
 
 // model finds the model's shape: the file that is given, the Hugging Face
 // caches, the small library.
-func (f *Facts) model(s experiment.Server, h Host) []string {
+func (f *Facts) model(s experiment.Server, h Host) []notice.Notice {
 	path := s.ModelConfig
 	if path == "" && s.Simulated == nil {
 		path = vllmmemory.FindConfig(hostPath(s), Caches(s, h))
@@ -142,7 +144,7 @@ func (f *Facts) model(s experiment.Server, h Host) []string {
 			f.Model, f.ModelSource = &m, path
 			return nil
 		}
-		return []string{fmt.Sprintf("sweep cannot predict the KV cache: %v", err)}
+		return []notice.Notice{notice.New("model-config-unread", notice.Args{"error": notice.Text(wording.Plain(err.Error()))})}
 	}
 	if m, ok := vllmmemory.FindModel(s.Model); ok {
 		f.Model, f.ModelSource = &m, "sweep's list of model shapes"
@@ -151,7 +153,7 @@ func (f *Facts) model(s experiment.Server, h Host) []string {
 	if s.Endpoint != nil || s.Engine != experiment.EngineVLLM {
 		return nil
 	}
-	return []string{fmt.Sprintf("sweep cannot predict the KV cache, because it does not know the shape of %s; set server.model_config to its config.json", s.Model)}
+	return []notice.Notice{notice.New("model-unknown", notice.Args{"model": notice.Text(s.Model)})}
 }
 
 // hostPath is the model's name or, for a folder inside a container, the folder

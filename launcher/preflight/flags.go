@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
@@ -53,7 +54,7 @@ func (f Facts) flag(flag experiment.Flag) *Finding {
 	case !known:
 		return f.missing(name)
 	case dotted && !entry.Keys():
-		return &Finding{Severity: f.sure(), Cause: fmt.Sprintf("%s has no keys", name), Remedy: "only flags that take JSON have keys after a dot"}
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-without-keys", notice.Args{"flag": notice.Text(name)})}
 	case dotted:
 		return nil
 	}
@@ -64,69 +65,91 @@ func (f Facts) flag(flag experiment.Flag) *Finding {
 // that came later, or one that the catalogue does not know.
 func (f Facts) missing(name string) *Finding {
 	entry, known := vllmflags.Find(name)
-	switch {
-	case !known:
+	if !known {
 		return f.unknown(name)
-	case entry.Gone > 0 && !f.Known:
-		return &Finding{Severity: Doubtful, Label: "removed " + entry.Removed(), Name: true, Remedy: entry.Instead,
-			Cause: fmt.Sprintf("newer releases of vLLM do not have flag %s", name)}
-	case entry.Gone > 0 && f.Release >= entry.Gone:
-		return &Finding{Severity: Impossible, Remedy: entry.Instead, Name: true,
-			Cause: fmt.Sprintf("vLLM 0.%d has no flag %s: it was removed %s", f.Release, name, entry.Removed())}
 	}
-	found := &Finding{Severity: Impossible, Name: true, Remedy: "use a newer release, or omit the flag",
-		Cause: fmt.Sprintf("vLLM 0.%d has no flag %s yet: it was added in 0.%d", f.Release, name, entry.Since)}
+	args := notice.Args{"flag": notice.Text(name)}
+	if entry.Gone > 0 {
+		args["removed"] = notice.Text(entry.Removed())
+		if entry.Instead != "" {
+			args["instead"] = notice.Text(entry.Instead)
+		}
+	}
+	switch {
+	case entry.Gone > 0 && !f.Known:
+		return &Finding{Severity: Doubtful, Name: true, Notice: notice.New("flag-removed-later", args)}
+	case entry.Gone > 0 && f.Release >= entry.Gone:
+		args["release"] = release(f.Release)
+		return &Finding{Severity: Impossible, Name: true, Notice: notice.New("flag-removed", args)}
+	}
+	found := &Finding{Severity: Impossible, Name: true, Notice: notice.New("flag-not-yet", notice.Args{
+		"release": release(f.Release), "flag": notice.Text(name), "since": release(entry.Since),
+	})}
 	if f.sure() != Wrong { // older than the catalogue
 		found.Severity = Doubtful
 	}
 	return found
 }
 
+// release names a release of vLLM by its minor number.
+func release(minor int) notice.Arg { return notice.Text(fmt.Sprintf("0.%d", minor)) }
+
 // unknown judges a flag that the catalogue does not have. It may be a slip of
 // the pen, or a flag of a plug-in or of a newer release: that only the server
 // knows.
 func (f Facts) unknown(name string) *Finding {
+	args := notice.Args{"flag": notice.Text(name)}
 	long := vllmflags.Abbreviates(name, f.release())
 	switch {
 	case len(long) == 1:
-		return &Finding{Severity: Doubtful, Name: true, Label: fmt.Sprintf("did you mean %q?", long[0]), Remedy: "write flags in full, because other releases may read the abbreviation as another flag",
-			Cause: fmt.Sprintf("flag %q is an abbreviation", name)}
+		args["near"] = notice.Text(long[0])
+		return &Finding{Severity: Doubtful, Name: true, Notice: notice.New("flag-abbreviated", args)}
 	case len(long) > 1:
-		return &Finding{Severity: f.sure(), Name: true, Label: "ambiguous", Remedy: "write it in full: " + strings.Join(long, ", "),
-			Cause: fmt.Sprintf("flag %q is ambiguous", name)}
+		args["candidates"] = notice.Choice(long...)
+		return &Finding{Severity: f.sure(), Name: true, Notice: notice.New("flag-ambiguous", args)}
 	}
-	found := &Finding{Severity: Doubtful, Name: true, Cause: fmt.Sprintf("unknown flag %q", name), Label: "not in sweep's catalog of vLLM flags",
-		Remedy: fmt.Sprintf("the catalog covers vLLM up to 0.%d; a newer release or a plug-in may have this flag", vllmflags.Newest())}
-	if near, ok := experiment.Nearest(name, vllmflags.Names(f.release())); ok {
-		found.Label = fmt.Sprintf("did you mean %q?", near)
+	nearest(args, name, vllmflags.Names(f.release()))
+	severity := Doubtful
+	if f.Exact { // it has no plug-ins
+		severity = Wrong
 	}
 	if f.sure() == Wrong {
-		found.Remedy = fmt.Sprintf("unless a plug-in adds the flag, vLLM 0.%d will fail with: unrecognized arguments: --%s", f.Release, name)
+		args["release"] = release(f.Release)
+	} else {
+		args["newest"] = release(vllmflags.Newest())
 	}
-	if f.Exact { // it has no plug-ins
-		found.Severity = Wrong
+	return &Finding{Severity: severity, Name: true, Notice: notice.New("flag-unknown", args)}
+}
+
+// nearest adds the known word that was probably meant, if there is one.
+func nearest(args notice.Args, word string, known []string) {
+	if near, ok := experiment.Nearest(word, known); ok {
+		args["near"] = notice.Text(near)
+	} else {
+		args["catalog"] = notice.Text("vLLM flags")
 	}
-	return found
 }
 
 // value checks what a flag is given: how many words, and each of them.
 func (f Facts) value(entry vllmflags.Flag, flag experiment.Flag) *Finding {
 	words := flag.Words()
 	isSwitch, list := entry.Kind == vllmflags.Bool, flag.Kind == experiment.FlagWords || flag.Kind == experiment.FlagEach
+	args := notice.Args{"flag": notice.Text(flag.Name)}
 	switch {
 	case flag.Kind == experiment.FlagBool && flag.Value == "true" && (isSwitch || entry.Words == vllmflags.Maybe):
 		return nil
 	case isSwitch && flag.Kind == experiment.FlagBool && entry.Negated():
 		return nil
 	case isSwitch && flag.Kind == experiment.FlagBool:
-		return &Finding{Severity: f.sure(), Cause: fmt.Sprintf("%s cannot be switched off: there is no --no-%s", flag.Name, flag.Name),
-			Remedy: "omit it: it is off by default"}
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-not-negatable", args)}
 	case isSwitch:
-		return &Finding{Severity: f.sure(), Label: "did you mean true or false?", Cause: fmt.Sprintf("%s is a switch and takes no value", flag.Name)}
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-is-switch", args)}
 	case flag.Kind == experiment.FlagBool:
-		return &Finding{Severity: f.sure(), Cause: fmt.Sprintf("%s takes a value, not true or false", flag.Name), Remedy: choices(entry)}
+		choices(args, entry)
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-takes-value", args)}
 	case list && len(words) > 1 && (entry.Words == vllmflags.One || entry.Words == vllmflags.Maybe):
-		return &Finding{Severity: f.sure(), Label: "found a list", Cause: fmt.Sprintf("%s takes one value, not several", flag.Name), Remedy: choices(entry)}
+		choices(args, entry)
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-takes-one-value", args)}
 	}
 	for _, w := range words {
 		if found := f.word(entry, flag.Name, w); found != nil {
@@ -138,40 +161,45 @@ func (f Facts) value(entry vllmflags.Flag, flag experiment.Flag) *Finding {
 
 // word checks one word against the flag's type, values and range.
 func (f Facts) word(entry vllmflags.Flag, name, word string) *Finding {
+	wrong := func(want string) *Finding {
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-value-wrong", notice.Args{
+			"flag": notice.Text(name), "want": notice.Text(want), "value": trimmed(word),
+		})}
+	}
 	switch err := entry.Check(word); {
 	case err != nil && !entry.Closed:
-		return &Finding{Severity: f.sure(), Label: "found " + quoted(word), Cause: fmt.Sprintf("%s must be %s", name, kind(entry))}
+		return wrong(kind(entry))
 	case err != nil:
-		return f.choice(entry, name, word, f.sure())
+		args := notice.Args{"flag": notice.Text(name), "value": trimmed(word)}
+		choices(args, entry)
+		if near, ok := experiment.Nearest(word, entry.Choices); ok {
+			args["near"] = notice.Text(near)
+		}
+		return &Finding{Severity: f.sure(), Notice: notice.New("flag-choice-wrong", args)}
 	case !entry.InRange(word):
-		return &Finding{Severity: f.sure(), Label: "found " + quoted(word), Cause: fmt.Sprintf("%s must be %s", name, entry.Range)}
+		return wrong(entry.Range.String())
 	case !entry.Closed && len(entry.Choices) > 0 && !slices.ContainsFunc(entry.Choices, func(c string) bool { return strings.EqualFold(c, word) }):
-		return f.choice(entry, name, word, Doubtful)
+		args := notice.Args{"flag": notice.Text(name), "value": trimmed(word)}
+		choices(args, entry)
+		nearest(args, word, entry.Choices)
+		return &Finding{Severity: Doubtful, Notice: notice.New("flag-choice-unknown", args)}
 	}
 	return nil
 }
 
-// choice judges a value that is none of those listed.
-func (f Facts) choice(entry vllmflags.Flag, name, word string, severity Severity) *Finding {
-	found := &Finding{Severity: severity, Cause: fmt.Sprintf("%s has no value %s", name, quoted(word)), Remedy: choices(entry)}
-	if !entry.Closed {
-		found.Cause = fmt.Sprintf("unknown value %s of %s", quoted(word), name)
-		found.Label = "not in sweep's catalog of vLLM flags"
-	}
-	if near, ok := experiment.Nearest(word, entry.Choices); ok {
-		found.Label = fmt.Sprintf("did you mean %q?", near)
-	}
-	return found
-}
+// trimmed is a value as people write it.
+func trimmed(word string) notice.Arg { return notice.Text(strings.TrimSpace(word)) }
 
-func choices(entry vllmflags.Flag) string {
-	if len(entry.Choices) == 0 {
-		return "write " + kind(entry)
+// choices adds what to write instead.
+func choices(args notice.Args, entry vllmflags.Flag) {
+	switch {
+	case len(entry.Choices) == 0:
+		args["kind"] = notice.Text(kind(entry))
+	case !entry.Closed:
+		args["known"] = notice.List(entry.Choices...)
+	default:
+		args["choices"] = notice.Choice(entry.Choices...)
 	}
-	if !entry.Closed {
-		return "known values are " + strings.Join(entry.Choices, ", ") + "; plug-ins and other releases may add more"
-	}
-	return "want one of " + strings.Join(entry.Choices, ", ")
 }
 
 // kind says what a flag takes.

@@ -2,11 +2,10 @@ package preflight
 
 import (
 	"cmp"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -31,28 +30,25 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 	}
 	found := Finding{Severity: Doubtful, Class: launcher.ClassKVCache, Flag: cmp.Or(toBlame(conf.Changed), toBlame(conf.Flags))}
 	have := p.Available
-	verb := "probably needs more KV cache than fits"
 	if p.Impossible {
-		found.Severity, have, verb = Impossible, p.Most, "needs more KV cache than fits"
+		found.Severity, have = Impossible, p.Most
 	}
-	gib := func(bytes float64) string { return strconv.FormatFloat(bytes/vllmmemory.GiB, 'f', 1, 64) }
-	at := fmt.Sprintf("%g of %s GiB", c.Utilization, gib(c.Total))
+	args := notice.Args{"weights": notice.Bytes(p.Weights)}
 	if c.KVCacheMemory > 0 {
-		at = "kv-cache-memory-bytes"
+		args["reserved"] = written(int(c.KVCacheMemory))
+	} else {
+		args["utilization"], args["total"] = notice.Number(c.Utilization), notice.Bytes(c.Total)
 	}
-	weights := gib(p.Weights)
-	switch {
-	case have <= 0:
-		found.Cause = fmt.Sprintf("the weights (%s GiB per GPU) leave nothing for the KV cache at %s", weights, at)
-		found.Remedy = "raise tensor-parallel-size or gpu-memory-utilization, or use a quantized model"
-	default:
-		bound := "about"
-		if p.Impossible {
-			bound = "at most"
-		}
-		found.Cause = fmt.Sprintf("max-model-len %d %s: %s GiB, but %s %s GiB are free at %s next to %s GiB of weights",
-			c.MaxModelLen, verb, gib(p.Needed), bound, gib(have), at, weights)
-		found.Remedy = fmt.Sprintf("set it to at most %d (estimated), raise gpu-memory-utilization, or use kv-cache-dtype fp8", max(p.Largest, 0))
+	if have <= 0 {
+		found.Notice = notice.New("weights-fill-memory", args)
+		return []Finding{found}
+	}
+	args["length"], args["needed"], args["free"] = written(c.MaxModelLen), notice.Bytes(p.Needed), notice.Bytes(have)
+	args["largest"] = written(max(p.Largest, 0))
+	if p.Impossible {
+		found.Notice = notice.New("kv-cache-does-not-fit", args)
+	} else {
+		found.Notice = notice.New("kv-cache-tight", args)
 	}
 	return []Finding{found}
 }

@@ -11,13 +11,12 @@ package preflight
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -39,9 +38,7 @@ type Finding struct {
 	Class    launcher.Class // of the failure that a start would end with
 	Flag     string         // that is to blame; "" for none in particular
 	Name     bool           // its name is wrong, not its value
-	Cause    string
-	Label    string // said at the flag's place; "" for what follows from the severity
-	Remedy   string
+	Notice   notice.Notice
 }
 
 // Report is what was found about a plan.
@@ -84,9 +81,9 @@ func (r *Report) Impossible() map[string]launcher.Diagnosis {
 	for id, found := range r.Findings {
 		for _, f := range found {
 			if f.Severity == Impossible {
-				d := launcher.Diagnosis{Class: f.Class, Cause: notice.New("cannot-start", notice.Args{"finding": notice.Text(f.Cause)})}
-				if f.Remedy != "" {
-					d.Remedy = notice.Recorded(f.Remedy)
+				d := launcher.Diagnosis{Class: f.Class, Cause: notice.New("cannot-start", notice.Args{"finding": notice.Said(f.Notice)})}
+				if remedy := f.Notice.Remedy(); remedy != "" {
+					d.Remedy = notice.Recorded(remedy)
 				}
 				out[id] = d
 				break
@@ -104,7 +101,7 @@ func (r *Report) Diagnostics(e *experiment.Experiment, p *matrix.Plan, strict bo
 	var out []experiment.Diagnostic
 	for _, c := range p.Configurations {
 		for _, f := range r.Findings[c.ID] {
-			d := experiment.Diagnostic{Severity: experiment.Warning, Summary: f.Cause, Label: f.Label, Help: f.Remedy, Range: experiment.Range{File: e.File}}
+			d := experiment.Diagnose(experiment.Warning, f.Notice, experiment.Range{File: e.File})
 			if f.Severity == Wrong || strict || f.Severity == Impossible && c.Baseline {
 				d.Severity = experiment.Error
 			}
@@ -116,7 +113,7 @@ func (r *Report) Diagnostics(e *experiment.Experiment, p *matrix.Plan, strict bo
 			}
 			d.Range = cmp.Or(place(places, c.Flags, f), d.Range)
 			if d.Range.Line == 0 || f.Flag == "" {
-				d.Summary = c.Label + ": " + d.Summary
+				d.Configuration, d.Summary = c.Label, c.Label+": "+d.Summary
 			}
 			out = append(out, d)
 		}
@@ -159,10 +156,7 @@ func fewPerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
 		out = append(out, d)
 	}
 	for at, n := range dropped {
-		more := fmt.Sprintf("%d more configurations have a problem here", n)
-		if n == 1 {
-			more = "1 more configuration has a problem here"
-		}
+		more := say.Count(n, "more configuration has", "more configurations have") + " a problem here"
 		if d := &out[last[at]]; d.Help == "" {
 			d.Help = more
 		} else {
@@ -172,37 +166,30 @@ func fewPerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
 	return out
 }
 
-// oncePerPlace keeps one of several findings of the same place and words, the
-// gravest: an unknown flag concerns every configuration.
+// oncePerPlace keeps one of several findings that say the same of the same
+// place, the gravest: an unknown flag concerns every configuration.
 func oncePerPlace(ds experiment.Diagnostics) experiment.Diagnostics {
-	type key struct {
-		at      experiment.Range
-		summary string
-	}
-	at := map[key]int{}
+	at := map[experiment.Range][]int{}
 	var out experiment.Diagnostics
 	for _, d := range ds {
-		k := key{d.Range, d.Summary}
-		i, seen := at[k]
-		switch {
-		case !seen:
-			at[k] = len(out)
+		same := slices.IndexFunc(at[d.Range], func(i int) bool { return out[i].Says(d) })
+		if same < 0 {
+			at[d.Range] = append(at[d.Range], len(out))
 			out = append(out, d)
-		case out[i].Severity == experiment.Warning && d.Severity == experiment.Error:
+		} else if i := at[d.Range][same]; out[i].Severity == experiment.Warning && d.Severity == experiment.Error {
 			out[i] = d
 		}
 	}
 	return out
 }
 
-// Summary counts the configurations that will be skipped: "2 of 9
-// configurations cannot start and will be skipped"; "" for none.
-func (r *Report) Summary(p *matrix.Plan) string {
+// Skipped counts the configurations that will be skipped; empty for none.
+func (r *Report) Skipped(p *matrix.Plan) []notice.Notice {
 	n := len(r.Impossible())
 	if n == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%d of %d configurations cannot start and will be skipped", n, len(p.Configurations))
+	return []notice.Notice{notice.New("configurations-skipped", notice.Args{"n": notice.Count(n), "all": notice.Count(len(p.Configurations))})}
 }
 
 // Labels lists the configurations with a finding of that severity.
@@ -215,6 +202,3 @@ func (r *Report) Labels(p *matrix.Plan, s Severity) []string {
 	}
 	return slices.Sorted(maps.Keys(labels))
 }
-
-// quoted shows a value as people write it.
-func quoted(s string) string { return `"` + strings.TrimSpace(s) + `"` }

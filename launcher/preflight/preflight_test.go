@@ -81,12 +81,12 @@ func TestFlags(t *testing.T) {
 		{known, "headless=no", Wrong, "there is no --no-headless"},
 		{known, "hf-token=yes", none, ""}, {known, "hf-token=no", Wrong, "takes a value"},
 		// Values.
-		{known, "scheduling-policy=yes", Wrong, "fcfs, priority"},
+		{known, "scheduling-policy=yes", Wrong, "fcfs or priority"},
 		{known, "scheduling-policy=priorty", Wrong, "priority"},
 		{unknown, "scheduling-policy=priorty", Doubtful, "priority"},
 		{newer, "scheduling-policy=priorty", Doubtful, "priority"},
-		{known, "kv-cache-dtype=turbo9", Wrong, "want one of"},
-		{newer, "kv-cache-dtype=turbo9", Doubtful, "want one of"},
+		{known, "kv-cache-dtype=turbo9", Wrong, "want auto, "},
+		{newer, "kv-cache-dtype=turbo9", Doubtful, "want auto, "},
 		{known, "tokenizer-mode=deepseek_v4", none, ""},
 		{known, "tokenizer-mode=deepseek_v9", Doubtful, "plug-ins"},
 		{known, "attention-backend=flashinfer", none, ""},
@@ -113,7 +113,8 @@ func TestFlags(t *testing.T) {
 		var text string
 		if len(found) > 0 {
 			got = found[0].Severity
-			text = found[0].Cause + "|" + found[0].Label + "|" + found[0].Remedy
+			n := found[0].Notice
+			text = n.Text() + "|" + n.Label() + "|" + n.Remedy()
 		}
 		if got != c.want || !strings.Contains(text, c.says) {
 			t.Errorf("%s on %+v: severity %d (%s), want %d and %q", c.flag, c.facts.Release, got, text, c.want, c.says)
@@ -157,8 +158,8 @@ func TestTogetherAndMemory(t *testing.T) {
 		{long, "max-model-len=200000", none, ""},
 		{llama(t), "max-model-len=131072", none, ""},
 		{small, "max-model-len=8192 max-num-seqs=64", none, ""},
-		{small, "max-model-len=131072 max-num-seqs=64", Impossible, "16.0 GiB"},
-		{small, "max-model-len=131072 max-num-seqs=64 kv-cache-dtype=fp8", Impossible, "8.0 GiB"},
+		{small, "max-model-len=131072 max-num-seqs=64", Impossible, "needs 16 GiB"},
+		{small, "max-model-len=131072 max-num-seqs=64 kv-cache-dtype=fp8", Impossible, "needs 8 GiB"},
 		{small, "max-model-len=131072 max-num-seqs=64 kv-cache-dtype=turboquant_k8v4", none, ""}, // not known
 		{small, "max-model-len=32768 max-num-seqs=256 gpu-memory-utilization=0.86", Doubtful, "(estimated)"},
 		{small, "dtype=float32", Impossible, "leave nothing"},
@@ -179,7 +180,7 @@ func TestTogetherAndMemory(t *testing.T) {
 		if found := r.Findings["c"]; len(found) > 0 {
 			got = found[0].Severity
 			for _, f := range found {
-				text += f.Cause + "|" + f.Remedy + "|"
+				text += f.Notice.Text() + "|" + f.Notice.Remedy() + "|"
 			}
 		}
 		if got != c.want || !strings.Contains(text, c.says) {
@@ -215,7 +216,7 @@ func TestGather(t *testing.T) {
 		t.Errorf("podman: %+v, %v", f, notes)
 	}
 	f, notes = Gather(parse("  model: acme/none\n  process: {command: [vllm, serve]}\n  gpu_memory: 24GB\n"), Host{GPUs: gpus, LookupEnv: func(string) (string, bool) { return cache, true }})
-	if f.Known || f.Model != nil || f.GPUMemory != 24e9 || len(notes) != 1 || !strings.Contains(notes[0], "model_config") {
+	if f.Known || f.Model != nil || f.GPUMemory != 24e9 || len(notes) != 1 || notes[0].Code != "model-unknown" {
 		t.Errorf("process: %+v, %v", f, notes)
 	}
 	f, _ = Gather(parse("  model: Qwen/Qwen3-8B\n  simulated: {gpu: X, gpus: 4, args: [--sim-version, 0.9.2]}\n"), Host{GPUs: gpus, Simulated: simulated})

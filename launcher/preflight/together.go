@@ -1,10 +1,10 @@
 package preflight
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -14,23 +14,21 @@ import (
 // configuration classes do (vllm/config/scheduler.py, model.py).
 func (f Facts) together(flags experiment.Flags) []Finding {
 	var out []Finding
-	add := func(flag, remedy, cause string, args ...any) {
-		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: flag, Cause: fmt.Sprintf(cause, args...), Remedy: remedy})
+	add := func(flag string, n notice.Notice) {
+		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: flag, Notice: n})
 	}
 	tokens, hasTokens := whole(flags, "max-num-batched-tokens")
 	seqs, hasSeqs := whole(flags, "max-num-seqs")
 	length, hasLength := whole(flags, "max-model-len")
 	threshold, hasThreshold := whole(flags, "long-prefill-token-threshold")
 	if hasTokens && hasSeqs && tokens < seqs {
-		add("max-num-batched-tokens", fmt.Sprintf("raise max-num-batched-tokens to at least %d, or lower max-num-seqs to at most %d", seqs, tokens),
-			"max-num-batched-tokens %d is less than max-num-seqs %d", tokens, seqs)
+		add("max-num-batched-tokens", notice.New("batched-tokens-low", notice.Args{"tokens": written(tokens), "seqs": written(seqs)}))
 	}
 	if chunked, given := flags.Get("enable-chunked-prefill"); given && chunked.Value == "false" && hasTokens && hasLength && tokens < length {
-		add("max-num-batched-tokens", fmt.Sprintf("raise max-num-batched-tokens to at least %d, or allow chunked prefill", length),
-			"without chunked prefill, max-num-batched-tokens %d must be at least max-model-len %d", tokens, length)
+		add("max-num-batched-tokens", notice.New("chunked-prefill-off", notice.Args{"tokens": written(tokens), "length": written(length)}))
 	}
 	if hasThreshold && hasLength && threshold > length {
-		add("long-prefill-token-threshold", fmt.Sprintf("set it to at most %d", length), "long-prefill-token-threshold %d is greater than max-model-len %d", threshold, length)
+		add("long-prefill-token-threshold", notice.New("prefill-threshold-high", notice.Args{"threshold": written(threshold), "length": written(length)}))
 	}
 	return append(out, f.withModel(flags, length, hasLength)...)
 }
@@ -46,18 +44,16 @@ func (f Facts) withModel(flags experiment.Flags, length int, hasLength bool) []F
 	tp, hasTP := whole(flags, "tensor-parallel-size")
 	if hasTP && tp > 0 && m.Heads%tp != 0 {
 		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "tensor-parallel-size",
-			Cause:  fmt.Sprintf("tensor-parallel-size %d does not divide the model's %d attention heads", tp, m.Heads),
-			Remedy: fmt.Sprintf("choose a tensor-parallel-size that divides %d", m.Heads)})
+			Notice: notice.New("heads-not-divisible", notice.Args{"size": written(tp), "heads": notice.Count(m.Heads)})})
 	}
 	if pp, ok := whole(flags, "pipeline-parallel-size"); ok && pp > m.Layers {
 		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "pipeline-parallel-size",
-			Cause: fmt.Sprintf("the model's %d layers are too few for %d pipeline stages", m.Layers, pp)})
+			Notice: notice.New("layers-too-few", notice.Args{"layers": notice.Count(m.Layers), "stages": notice.Count(pp)})})
 	}
 	_, rescaled := flags.Get("rope-scaling")
 	if hasLength && m.MaxPosition > 0 && length > m.MaxPosition && !f.LongAllowed && !rescaled {
 		found := Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "max-model-len",
-			Cause:  fmt.Sprintf("max-model-len %d is greater than the model's maximum, %d", length, m.MaxPosition),
-			Remedy: fmt.Sprintf("set it to at most %d, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model supports more", m.MaxPosition)}
+			Notice: notice.New("model-len-too-long", notice.Args{"length": written(length), "most": written(m.MaxPosition)})}
 		if m.Rescaled { // some families' positions are scaled beyond
 			found.Severity = Doubtful
 		}
@@ -79,9 +75,11 @@ func (f Facts) gpus(c matrix.Configuration) []Finding {
 		}
 	}
 	return []Finding{{Severity: Impossible, Class: launcher.ClassGPUs, Flag: flag,
-		Cause:  fmt.Sprintf("it needs %d GPUs, but the server gets %d", c.GPUs, f.GPUs),
-		Remedy: "lower the parallel sizes, or give the server more GPUs"}}
+		Notice: notice.New("gpus-too-few", notice.Args{"needs": notice.Count(c.GPUs), "gets": notice.Count(f.GPUs)})}}
 }
+
+// written is a number as the value of a flag, for which vLLM wants plain digits.
+func written(n int) notice.Arg { return notice.Text(strconv.Itoa(n)) }
 
 // whole is a flag's whole number above zero.
 func whole(flags experiment.Flags, name string) (int, bool) {
