@@ -9,7 +9,6 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Between compares two runs cell by cell: last month's and tonight's, or two
@@ -104,7 +103,7 @@ func (out *Between) crossCheck(r *Ratio, a, b *series) {
 	}
 	r.PRank = p
 	if (r.Verdict == Better || r.Verdict == Worse) && p >= 1-out.Confidence {
-		r.Reason = joinReason(r.Reason, "an exact rank test does not confirm it ("+say.PValue(p)+")")
+		r.because(notice.New("rank-test-differs", notice.Args{"p": notice.Number(p)}))
 	}
 }
 
@@ -200,17 +199,4 @@ func comparedMetrics(runs ...*analyser) []string {
 		add(name)
 	}
 	return out
-}
-
-// Worse lists what the second run does worse, by verdict.
-func (out *Between) Worse() []string {
-	var worse []string
-	for _, c := range out.Cells {
-		for _, m := range out.Metrics {
-			if c.Ratios[m].Verdict == Worse {
-				worse = append(worse, fmt.Sprintf("%s at %s: %s %s", c.Label, c.PointLabel, metric.Title(m), say.Change(c.Ratios[m].Center)))
-			}
-		}
-	}
-	return worse
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -76,4 +77,12 @@ func (r *run) blocks(rng *rand.Rand, blocks int, f func(c, l, block, order int) 
 			r.add(x[0], x[1], b, f(x[0], x[1], b, r.order+1))
 		}
 	}
+}
+
+// changeText is a ratio as the documentation prints it.
+func changeText(r Ratio) string {
+	if !r.HasInterval() {
+		return say.Change(r.Center)
+	}
+	return say.Change(r.Center) + " " + say.Interval(say.Change(r.Lo), say.Change(r.Hi))
 }

@@ -1,12 +1,11 @@
 package analysis
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -39,11 +38,9 @@ func (a *analyser) confounded() []Check {
 		for _, f := range least {
 			words = append(words, f.flag.String())
 		}
-		out = append(out, Check{
-			Check: CheckConfounded, Severity: Note, Configuration: x.ID,
-			Text: fmt.Sprintf("%s changes %s at once against %s, the nearest configuration: which of them does what cannot be told",
-				x.Label, strings.Join(words, " and "), nearest.Label),
-		})
+		out = append(out, Check{Configuration: x.ID, Notice: notice.New("confounded", notice.Args{
+			"configuration": notice.Text(x.Label), "nearest": notice.Text(nearest.Label), "flags": notice.List(words...),
+		}).On(notice.Configuration, x.ID)})
 	}
 	return out
 }
@@ -71,10 +68,9 @@ func (a *analyser) identical() []Check {
 			prints[p] = t.Configuration
 			if ok && other != t.Configuration && !said[other+t.Configuration] {
 				said[other+t.Configuration] = true
-				out = append(out, Check{
-					Check: CheckIdentical, Severity: Suspect, Trial: t.ID, Cell: t.Cell, Configuration: t.Configuration,
-					Text: fmt.Sprintf("%s and %s gave the same figures to the last digit: the flag was not applied, or a result was copied", a.label(other), a.label(t.Configuration)),
-				})
+				out = append(out, Check{Cell: t.Cell, Configuration: t.Configuration, Notice: notice.New("identical", notice.Args{
+					"one": notice.Text(a.label(other)), "other": notice.Text(a.label(t.Configuration)),
+				}).On(notice.Trial, t.ID)})
 			}
 		}
 	}
@@ -101,8 +97,10 @@ func (a *analyser) identicalCaches() []Check {
 			}
 			if d := y.changed(x, 2); len(d) == 1 && movesCache(d[0].name) {
 				out = append(out, Check{
-					Check: CheckIdentical, Severity: Suspect, Configuration: x.ID, Evidence: map[string]float64{"kv_cache_tokens": float64(tokens[x.ID])},
-					Text: fmt.Sprintf("%s and %s have the same KV cache of %d tokens: %s seems not to be in effect", y.Label, x.Label, tokens[x.ID], d[0].name),
+					Configuration: x.ID, Evidence: map[string]float64{"kv_cache_tokens": float64(tokens[x.ID])},
+					Notice: notice.New("identical-cache", notice.Args{
+						"one": notice.Text(y.Label), "other": notice.Text(x.Label), "tokens": notice.Count(tokens[x.ID]), "flag": notice.Text(d[0].name),
+					}).On(notice.Configuration, x.ID),
 				})
 			}
 		}

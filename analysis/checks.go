@@ -1,51 +1,45 @@
 package analysis
 
 import (
-	"fmt"
+	"encoding/json"
 	"math"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// Severities of a check.
-const (
-	Impossible = "impossible" // cannot be true: the trial does not count
-	Suspect    = "suspect"    // two accounts of the same thing differ: believe with care
-	Note       = "note"       // consistent, and worth knowing before it is compared
-)
-
-// Names of the checks.
-const (
-	CheckE2E         = "e2e-identity"     // E2E = TTFT + TPOT × (n - 1)
-	CheckInFlight    = "littles-law"      // throughput × latency against the requests in flight
-	CheckQueue       = "server-queue"     // more in flight than the server runs at once
-	CheckServerTime  = "client-server"    // latencies of client and server
-	CheckServerCount = "token-count"      // tokens that client and server counted
-	CheckChunks      = "tokens-per-chunk" // gaps between chunks are no gaps between tokens
-	CheckConcurrency = "concurrency"      // declared against effective
-	CheckRate        = "offered-rate"     // asked against sent
-	CheckSaturated   = "saturated"        // sent against completed
-	CheckPrefix      = "prefix-cache"     // hits where prompts were meant to be new
-	CheckRoofline    = "roofline"         // beyond what the GPU can do
-	CheckRefused     = "failed-requests"  // many requests failed
-	CheckIdentical   = "identical"        // other flags, the same result
-	CheckConfounded  = "confounded"       // several flags changed at once
-	CheckLengths     = "lengths"          // answers or prompts of another length than the others'
-)
-
-// Check is one inconsistency with its evidence.
+// Check is one inconsistency with its evidence. The code of its notice is the
+// name of the check. Of the severity discarded, the figures cannot be true, and
+// the trial does not count. It is a caveat where two accounts of the same thing
+// differ, and a note where a fact is worth knowing before a comparison.
 type Check struct {
-	Check         string             `json:"check"`
-	Severity      string             `json:"severity"`
-	Trial         string             `json:"trial,omitempty"`
-	Cell          string             `json:"cell,omitempty"`
+	Notice        notice.Notice      `json:"notice"`         // about the trial, the result or the configuration
+	Cell          string             `json:"cell,omitempty"` // empty: of a configuration at all loads
 	Configuration string             `json:"configuration,omitempty"`
-	Text          string             `json:"text"`               // one sentence with the figures
 	Evidence      map[string]float64 `json:"evidence,omitempty"` // the figures, in base units
+}
+
+// Trial is the ID of the trial that the check is about, or "".
+func (c Check) Trial() string {
+	if s := c.Notice.Subject; s.Kind == notice.Trial {
+		return s.ID
+	}
+	return ""
+}
+
+// MarshalJSON adds what the notice says under the names of earlier versions.
+func (c Check) MarshalJSON() ([]byte, error) {
+	type plain Check
+	return json.Marshal(struct {
+		plain
+		Check    notice.Code     `json:"check"`
+		Severity notice.Severity `json:"severity"`
+		Trial    string          `json:"trial,omitempty"`
+		Text     string          `json:"text"`
+	}{plain(c), c.Notice.Code, c.Notice.Severity, c.Trial(), c.Notice.Text()})
 }
 
 // Tolerances of the checks, as shares.
@@ -87,15 +81,14 @@ func checkTrial(t rundir.Trial, conf matrix.Configuration, point matrix.LoadPoin
 	return c.out
 }
 
-func (c *trialCheck) add(check, severity string, evidence map[string]float64, format string, args ...any) {
+func (c *trialCheck) add(n notice.Notice, evidence map[string]float64) {
 	for name, v := range evidence {
 		if !finite(v) { // two figures of a broken record multiplied
 			delete(evidence, name)
 		}
 	}
 	c.out = append(c.out, Check{
-		Check: check, Severity: severity, Trial: c.t.ID, Cell: c.t.Cell, Configuration: c.t.Configuration,
-		Text: fmt.Sprintf(format, args...), Evidence: evidence,
+		Notice: n.On(notice.Trial, c.t.ID), Cell: c.t.Cell, Configuration: c.t.Configuration, Evidence: evidence,
 	})
 }
 
@@ -112,7 +105,8 @@ func (c *trialCheck) get(names ...string) ([]float64, bool) {
 	return out, true
 }
 
-func seconds(v float64) string { return say.Seconds(v) }
+// rate is a number of requests per second.
+func rate(v float64) notice.Arg { return notice.Metric("request_throughput", v) }
 
 // failed: latencies of a trial with many failed requests are those of the
 // requests that survived. That it counts all the same was declared
@@ -126,8 +120,8 @@ func (c *trialCheck) failed() {
 		}
 	}
 	if all > 0 && float64(bad) > mostFailed*float64(all) {
-		c.add(CheckRefused, Suspect, map[string]float64{"failed": float64(bad), "requests": float64(all)},
-			"%d of %d requests failed: latencies and rates are those of the others", bad, all)
+		c.add(notice.New("failed-requests", notice.Args{"n": notice.Count(bad), "requests": notice.Count(all)}),
+			map[string]float64{"failed": float64(bad), "requests": float64(all)})
 	}
 }
 
@@ -155,9 +149,10 @@ func (c *trialCheck) identity() {
 		return
 	}
 	implied := (e2e - ttft) / (n - 1)
-	c.add(CheckE2E, Suspect, map[string]float64{"e2e_mean": e2e, "ttft_mean": ttft, "tpot_mean": tpot, "output_length": n, "implied_tpot": implied},
-		"e2e %s is not ttft %s + tpot %s × %.4g tokens = %s; the tpot that fits is %s (%.2g times as much)",
-		seconds(e2e), seconds(ttft), seconds(tpot), n-1, seconds(sum), seconds(implied), implied/tpot)
+	c.add(notice.New("e2e-identity", notice.Args{
+		"e2e": notice.Seconds(e2e), "tokens": notice.Number(n - 1), "sum": notice.Seconds(sum),
+		"implied": notice.Seconds(implied), "tpot": notice.Seconds(tpot),
+	}), map[string]float64{"e2e_mean": e2e, "ttft_mean": ttft, "tpot_mean": tpot, "output_length": n, "implied_tpot": implied})
 }
 
 // inFlight: by Little's law the requests in flight are throughput × latency.
@@ -174,15 +169,15 @@ func (c *trialCheck) inFlight() {
 	case f != nil && f.MeanInFlight > 1 && c.closed() && math.Abs(l-f.MeanInFlight) > littleTolerance*f.MeanInFlight:
 		// An open loop under overload completes less than it sends, and then the
 		// law does not hold inside the window: see saturated.
-		c.add(CheckInFlight, Suspect, map[string]float64{"in_flight": f.MeanInFlight, "throughput_times_latency": l},
-			"%.3g requests were in flight on average, throughput × latency says %.3g: the window is not steady", f.MeanInFlight, l)
+		c.add(notice.New("littles-law", notice.Args{"mean": notice.Number(f.MeanInFlight), "product": notice.Number(l)}),
+			map[string]float64{"in_flight": f.MeanInFlight, "throughput_times_latency": l})
 	case c.closed() && c.point.Kind == experiment.Concurrency && l < (1-littleTolerance)*c.point.Value:
-		c.add(CheckConcurrency, Suspect, map[string]float64{"declared": c.point.Value, "throughput_times_latency": l},
-			"concurrency %g was declared, throughput × latency says that %.4g were in flight", c.point.Value, l)
+		c.add(notice.New("concurrency", notice.Args{"product": notice.Number(l), "declared": notice.Number(c.point.Value)}),
+			map[string]float64{"declared": c.point.Value, "throughput_times_latency": l})
 	}
 	if f := c.t.Client; f != nil && f.MeanInFlight > 0 && c.point.Kind == experiment.Concurrency && f.MeanInFlight < 0.9*c.point.Value {
-		c.add(CheckConcurrency, Suspect, map[string]float64{"declared": c.point.Value, "in_flight": f.MeanInFlight},
-			"concurrency %g was declared, %.4g requests were in flight on average", c.point.Value, f.MeanInFlight)
+		c.add(notice.New("concurrency", notice.Args{"in_flight": notice.Number(f.MeanInFlight), "declared": notice.Number(c.point.Value)}),
+			map[string]float64{"declared": c.point.Value, "in_flight": f.MeanInFlight})
 	}
 }
 
@@ -213,9 +208,11 @@ func (c *trialCheck) queue() {
 	}
 	switch {
 	case limited && l > 1.05*limit:
-		c.add(CheckQueue, Note, evidence, "%.4g requests in flight on %g places (max-num-seqs): about %.4g wait, and the time to first token is mostly that wait", l, limit, l-limit)
+		c.add(notice.New("server-queue", notice.Args{
+			"in_flight": notice.Number(l), "places": notice.Number(limit), "beyond": notice.Number(l - limit),
+		}), evidence)
 	case watched && waiting >= 1:
-		c.add(CheckQueue, Note, evidence, "requests waiting at the server: %.3g on average; the time to first token is partly that wait", waiting)
+		c.add(notice.New("server-queue", notice.Args{"waiting": notice.Number(waiting)}), evidence)
 	}
 }
 
@@ -246,8 +243,9 @@ func (c *trialCheck) server() {
 			}
 			more := v[0] > (1+serverTolerance)*s.Mean && (p.ours != "ttft_mean" || v[0] > s.Mean+0.05)
 			if v[0] < (1-serverTolerance)*s.Mean || more {
-				c.add(CheckServerTime, Suspect, map[string]float64{p.ours: v[0], "server_" + name + "_mean": s.Mean},
-					"client: %s %s, server: %s (%.2g times as much)", metric.Title(p.ours), seconds(v[0]), seconds(s.Mean), s.Mean/v[0])
+				c.add(notice.New("client-server", notice.Args{
+					"metric": notice.Text(metric.Short(p.ours)), "client": notice.Seconds(v[0]), "server": notice.Seconds(s.Mean),
+				}), map[string]float64{p.ours: v[0], "server_" + name + "_mean": s.Mean})
 			}
 			break
 		}
@@ -258,7 +256,7 @@ func (c *trialCheck) server() {
 func (c *trialCheck) counts() {
 	tel := c.t.Telemetry
 	if tel != nil && tel.ServerAbsent != "" {
-		c.add(CheckServerCount, Suspect, map[string]float64{"requests": float64(c.t.Requests["ok"])}, "the engine's own figures are left out: %s", tel.ServerAbsent)
+		c.add(notice.New("token-count", notice.Args{"why": notice.Text(tel.ServerAbsent)}), map[string]float64{"requests": float64(c.t.Requests["ok"])})
 		return
 	}
 	v, ok := c.get(throughput)
@@ -267,8 +265,8 @@ func (c *trialCheck) counts() {
 	}
 	theirs := *tel.Server.GenerationRate
 	if theirs > 0 && math.Abs(theirs-v[0]) > countTolerance*theirs {
-		c.add(CheckServerCount, Suspect, map[string]float64{throughput: v[0], "server_generation_rate": theirs},
-			"the client counted %s, the server %s", say.Metric(throughput, v[0]), say.Metric(throughput, theirs))
+		c.add(notice.New("token-count", notice.Args{"client": notice.Metric(throughput, v[0]), "server": notice.Metric(throughput, theirs)}),
+			map[string]float64{throughput: v[0], "server_generation_rate": theirs})
 	}
 }
 
@@ -277,8 +275,8 @@ func (c *trialCheck) counts() {
 func (c *trialCheck) chunks() {
 	itl, ok := c.get("itl_mean", "tpot_mean")
 	if ok && itl[0] > tokensPerChunk*itl[1] {
-		c.add(CheckChunks, Note, map[string]float64{"itl_mean": itl[0], "tpot_mean": itl[1]},
-			"chunks carry about %.2g tokens each: itl is the gap between chunks and not comparable with other stream intervals; tpot is", itl[0]/itl[1])
+		c.add(notice.New("tokens-per-chunk", notice.Args{"tokens": notice.Number(itl[0] / itl[1])}),
+			map[string]float64{"itl_mean": itl[0], "tpot_mean": itl[1]})
 	}
 }
 
@@ -300,8 +298,8 @@ func (c *trialCheck) rates() {
 		chance = math.Max(chance, 3/math.Sqrt(float64(n))) // Poisson arrivals scatter
 	}
 	if f := c.t.Client; f != nil && f.OfferedRate > 0 && math.Abs(f.OfferedRate-asked) > chance*asked {
-		c.add(CheckRate, Suspect, map[string]float64{"asked": asked, "offered": f.OfferedRate},
-			"%s were asked for, %s were sent", say.Unit(metric.Requests, asked), say.Unit(metric.Requests, f.OfferedRate))
+		c.add(notice.New("offered-rate", notice.Args{"asked": rate(asked), "sent": rate(f.OfferedRate)}),
+			map[string]float64{"asked": asked, "offered": f.OfferedRate})
 	}
 	// In a short window one request more or less at each end is a large share.
 	slack := math.Max(0.05, chance)
@@ -309,9 +307,8 @@ func (c *trialCheck) rates() {
 		slack = math.Max(slack, 2/float64(n))
 	}
 	if v, ok := c.get("request_throughput"); ok && v[0] < (1-slack)*asked {
-		c.add(CheckSaturated, Note, map[string]float64{"asked": asked, "completed": v[0]},
-			"%s were asked for and %s completed: the server is saturated, latencies grow with the length of the run",
-			say.Unit(metric.Requests, asked), say.Unit(metric.Requests, v[0]))
+		c.add(notice.New("saturated", notice.Args{"asked": rate(asked), "completed": rate(v[0])}),
+			map[string]float64{"asked": asked, "completed": v[0]})
 	}
 }
 
@@ -323,7 +320,6 @@ func (c *trialCheck) prefix() {
 		hit = *tel.Server.HitRate
 	}
 	if hit > prefixTolerance {
-		c.add(CheckPrefix, Note, map[string]float64{"hit_rate": hit},
-			"%s of the prompt tokens came from the prefix cache: right if the load shares prefixes, else prompts were sent before", say.Percent(hit))
+		c.add(notice.New("prefix-cache", notice.Args{"share": notice.Fraction(hit)}), map[string]float64{"hit_rate": hit})
 	}
 }

@@ -44,45 +44,45 @@ func TestChecksOfATrial(t *testing.T) {
 			*t = rundir.Trial{Metrics: map[string]float64{throughput: 400}}
 		}},
 		{what: "half a tpot", point: open, change: func(t *rundir.Trial) { t.Metrics["tpot_mean"], t.Telemetry = .004, nil; delete(t.Metrics, "itl_mean") },
-			want: "e2e-identity suspect", text: "the tpot that fits is 8 ms (2 times as much)"},
+			want: "e2e-identity caveat", text: "The TPOT that fits is 8 ms, not 4 ms."},
 		{what: "an unsteady window", point: closed, change: func(t *rundir.Trial) { t.Client.MeanInFlight = 6; t.Rate = 0 },
-			want: "littles-law suspect", text: "6 requests were in flight on average, throughput × latency says 4"},
+			want: "littles-law caveat", text: "6 requests were in flight on average, but rate × latency gives 4."},
 		{what: "fewer in flight than declared", point: matrix.LoadPoint{Kind: experiment.Concurrency, Value: 8}, change: func(t *rundir.Trial) { t.Client = nil; t.Rate = 0 },
-			want: "concurrency suspect", text: "concurrency 8 was declared"},
+			want: "concurrency caveat", text: "Throughput × latency gives 4 requests in flight, but the load declares concurrency 8."},
 		{what: "more than max-num-seqs", point: open, flags: seqs, change: func(*rundir.Trial) {},
-			want: "server-queue note", text: "4 requests in flight on 2 places (max-num-seqs): about 2 wait"},
+			want: "server-queue note", text: "4 requests were in flight and max-num-seqs is 2, so about 2 waited."},
 		{what: "a queue that the server counted", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.WaitingMean = new(7.5) },
-			want: "server-queue note", text: "requests waiting at the server: 7.5 on average"},
+			want: "server-queue note", text: "7.5 requests waited at the server on average."},
 		{what: "the server's tpot is another", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server.Latency["itl"] = rundir.ServerLatency{Count: 24000, Mean: .016}
-		}, want: "client-server suspect", text: "server: 16 ms (2 times as much)"},
+		}, want: "client-server caveat", text: "TPOT mean is 8 ms by the client and 16 ms by the server."},
 		{what: "the server's ttft is longer", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server.Latency["ttft"] = rundir.ServerLatency{Count: 240, Mean: .5}
-		}, want: "client-server suspect", text: "time to first token"},
+		}, want: "client-server caveat", text: "TTFT mean is 208 ms"},
 		{what: "tokens that only the server counted", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.GenerationRate = new(500.0) },
-			want: "token-count suspect", text: "the client counted 400 tok/s, the server 500 tok/s"},
+			want: "token-count caveat", text: "The client counted 400 tok/s, and the server counted 500 tok/s."},
 		{what: "an engine's figures that are of one of two workers", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server, t.Telemetry.ServerAbsent = nil, "the server counted 120 requests, the client completed 240"
-		}, want: "token-count suspect", text: "the engine's own figures are left out: the server counted 120 requests"},
+		}, want: "token-count caveat", text: "The engine's own figures are left out: the server counted 120 requests"},
 		{what: "several tokens a chunk", point: open, change: func(t *rundir.Trial) { t.Metrics["itl_mean"] = .032 },
 			want: "tokens-per-chunk note", text: "about 4 tokens each"},
 		{what: "sent less than asked", point: open, change: func(t *rundir.Trial) { t.Client.OfferedRate = 3.8 },
-			want: "offered-rate suspect", text: "4 req/s were asked for, 3.8 req/s were sent"},
+			want: "offered-rate caveat", text: "The load asks for 4 req/s, and the client sent 3.8 req/s."},
 		{what: "Poisson arrivals scatter", point: matrix.LoadPoint{Kind: experiment.Poisson, Value: 4}, change: func(t *rundir.Trial) { t.Client.OfferedRate = 3.8 }},
 		{what: "completed less than sent", point: open, change: func(t *rundir.Trial) { t.Rate, t.Client.OfferedRate = 8, 8 },
-			want: "saturated note", text: "8 req/s were asked for and 4 req/s completed"},
+			want: "saturated note", text: "The load asks for 8 req/s, and the server completed 4 req/s."},
 		{what: "prefix hits", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.HitRate = new(.4) },
 			want: "prefix-cache note", text: "40%"},
 		{what: "prefix hits by the counters", point: open, change: func(t *rundir.Trial) {
 			t.Engine = &rundir.EngineFacts{PrefixCacheHits: new(100.0), PrefixCacheQueries: new(400.0)}
 		}, want: "prefix-cache note", text: "25%"},
 		{what: "more than an H100 computes", point: open, change: func(t *rundir.Trial) { t.Metrics["total_throughput"] = 2e5 },
-			want: "roofline impossible", text: "more than 1 x H100 can compute for a model of 8 billion"},
+			want: "roofline discarded", text: "more than 1 x H100 can compute for 8 billion parameters"},
 		{what: "faster than the weights are read", point: open, change: func(t *rundir.Trial) { t.Metrics["tpot_p50"] = .0005 },
-			want: "roofline impossible", text: "less than reading the weights"},
+			want: "roofline discarded", text: "A TPOT of 500 µs is shorter than 1 x H100 takes to read the weights"},
 		{what: "faster by speculation", point: open, flags: experiment.Flags{{Name: "speculative-config", Value: "{}"}}, change: func(t *rundir.Trial) { t.Metrics["tpot_p50"] = .0005 }},
 		{what: "too many failures", point: open, change: func(t *rundir.Trial) { t.Requests["timeout"] = 20 },
-			want: "failed-requests suspect", text: "20 of 260 requests failed"},
+			want: "failed-requests caveat", text: "20 of 260 requests failed"},
 	} {
 		tr := steady()
 		c.change(&tr)
@@ -94,8 +94,8 @@ func TestChecksOfATrial(t *testing.T) {
 		case len(found) != 1:
 			t.Errorf("%s: %d checks, want %s: %+v", c.what, len(found), c.want, found)
 		default:
-			if got := found[0].Check + " " + found[0].Severity; got != c.want || !strings.Contains(found[0].Text, c.text) {
-				t.Errorf("%s: %s: %s; want %s: %s", c.what, got, found[0].Text, c.want, c.text)
+			if got := string(found[0].Notice.Code) + " " + string(found[0].Notice.Severity); got != c.want || !strings.Contains(found[0].Notice.Text(), c.text) {
+				t.Errorf("%s: %s: %s; want %s: %s", c.what, got, found[0].Notice.Text(), c.want, c.text)
 			}
 			if len(found[0].Evidence) == 0 {
 				t.Errorf("%s: no evidence", c.what)
@@ -133,7 +133,7 @@ func TestImpossibleTrialsDoNotCount(t *testing.T) {
 	r.in.Trials[3].Metrics["total_throughput"] = 1e9
 	f := analyse(t, r)
 	c := f.Cells[1]
-	if c.Trials != 2 || c.Invalid != 1 || len(f.Checks) != 1 || f.Checks[0].Trial != r.in.Trials[3].ID {
+	if c.Trials != 2 || c.Invalid != 1 || len(f.Checks) != 1 || f.Checks[0].Trial() != r.in.Trials[3].ID {
 		t.Errorf("cell %+v, checks %+v", c, f.Checks)
 	}
 }
@@ -157,10 +157,10 @@ func TestIdenticalResultsAndCaches(t *testing.T) {
 	}
 	var same, caches int
 	for _, c := range analyse(t, r).Checks {
-		switch {
-		case c.Check == CheckIdentical && strings.Contains(c.Text, "to the last digit"):
+		switch c.Notice.Code {
+		case "identical":
 			same++
-		case c.Check == CheckIdentical && strings.Contains(c.Text, "gpu-memory-utilization seems not to be in effect"):
+		case "identical-cache":
 			caches++
 		}
 	}

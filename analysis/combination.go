@@ -1,14 +1,11 @@
 package analysis
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -25,7 +22,6 @@ type Combination struct {
 	Predicted     *Ratio   `json:"predicted,omitempty"` // product of the single ratios to the baseline, from the blocks
 	Measured      *Ratio   `json:"measured,omitempty"`  // to the baseline, from the confirm stage
 	Verdict       string   `json:"verdict"`             // one of the Combination constants
-	Text          string   `json:"text"`                // one sentence
 }
 
 // Verdicts of a combination.
@@ -121,7 +117,7 @@ func (a *analyser) combinations(b *analyser, c *matrix.Confirmation) []Combinati
 		predicted, ok := a.predict(f, u.Objective)
 		if ok {
 			if r, ok := predicted.ratio(a.confidence); ok {
-				r.Verdict, r.Reason = "", ""
+				r.Verdict, r.Reasons = "", nil
 				got.Predicted = &r
 			}
 		}
@@ -132,7 +128,6 @@ func (a *analyser) combinations(b *analyser, c *matrix.Confirmation) []Combinati
 		if got.Predicted != nil && got.Measured != nil {
 			got.Verdict = a.agreement(predicted, b.finalistRatio(f, u.Objective))
 		}
-		got.Text = combinationText(got)
 		out = append(out, got)
 	}
 	return out
@@ -206,28 +201,4 @@ func (a *analyser) agreement(x, y difference) string {
 		return CombinationDiffers
 	}
 	return CombinationUndecided
-}
-
-func combinationText(c Combination) string {
-	if c.Predicted == nil || c.Measured == nil {
-		return fmt.Sprintf("%s at %s (%s): %s", c.Label, c.PointLabel, metric.Title(c.Objective), c.Verdict)
-	}
-	s := fmt.Sprintf("%s at %s, %s: the single changes predict %s, measured %s", c.Label, c.PointLabel,
-		metric.Title(c.Objective), changeText(*c.Predicted), changeText(*c.Measured))
-	switch c.Verdict {
-	case CombinationAdds:
-		return s + ": they add up"
-	case CombinationDiffers:
-		return s + ": the changes interact"
-	}
-	return s + ": whether they interact cannot be told"
-}
-
-// changeText is a ratio as a change with its interval.
-func changeText(r Ratio) string {
-	s := say.Change(r.Center)
-	if r.HasInterval() {
-		s += fmt.Sprintf(" [%s, %s]", say.Change(r.Lo), say.Change(r.Hi))
-	}
-	return s
 }

@@ -1,29 +1,27 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/power"
 )
-
-// withinStartDoubt goes with every verdict from repeats on one start.
-const withinStartDoubt = "repeats on one server start: differences between starts are not in the interval"
 
 // difference of two series on the log scale.
 type difference struct {
 	d       float64 // log of the ratio of the centers; 0 when !valid
 	valid   bool    // d means something
-	se, df  float64 // 0: no test, and reason says why
+	se, df  float64 // 0: no test, and reasons say why
 	sd      float64 // of one trial, for planning
 	n       int     // trials of the smaller series
-	reason  string
-	oneSeat bool // repeats within a start on either side
-	unlike  bool // the lengths differ: d is the ratio of two different loads, and reason says so
+	oneSeat bool    // repeats within a start on either side
+	unlike  bool    // the lengths differ: d is the ratio of two different loads, and reasons say so
+	reasons []notice.Notice
 }
 
 // compare returns the log ratio of a to b. At one load point the block model
@@ -32,11 +30,11 @@ type difference struct {
 // own variance (Welch).
 func compare(a, b *series) difference {
 	c := difference{n: min(len(a.reps), len(b.reps)), oneSeat: a.withinStart || b.withinStart}
-	if why := unlikeSeries(a, b); why != "" {
+	if why := unlikeSeries(a, b); len(why) > 0 {
 		if ca, cb := a.estimate(DefaultConfidence).Center, b.estimate(DefaultConfidence).Center; ca > 0 && cb > 0 {
 			c.d, c.valid = math.Log(ca/cb), true
 		}
-		c.unlike, c.reason = true, why
+		c.unlike, c.reasons = true, why
 		return c
 	}
 	if a.arithmetic || b.arithmetic {
@@ -44,12 +42,12 @@ func compare(a, b *series) difference {
 		if ca > 0 && cb > 0 {
 			c.d, c.valid = math.Log(ca/cb), true
 		}
-		c.reason = "values of zero have no ratio interval"
+		c.because(notice.New("zero-values", nil))
 		return c
 	}
 	c.d, c.valid = stat.Mean(a.logs, nil)-stat.Mean(b.logs, nil), true
 	if c.n == 1 {
-		c.reason = "n=1"
+		c.because(tooFew(1))
 		return c
 	}
 	if a.family == b.family && pairUp(&c, a, b) {
@@ -59,9 +57,10 @@ func compare(a, b *series) difference {
 	sb, okb := b.spread()
 	switch {
 	case !oka || !okb:
-		c.reason = "no variation between trials"
 		if c.n == 2 {
-			c.reason = "n=2"
+			c.because(tooFew(2))
+		} else {
+			c.because(notice.New("no-variation", nil))
 		}
 	default:
 		va, vb := sa.variance/float64(len(a.logs)), sb.variance/float64(len(b.logs))
@@ -69,6 +68,12 @@ func compare(a, b *series) difference {
 		c.sd = math.Sqrt((sa.variance + sb.variance) / 2)
 	}
 	return c
+}
+
+func (c *difference) because(n notice.Notice) { c.reasons = append(c.reasons, n) }
+
+func tooFew(n int) notice.Notice {
+	return notice.New("too-few-to-compare", notice.Args{"n": notice.Count(n)})
 }
 
 // pairUp fills in the comparison inside the block model, or, where a side is
@@ -134,7 +139,7 @@ func paired(a, b *series) (difference, bool) {
 // ratio turns a difference into a ratio without a verdict; false when the
 // ratio does not exist.
 func (c difference) ratio(confidence float64) (Ratio, bool) {
-	r := Ratio{Center: math.Exp(c.d), Verdict: Undecided, Reason: c.reason}
+	r := Ratio{Center: math.Exp(c.d), Verdict: Undecided, Reasons: c.reasons}
 	if c.unlike {
 		r.Verdict = NotComparable
 	}
@@ -166,17 +171,25 @@ func (a *analyser) settle(r *Ratio, c difference, better metric.Direction, famil
 		r.Verdict = Better
 	case r.PAdjusted < alpha:
 		r.Verdict = Worse
-	case r.P < alpha:
-		r.Reason = fmt.Sprintf("significant alone, not after correction for %d comparisons", family)
 	default:
-		r.Reason = "interval spans 1"
+		r.Reasons = a.undecided(*r, family)
 	}
 	if c.oneSeat {
-		r.Reason = joinReason(r.Reason, withinStartDoubt)
+		r.because(notice.New("launch-shared", nil))
 	} else if r.Verdict == Undecided {
 		r.MoreTrials = a.moreTrials(c)
 	}
 }
+
+// undecided says why one test of a family decides nothing.
+func (a *analyser) undecided(r Ratio, family int) []notice.Notice {
+	if r.P < 1-a.confidence {
+		return []notice.Notice{notice.New("significant-alone", notice.Args{"n": notice.Count(family)})}
+	}
+	return []notice.Notice{notice.New("interval-spans-one", nil)}
+}
+
+func (r *Ratio) because(n notice.Notice) { r.Reasons = append(slices.Clip(r.Reasons), n) }
 
 // tost is the p-value of equivalence within ±margin (two one-sided tests,
 // Schuirmann 1987), all on the log scale.
@@ -191,13 +204,6 @@ func tost(d, se, df, margin float64) float64 {
 func (a *analyser) moreTrials(c difference) int {
 	delta := math.Max(math.Abs(c.d), a.margin)
 	return max(1, int(math.Min(power.Trials(c.sd, delta), 1e6))-c.n)
-}
-
-func joinReason(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "; " + b
 }
 
 // compareWithBaseline fills the ratios of all cells to the baseline at the

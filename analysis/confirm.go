@@ -134,8 +134,10 @@ func (a *analyser) confirmed(before, after Recommendation, stage *Confirm) Recom
 			after.Doubts = append(after.Doubts, d)
 		}
 	}
-	if after.Refused != "" {
-		after.Refused = fmt.Sprintf("%s at %s did not stand on fresh starts: %s", before.Label, before.PointLabel, after.Refused)
+	if len(after.Refused) > 0 {
+		after.Refused = append([]notice.Notice{notice.New("screening-overturned", notice.Args{
+			"configuration": notice.Text(before.Label), "point": notice.Text(before.PointLabel),
+		})}, after.Refused...)
 		return after
 	}
 	after.Confirmed = after.Estimate.N >= stage.Starts

@@ -1,17 +1,18 @@
 package analysis
 
 import (
-	"fmt"
+	"cmp"
 	"math"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // check holds a cell's point estimate against a constraint. A metric without
-// an estimate does not hold, and the reason is returned.
-func check(c Cell, k experiment.Constraint) (ConstraintCheck, string) {
-	out := ConstraintCheck{Metric: k.Metric, Op: k.Op, Limit: k.Value}
+// an estimate does not hold. The reason is returned where it does not hold.
+func check(c Cell, k experiment.Constraint) (out ConstraintCheck, why notice.Notice) {
+	out = ConstraintCheck{Metric: k.Metric, Op: k.Op, Limit: k.Value}
 	e, ok := c.Estimates[k.Metric]
 	if !ok {
 		return out, noEstimate(c, k.Metric)
@@ -20,18 +21,22 @@ func check(c Cell, k experiment.Constraint) (ConstraintCheck, string) {
 	out.Value = &v
 	out.Holds = holds(v, k)
 	if out.Holds {
-		return out, ""
+		return out, notice.Notice{}
 	}
-	return out, fmt.Sprintf("%s is %s, not %s %s", k.Metric, say.Metric(k.Metric, v), k.Op, say.Metric(k.Metric, k.Value))
+	bound := "most"
+	if k.Op == experiment.AtLeast {
+		bound = "least"
+	}
+	return out, notice.New("limit-missed", notice.Args{
+		"metric": notice.Text(metric.Short(k.Metric)), "value": notice.Metric(k.Metric, v), bound: notice.Metric(k.Metric, k.Value),
+	})
 }
 
 // noEstimate says why a cell has no estimate of a metric.
-func noEstimate(c Cell, name string) string {
-	why := c.Absent[name]
-	if why == "" {
-		why = "not measured"
-	}
-	return fmt.Sprintf("%s has no estimate: %s", name, why)
+func noEstimate(c Cell, name string) notice.Notice {
+	return notice.New("not-estimated", notice.Args{
+		"metric": notice.Text(metric.Short(name)), "why": notice.Text(cmp.Or(c.Absent[name], "not measured")),
+	})
 }
 
 func holds(v float64, k experiment.Constraint) bool {

@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // combine is the weighted sum of cells in the model, the weights adding up to
@@ -47,12 +49,12 @@ func contrastOf(weights map[*series]float64) difference {
 		c.n = min(c.n, len(s.reps))
 		c.oneSeat = c.oneSeat || s.withinStart
 		for other := range weights {
-			if unlikeSeries(s, other) != "" { // which of the cells differ, their own notes say
-				c.unlike, c.reason = true, "the lengths of answers or prompts differ"
+			if len(unlikeSeries(s, other)) > 0 { // which of the cells differ, their own notes say
+				c.unlike, c.reasons = true, []notice.Notice{notice.New("lengths-differ", nil)}
 			}
 		}
 		if s.arithmetic {
-			return difference{reason: "values of zero have no ratio interval"}
+			return difference{reasons: []notice.Notice{notice.New("zero-values", nil)}}
 		}
 		if family == nil {
 			family = s.family
@@ -81,7 +83,7 @@ func contrastOf(weights map[*series]float64) difference {
 	for s, w := range weights {
 		sp, ok := s.spread()
 		if !ok {
-			c.reason = "no spread known"
+			c.because(notice.New("no-spread", nil))
 			return c
 		}
 		v := w * w * sp.variance / float64(len(s.logs))

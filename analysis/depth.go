@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -9,7 +8,6 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -26,7 +24,6 @@ type Sensitivity struct {
 	// Tighter and Looser name what wins beyond; empty: nothing qualifies.
 	Tighter string `json:"tighter,omitempty"`
 	Looser  string `json:"looser,omitempty"`
-	Text    string `json:"text"`
 }
 
 // Rival is a configuration that could overturn a recommendation.
@@ -36,7 +33,6 @@ type Rival struct {
 	PointLabel  string  `json:"point_label"`
 	Ratio       float64 `json:"ratio"`                 // its objective over the winner's
 	Probability float64 `json:"probability,omitempty"` // that it is the better one in truth; 0: cannot be told
-	Text        string  `json:"text"`
 }
 
 // NearestMiss is the cell that comes nearest to the constraints that none meets.
@@ -167,7 +163,6 @@ func (a *analyser) sensitivity(u experiment.UseCase, all []candidate, winner can
 			break
 		}
 	}
-	out.Text = out.words()
 	return out
 }
 
@@ -202,19 +197,6 @@ func (a *analyser) at(c candidate) string {
 	return cell.Label + " at " + cell.PointLabel
 }
 
-func (s Sensitivity) words() string {
-	f := func(v float64) string { return say.Metric(s.Metric, v) }
-	name := metric.Title(s.Metric)
-	switch {
-	case s.Loosest == nil && s.Op == experiment.AtLeast:
-		return fmt.Sprintf("wins for any limit of %s up to %s", name, f(s.Tightest))
-	case s.Loosest == nil:
-		return fmt.Sprintf("wins for any limit of %s from %s on", name, f(s.Tightest))
-	}
-	low, high := math.Min(s.Tightest, *s.Loosest), math.Max(s.Tightest, *s.Loosest)
-	return fmt.Sprintf("wins for any limit of %s between %s and %s; beyond that %s does", name, f(low), f(high), s.Looser)
-}
-
 // overturn names what could overturn the winner: the configurations that
 // qualify too, the most likely one first.
 func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candidate) []Rival {
@@ -229,22 +211,12 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 		}
 		cell := a.findings.Cells[c.cell]
 		r := Rival{Cell: cell.ID, Label: cell.Label, PointLabel: cell.PointLabel, Ratio: math.Exp(d.d)}
-		lead := math.Abs(math.Expm1(-d.d)) // what the rival would have to be better by
-		switch ahead := (d.d > 0) == u.Maximize; {
-		case lead < 0.0005:
-			r.Text = a.at(c) + " is equal by the point estimate"
-		case ahead:
-			r.Text = fmt.Sprintf("%s is %s by the point estimate", a.at(c), say.Change(r.Ratio))
-		default:
-			r.Text = fmt.Sprintf("%s (%s) would have to be %s better than measured", a.at(c), say.Change(r.Ratio), say.Percent(math.Abs(lead)))
-		}
 		if d.se > 0 {
 			p := distuv.StudentsT{Sigma: 1, Nu: d.df}.CDF(d.d / d.se)
 			if !u.Maximize {
 				p = 1 - p
 			}
 			r.Probability = math.Max(p, smallestP)
-			r.Text += fmt.Sprintf("; that it is better in truth has a probability of %s", say.Probability(p))
 		}
 		out = append(out, r)
 	}

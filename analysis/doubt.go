@@ -1,12 +1,9 @@
 package analysis
 
 import (
-	"fmt"
-
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // doubts says what a reader should know before acting on a recommendation.
@@ -54,27 +51,24 @@ func (a *analyser) doubts(rec Recommendation, u experiment.UseCase, w candidate,
 }
 
 // preference is why a winner is preferred to a configuration with the better
-// point estimate, in one sentence.
-func (a *analyser) preference(u experiment.UseCase, w, top candidate) string {
+// point estimate, see analyser.cheaper.
+func (a *analyser) preference(u experiment.UseCase, w, top candidate) *notice.Notice {
 	c, t := a.findings.Cells[w.cell], a.findings.Cells[top.cell]
-	label := t.Label
+	args := notice.Args{"configuration": notice.Text(t.Label), "value": notice.Metric(u.Objective, top.value), "margin": notice.Fraction(a.findings.Margin)}
 	if t.PointLabel != c.PointLabel {
-		label += " at " + t.PointLabel
+		args["point"] = notice.Text(t.PointLabel)
 	}
-	return fmt.Sprintf("preferred to %s (%s), which is within %s of it and not shown to matter, because %s",
-		label, say.Metric(u.Objective, top.value), say.Percent(a.findings.Margin), a.cheapness(c, t))
-}
-
-// cheapness says what makes c cheaper than other, see analyser.cheaper.
-func (a *analyser) cheapness(c, other Cell) string {
+	var n notice.Notice
 	switch {
-	case c.GPUs < other.GPUs:
-		return fmt.Sprintf("it needs %s instead of %d", say.Count(c.GPUs, "GPU"), other.GPUs)
+	case c.GPUs < t.GPUs:
+		args["gpus"], args["other"] = notice.Count(c.GPUs), notice.Count(t.GPUs)
+		n = notice.New("preferred-fewer-gpus", args)
 	case c.Baseline:
-		return "it is the baseline and nothing has to change"
+		n = notice.New("preferred-baseline", args)
 	default:
-		return "it changes fewer flags of the baseline"
+		n = notice.New("preferred-fewer-changes", args)
 	}
+	return &n
 }
 
 // CodeLeaderUndecided is the notice of a configuration in front of the
@@ -84,7 +78,7 @@ const CodeLeaderUndecided notice.Code = "leader-undecided"
 func (l Leader) notice(objective string) notice.Notice {
 	args := notice.Args{
 		"configuration": notice.Text(l.Label), "point": notice.Text(l.PointLabel),
-		"metric": notice.Text(metric.Short(objective)), "change": notice.Ratio(l.Ratio.Center), "reason": notice.Text(l.Ratio.Reason),
+		"metric": notice.Text(metric.Short(objective)), "change": notice.Ratio(l.Ratio.Center), "reason": notice.Text(l.Ratio.Reason()),
 	}
 	if n := l.Ratio.MoreTrials; n > 0 {
 		args["more"] = notice.Count(n)
@@ -128,10 +122,10 @@ func (a *analyser) baselineDoubts(rec Recommendation, c Cell) []notice.Notice {
 		out = append(out, notice.New("baseline-misses-limits", nil))
 	}
 	if rec.Ratio.Verdict == NotComparable {
-		out = append(out, notice.New("baseline-not-comparable", notice.Args{"reason": notice.Text(rec.Ratio.Reason)}))
+		out = append(out, notice.New("baseline-not-comparable", notice.Args{"reason": notice.Text(rec.Ratio.Reason())}))
 	}
 	if rec.Ratio.Verdict == Undecided {
-		out = append(out, notice.New("baseline-undecided", notice.Args{"reason": notice.Text(rec.Ratio.Reason)}))
+		out = append(out, notice.New("baseline-undecided", notice.Args{"reason": notice.Text(rec.Ratio.Reason())}))
 	}
 	return out
 }

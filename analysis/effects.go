@@ -100,23 +100,6 @@ func (a *analyser) refusals() []Failure {
 	return out
 }
 
-// When says what happened to the configuration, in a few words.
-func (f Failure) When() string {
-	switch {
-	case len(f.Trials) > 0 && f.Class == rundir.FailedRefused:
-		return "refused every request"
-	case len(f.Trials) > 0 && f.Class == rundir.FailedRequests:
-		return "answered no request"
-	case len(f.Trials) > 0:
-		return "was not loaded"
-	case f.Skipped:
-		return "skipped"
-	case f.AfterReady:
-		return "died under load"
-	}
-	return "did not start"
-}
-
 // planPlace is a configuration's place in the plan; unknown ones come last.
 func (a *analyser) planPlace(id string) int {
 	for i, c := range a.in.Plan.Configurations {

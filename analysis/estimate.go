@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -137,12 +136,9 @@ func (a *analyser) addSeries(f *family, cell int) {
 	}
 	s.average()
 	c := &a.findings.Cells[cell]
-	if n := len(s.values); n < c.Trials {
+	if len(s.values) < c.Trials {
 		if c.Absent == nil {
 			c.Absent = map[string]string{}
-		}
-		if n > 0 {
-			why = fmt.Sprintf("in %d of %d trials: %s", c.Trials-n, c.Trials, why)
 		}
 		c.Absent[f.metric] = why
 	}
@@ -191,7 +187,7 @@ func absence(t rundir.Trial, name string) string {
 		return why
 	}
 	if _, ok := t.Metrics[name]; ok {
-		return "the recorded value is none that can be measured"
+		return "the recorded value cannot be right"
 	}
 	return "not in the trial's record"
 }

@@ -77,8 +77,8 @@ func TestRealExample(t *testing.T) {
 		t.Errorf("%d trials on %d launches", len(run.Trials), len(run.Starts))
 	}
 	for _, c := range f.Checks { // max-num-seqs=2 at 4/s queues
-		if c.Check == CheckServerTime {
-			t.Errorf("%s: %s", c.Trial, c.Text)
+		if c.Notice.Code == "client-server" {
+			t.Errorf("%s: %s", c.Trial(), c.Notice.Text())
 		}
 	}
 	best := ""

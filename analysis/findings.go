@@ -9,6 +9,9 @@
 package analysis
 
 import (
+	"encoding/json"
+	"strings"
+
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
@@ -85,16 +88,15 @@ type Cell struct {
 	FailedBy      map[string]int `json:"failed_by,omitempty"` // the failed ones by cause, see rundir.FailureCauses
 	Skipped       int            `json:"skipped,omitempty"`   // not measured, for a known reason
 	Missing       int            `json:"missing"`             // planned and not run (yet)
-	// NotComparable says how the lengths of answers or prompts differ from those of
-	// the other configurations, so that nothing which depends on them is ranked.
-	NotComparable string              `json:"not_comparable,omitempty"`
-	LengthGap     LengthGap           `json:"length_gap,omitzero"` // what NotComparable says, in numbers
-	Estimates     map[string]Estimate `json:"estimates,omitempty"` // by metric name
-	Absent        map[string]string   `json:"absent,omitempty"`    // metric → why there is no estimate
-	Ratios        map[string]Ratio    `json:"ratios,omitempty"`    // to the baseline at the same load point
-	MeetsSLO      *bool               `json:"meets_slo,omitempty"` // point estimates against the experiment's slo; nil: cannot tell or none
-	SLOFailures   []string            `json:"slo_failures,omitempty"`
-	Warnings      []notice.Notice     `json:"warnings,omitempty"`
+	// LengthGap is how the lengths of answers or prompts differ from those of the
+	// other configurations, so that nothing which depends on them is ranked.
+	LengthGap   LengthGap           `json:"length_gap,omitzero"`
+	Estimates   map[string]Estimate `json:"estimates,omitempty"` // by metric name
+	Absent      map[string]string   `json:"absent,omitempty"`    // metric → why some or all trials lack it
+	Ratios      map[string]Ratio    `json:"ratios,omitempty"`    // to the baseline at the same load point
+	MeetsSLO    *bool               `json:"meets_slo,omitempty"` // point estimates against the experiment's slo; nil: cannot tell or none
+	SLOFailures []notice.Notice     `json:"slo_failures,omitempty"`
+	Warnings    []notice.Notice     `json:"warnings,omitempty"`
 }
 
 // Planned is how many trials the plan has of the cell, measured or not.
@@ -130,10 +132,10 @@ type Value struct {
 const (
 	Better = "better" // significant after correction, in the metric's better direction, and not Equivalent
 	Worse  = "worse"  // the same, in the other direction
-	// NotComparable: answers or prompts of another length, see Reason.
+	// NotComparable: answers or prompts of another length, see Reasons.
 	NotComparable = "not comparable"
 	Equivalent    = "equivalent" // surely within the margin (TOST), whether or not different from 1
-	Undecided     = "undecided"  // Reason says why
+	Undecided     = "undecided"  // Reasons say why
 )
 
 // Ratio compares a cell with the baseline at the same load point.
@@ -146,8 +148,23 @@ type Ratio struct {
 	Q          float64 `json:"q,omitempty"`          // Benjamini-Hochberg over the same family, for exploring: no verdict rests on it
 	PRank      float64 `json:"p_rank,omitempty"`     // exact Mann-Whitney test, a cross-check where two runs are compared
 	Verdict    string  `json:"verdict"`
-	Reason     string  `json:"reason,omitempty"`      // why undecided ("n=1", "interval spans 1"), or a doubt about the verdict
 	MoreTrials int     `json:"more_trials,omitempty"` // further blocks likely needed to decide; 0: decided or cannot tell
+	// Reasons say why it is undecided, or what limits the verdict.
+	Reasons []notice.Notice `json:"reasons,omitempty"`
+}
+
+// Reason is the text of the reasons.
+func (r Ratio) Reason() string { return joined(r.Reasons) }
+
+func joined(reasons []notice.Notice) string { return strings.Join(notice.Texts(reasons), "; ") }
+
+// MarshalJSON adds the text of the reasons, as earlier versions had it.
+func (r Ratio) MarshalJSON() ([]byte, error) {
+	type plain Ratio
+	return json.Marshal(struct {
+		plain
+		Reason string `json:"reason,omitempty"`
+	}{plain(r), r.Reason()})
 }
 
 // HasInterval reports whether Lo and Hi mean something.
@@ -165,8 +182,8 @@ type Frontier struct {
 	Membership  []Membership `json:"membership,omitempty"`
 	Hypervolume *Hypervolume `json:"hypervolume,omitempty"` // nil without a baseline
 	Knee        string       `json:"knee,omitempty"`        // cell after which more throughput costs the most latency; empty: no clear one
-	// Skipped are cells without an estimate of X or Y, with the reason.
-	Skipped map[string]string `json:"skipped,omitempty"`
+	// Skipped are cells without an estimate of X or Y, with the reasons.
+	Skipped map[string][]notice.Notice `json:"skipped,omitempty"`
 }
 
 // Effect is one level of one parameter, alone against the baseline, at one load point.
@@ -217,8 +234,8 @@ type Recommendation struct {
 	// baseline, so that it is not recommended; nil: none.
 	Leader *Leader `json:"leader,omitempty"`
 	// Preferred says why a winner without the best point estimate won.
-	Preferred string `json:"preferred,omitempty"`
-	Refused   string `json:"refused,omitempty"` // reason; with the nearest miss
+	Preferred *notice.Notice  `json:"preferred,omitempty"`
+	Refused   []notice.Notice `json:"refused,omitempty"` // reasons; with the nearest miss
 	// Confirmed is true when Cell, Estimate and Ratio come from the confirm
 	// stage: fresh starts with new seeds, apart from the trials that chose them.
 	Confirmed bool `json:"confirmed"`

@@ -3,9 +3,9 @@ package analysis
 import (
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // throughput is the Y axis of every frontier.
@@ -142,9 +142,9 @@ func frontier(load, x, y string, cells []Cell) Frontier {
 	}
 	var ps []point
 	for _, c := range cells {
-		var missing []string
+		var missing []notice.Notice
 		if c.unranked(x, y) {
-			missing = append(missing, NotComparable+": "+c.NotComparable)
+			missing = append(missing, notice.New("not-ranked", c.lengthArgs()).On(notice.Result, c.ID))
 		}
 		for _, m := range []string{x, y} {
 			if _, ok := c.Estimates[m]; !ok {
@@ -153,9 +153,9 @@ func frontier(load, x, y string, cells []Cell) Frontier {
 		}
 		if len(missing) > 0 {
 			if f.Skipped == nil {
-				f.Skipped = map[string]string{}
+				f.Skipped = map[string][]notice.Notice{}
 			}
-			f.Skipped[c.ID] = strings.Join(missing, "; ")
+			f.Skipped[c.ID] = missing
 			continue
 		}
 		ps = append(ps, point{c.ID, c.Estimates[x].Center, c.Estimates[y].Center})

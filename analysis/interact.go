@@ -1,15 +1,12 @@
 package analysis
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -41,7 +38,6 @@ type Interaction struct {
 	Alone    float64 `json:"alone"`
 	Together float64 `json:"together"`
 	Flips    bool    `json:"flips,omitempty"`
-	Text     string  `json:"text"`
 }
 
 // NotTested names two parameters whose interaction the design did not measure.
@@ -176,44 +172,33 @@ func (a *analyser) interactionsOf(name string, squares []square, tested map[NotT
 		out[places[i]].Ratio.Q = q
 	}
 	for i := range out {
-		a.settleInteraction(&out[i])
+		a.settleInteraction(&out[i], len(ps))
 		a.respectFloor(&out[i].Ratio, cells[i], name)
 	}
 	return out
 }
 
-// settleInteraction gives an interaction its verdict and its sentence. Verdicts
-// are Equivalent (none worth the name), Undecided, or Better and Worse for more
+// settleInteraction gives an interaction its verdict. Verdicts are Equivalent (none worth the name), Undecided, or Better and Worse for more
 // and less than the single changes promise, in the metric's better direction.
-func (a *analyser) settleInteraction(x *Interaction) {
+func (a *analyser) settleInteraction(x *Interaction, family int) {
 	r := &x.Ratio
 	level := 1 - a.confidence
 	more := (r.Center > 1) == betterWhenHigher(x.Metric)
 	switch {
 	case r.HasInterval() && math.Log(r.Lo) > -a.margin && math.Log(r.Hi) < a.margin:
-		r.Verdict, r.Reason = Equivalent, ""
+		r.Verdict, r.Reasons = Equivalent, nil
 	case r.P > 0 && r.Q < level && more:
-		r.Verdict, r.Reason = Better, ""
+		r.Verdict, r.Reasons = Better, nil
 	case r.P > 0 && r.Q < level:
-		r.Verdict, r.Reason = Worse, ""
+		r.Verdict, r.Reasons = Worse, nil
 	case r.P > 0:
-		r.Reason = "interval spans 1, or not significant among all interactions"
-	}
-	x.Text = fmt.Sprintf("%s=%s and %s=%s, %s at %s: the first alone %s, with the second %s", x.Parameters[0], x.Levels[0],
-		x.Parameters[1], x.Levels[1], metric.Title(x.Metric), a.pointLabel(x.LoadPoint), say.Change(x.Alone), say.Change(x.Together))
-	if x.Flips {
-		x.Text += ": its effect changes sign"
+		r.Reasons = a.undecided(*r, family)
 	}
 }
 
 func betterWhenHigher(name string) bool {
 	m, err := metric.Parse(name)
 	return err == nil && m.Better == metric.Higher
-}
-
-func (a *analyser) pointLabel(id string) string {
-	p, _ := a.in.Plan.LoadPoint(id)
-	return cmp.Or(p.Label, id)
 }
 
 func (a *analyser) seriesOf(configuration, point, name string) *series {
@@ -373,7 +358,7 @@ func (a *analyser) correctMainEffects(out []MainEffect, baseline string) {
 		for k, i := range places {
 			r := &out[i].Ratio
 			r.PAdjusted, r.Q = named[k], exploring[k]
-			a.settleByInterval(r, name)
+			a.settleByInterval(r, name, len(ps))
 			a.respectFloors(r, baseline, out[i].Load, name)
 		}
 	}
@@ -382,7 +367,7 @@ func (a *analyser) correctMainEffects(out []MainEffect, baseline string) {
 // settleByInterval gives the verdict of a ratio whose interval is at hand. The
 // bounds of TOST at 5 % are those of the 90 % interval, which lies inside the 95 %
 // one: equivalence by the latter is the stricter.
-func (a *analyser) settleByInterval(r *Ratio, name string) {
+func (a *analyser) settleByInterval(r *Ratio, name string, family int) {
 	more := (r.Center > 1) == betterWhenHigher(name)
 	switch {
 	case r.HasInterval() && math.Log(r.Lo) > -a.margin && math.Log(r.Hi) < a.margin:
@@ -392,6 +377,6 @@ func (a *analyser) settleByInterval(r *Ratio, name string) {
 	case r.PAdjusted < 1-a.confidence:
 		r.Verdict = Worse
 	default:
-		r.Reason = "interval spans 1, or not significant after correction"
+		r.Reasons = a.undecided(*r, family)
 	}
 }

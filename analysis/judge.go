@@ -26,14 +26,12 @@ func Judge(in Input) []rundir.Trial {
 		conf, _ := in.Plan.Configuration(t.Configuration)
 		point, _ := in.Plan.LoadPoint(t.LoadPoint)
 		for _, c := range checkTrial(t, conf, point, in.Plan.Model, in.GPU) {
-			if c.Severity == Impossible {
+			if c.Notice.Severity == notice.Discarded {
 				t.Outcome = rundir.OutcomeInvalid
 				if !slices.Contains(t.Causes, rundir.CauseImpossible) {
 					t.Causes = append(slices.Clone(t.Causes), rundir.CauseImpossible)
 				}
-				t.Reasons = append(slices.Clone(t.Reasons), notice.New("impossible", notice.Args{
-					"check": notice.Text(c.Check), "text": notice.Text(c.Text),
-				}))
+				t.Reasons = append(slices.Clone(t.Reasons), c.Notice)
 			}
 		}
 		out[i] = t

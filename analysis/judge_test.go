@@ -23,7 +23,7 @@ func TestTheGatesDecideHowManyRequestsMayFail(t *testing.T) {
 	if f.Cells[0].Trials != 3 || f.Cells[1].Trials != 3 || f.Cells[1].Invalid != 0 {
 		t.Errorf("cells %+v", f.Cells)
 	}
-	if len(f.Checks) == 0 || f.Checks[0].Check != CheckRefused || f.Checks[0].Severity != Suspect {
+	if len(f.Checks) == 0 || f.Checks[0].Notice.Code != "failed-requests" || f.Checks[0].Notice.Severity != notice.Caveat {
 		t.Errorf("checks %+v", f.Checks)
 	}
 	r.in.Trials[1].Outcome = rundir.OutcomeInvalid // as the gates of another experiment have it
@@ -126,24 +126,24 @@ func TestStandings(t *testing.T) {
 		if got := f.Recommendations[0].Standing(); got != want {
 			t.Errorf("%s: %q, want %q (%q)", what, got, want, f.Recommendations[0].Doubts)
 		}
-		if r := f.Recommendations[0]; r.ConfirmedBetter() != (want == "better, confirmed") || r.Confirmed && contains(r.Doubts, "confirmation-pending") {
+		if r := f.Recommendations[0]; r.ConfirmedBetter() != (want == StandingBetter) || r.Confirmed && contains(r.Doubts, "confirmation-pending") {
 			t.Errorf("%s: %+v", what, r)
 		}
 	}
-	standing("before the stage", "not confirmed yet")
+	standing("before the stage", StandingPending)
 	off := r.in.Plan.ConfirmStage
 	r.in.Plan.ConfirmStage = nil
-	standing("switched off", "not confirmed: confirmation is off")
+	standing("switched off", StandingOff)
 	if d := analyse(t, r).Recommendations[0].Doubts; !contains(d, "confirmation-off") {
 		t.Errorf("doubts %q", d)
 	}
 	r.in.Plan.Backend = matrix.BackendImported
-	standing("imported", "not confirmed: imported results")
+	standing("imported", StandingImported)
 	r.in.Plan.ConfirmStage, r.in.Plan.Backend = off, ""
 	for _, c := range []struct {
 		winner float64
 		want   string
-	}{{112, "better, confirmed"}, {100.2, "tied with the baseline: no change needed"}} {
+	}{{112, StandingBetter}, {100.2, StandingBaseline}} {
 		r = twoChanges(1.2, .95, .9)
 		r.stage(finalists, map[string]float64{"c0": 100, "c1": c.winner, "c2": 95}, 5)
 		standing(c.want, c.want)
@@ -155,11 +155,11 @@ func TestStandings(t *testing.T) {
 			tr.Metrics[throughput] *= 1 + .4*float64((tr.Block+len(tr.Configuration)*i)%3)
 		}
 	}
-	standing("noise", "measured again, still undecided")
+	standing("noise", StandingUndecided)
 	// The baseline is kept and had no rival: its stage is finished and empty.
 	r = twoChanges(.8, .7, .6)
 	r.in.Plan = r.in.Plan.With(&matrix.Confirmation{})
-	standing("no rival", "nothing beats the baseline: no change needed")
+	standing("no rival", StandingNotNeeded)
 }
 
 // A failed trial's record and its class of requests decide the cause.
@@ -189,7 +189,7 @@ func TestRefusalsAreListedAmongTheFailures(t *testing.T) {
 		})}
 	}
 	f := analyse(t, r)
-	if len(f.Failures) != 1 || f.Failures[0].When() != "refused every request" || len(f.Failures[0].Trials) != 2 || f.Failures[0].Configuration != "c1" {
+	if len(f.Failures) != 1 || f.Failures[0].Class != rundir.FailedRefused || len(f.Failures[0].Trials) != 2 || f.Failures[0].Configuration != "c1" {
 		t.Fatalf("%+v", f.Failures)
 	}
 }

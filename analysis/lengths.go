@@ -1,10 +1,8 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -137,21 +135,16 @@ type LengthPair struct {
 	Usual float64 `json:"usual"`
 }
 
-// String is the difference in words; "": none.
-func (d LengthGap) String() string {
-	var parts []string
-	say := func(noun string, x *LengthPair) {
-		if x != nil {
-			a, b := tokens(x.Mean), tokens(x.Usual)
-			if a == b {
-				a, b = fmt.Sprintf("%.4g", x.Mean), fmt.Sprintf("%.4g", x.Usual)
-			}
-			parts = append(parts, fmt.Sprintf("%s of %s instead of %s tokens", noun, a, b))
-		}
+// Reasons are why results are not comparable; nil: the lengths do not differ.
+func (d LengthGap) Reasons() []notice.Notice {
+	var out []notice.Notice
+	if x := d.Answers; x != nil {
+		out = append(out, notice.New("answer-lengths-differ", notice.Args{"mean": notice.Number(x.Mean), "usual": notice.Number(x.Usual)}))
 	}
-	say("answers", d.Answers)
-	say("prompts", d.Prompts)
-	return strings.Join(parts, " and ")
+	if x := d.Prompts; x != nil {
+		out = append(out, notice.New("prompt-lengths-differ", notice.Args{"mean": notice.Number(x.Mean), "usual": notice.Number(x.Usual)}))
+	}
+	return out
 }
 
 // unlike finds in which lengths that count for a metric x differs from y.
@@ -166,18 +159,18 @@ func (x lengths) unlike(y lengths, answer, prompt bool) LengthGap {
 	return d
 }
 
-func tokens(v float64) string { return fmt.Sprintf("%.0f", v) }
+func (d LengthGap) String() string { return joined(d.Reasons()) }
 
 // unlikeSeries says why the values of a are not to be compared with those of b.
-func unlikeSeries(a, b *series) string {
+func unlikeSeries(a, b *series) []notice.Notice {
 	if a.family == nil {
-		return ""
+		return nil
 	}
 	answer, prompt := lengthBound(a.family.metric)
-	return a.size.unlike(b.size, answer, prompt).String()
+	return a.size.unlike(b.size, answer, prompt).Reasons()
 }
 
-// markUnlike fills NotComparable: in each load the lengths that most
+// markUnlike fills LengthGap: in each load the lengths that most
 // configurations have are the ones to compare by, and among as many the longer
 // answers. Prompts are held against those at the same load point, because
 // conversations grow with the load; answers of imported results too, because
@@ -202,7 +195,6 @@ func (a *analyser) markUnlike() {
 	for i := range a.findings.Cells {
 		if c := &a.findings.Cells[i]; c.Trials > 0 {
 			c.LengthGap = a.sizes[i].unlike(lengths{answer: answers[a.lengthGroup(*c)], prompt: prompts["prompts at "+c.LoadPoint]}, true, true)
-			c.NotComparable = c.LengthGap.String()
 		}
 	}
 }
@@ -243,17 +235,22 @@ func (a *analyser) unranked(load string, names []string) []notice.Notice {
 	var out []notice.Notice
 	for _, c := range a.findings.Cells {
 		if c.Load == load && c.Trials > 0 && c.unranked(names...) {
-			args := notice.Args{"configuration": notice.Text(c.Label), "point": notice.Text(c.PointLabel)}
-			if x := c.LengthGap.Answers; x != nil {
-				args["answers"], args["usual_answers"] = notice.Number(x.Mean), notice.Number(x.Usual)
-			}
-			if x := c.LengthGap.Prompts; x != nil {
-				args["prompts"], args["usual_prompts"] = notice.Number(x.Mean), notice.Number(x.Usual)
-			}
-			out = append(out, notice.New("not-ranked", args).On(notice.Result, c.ID))
+			out = append(out, notice.New("not-ranked", c.lengthArgs()).On(notice.Result, c.ID))
 		}
 	}
 	return out
+}
+
+// lengthArgs name a cell, its lengths and those that it is held against.
+func (c Cell) lengthArgs() notice.Args {
+	args := notice.Args{"configuration": notice.Text(c.Label), "point": notice.Text(c.PointLabel)}
+	if x := c.LengthGap.Answers; x != nil {
+		args["answers"], args["usual_answers"] = notice.Number(x.Mean), notice.Number(x.Usual)
+	}
+	if x := c.LengthGap.Prompts; x != nil {
+		args["prompts"], args["usual_prompts"] = notice.Number(x.Mean), notice.Number(x.Usual)
+	}
+	return args
 }
 
 // unranked reports whether a cell's lengths forbid it to be ranked by any of the
@@ -269,13 +266,11 @@ func (c Cell) unranked(names ...string) bool {
 func (a *analyser) checkLengths() []Check {
 	var out []Check
 	for i, c := range a.findings.Cells {
-		if c.NotComparable == "" {
+		if c.LengthGap == (LengthGap{}) {
 			continue
 		}
 		out = append(out, Check{
-			Check: CheckLengths, Severity: Suspect, Cell: c.ID, Configuration: c.Configuration,
-			Text: fmt.Sprintf("%s at %s: %s: rates and end-to-end latencies are not comparable with those of the other configurations, and get no verdict, no place on the frontier and no recommendation",
-				c.Label, c.PointLabel, c.NotComparable),
+			Cell: c.ID, Configuration: c.Configuration, Notice: notice.New("lengths", c.lengthArgs()).On(notice.Result, c.ID),
 			Evidence: map[string]float64{"answer_tokens": a.sizes[i].answer.mean, "prompt_tokens": a.sizes[i].prompt.mean},
 		})
 	}

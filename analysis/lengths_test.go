@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -48,7 +49,7 @@ func TestShorterAnswersNeverWin(t *testing.T) {
 		f := analyse(t, threeWithShortAnswers([3]float64{200, 200, 56}, 0, exact))
 		short := f.Cells[4]
 		for _, m := range []string{throughput, "request_throughput", "e2e_p50"} {
-			if q := short.Ratios[m]; q.Verdict != NotComparable || q.Reason != "answers of 56 instead of 200 tokens" || q.P != 0 || q.MoreTrials != 0 {
+			if q := short.Ratios[m]; q.Verdict != NotComparable || q.Reason() != "answers of 56 instead of 200 tokens" || q.P != 0 || q.MoreTrials != 0 {
 				t.Errorf("exact %v: %s: %+v", exact, m, q)
 			}
 		}
@@ -64,8 +65,8 @@ func TestShorterAnswersNeverWin(t *testing.T) {
 					t.Errorf("%s against %s: %s is on the frontier", fr.Y, fr.X, id)
 				}
 			}
-			if !strings.Contains(fr.Skipped["x2.0"], "not comparable: answers of 56 instead of 200 tokens") {
-				t.Errorf("skipped %q", fr.Skipped)
+			if !notice.Has(fr.Skipped["x2.0"], "not-ranked") {
+				t.Errorf("skipped %v", fr.Skipped)
 			}
 		}
 		for i, want := range []string{"c1", "c2", "c1"} { // time to first token does not depend on the answer
@@ -74,7 +75,7 @@ func TestShorterAnswersNeverWin(t *testing.T) {
 				t.Errorf("%s: %s, %q", rec.UseCase, rec.Configuration, rec.Doubts)
 			}
 		}
-		if !slices.ContainsFunc(f.Checks, func(c Check) bool { return c.Check == CheckLengths && c.Configuration == "c2" }) {
+		if !slices.ContainsFunc(f.Checks, func(c Check) bool { return c.Notice.Code == "lengths" && c.Configuration == "c2" }) {
 			t.Errorf("checks %+v", f.Checks)
 		}
 	}
@@ -102,14 +103,14 @@ func TestLengthsWithinToleranceOrNoiseAreTheSame(t *testing.T) {
 		"known of a few": threeWithShortAnswers([3]float64{200, 0, 0}, 0, false),
 	} {
 		for _, c := range analyse(t, r).Cells {
-			if c.NotComparable != "" || c.Ratios[throughput].Verdict == NotComparable {
-				t.Errorf("%s: %s %+v", what, c.NotComparable, c.Ratios[throughput])
+			if c.LengthGap != (LengthGap{}) || c.Ratios[throughput].Verdict == NotComparable {
+				t.Errorf("%s: %s %+v", what, c.LengthGap, c.Ratios[throughput])
 			}
 		}
 	}
 	for _, c := range analyse(t, threeWithShortAnswers([3]float64{200, 200, 180}, 20, true)).Cells[4:] {
-		if c.NotComparable != "answers of 180 instead of 200 tokens" {
-			t.Errorf("beyond both: %q", c.NotComparable)
+		if c.LengthGap.String() != "answers of 180 instead of 200 tokens" {
+			t.Errorf("beyond both: %q", c.LengthGap)
 		}
 	}
 }
@@ -121,8 +122,8 @@ func TestTotalsAreOffByTheRequestsInFlight(t *testing.T) {
 		r.in.Trials[i].Client = &rundir.ClientFacts{MeanInFlight: 8}
 	}
 	for _, c := range analyse(t, r).Cells {
-		if c.NotComparable != "" {
-			t.Errorf("%s", c.NotComparable)
+		if c.LengthGap != (LengthGap{}) {
+			t.Errorf("%s", c.LengthGap)
 		}
 	}
 }
@@ -136,7 +137,7 @@ func TestPromptsOfAnotherLength(t *testing.T) {
 		}
 	}
 	f := analyse(t, r)
-	if q := f.Cells[4].Ratios["ttft_p50"]; q.Verdict != NotComparable || q.Reason != "prompts of 500 instead of 1000 tokens" {
+	if q := f.Cells[4].Ratios["ttft_p50"]; q.Verdict != NotComparable || q.Reason() != "prompts of 500 instead of 1,000 tokens" {
 		t.Errorf("%+v", q)
 	}
 	for _, rec := range f.Recommendations {
@@ -154,13 +155,13 @@ func TestImportedPointsOfOtherLengthsStandApart(t *testing.T) {
 			sized(tr, 1000, 50, 0, true)
 		}
 	}
-	if c := analyse(t, r).Cells[1]; c.NotComparable == "" {
+	if c := analyse(t, r).Cells[1]; c.LengthGap == (LengthGap{}) {
 		t.Error("points of one load differ and nothing is said")
 	}
 	r.in.Plan.Backend = matrix.BackendImported
 	for _, c := range analyse(t, r).Cells {
-		if c.NotComparable != "" {
-			t.Errorf("%s: %s", c.ID, c.NotComparable)
+		if c.LengthGap != (LengthGap{}) {
+			t.Errorf("%s: %s", c.ID, c.LengthGap)
 		}
 	}
 }
@@ -172,7 +173,7 @@ func TestTwoRunsOfOtherLengths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := cmp.Cells[0].Ratios[throughput]; q.Verdict != NotComparable || !strings.Contains(q.Reason, "answers of 56 instead of 200") {
+	if q := cmp.Cells[0].Ratios[throughput]; q.Verdict != NotComparable || !strings.Contains(q.Reason(), "answers of 56 instead of 200") {
 		t.Errorf("%+v", q)
 	}
 }

@@ -1,10 +1,9 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // respectFloor takes back a verdict on a latency whose difference is smaller
@@ -26,8 +25,7 @@ func (a *analyser) respectFloor(r *Ratio, cell int, name string) {
 		return
 	}
 	r.Verdict, r.MoreTrials = Undecided, 0
-	r.Reason = joinReason(r.Reason, fmt.Sprintf("the difference of %s is below the load generator's noise floor of %s",
-		say.Metric(name, gap), say.Metric(name, floor)))
+	r.because(notice.New("within-noise-floor", notice.Args{"difference": notice.Metric(name, gap), "floor": notice.Metric(name, floor)}))
 }
 
 // respectFloors is the same for the ratio of a configuration to the baseline
@@ -52,6 +50,7 @@ func (a *analyser) respectFloors(r *Ratio, baseline, load, name string) {
 		return
 	}
 	r.Verdict, r.MoreTrials = Undecided, 0
-	r.Reason = joinReason(r.Reason, fmt.Sprintf("the difference of %.1f%% is below the load generator's noise floor of %.1f%%",
-		100*gap, 100*share/float64(points)))
+	r.because(notice.New("within-noise-floor", notice.Args{
+		"difference": notice.Fraction(gap), "floor": notice.Fraction(share / float64(points)),
+	}))
 }

@@ -36,11 +36,11 @@ func TestNoiseFloor(t *testing.T) {
 	} {
 		cell := run(c.floor)
 		got := cell.Ratios["ttft_p50"]
-		if got.Verdict != c.want || (c.want == Undecided) != strings.Contains(got.Reason, "below the load generator's noise floor of 11 ms") {
-			t.Errorf("%+v: %s (%s), want %s", c.floor, got.Verdict, got.Reason, c.want)
+		if got.Verdict != c.want || (c.want == Undecided) != strings.Contains(got.Reason(), "below the load generator's noise floor of 11 ms") {
+			t.Errorf("%+v: %s (%s), want %s", c.floor, got.Verdict, got.Reason(), c.want)
 		}
 		if got := cell.Ratios["output_throughput"]; got.Verdict != Better {
-			t.Errorf("throughput: %s (%s)", got.Verdict, got.Reason)
+			t.Errorf("throughput: %s (%s)", got.Verdict, got.Reason())
 		}
 	}
 }

@@ -1,16 +1,13 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/power"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Precision says what differences one metric could show at one load point.
@@ -37,10 +34,12 @@ type VarianceSplit struct {
 	Starts int     `json:"starts"`
 	Trials int     `json:"trials"`
 	// PerStart is the number of repeats on a start that gives the narrowest
-	// intervals for the time: sqrt(cost of a start / cost of a trial ×
-	// within² / between²), at least 1. 0: the costs are not known.
-	PerStart int    `json:"per_start,omitempty"`
-	Text     string `json:"text"`
+	// intervals for the time: sqrt(time of a launch / time of a trial ×
+	// within² / between²), at least 1. 0: the times are not known, or launches are not
+	// seen to differ.
+	PerStart   int     `json:"per_start,omitempty"`
+	LaunchTime float64 `json:"launch_s,omitempty"` // of a launch with its stop and cool-down, mean, in seconds; 0: not known
+	TrialTime  float64 `json:"trial_s,omitempty"`
 }
 
 // precision lists what the run could have found.
@@ -151,24 +150,15 @@ func (a *analyser) costs(load string) (start, trial float64) {
 	return stat.Mean(starts, nil), stat.Mean(trials, nil)
 }
 
-// advise says where further trials are spent best.
-func (s *VarianceSplit) advise(start, trial float64) {
-	s.Text = fmt.Sprintf("load %s, %s: starts differ by %s, repeats on one start by %s", s.Load, metric.Title(s.Metric),
-		say.Percent(math.Abs(s.Start)), say.Percent(math.Abs(s.Within)))
-	switch {
-	case start <= 0 || trial <= 0:
-		return
-	case s.Start < 1e-9:
-		s.PerStart = 0
-		s.Text += "; starts are not seen to differ, so repeats on one start serve as well as fresh ones"
+// advise fills in where further trials are spent best.
+func (s *VarianceSplit) advise(launch, trial float64) {
+	if launch <= 0 || trial <= 0 {
 		return
 	}
-	n := math.Sqrt(start / trial * s.Within * s.Within / (s.Start * s.Start))
-	s.PerStart = int(math.Max(1, math.Min(100, math.Round(n))))
-	s.Text += fmt.Sprintf("; a start costs %s and a trial %s, so %s per start give the narrowest intervals for the time",
-		seconds(start), seconds(trial), say.Count(s.PerStart, "trial"))
-	if s.PerStart == 1 {
-		s.Text += ": add blocks, not repeats"
+	s.LaunchTime, s.TrialTime, s.PerStart = launch, trial, 0
+	if s.Start >= 1e-9 {
+		n := math.Sqrt(launch / trial * s.Within * s.Within / (s.Start * s.Start))
+		s.PerStart = int(math.Max(1, math.Min(100, math.Round(n))))
 	}
 }
 

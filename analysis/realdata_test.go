@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -204,11 +205,11 @@ func TestDstackSweep(t *testing.T) {
 	}
 	var confounded []Check
 	for _, c := range got.Checks {
-		if c.Check == CheckConfounded {
+		if c.Notice.Code == "confounded" {
 			confounded = append(confounded, c)
 		}
 	}
-	if len(confounded) != 1 || !strings.Contains(confounded[0].Text, "max-num-batched-tokens=1024 and max-num-seqs=1024") {
+	if len(confounded) != 1 || confounded[0].Notice.Args["flags"].String() != "max-num-batched-tokens=1024 and max-num-seqs=1024" {
 		t.Errorf("confounded: %+v", confounded)
 	}
 }
@@ -223,7 +224,7 @@ func TestDstackRatesAreSaturated(t *testing.T) {
 	}
 	saturated := 0
 	for _, c := range got.Checks {
-		if c.Check == CheckSaturated {
+		if c.Notice.Code == "saturated" {
 			saturated++
 		}
 	}
@@ -260,8 +261,8 @@ func TestDstackImpossibleThroughput(t *testing.T) {
 	}
 	refused := map[string]bool{}
 	for _, c := range got.Checks {
-		if c.Check == CheckRoofline && c.Severity == Impossible {
-			refused[c.Trial] = true
+		if c.Notice.Severity == notice.Discarded {
+			refused[c.Trial()] = true
 		}
 	}
 	n := 0
@@ -316,20 +317,20 @@ func TestInferencePerfSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := map[string]int{}
+	n := map[notice.Code]int{}
 	var factors []float64
 	for _, c := range got.Checks {
-		n[c.Check]++
-		if c.Check == CheckE2E {
+		n[c.Notice.Code]++
+		if c.Notice.Code == "e2e-identity" {
 			factors = append(factors, c.Evidence["implied_tpot"]/c.Evidence["tpot_mean"])
 		}
-		if testing.Verbose() && n[c.Check] <= 3 {
-			t.Log(c.Severity, c.Check, c.Configuration, c.Text)
+		if testing.Verbose() && n[c.Notice.Code] <= 3 {
+			t.Log(c.Notice.Severity, c.Notice.Code, c.Configuration, c.Notice.Text())
 		}
 	}
 	t.Log(n, factors)
-	if len(f.in.Trials) != 42 || n[CheckE2E] != 42 || n[CheckServerTime] < 42 {
-		t.Errorf("of 42 trials %d break the identity of latencies, %d differ from the server's", n[CheckE2E], n[CheckServerTime])
+	if len(f.in.Trials) != 42 || n["e2e-identity"] != 42 || n["client-server"] < 42 {
+		t.Errorf("of 42 trials %d break the identity of latencies, %d differ from the server's", n["e2e-identity"], n["client-server"])
 	}
 	for _, x := range factors {
 		if x < 1.7 || x > 2.4 {
@@ -338,8 +339,8 @@ func TestInferencePerfSweep(t *testing.T) {
 	}
 	queued := map[string]bool{}
 	for _, c := range got.Checks {
-		if c.Check == CheckQueue && c.Evidence["max_num_seqs"] == 192 && c.Evidence["in_flight"] > 192 {
-			queued[c.Trial] = true
+		if c.Notice.Code == "server-queue" && c.Evidence["max_num_seqs"] == 192 && c.Evidence["in_flight"] > 192 {
+			queued[c.Trial()] = true
 		}
 	}
 	if len(queued) < 3 { // 148.89, 185.86 and 222.83 requests a second on 192 places

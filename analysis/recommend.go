@@ -1,24 +1,22 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // candidate is a cell that a use case could recommend.
 type candidate struct {
 	cell   int
 	checks []ConstraintCheck
-	why    []string // constraints that do not hold, in words
-	worst  float64  // largest relative violation; 0: none
-	value  float64  // point estimate of the objective
+	why    []notice.Notice // constraints that do not hold
+	worst  float64         // largest relative violation; 0: none
+	value  float64         // point estimate of the objective
 }
 
 // recommend answers the use cases in file order.
@@ -40,7 +38,7 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 	}
 	all, refused := a.candidates(u)
 	rec.Doubts = a.unranked(u.Load, namesOf(u, a.in.SLO))
-	if refused != "" {
+	if len(refused) > 0 {
 		rec.Refused = refused
 		return rec
 	}
@@ -55,7 +53,7 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 		a.probabilities(near.cell, near.checks)
 		rec.Constraints = near.checks
 		rec.NearestMiss = a.miss(all, near)
-		rec.Refused = a.refusal(all, near)
+		rec.Refused = a.refusal(near, rec.NearestMiss)
 		return rec
 	}
 	best := a.bestPerConfiguration(fit, u.Maximize)
@@ -86,10 +84,9 @@ func (a *analyser) recommendOne(u experiment.UseCase, drifts []drift) Recommenda
 
 // candidates lists the measured cells of the use case's load that have an
 // estimate of the objective, or says why there are none.
-func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
-	var out []candidate
+func (a *analyser) candidates(u experiment.UseCase) (out []candidate, refused []notice.Notice) {
 	planned, measured := 0, 0
-	why := ""
+	var why notice.Notice // of the last one that is left out
 	for i, c := range a.findings.Cells {
 		if c.Load != u.Load || a.only != nil && !a.only[u.Name][c.ID] {
 			continue
@@ -100,7 +97,7 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 		}
 		measured++
 		if c.unranked(namesOf(u, a.in.SLO)...) {
-			why = "the lengths of answers or prompts differ: " + c.NotComparable
+			why = notice.New("not-ranked", c.lengthArgs()).On(notice.Result, c.ID)
 			continue
 		}
 		e, ok := c.Estimates[u.Objective]
@@ -109,7 +106,7 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 			continue
 		}
 		if u.Maximize && e.Center <= 0 {
-			why = u.Objective + " is 0"
+			why = notice.New("objective-zero", notice.Args{"metric": notice.Text(metric.Short(u.Objective))})
 			continue
 		}
 		cand := candidate{cell: i, value: e.Center}
@@ -125,13 +122,15 @@ func (a *analyser) candidates(u experiment.UseCase) ([]candidate, string) {
 	}
 	switch {
 	case planned == 0:
-		return nil, fmt.Sprintf("the plan has no cell of load %s", u.Load)
+		return nil, []notice.Notice{notice.New("load-not-planned", notice.Args{"load": notice.Text(u.Load)})}
 	case measured == 0:
-		return nil, fmt.Sprintf("no cell of load %s has a trial that counts (%d planned)", u.Load, planned)
+		return nil, []notice.Notice{notice.New("load-not-measured", notice.Args{"load": notice.Text(u.Load), "planned": notice.Count(planned)})}
 	case len(out) == 0:
-		return nil, fmt.Sprintf("no cell of load %s has the objective: %s", u.Load, why)
+		return nil, []notice.Notice{notice.New("objective-missing", notice.Args{
+			"load": notice.Text(u.Load), "metric": notice.Text(metric.Short(u.Objective)),
+		}), why}
 	}
-	return out, ""
+	return out, nil
 }
 
 // namesOf are the metrics that a use case ranks and limits by.
@@ -154,21 +153,17 @@ func nearest(all []candidate) candidate {
 	return best
 }
 
-// refusal says which constraint binds, how near the nearest cell came and how
-// many cells each constraint rules out.
-func (a *analyser) refusal(all []candidate, near candidate) string {
-	c := a.findings.Cells[near.cell]
-	var b strings.Builder
-	fmt.Fprintf(&b, "none of %d measured cells meets every constraint; ", len(all))
-	fmt.Fprintf(&b, "nearest is %s at %s: %s", c.Label, c.PointLabel, strings.Join(near.why, ", "))
-	if finite(near.worst) && near.worst > 0 {
-		fmt.Fprintf(&b, " (%s off)", say.Percent(math.Abs(near.worst)))
+// refusal says how near the nearest cell came, and which constraint rules out
+// the most cells.
+func (a *analyser) refusal(near candidate, m *NearestMiss) []notice.Notice {
+	args := notice.Args{"n": notice.Count(m.Cells), "configuration": notice.Text(m.Label), "point": notice.Text(m.PointLabel)}
+	if m.Off > 0 {
+		args["off"] = notice.Fraction(m.Off)
 	}
-	m := a.miss(all, near)
-	k := near.checks[slices.IndexFunc(near.checks, func(k ConstraintCheck) bool { return k.Metric == m.Binding })]
-	fmt.Fprintf(&b, "; binding constraint: %s %s %s fails in %d of %d cells",
-		k.Metric, k.Op, say.Metric(k.Metric, k.Limit), m.Fails, m.Cells)
-	return b.String()
+	out := append([]notice.Notice{notice.New("no-result-qualifies", args).On(notice.Result, m.Cell)}, near.why...)
+	return append(out, notice.New("limit-binding", notice.Args{
+		"metric": notice.Text(metric.Short(m.Binding)), "n": notice.Count(m.Fails), "all": notice.Count(m.Cells),
+	}))
 }
 
 // bestPerConfiguration keeps each configuration's best load point, best first.

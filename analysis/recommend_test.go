@@ -1,10 +1,11 @@
 package analysis
 
 import (
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -53,7 +54,7 @@ func TestRecommendClearWinner(t *testing.T) {
 	r.in.UseCases = []experiment.UseCase{maximise()}
 	f := analyse(t, r)
 	rec := f.Recommendations[0]
-	if rec.Cell != cellID(1, 1) || rec.Refused != "" || rec.Confirmed {
+	if rec.Cell != cellID(1, 1) || len(rec.Refused) > 0 || rec.Confirmed {
 		t.Fatalf("recommended %q (%s), confirmed %v", rec.Cell, rec.Refused, rec.Confirmed)
 	}
 	if rec.Command != "vllm serve acme/model --max-num-seqs 1" {
@@ -73,7 +74,7 @@ func TestRecommendClearWinner(t *testing.T) {
 	if !contains(rec.Doubts, "confirmation-off") || !contains(rec.Doubts, "highest-load") {
 		t.Errorf("doubts %q", rec.Doubts)
 	}
-	if got := f.Cells[5].SLOFailures; len(got) != 1 || got[0] != "ttft_p95 is 600 ms, not <= 500 ms" || *f.Cells[5].MeetsSLO {
+	if got := f.Cells[5].SLOFailures; len(got) != 1 || got[0].Text() != "TTFT p95 is 600 ms and must be at most 500 ms." || *f.Cells[5].MeetsSLO {
 		t.Errorf("slo failures %q", got)
 	}
 }
@@ -96,10 +97,10 @@ func TestRecommendRefuses(t *testing.T) {
 	if rec.Cell != "" || rec.Command != "" || rec.Estimate != nil {
 		t.Fatalf("recommended %q", rec.Cell)
 	}
-	for _, want := range []string{"none of 3", "max-num-seqs=1", "612 ms, not <= 500 ms (22.4% off)", "fails in 3 of 3"} {
-		if !strings.Contains(rec.Refused, want) {
-			t.Errorf("%q is not in %q", want, rec.Refused)
-		}
+	const want = "None of 3 results meets every limit. max-num-seqs=1 at chat poisson 1/s comes nearest, 22.4% off. " +
+		"TTFT p95 is 612 ms and must be at most 500 ms. The limit of TTFT p95 is missed most often, by 3 of 3 results."
+	if got := notice.Join(rec.Refused); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 	if k := rec.Constraints[0]; k.Holds || k.Value == nil {
 		t.Errorf("nearest miss %+v", k)
@@ -124,14 +125,16 @@ func TestRecommendAbsentMetric(t *testing.T) {
 	if recs[0].Cell != cellID(0, 0) {
 		t.Errorf("recommended %q", recs[0].Cell)
 	}
-	for i, want := range map[int]string{1: "ttft_p99 has no estimate: not measured", 2: "has the objective: tpot_p50", 3: "no cell of load documents"} {
-		if recs[i].Cell != "" || !strings.Contains(recs[i].Refused, want) {
-			t.Errorf("%d: %q lacks %q", i, recs[i].Refused, want)
+	for i, want := range map[int][]string{
+		1: {"no-result-qualifies", "not-estimated", "limit-binding"}, 2: {"objective-missing", "not-estimated"}, 3: {"load-not-planned"},
+	} {
+		if got := notice.CodesOf(recs[i].Refused); recs[i].Cell != "" || !slices.Equal(got, want) {
+			t.Errorf("%d: %q, want %q", i, got, want)
 		}
 	}
 	r = newRun(1, 1)
 	r.in.UseCases = []experiment.UseCase{maximise()}
-	if rec := analyse(t, r).Recommendations[0]; !strings.Contains(rec.Refused, "no cell of load chat has a trial that counts") {
+	if rec := analyse(t, r).Recommendations[0]; !notice.Has(rec.Refused, "load-not-measured") {
 		t.Errorf("nothing measured: %q", rec.Refused)
 	}
 }
@@ -146,8 +149,8 @@ func TestRecommendCheaper(t *testing.T) {
 	if rec.Cell != cellID(1, 0) || len(rec.Ties) != 1 || rec.Ties[0].Cell != cellID(2, 0) {
 		t.Fatalf("recommended %q, ties %+v", rec.Cell, rec.Ties)
 	}
-	if rec.Preferred != "preferred to max-num-seqs=2 (1,001 tok/s), which is within 3% of it and not shown to matter, because it needs 1 GPU instead of 2" {
-		t.Errorf("preferred %q", rec.Preferred)
+	if rec.Preferred == nil || rec.Preferred.Text() != "max-num-seqs=2 is ahead by less than the margin of 3% (1,001 tok/s), but needs 2 GPUs instead of 1." {
+		t.Errorf("preferred %v", rec.Preferred)
 	}
 
 	// With GPUs equal the baseline is preferred, and has no ratio to itself.
@@ -155,8 +158,8 @@ func TestRecommendCheaper(t *testing.T) {
 	r.in.UseCases = []experiment.UseCase{maximise()}
 	f := analyse(t, r)
 	rec = f.Recommendations[0]
-	if rec.Cell != cellID(0, 0) || rec.Ratio != nil || !strings.Contains(rec.Preferred, "it is the baseline") {
-		t.Errorf("recommended %q, ratio %v, preferred %q", rec.Cell, rec.Ratio, rec.Preferred)
+	if rec.Cell != cellID(0, 0) || rec.Ratio != nil || rec.Preferred == nil || rec.Preferred.Code != "preferred-baseline" {
+		t.Errorf("recommended %q, ratio %v, preferred %v", rec.Cell, rec.Ratio, rec.Preferred)
 	}
 }
 

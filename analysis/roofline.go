@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // gpuLimits are peak figures of one GPU from its maker's data sheet: dense
@@ -97,7 +97,7 @@ func (c *trialCheck) roofline() {
 		return
 	}
 	n := float64(max(1, c.conf.GPUs))
-	name := strings.TrimSpace(fmt.Sprintf("%g x %s", n, c.gpu))
+	name := notice.Text(fmt.Sprintf("%g x %s", n, c.gpu))
 	if v, ok := c.get("total_throughput"); ok {
 		// Tokens from the prefix cache are not computed.
 		most := n * gpu.flops / (2 * params)
@@ -105,9 +105,10 @@ func (c *trialCheck) roofline() {
 			most += *e.PrefixCacheHits / c.t.Window
 		}
 		if v[0] > most && !c.mayHit() {
-			c.add(CheckRoofline, Impossible, map[string]float64{"total_throughput": v[0], "most": most},
-				"%s is more than %s can compute for a model of %.3g billion parameters (%s): requests were refused, or prompts not processed",
-				say.Metric("total_throughput", v[0]), name, params/1e9, say.Metric("total_throughput", most))
+			c.add(notice.New("roofline", notice.Args{
+				"rate": notice.Metric("total_throughput", v[0]), "most": notice.Metric("total_throughput", most),
+				"gpus": name, "parameters": notice.Number(params / 1e9),
+			}), map[string]float64{"total_throughput": v[0], "most": most})
 		}
 	}
 	if _, drafting := c.conf.Flags.Get("speculative-config"); drafting {
@@ -116,8 +117,8 @@ func (c *trialCheck) roofline() {
 	if v, ok := c.get("tpot_p50"); ok {
 		least := leastBytes * params / (n * gpu.bandwidth)
 		if v[0] < least {
-			c.add(CheckRoofline, Impossible, map[string]float64{"tpot_p50": v[0], "least": least},
-				"a time per output token of %s is less than reading the weights takes on %s (%s)", seconds(v[0]), name, seconds(least))
+			c.add(notice.New("roofline", notice.Args{"tpot": notice.Seconds(v[0]), "least": notice.Seconds(least), "gpus": name}),
+				map[string]float64{"tpot_p50": v[0], "least": least})
 		}
 	}
 }

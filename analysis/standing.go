@@ -8,9 +8,9 @@ import (
 )
 
 // Standings of a recommendation: whether it was measured again on restarted
-// servers, and what came of it. Terminal, page, summary and the list of runs say
-// the same words for each, see Recommendation.Standing.
+// servers, and what came of it.
 const (
+	StandingNone      = ""               // there is no recommendation
 	StandingOff       = "off"            // the experiment switched confirmation off
 	StandingImported  = "imported"       // another tool's results: nothing can be measured again
 	StandingPending   = "pending"        // the confirm stage has not ended
@@ -26,54 +26,18 @@ const (
 	StandingUnlike    = "not-comparable" // measured again: the lengths of answers or prompts differ
 )
 
-// Standing is the outcome of a recommendation in words.
-func (r Recommendation) Standing() string {
-	if r.Refused != "" || r.Cell == "" {
-		return "no recommendation"
-	}
-	switch r.standing() {
-	case StandingOff:
-		return "not confirmed: confirmation is off"
-	case StandingImported:
-		return "not confirmed: imported results"
-	case StandingAlone:
-		return "not confirmed: nothing to compare with"
-	case StandingLost:
-		return "not confirmed: too few restarts count"
-	case StandingBetter:
-		return "better, confirmed"
-	case StandingBaseline, StandingNotNeeded:
-		if len(r.Ties) == 0 {
-			return "nothing beats the baseline: no change needed"
-		}
-		return "tied with the baseline: no change needed"
-	case StandingSame:
-		if !r.BaselineQualifies {
-			return "tied with the baseline, which misses a limit"
-		}
-		return "tied with the baseline: no change needed"
-	case StandingUndecided:
-		return "measured again, still undecided"
-	case StandingWorse:
-		return "worse than the baseline, which misses a limit"
-	case StandingUnlike:
-		return "measured again, not comparable with the baseline"
-	case StandingMeasured:
-		return "measured again"
-	}
-	return "not confirmed yet"
-}
-
 // ConfirmedBetter reports whether the confirmation runs bore a recommendation
 // out: it is better than the baseline on restarted servers.
 func (r Recommendation) ConfirmedBetter() bool {
-	return r.Refused == "" && r.standing() == StandingBetter
+	return r.Standing() == StandingBetter
 }
 
-// standing is Confirmation, or, in findings of earlier versions, what the rest
-// of the recommendation says.
-func (r Recommendation) standing() string {
+// Standing is Confirmation, or, where that is not filled in, what the rest of the
+// recommendation says.
+func (r Recommendation) Standing() string {
 	switch {
+	case r.Cell == "":
+		return StandingNone
 	case r.Confirmation != "":
 		return r.Confirmation
 	case r.Confirmed:

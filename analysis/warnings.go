@@ -134,12 +134,17 @@ func (a *analyser) warnVariances(w *[]notice.Notice) {
 		}
 	}
 	slices.Sort(names)
-	if n := len(names); n > 4 {
-		names = append(names[:4], fmt.Sprintf("%d more", n-4))
-	}
 	if len(names) > 0 {
-		*w = append(*w, notice.New("variances-differ", notice.Args{"metrics": notice.List(names...)}))
+		*w = append(*w, notice.New("variances-differ", notice.Args{"metrics": notice.List(few(names)...)}))
 	}
+}
+
+// few are the first names of a long list and the number of the others.
+func few(names []string) []string {
+	if n := len(names); n > 4 {
+		return append(names[:3:3], fmt.Sprintf("%d more", n-3))
+	}
+	return names
 }
 
 // apartMetrics lists the metrics in which a cell stands apart, see poolCells.
@@ -150,10 +155,7 @@ func (a *analyser) apartMetrics(cell int) []string {
 			names = append(names, metric.Short(m))
 		}
 	}
-	if n := len(names); n > 4 {
-		names = append(names[:3], fmt.Sprintf("%d more", n-3))
-	}
-	return names
+	return few(names)
 }
 
 func (a *analyser) warnCell(i int) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -182,32 +183,33 @@ func (w *world) compare(slo []experiment.Constraint) {
 }
 
 func ratioOf(e, base analysis.Estimate, lower bool) analysis.Ratio {
-	r := analysis.Ratio{Center: rounded(e.Center / base.Center), Verdict: analysis.Undecided, Reason: "n=1"}
+	r := analysis.Ratio{Center: rounded(e.Center / base.Center), Verdict: analysis.Undecided, Reasons: []notice.Notice{notice.New("too-few-to-compare", notice.Args{"n": notice.Count(1)})}}
 	if !e.HasInterval() {
 		return r
 	}
 	half := 1.4 * math.Log(e.Hi/e.Center)
-	r.Lo, r.Hi, r.Reason = rounded(r.Center*math.Exp(-half)), rounded(r.Center*math.Exp(half)), "interval spans 1"
+	r.Lo, r.Hi = rounded(r.Center*math.Exp(-half)), rounded(r.Center*math.Exp(half))
+	r.Reasons = []notice.Notice{notice.New("interval-spans-one", nil)}
 	switch {
 	case r.Lo > 1 && !lower, r.Hi < 1 && lower:
-		r.Verdict, r.Reason = analysis.Better, ""
+		r.Verdict, r.Reasons = analysis.Better, nil
 	case r.Hi < 1, r.Lo > 1:
-		r.Verdict, r.Reason = analysis.Worse, ""
+		r.Verdict, r.Reasons = analysis.Worse, nil
 	case r.Lo > 0.97 && r.Hi < 1.03:
-		r.Verdict, r.Reason = analysis.Equivalent, ""
+		r.Verdict, r.Reasons = analysis.Equivalent, nil
 	}
 	return r
 }
 
 func (w *world) frontier(load, x, y string) {
-	f := analysis.Frontier{Load: load, X: x, Y: y, Method: "point estimates", Skipped: map[string]string{}}
+	f := analysis.Frontier{Load: load, X: x, Y: y, Method: "point estimates", Skipped: map[string][]notice.Notice{}}
 	var cells []analysis.Cell
 	for _, c := range w.find.Cells {
 		if c.Load != load {
 			continue
 		}
 		if len(c.Estimates) == 0 {
-			f.Skipped[c.ID] = "no trials"
+			f.Skipped[c.ID] = []notice.Notice{notice.Recorded("no trials")}
 			continue
 		}
 		cells = append(cells, c)
@@ -252,7 +254,7 @@ func (w *world) recommend(u experiment.UseCase) {
 		r.Constraints = append(r.Constraints, analysis.ConstraintCheck{Metric: s.Metric, Op: s.Op, Limit: s.Value, Holds: best != nil})
 	}
 	if best == nil {
-		r.Refused = "no cell meets the constraints"
+		r.Refused = []notice.Notice{notice.Recorded("no cell meets the constraints")}
 	} else {
 		e := best.Estimates[u.Objective]
 		r.Cell, r.Configuration, r.Label, r.PointLabel, r.Estimate = best.ID, best.Configuration, best.Label, best.PointLabel, &e

@@ -71,7 +71,7 @@ func effectRecords(in Input, load string) [][]string {
 			}
 			out = append(out, []string{
 				e.Parameter, e.Level, e.Configuration, e.LoadPoint, lp.Label, m, float(r.Center), lo, hi,
-				tested(r.P), tested(r.PAdjusted), r.Verdict, r.Reason,
+				tested(r.P), tested(r.PAdjusted), r.Verdict, r.Reason(),
 			})
 		}
 	}

@@ -102,7 +102,7 @@ func recommendationTitle(in Input, r analysis.Recommendation) string {
 		return fmt.Sprintf("%s is the best in %s that meets the limits, but is worse than the baseline", name, objective)
 	}
 	if verdict == analysis.NotComparable {
-		return fmt.Sprintf("%s leads in %s, but is not comparable with the baseline: %s", name, objective, r.Ratio.Reason)
+		return fmt.Sprintf("%s leads in %s, but is not comparable with the baseline: %s", name, objective, r.Ratio.Reason())
 	}
 	return fmt.Sprintf("Undecided: %s leads in %s, but not clearly enough against the baseline", name, objective)
 }

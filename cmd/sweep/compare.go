@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/report"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -82,7 +83,7 @@ func (sys *System) compare(pathA, pathB string, o compareOptions) error {
 	if err := sys.writeComparison(cmp, o, [2]string{pathA, pathB}, [2]analysis.Input{inA, inB}); err != nil {
 		return err
 	}
-	if worse := cmp.Worse(); o.failOn == "worse" && len(worse) > 0 {
+	if worse := report.Worse(cmp); o.failOn == "worse" && len(worse) > 0 {
 		return withCode(exitSLO, fmt.Errorf("worse: %s", strings.Join(worse, "; ")))
 	}
 	return nil

@@ -21,7 +21,7 @@ func exportAndShow(path string, s *screen) error {
 	}
 	var best []string
 	for _, rec := range r.findings.Recommendations {
-		if rec.Refused == "" {
+		if rec.Cell != "" {
 			best = append(best, rec.UseCase+": "+briefly(rec))
 		}
 	}
@@ -31,8 +31,8 @@ func exportAndShow(path string, s *screen) error {
 
 // briefly is a recommendation in a few words.
 func briefly(rec analysis.Recommendation) string {
-	if rec.Refused != "" {
-		return "no recommendation: " + rec.Refused
+	if len(rec.Refused) > 0 {
+		return "no recommendation. " + notice.Join(rec.Refused)
 	}
 	text := rec.Label + " at " + rec.PointLabel
 	if rec.Estimate != nil {
@@ -110,7 +110,7 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 		return quiet(exitSomeFailed) // nothing was measured, so nothing is said of any constraint
 	}
 	for _, rec := range res.findings.Recommendations {
-		if rec.Refused != "" {
+		if len(rec.Refused) > 0 {
 			return quiet(exitSLO)
 		}
 	}
@@ -124,8 +124,8 @@ func (sys *System) verdict(res *results, r runner.Result) error {
 func untrue(f *analysis.Findings) int {
 	refused := map[string]bool{}
 	for _, c := range f.Checks {
-		if c.Severity == analysis.Impossible {
-			refused[c.Trial] = true
+		if c.Notice.Severity == notice.Discarded {
+			refused[c.Trial()] = true
 		}
 	}
 	return len(refused)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/report"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/site"
 )
@@ -173,5 +174,5 @@ func answerText(r analysis.Recommendation) string {
 	if r.Cell == "" || r.Estimate == nil {
 		return r.UseCase + ": no recommendation"
 	}
-	return fmt.Sprintf("%s: %s at %s, %s, %s", r.UseCase, r.Label, r.PointLabel, say.Metric(r.Objective, r.Estimate.Center), r.Standing())
+	return fmt.Sprintf("%s: %s at %s, %s, %s", r.UseCase, r.Label, r.PointLabel, say.Metric(r.Objective, r.Estimate.Center), report.Standing(r))
 }

@@ -50,12 +50,6 @@ var command = []entry{
 		Example: Args{"done": Count(48), "planned": Count(60)},
 	},
 	{
-		Code: "limit-binding", Severity: Note,
-		Says:    "Most results miss the limit of {metric}: {n} of {all}.",
-		Means:   "No result meets all limits. Raising this one would help most.",
-		Example: Args{"metric": Text("TTFT p95"), "n": Count(9), "all": Count(12)},
-	},
-	{
 		Code: "import-recomputed", Severity: Note,
 		Says:    "sweep computed {n} of {all|result|results} from {n:its|their} requests.",
 		Means:   "The other results are the tools' own summaries, because their files have no record of each request.",

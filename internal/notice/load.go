@@ -124,7 +124,7 @@ var load = []entry{
 	},
 	{
 		Code: "littles-law", Severity: Caveat,
-		Says:    "{mean|request was|requests were} in flight on average, but arrival rate × time in system gives {product}.",
+		Says:    "{mean|request was|requests were} in flight on average, but rate × latency gives {product}.",
 		Do:      "Lengthen the window.",
 		Means:   "Little's law holds in a steady state. Where it is off by more than 5%, the window is not steady.",
 		Example: Args{"mean": Number(12.1), "product": Number(9.4)},

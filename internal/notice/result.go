@@ -25,12 +25,6 @@ var result = []entry{
 		Example: Args{"n": Count(2)},
 	},
 	{
-		Code: "check", Severity: Caveat, Apart: "check",
-		Says:    "{check}: {text}.",
-		Means:   "A consistency check of the analysis found two accounts of the same thing that differ.",
-		Example: Args{"check": Text("littles-law"), "text": Text("12 requests in flight are not 9.4/s times 1 s")},
-	},
-	{
 		Code: "discarded-alone", Severity: Caveat, Apart: "metric",
 		Says:    "With the discarded trials, {metric} is {with}, and no other trial counts.",
 		Means:   "The value is shown for comparison only. Results never contain discarded trials.",
@@ -126,12 +120,6 @@ var result = []entry{
 		Do:      "Set confirm: true.",
 		Means:   "Confirmation runs measure the finalists again on freshly restarted servers.",
 		Example: Args{},
-	},
-	{
-		Code: "checks-fired", Severity: Caveat, Apart: "check",
-		Says:    "The consistency check {check} found {n|contradiction|contradictions}. The first: {text}.",
-		Means:   "Figures of a trial contradict each other or those of other trials.",
-		Example: Args{"check": Text("littles-law"), "n": Count(3), "text": Text("12 requests in flight are not 9.4/s times 1 s")},
 	},
 	{
 		Code: "pairs-not-tested", Severity: Caveat,

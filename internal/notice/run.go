@@ -51,12 +51,6 @@ var trial = []entry{
 		Example: Args{"xids": List("79")},
 	},
 	{
-		Code: "impossible", Severity: Discarded, Apart: "check",
-		Says:    "The figures cannot be true ({check}): {text}.",
-		Means:   "A consistency check of the analysis found figures that exceed what the hardware or arithmetic allows.",
-		Example: Args{"check": Text("roofline"), "text": Text("7,300 tok/s need more than the GPU's peak")},
-	},
-	{
 		Code: "no-metric", Severity: Discarded,
 		Says:    "No metric could be read.",
 		Means:   "The file of another tool holds a result without a single usable number.",

@@ -63,9 +63,9 @@ func (b *build) answers() []answer {
 
 func (b *build) answer(r analysis.Recommendation) answer {
 	a := answer{
-		UseCase: r.UseCase, Goal: goal(r), Refused: r.Refused,
-		Label: r.Label, Point: r.PointLabel, Preferred: r.Preferred, Objective: r.Objective,
-		Command: r.Command, Confirmed: r.Confirmed, standing: r.Standing(), better: r.ConfirmedBetter(),
+		UseCase: r.UseCase, Goal: goal(r), Refused: notice.Join(r.Refused),
+		Label: r.Label, Point: r.PointLabel, Objective: r.Objective,
+		Command: r.Command, Confirmed: r.Confirmed, standing: Standing(r), better: r.ConfirmedBetter(),
 	}
 	for _, d := range r.Doubts {
 		// What is said of the whole run need not be said again for each answer.
@@ -75,8 +75,8 @@ func (b *build) answer(r analysis.Recommendation) answer {
 			a.Doubts = append(a.Doubts, d.Text())
 		}
 	}
-	if r.Cell == "" && a.Refused == "" {
-		a.Refused = "no configuration qualifies"
+	if r.Preferred != nil {
+		a.Preferred = r.Preferred.Text()
 	}
 	if c, ok := b.Plan.Configuration(r.Configuration); ok {
 		a.Baseline = c.Baseline
@@ -100,15 +100,10 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Noise = n.Text() + " " + n.Remedy()
 	}
 	for _, s := range r.Sensitivity {
-		a.Turns = append(a.Turns, s.Text)
+		a.Turns = append(a.Turns, sensitivityText(s))
 	}
 	for _, o := range r.Overturn[:min(len(r.Overturn), shownRivals)] {
-		a.Turns = append(a.Turns, o.Text)
-	}
-	if m := r.NearestMiss; m != nil {
-		a.Turns = append(a.Turns, notice.New("limit-binding", notice.Args{
-			"metric": notice.Text(metric.Short(m.Binding)), "n": notice.Count(m.Fails), "all": notice.Count(m.Cells),
-		}).Text())
+		a.Turns = append(a.Turns, rivalText(o))
 	}
 	if r.Confirmed && r.Screening != nil {
 		a.Screening = say.Metric(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"

@@ -209,11 +209,7 @@ func (b *build) tags(c analysis.Cell) []tag {
 		add("plain", text, "no other result of this load is better in both throughput and "+say.Choice(shorts(metrics)))
 	}
 	if c.MeetsSLO != nil && !*c.MeetsSLO {
-		title := "misses the experiment's objectives"
-		for _, f := range c.SLOFailures {
-			title += "; " + f
-		}
-		add("bad", "misses SLO", title)
+		add("bad", "misses SLO", notice.Join(c.SLOFailures))
 	}
 	if c.Invalid > 0 {
 		title := "measured, and discarded"

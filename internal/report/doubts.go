@@ -27,7 +27,7 @@ func (b *build) doubts(figures []figureView) []doubt {
 	b.recordDoubts(&d)
 	b.sharedDoubts(&rest)
 	b.precisionDoubts(&rest)
-	b.checkDoubts(&rest)
+	b.checkDoubts(&rest, func(s notice.Severity) bool { return s != notice.Note })
 	for _, n := range b.Findings.Warnings {
 		if !notice.Has(d, n.Code) && !notice.Has(rest, n.Code) { // the report says it with more
 			d.add(n)
@@ -67,14 +67,7 @@ func (b *build) notes() []doubt {
 			}
 		}
 	}
-	for _, c := range b.Findings.Checks {
-		n := notice.New("check", notice.Args{"check": notice.Text(c.Check), "text": notice.Text(c.Text)})
-		if c.Trial != "" {
-			d.about(notice.Trial, c.Trial, n)
-		} else {
-			d.about(notice.Configuration, c.Configuration, n)
-		}
-	}
+	b.checkDoubts(&d, func(s notice.Severity) bool { return s == notice.Note })
 	b.startDoubts(&d)
 	return b.merged(d)
 }
@@ -157,19 +150,12 @@ func (b *build) precisionDoubts(d *doubtList) {
 	}
 }
 
-// checkDoubts tell of trials and configurations that contradict themselves:
-// how many checks fired, with the words of the first of each kind.
-func (b *build) checkDoubts(d *doubtList) {
-	number, first := map[string]int{}, map[string]string{}
-	var order []string
+// checkDoubts are contradictions in trials and between configurations.
+func (b *build) checkDoubts(d *doubtList, with func(notice.Severity) bool) {
 	for _, c := range b.Findings.Checks {
-		if number[c.Check]++; number[c.Check] == 1 {
-			order = append(order, c.Check)
-			first[c.Check] = c.Text
+		if with(c.Notice.Severity) {
+			d.add(c.Notice)
 		}
-	}
-	for _, name := range order {
-		d.add(notice.New("checks-fired", notice.Args{"check": notice.Text(name), "n": notice.Count(number[name]), "text": notice.Text(first[name])}))
 	}
 }
 

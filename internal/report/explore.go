@@ -83,7 +83,7 @@ func (b *build) exploration() *exploration {
 		if len(c.Estimates) == 0 {
 			continue
 		}
-		e := exploreCell{ID: c.ID, Label: c.Label, Point: c.PointLabel, Load: c.Load, Baseline: c.Baseline, SLO: c.MeetsSLO, Unlike: c.NotComparable, Best: b.recommended[c.ID]}
+		e := exploreCell{ID: c.ID, Label: c.Label, Point: c.PointLabel, Load: c.Load, Baseline: c.Baseline, SLO: c.MeetsSLO, Unlike: c.LengthGap.String(), Best: b.recommended[c.ID]}
 		if conf, ok := b.Plan.Configuration(c.Configuration); ok {
 			e.Flags = b.Plan.CommandLine(conf.Flags)
 		}

@@ -37,7 +37,7 @@ func (b *build) failures() []failureView {
 func (b *build) failure(i int, f analysis.Failure) failureView {
 	v := failureView{
 		ID: failureID(i), Label: f.Label, Class: f.Class, Cause: f.Cause, Remedy: f.Remedy,
-		When: f.When(),
+		When: failedWhen(f),
 	}
 	if len(f.Trials) > 0 {
 		v.Class = say.Count(len(f.Trials), "trial")

@@ -294,9 +294,13 @@ func fixtureCellFinding(p *matrix.Plan, c matrix.Cell, trials []rundir.Trial) an
 	ok := cell.Estimates["ttft_p95"].Center <= 0.5
 	cell.MeetsSLO = &ok
 	if !ok {
-		cell.SLOFailures = []string{"ttft_p95 above 500 ms"}
+		cell.SLOFailures = []notice.Notice{notice.Recorded("ttft_p95 above 500 ms")}
 	}
 	return cell
+}
+
+func because(code notice.Code, args notice.Args) []notice.Notice {
+	return []notice.Notice{notice.New(code, args)}
 }
 
 func fixtureRatio(name string, e analysis.Estimate, base float64) analysis.Ratio {
@@ -306,7 +310,7 @@ func fixtureRatio(name string, e analysis.Estimate, base float64) analysis.Ratio
 		gain = 1 / gain
 	}
 	if e.N == 1 {
-		return analysis.Ratio{Center: r.Center, Verdict: analysis.Undecided, Reason: "n=1", MoreTrials: 2}
+		return analysis.Ratio{Center: r.Center, Verdict: analysis.Undecided, Reasons: because("too-few-to-compare", notice.Args{"n": notice.Count(1)}), MoreTrials: 2}
 	}
 	r.Lo, r.Hi = r.Center*0.97, r.Center*1.031
 	switch {
@@ -317,7 +321,7 @@ func fixtureRatio(name string, e analysis.Estimate, base float64) analysis.Ratio
 	case math.Abs(gain-1) < 0.003:
 		r.Verdict = analysis.Equivalent
 	default:
-		r.Verdict, r.Reason, r.MoreTrials = analysis.Undecided, "interval spans 1", 4
+		r.Verdict, r.Reasons, r.MoreTrials = analysis.Undecided, because("interval-spans-one", nil), 4
 	}
 	return r
 }
@@ -355,7 +359,7 @@ func fixtureRecommendations(p *matrix.Plan, f *analysis.Findings) []analysis.Rec
 			{Metric: "ttft_p95", Op: experiment.AtMost, Limit: 0.3, Value: &miss},
 			{Metric: "ttft_p99", Op: experiment.AtMost, Limit: 1},
 		},
-		Refused: "no configuration meets ttft_p95 ≤ 300 ms; the nearest is gpu-memory-utilization=0.95 at documents c=16",
+		Refused: []notice.Notice{notice.Recorded("no configuration meets ttft_p95 ≤ 300 ms; the nearest is gpu-memory-utilization=0.95 at documents c=16")},
 	}
 	return []analysis.Recommendation{throughput, latency, refused}
 }

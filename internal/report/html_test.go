@@ -215,7 +215,7 @@ func TestHostileText(t *testing.T) {
 	}
 	for i := range f.Recommendations {
 		r := &f.Recommendations[i]
-		r.UseCase, r.Label, r.Command, r.Refused, r.Doubts = evil, evil, evil, evil, []notice.Notice{notice.Recorded(evil)}
+		r.UseCase, r.Label, r.Command, r.Refused, r.Doubts = evil, evil, evil, []notice.Notice{notice.Recorded(evil)}, []notice.Notice{notice.Recorded(evil)}
 	}
 	for i := range in.Figures {
 		in.Figures[i].Title, in.Figures[i].Caption, in.Figures[i].Files = evil, evil, []string{"javascript:alert(4)", evil}

@@ -95,7 +95,7 @@ func renderResultsParquet(in Input) ([]byte, error) {
 				r.Lo, r.Hi = &e.Lo, &e.Hi
 			}
 			if q, ok := c.Ratios[name]; ok {
-				r.Ratio, r.Verdict, r.Note = &q.Center, q.Verdict, q.Reason
+				r.Ratio, r.Verdict, r.Note = &q.Center, q.Verdict, q.Reason()
 				if q.HasInterval() {
 					r.RatioLo, r.RatioHi = &q.Lo, &q.Hi
 				}

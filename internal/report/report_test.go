@@ -178,7 +178,7 @@ func TestKeepTheBaseline(t *testing.T) {
 	in := fixtureInput()
 	rec := &in.Findings.Recommendations[0]
 	rec.Configuration, rec.Label, rec.Ratio = fixtureBaseline, "baseline", nil
-	rec.Preferred = "preferred to another (2 tok/s), because of a reason"
+	rec.Preferred = &because("preferred-baseline", notice.Args{"configuration": notice.Text("another"), "value": notice.Metric("output_throughput", 2), "margin": notice.Fraction(.03)})[0]
 	in.Findings.Warnings = append(in.Findings.Warnings, // which the report says with causes, from the records
 		notice.New("trials-missing", notice.Args{"n": notice.Count(901), "planned": notice.Count(902)}),
 		notice.New("trials-discarded", notice.Args{"n": notice.Count(903)}))
@@ -188,8 +188,8 @@ func TestKeepTheBaseline(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string][]string{
-		"index.html": {"<strong>Keep the baseline</strong>", "It is preferred to another"},
-		"summary.md": {"### throughput: keep the baseline", "It is preferred to another (2 tok/s), because of a reason."},
+		"index.html": {"<strong>Keep the baseline</strong>", "another is ahead by less than the margin of 3% (2 tok/s)."},
+		"summary.md": {"### throughput: keep the baseline", "another is ahead by less than the margin of 3% (2 tok/s). The baseline is kept because it needs no change."},
 	} {
 		b, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {

@@ -68,7 +68,7 @@ func ratioFields(c analysis.Cell, name string) []string {
 	if !ok {
 		return make([]string, 7)
 	}
-	out := []string{number(r.Center), "", "", "", "", r.Verdict, r.Reason}
+	out := []string{number(r.Center), "", "", "", "", r.Verdict, r.Reason()}
 	if r.HasInterval() {
 		out[1], out[2] = number(r.Lo), number(r.Hi)
 	}

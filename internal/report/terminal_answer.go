@@ -135,7 +135,7 @@ func (s *answerScreen) caveats(width int) string {
 		}
 	}
 	for _, f := range s.Findings.Failures {
-		add(f.Label + " " + f.When())
+		add(f.Label + " " + failedWhen(f))
 	}
 	clauses := func(list []notice.Notice) []string {
 		out := notice.Texts(list)

@@ -66,8 +66,8 @@ func (d *details) point(cmp *analysis.Between, point string) {
 				}
 				if leans(r) {
 					line[4] += "*"
-					if !slices.Contains(reasons, r.Reason) {
-						reasons = append(reasons, r.Reason)
+					if text := r.Reason(); !slices.Contains(reasons, text) {
+						reasons = append(reasons, text)
 					}
 				}
 			}
@@ -79,4 +79,17 @@ func (d *details) point(cmp *analysis.Between, point string) {
 		d.wrap("  * ", r)
 	}
 	d.WriteString("\n")
+}
+
+// Worse lists what the second run does worse, by verdict.
+func Worse(cmp *analysis.Between) []string {
+	var worse []string
+	for _, c := range cmp.Cells {
+		for _, m := range cmp.Metrics {
+			if r := c.Ratios[m]; r.Verdict == analysis.Worse {
+				worse = append(worse, fmt.Sprintf("%s at %s: %s %s", c.Label, c.PointLabel, metric.Short(m), say.Change(r.Center)))
+			}
+		}
+	}
+	return worse
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -85,8 +86,8 @@ func (d *details) recommendation(r analysis.Recommendation) {
 		verb = "maximize"
 	}
 	fmt.Fprintf(d, "%s: %s %s on load %s\n", r.UseCase, verb, metric.Short(r.Objective), r.Load)
-	if r.Refused != "" {
-		d.wrap("  no recommendation: ", r.Refused)
+	if r.Cell == "" {
+		d.wrap("  no recommendation: ", notice.Join(r.Refused))
 		for _, n := range r.Doubts {
 			d.wrap("    - ", n.String())
 		}
@@ -98,8 +99,8 @@ func (d *details) recommendation(r analysis.Recommendation) {
 	} else {
 		d.row("configuration", r.Label+" at "+r.PointLabel)
 	}
-	if r.Preferred != "" {
-		d.row("", r.Preferred)
+	if r.Preferred != nil {
+		d.row("", r.Preferred.Text())
 	}
 	if r.Estimate != nil {
 		d.row(metric.Short(r.Objective), estimateText(r.Objective, *r.Estimate))
@@ -123,8 +124,8 @@ func (d *details) recommendation(r analysis.Recommendation) {
 	rows(d, "tied with", r.Ties, func(t analysis.Tie) string {
 		return t.Label + " at " + t.PointLabel + ": " + estimateText(r.Objective, t.Estimate)
 	})
-	rows(d, "sensitivity", r.Sensitivity, func(s analysis.Sensitivity) string { return s.Text })
-	rows(d, "could overturn it", r.Overturn, func(o analysis.Rival) string { return o.Text })
+	rows(d, "sensitivity", r.Sensitivity, sensitivityText)
+	rows(d, "could overturn it", r.Overturn, rivalText)
 	if r.Command != "" {
 		d.WriteString("  command\n")
 		d.command(r)
@@ -190,8 +191,8 @@ func ratioText(q analysis.Ratio, point string) string {
 	if q.P > 0 {
 		s += ", " + say.PValue(q.PAdjusted)
 	}
-	if q.Verdict == analysis.Undecided && q.Reason != "" {
-		s += ": " + q.Reason
+	if q.Verdict == analysis.Undecided && len(q.Reasons) > 0 {
+		s += ": " + q.Reason()
 	}
 	if q.MoreTrials > 0 {
 		s += fmt.Sprintf(", about %s more to decide", say.Count(q.MoreTrials, "round"))
@@ -214,7 +215,7 @@ func tradeOffDetail(t analysis.TradeOff) string {
 // confirmationText says on what a recommendation rests, and how much was left of
 // what the screening runs had promised.
 func confirmationText(r analysis.Recommendation) string {
-	s := r.Standing()
+	s := Standing(r)
 	switch {
 	case !r.Confirmed:
 		return s
@@ -250,7 +251,7 @@ func (d *details) combinations() {
 	}
 	d.WriteString("Combinations of single changes\n")
 	for _, q := range c.Combinations {
-		d.wrap("  - ", q.UseCase+": "+q.Text)
+		d.wrap("  - ", q.UseCase+": "+combinationText(q))
 	}
 	for _, n := range c.Notes {
 		d.wrap("  - ", n.String())
@@ -264,7 +265,7 @@ func (d *details) interactions() {
 	var shown []string
 	for _, x := range d.Findings.Interactions {
 		if x.Ratio.Verdict == analysis.Better || x.Ratio.Verdict == analysis.Worse {
-			shown = append(shown, x.Text)
+			shown = append(shown, interactionText(x, d.Plan))
 		}
 	}
 	untested := d.Findings.NotTested
@@ -324,41 +325,35 @@ func (d *details) precision() {
 		d.WriteString("Where the spread is\n")
 	}
 	for _, s := range splits {
-		d.wrap("  - ", s.Text)
+		d.wrap("  - ", splitText(s))
 	}
 	d.WriteString("\n")
 }
 
 // checks prints the checks by kind, the gravest first, with one example each.
 func (d *details) checks() {
-	if len(d.Findings.Checks) == 0 {
+	var all []notice.Notice
+	for _, c := range d.Findings.Checks {
+		all = append(all, c.Notice)
+	}
+	if len(all) == 0 {
 		return
 	}
 	d.WriteString("Consistency\n")
-	for _, severity := range []string{analysis.Impossible, analysis.Suspect, analysis.Note} {
-		var names []string
-		count, example := map[string]int{}, map[string]analysis.Check{}
-		for _, c := range d.Findings.Checks {
-			if c.Severity != severity {
-				continue
-			}
-			if count[c.Check] == 0 {
-				names = append(names, c.Check)
-				example[c.Check] = c
-			}
-			count[c.Check]++
+	notice.Gravest(all)
+	for _, g := range notice.Merge(all) {
+		var places []string
+		if g.Subject.Kind == notice.Trial {
+			places = append(places, g.Subject.ID)
 		}
-		for _, n := range names {
-			c := example[n]
-			text := fmt.Sprintf("%s, %s: %s", n, severity, c.Text)
-			if c.Trial != "" {
-				text += " (" + c.Trial + ")"
-			}
-			if count[n] > 1 {
-				text += fmt.Sprintf("; %d more", count[n]-1)
-			}
-			d.wrap("  - ", text)
+		if g.Others > 0 {
+			places = append(places, fmt.Sprintf("%d more", g.Others))
 		}
+		where := ""
+		if len(places) > 0 {
+			where = " (" + strings.Join(places, ", ") + ")"
+		}
+		d.wrap("  - ", fmt.Sprintf("%s, %s%s: %s", g.Code, g.Severity, where, g.String()))
 	}
 	d.WriteString("\n")
 }
@@ -369,7 +364,7 @@ func (d *details) failures() {
 	}
 	d.WriteString("Failures\n")
 	for _, f := range d.Findings.Failures {
-		when, times := f.When(), say.Count(len(f.Starts), "start")
+		when, times := failedWhen(f), say.Count(len(f.Starts), "start")
 		if f.Skipped {
 			when = "was skipped"
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -119,7 +120,7 @@ func (s *answerScreen) broken(flags []string, indent, width int) (first string, 
 
 func (s *answerScreen) block(r analysis.Recommendation) block {
 	name := styled{say.Line(r.UseCase, 20), bold}
-	if r.Refused != "" || r.Cell == "" {
+	if r.Cell == "" {
 		const none = "no recommendation"
 		return block{cells: []styled{name, {none, red}, {}, {}}, change: []string{none}, notes: s.refusal(r)}
 	}
@@ -135,7 +136,7 @@ func (s *answerScreen) block(r analysis.Recommendation) block {
 func (s *answerScreen) refusal(r analysis.Recommendation) []string {
 	m := r.NearestMiss
 	if m == nil {
-		return []string{say.Line(r.Refused, 2*s.width)}
+		return []string{say.Line(notice.Join(r.Refused), 2*s.width)}
 	}
 	var missed []string
 	for _, k := range m.Constraints {
@@ -248,7 +249,7 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 		case q.Verdict == analysis.Undecided:
 			out = append(out, undecided(*q))
 		case q.Verdict == analysis.NotComparable:
-			out = append(out, q.Reason)
+			out = append(out, q.Reason())
 		}
 		base := s.cells[r.BaselineCell]
 		switch {
@@ -272,7 +273,7 @@ func undecided(q analysis.Ratio) string {
 	if q.Verdict == analysis.Undecided && !leans(q) && q.MoreTrials > 0 {
 		return fmt.Sprintf("undecided: about %s would decide it", say.Count(q.MoreTrials, "more round"))
 	}
-	return q.Verdict + ": " + q.Reason
+	return q.Verdict + ": " + q.Reason()
 }
 
 // ties name the first configuration that a recommendation is tied with, at its

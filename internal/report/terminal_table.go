@@ -270,7 +270,7 @@ func (s *answerScreen) markOf(q analysis.Ratio) (mark styled, sign, means string
 		return styled{signUnlike, faint}, signUnlike, "n/c not comparable: lengths differ"
 	case leans(q):
 		text := say.Change(q.Center) + signOpen
-		return styled{text, yellow}, signLeans, text + " " + q.Reason
+		return styled{text, yellow}, signLeans, text + " " + q.Reason()
 	}
 	return styled{signOpen, faint}, signOpen, "? not decided"
 }
@@ -317,7 +317,7 @@ func (s *answerScreen) legend(signs map[string]string, hidden int, brief bool) [
 func (s *answerScreen) without(c analysis.Cell) string {
 	for _, f := range s.Findings.Failures {
 		if f.Configuration == c.Configuration {
-			return f.When()
+			return failedWhen(f)
 		}
 	}
 	return unmeasured(c)

@@ -220,20 +220,20 @@ func TestAnswerOutcomes(t *testing.T) {
 		says(t, in, "none: keep the baseline", "nothing better")
 	})
 	t.Run("ahead and not shown", func(t *testing.T) {
-		ahead := analysis.Ratio{Center: 1.26, Verdict: analysis.Undecided, Reason: "n=2"}
+		ahead := analysis.Ratio{Center: 1.26, Verdict: analysis.Undecided, Reasons: because("too-few-to-compare", notice.Args{"n": notice.Count(2)})}
 		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .01, throughput: only(1, .5), ttft: always, tpot: always, useCases: throughput}.input())
 		r := &in.Findings.Recommendations[0]
 		r.Leader = &analysis.Leader{
 			Cell: "x1.0", Configuration: "c1", Label: "max-num-batched-tokens=512", PointLabel: "chat c=4", Estimate: analysis.Estimate{Center: 1260}, Ratio: ahead,
 		}
 		says(t, in, "none: keep the baseline", "UNDECIDED", "max-num-batched-tokens=512 at c=4 is ahead: 1,260 tok/s (+26%), undecided: n=2", "!comes near", "!nothing better")
-		r.Leader.Ratio = analysis.Ratio{Center: 1.26, Lo: .9, Hi: 1.8, P: .2, PAdjusted: .2, Verdict: analysis.Undecided, Reason: "interval spans 1", MoreTrials: 3}
+		r.Leader.Ratio = analysis.Ratio{Center: 1.26, Lo: .9, Hi: 1.8, P: .2, PAdjusted: .2, Verdict: analysis.Undecided, Reasons: because("interval-spans-one", nil), MoreTrials: 3}
 		says(t, in, "undecided: about 3 more rounds would decide it")
 	})
 	t.Run("undecided alone and corrected", func(t *testing.T) {
 		in := analyzed(t, usual().input())
 		r := &in.Findings.Recommendations[0]
-		q := analysis.Ratio{Center: 1.1, Lo: 1.02, Hi: 1.19, P: .02, PAdjusted: .18, Verdict: analysis.Undecided, Reason: "significant alone, not after correction for 9 comparisons", MoreTrials: 3}
+		q := analysis.Ratio{Center: 1.1, Lo: 1.02, Hi: 1.19, P: .02, PAdjusted: .18, Verdict: analysis.Undecided, Reasons: because("significant-alone", notice.Args{"n": notice.Count(9)}), MoreTrials: 3}
 		r.Ratio = &q
 		for i := range in.Findings.Cells {
 			if in.Findings.Cells[i].ID == r.Cell {
@@ -467,18 +467,18 @@ func TestComparison(t *testing.T) {
 	e := func(v float64) map[string]analysis.Estimate {
 		return map[string]analysis.Estimate{"ttft_p50": {Center: v, N: 3}}
 	}
-	reason := "significant alone, not after correction for 4 comparisons"
+	reasons := because("significant-alone", notice.Args{"n": notice.Count(4)})
 	cmp := &analysis.Between{Confidence: .95, Margin: .03, Metrics: []string{"ttft_p50"}, Tests: 4, OnlyB: []string{"c9 at chat c=4"}, Warnings: []notice.Notice{notice.New("runs-once", nil)},
 		Cells: []analysis.BetweenCell{
 			{Label: "baseline", PointLabel: "chat c=4", A: e(.1), B: e(.11), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1.1, Lo: 1.05, Hi: 1.16, Verdict: analysis.Worse}}},
-			{Label: "max-num-seqs=8", PointLabel: "chat c=4", A: e(.1), B: e(.11), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1.1, Lo: 1.01, Hi: 1.2, Verdict: analysis.Undecided, Reason: reason}}},
-			{Label: "baseline", PointLabel: "chat c=8", A: e(.1), B: e(.1), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1, Lo: .9, Hi: 1.1, Verdict: analysis.Undecided, Reason: "interval spans 1"}}},
+			{Label: "max-num-seqs=8", PointLabel: "chat c=4", A: e(.1), B: e(.11), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1.1, Lo: 1.01, Hi: 1.2, Verdict: analysis.Undecided, Reasons: reasons}}},
+			{Label: "baseline", PointLabel: "chat c=8", A: e(.1), B: e(.1), Ratios: map[string]analysis.Ratio{"ttft_p50": {Center: 1, Lo: .9, Hi: 1.1, Verdict: analysis.Undecided, Reasons: because("interval-spans-one", nil)}}},
 		}}
 	var b strings.Builder
 	if err := (Terminal{Width: 60}).Comparison(&b, cmp); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"chat c=4", "100 ms", "+10%", "[+5%, +16%]", "worse", "undecided*", "* " + reason, "chat c=8", "Only in the second run", "Each of the two runs was made once.", "4 comparisons, corrected together (Holm); 95% intervals; margin 3%."}
+	want := []string{"chat c=4", "100 ms", "+10%", "[+5%, +16%]", "worse", "undecided*", "* significant alone, not after correction for 4 comparisons", "chat c=8", "Only in the second run", "Each of the two runs was made once.", "4 comparisons, corrected together (Holm); 95% intervals; margin 3%."}
 	last := 0
 	for _, w := range want {
 		i := strings.Index(b.String()[last:], w)
@@ -486,6 +486,9 @@ func TestComparison(t *testing.T) {
 			t.Fatalf("%q is missing or out of order in\n%s", w, b.String())
 		}
 		last += i
+	}
+	if worse := Worse(cmp); !slices.Equal(worse, []string{"baseline at chat c=4: TTFT p50 +10%"}) {
+		t.Errorf("worse: %q", worse)
 	}
 	if strings.Contains(b.String(), "interval spans") || slices.Contains(strings.Split(b.String(), "\n"), "") == false {
 		t.Errorf("%s", b.String())

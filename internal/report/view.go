@@ -159,7 +159,7 @@ func newPage(in Input) *page {
 	p.Explore = b.exploration()
 	if c := in.Findings.Confirm; c != nil {
 		for _, q := range c.Combinations {
-			p.Combinations = append(p.Combinations, q.Text)
+			p.Combinations = append(p.Combinations, combinationText(q))
 		}
 	}
 	p.Doubts, p.Notes = b.doubts(figures), b.notes()
@@ -325,7 +325,7 @@ func newQuantity(name string, e analysis.Estimate) quantity {
 }
 
 func newComparison(r analysis.Ratio) *comparison {
-	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason, Sort: number(five(r.Center))}
+	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason(), Sort: number(five(r.Center))}
 	if r.Verdict == analysis.Undecided && r.MoreTrials > 0 {
 		c.More = "about " + say.Count(r.MoreTrials, "further trial") + " would decide"
 	}
