@@ -13,22 +13,6 @@ import (
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
-// exportAndShow exports the results so far and shows the answers so far.
-func exportAndShow(path string, s *screen) error {
-	r, err := readResults(path)
-	if err != nil {
-		return err
-	}
-	var best []string
-	for _, rec := range r.findings.Recommendations {
-		if rec.Cell != "" {
-			best = append(best, rec.UseCase+": "+briefly(rec))
-		}
-	}
-	s.Best(best)
-	return r.export(false)
-}
-
 // briefly is a recommendation in a few words.
 func briefly(rec analysis.Recommendation) string {
 	if len(rec.Refused) > 0 {

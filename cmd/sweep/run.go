@@ -346,10 +346,15 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message(n.String(), n)
 	}
 	screen.Message("run directory: " + shown)
+	past, err := rundir.Read(dir.Path)
+	if err != nil {
+		return err
+	}
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
-		RoundDone: func(context.Context) error { return exportAndShow(dir.Path, screen) },
+		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
+		RoundDone: func(context.Context) error { return exportRun(dir.Path, false) },
 	})
 	screen.End()
 	defer sys.tellEnd(ctx, e, dir.RunID(), dir.Path, began, result, err)

@@ -72,7 +72,7 @@ func (s *screen) Status(status runner.Status) {
 	s.lanes.take(status)
 }
 
-// Best takes the answers so far.
+// Best takes the best so far, a line each.
 func (s *screen) Best(lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -43,7 +43,7 @@ type piece struct {
 
 // areas are the entries by what they are about.
 var areas = [][]entry{
-	general, command, load, arrival, trial, launch, conditions, sharing, causes, remedies, record, analysis, check, verdict, result,
+	general, progress, command, load, arrival, trial, launch, conditions, sharing, causes, remedies, record, analysis, check, verdict, result,
 	agreement, reasons, imports, planned, preflight, file, machine,
 }
 

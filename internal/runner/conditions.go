@@ -1,13 +1,11 @@
 package runner
 
 import (
-	"fmt"
 	"math"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
 
@@ -76,8 +74,8 @@ var sentinels = []string{"output_throughput", "tpot_p50"}
 // ease sets what the waits of the next round are multiplied by: half as long
 // after a round whose baseline was as in the first, whole again after one where
 // it was not. It follows from the records alone, so that a resumed run goes on
-// with the same. It returns what it found in the last round.
-func (p *conditions) ease(round int, baselines map[string]bool, done map[string]rundir.Trial) (last string) {
+// with the same. It returns the last round that could be compared, and its change.
+func (p *conditions) ease(round int, baselines map[string]bool, done map[string]rundir.Trial) (last int, change float64) {
 	p.easing = 1
 	for b := 2; b <= round; b++ {
 		worst, known := drift(b, baselines, done)
@@ -89,9 +87,9 @@ func (p *conditions) ease(round int, baselines map[string]bool, done map[string]
 		default:
 			p.easing = 1
 		}
-		last = fmt.Sprintf("the baseline of round %d is within %s of that of round 1", b, say.Percent(worst))
+		last, change = b, worst
 	}
-	return last
+	return last, change
 }
 
 // drift is the largest change of a sentinel between round 1 and another, over

@@ -135,7 +135,7 @@ func (l *lane) trustworthy(ctx context.Context) bool {
 	}
 	back, _, why := l.awaitLevel(ctx, l.level, l.releaseWait())
 	if back {
-		l.message("GPU memory is back at its level")
+		l.announce(notice.New("gpu-memory-back", nil))
 		l.suspect = nil
 		return true
 	}

@@ -57,7 +57,7 @@ func (l *lane) close() error {
 		l.stage("") // the lane has ended
 	}
 	if !l.monitor.Close() {
-		l.message("warning: the GPU driver does not answer; its reader was left behind")
+		l.announce(notice.New("gpu-driver-silent", nil))
 	}
 	return err
 }

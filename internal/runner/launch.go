@@ -188,7 +188,7 @@ func (l *lane) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release
 		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and sweep measures nothing next to it: %w",
 			ErrEnvironment, rec.ID, rel.Problem, err)
 	}
-	l.message("warning: %s: removed what its stop had left: %v", rec.ID, removed)
+	l.tell(notice.Launch, rec.ID, notice.New("stop-leftovers", notice.Args{"removed": notice.List(removed...)}))
 	return nil
 }
 

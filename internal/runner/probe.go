@@ -184,7 +184,9 @@ func (l *lane) ask(ctx context.Context, load experiment.Load, s *launcher.Server
 		l.locked(func() { l.probed.ways[words] = wayOut(load, refusal) })
 		return probed{words: words}, nil
 	case err != nil:
-		l.message("warning: %s: a first request of load %s was not answered: %v", rec.ID, load.Name, err)
+		l.tell(notice.Launch, rec.ID, notice.New("probe-unanswered", notice.Args{
+			"load": notice.Text(load.Name), "error": notice.Text(err.Error()),
+		}))
 		return probed{}, nil
 	}
 	return probed{answered: true}, nil

@@ -1,11 +1,9 @@
 package runner
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -46,8 +44,4 @@ func (p *repeats) requeue(trials []matrix.Trial, done map[string]rundir.Trial) (
 		}
 	}
 	return n
-}
-
-func repeatingText(round, n int) string {
-	return fmt.Sprintf("round %d: repeating %s", round, say.Count(n, "discarded trial"))
 }

@@ -83,7 +83,9 @@ func (l *lane) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spe
 		if err := l.noteTry(rec, spec.LogPath, began, failure); err != nil {
 			return nil, nil, err
 		}
-		l.message("%s: %s; trying again in %s", rec.ID, failure.Diagnosis.Cause.Text(), waits[try])
+		l.tell(notice.Launch, rec.ID, notice.New("launch-retried", notice.Args{
+			"cause": notice.Said(failure.Diagnosis.Cause), "wait": notice.Span(waits[try]),
+		}))
 		if err := wait.For(ctx, waits[try]); err != nil {
 			return nil, nil, err
 		}

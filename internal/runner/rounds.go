@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -114,15 +114,17 @@ func (r *session) confirm(ctx context.Context) ([]matrix.Start, error) {
 		r.Observer.Message("confirm: "+note.String(), note)
 	}
 	if len(c.Starts) == 0 {
-		r.message("confirm: no use case has a configuration to confirm")
+		r.announce(notice.New("confirmation-empty", nil))
 		return nil, nil
 	}
-	r.message("confirm: %d fresh starts of %s", len(c.Starts), r.finalistLabels(c))
+	r.announce(notice.New("confirmation-begins", notice.Args{
+		"configurations": notice.List(r.finalistLabels(c)...), "n": notice.Count(len(c.Starts)),
+	}))
 	return c.Starts, nil
 }
 
 // finalistLabels names the configurations of the confirm stage.
-func (r *session) finalistLabels(c *matrix.Confirmation) string {
+func (r *session) finalistLabels(c *matrix.Confirmation) []string {
 	var labels []string
 	for _, f := range c.Finalists {
 		conf, _ := r.Plan.Configuration(f.Configuration)
@@ -130,7 +132,7 @@ func (r *session) finalistLabels(c *matrix.Confirmation) string {
 			labels = append(labels, conf.Label)
 		}
 	}
-	return strings.Join(labels, ", ")
+	return labels
 }
 
 // alone is one lane with all GPUs, one start after another.

@@ -121,7 +121,7 @@ func (r *session) begin(ctx context.Context) error {
 			return fmt.Errorf("%w: remove what the earlier session left: %w", ErrEnvironment, err)
 		}
 		if len(removed) > 0 {
-			r.message("removed what the earlier session left: %v", removed)
+			r.announce(notice.New("earlier-session-cleaned", notice.Args{"removed": notice.List(removed...)}))
 			if err := r.step(rundir.Event{Event: rundir.EventOrphans, Facts: numbered(removed)}); err != nil {
 				return err
 			}
@@ -246,7 +246,7 @@ func (r *session) requeue(round []matrix.Start) bool {
 	}
 	r.mu.Unlock()
 	if n > 0 {
-		r.Observer.Message(repeatingText(round[0].Block, n))
+		r.announce(notice.New("repeating-discarded", notice.Args{"round": notice.Count(round[0].Block), "n": notice.Count(n)}))
 	}
 	return n > 0
 }
@@ -259,11 +259,13 @@ func (r *session) ease(round int) {
 	}
 	r.mu.Lock()
 	was := r.conditions.easing
-	last := r.conditions.ease(round, r.baselines(), r.done)
+	last, drift := r.conditions.ease(round, r.baselines(), r.done)
 	now := r.conditions.easing
 	r.mu.Unlock()
 	if now != was {
-		r.message("cool-down: %s: waits x %g from now on", last, now)
+		r.announce(notice.New("cooldown-factor", notice.Args{
+			"round": notice.Count(last), "drift": notice.Fraction(drift), "factor": notice.Number(now),
+		}))
 	}
 }
 
@@ -346,10 +348,23 @@ func (r *session) message(format string, args ...any) {
 	r.Observer.Message(fmt.Sprintf(format, args...))
 }
 
+// announce shows a notice about the run.
+func (r *session) announce(n notice.Notice) {
+	text := n.String()
+	if n.Severity == notice.Caveat {
+		text = "warning: " + text
+	}
+	r.Observer.Message(text, n)
+}
+
 // tell shows notices about a launch or a trial, and returns them for its record.
 func (r *session) tell(kind notice.Kind, id string, list ...notice.Notice) []notice.Notice {
 	for _, n := range list {
-		r.Observer.Message(fmt.Sprintf("warning: %s: %s", id, n), n.On(kind, id))
+		text := id + ": " + n.String()
+		if n.Severity != notice.Note {
+			text = "warning: " + text
+		}
+		r.Observer.Message(text, n.On(kind, id))
 	}
 	return list
 }
@@ -383,7 +398,7 @@ func (r *session) exportRound(ctx context.Context) {
 		return
 	}
 	if err := r.RoundDone(ctx); err != nil {
-		r.message("warning: results could not be exported: %v", err)
+		r.announce(notice.New("results-not-exported", notice.Args{"error": notice.Text(err.Error())}))
 	}
 }
 

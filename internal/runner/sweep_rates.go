@@ -9,10 +9,8 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
-	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -87,14 +85,19 @@ func (l *lane) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.St
 			rates, err := l.findRates(ctx, load, s, try)
 			if err == nil {
 				l.locked(func() { l.rates[load.Name] = rates })
-				l.message("load %s: %s synchronous, %s saturated on the baseline", load.Name,
-					say.Unit(metric.Requests, rates.Synchronous), say.Unit(metric.Requests, rates.Saturated))
+				l.announce(notice.New("rates-found", notice.Args{
+					"load":        notice.Text(load.Name),
+					"synchronous": notice.Metric("request_throughput", rates.Synchronous),
+					"saturated":   notice.Metric("request_throughput", rates.Saturated),
+				}))
 				break
 			}
 			if ctx.Err() != nil || errors.Is(err, errServerDied) {
 				return err
 			}
-			l.message("warning: find the rates of load %s on %s, try %d of %d: %v", load.Name, rec.ID, try, calibrations, err)
+			l.tell(notice.Launch, rec.ID, notice.New("rates-search-failed", notice.Args{
+				"try": notice.Count(try), "of": notice.Count(calibrations), "load": notice.Text(load.Name), "error": notice.Text(err.Error()),
+			}))
 			if try == calibrations {
 				lost = []notice.Notice{notice.New("calibration-failed", notice.Args{"error": notice.Text(err.Error())})}
 				break

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -259,16 +258,13 @@ func (l *lane) without(p matrix.Start, start, outcome, cause string, reasons []n
 		}
 	}
 	if conf, ok := l.Plan.Configuration(p.Configuration); ok && planned(start) != p.ID { // its own start has told it
-		l.message("%s %s: %s %s, see %s", p.ID, conf.Label, trials(len(pending)), outcome, cmp.Or(start, "above"))
+		args := notice.Args{"n": notice.Count(len(pending)), "outcome": notice.Text(outcome)}
+		if start != "" {
+			args["launch"] = notice.Text(start)
+		}
+		l.tell(notice.Launch, p.ID+" "+conf.Label, notice.New("trials-without-server", args))
 	}
 	return nil
-}
-
-func trials(n int) string {
-	if n == 1 {
-		return "1 trial"
-	}
-	return fmt.Sprintf("%d trials", n)
 }
 
 // unmeasured records a trial that no server was there for.

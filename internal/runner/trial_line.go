@@ -18,7 +18,7 @@ var headline = []string{"request_throughput", "output_throughput", "ttft_p50", "
 func (r *session) describe(t rundir.Trial) string {
 	conf, _ := r.Plan.Configuration(t.Configuration)
 	point, _ := r.Plan.LoadPoint(t.LoadPoint)
-	head := fmt.Sprintf("%s block %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)
+	head := fmt.Sprintf("%s round %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)
 	if t.Outcome == rundir.OutcomeSkipped {
 		return head + " skipped: " + notice.Join(t.Reasons)
 	}

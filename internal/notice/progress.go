@@ -1,0 +1,93 @@
+package notice
+
+// progress are the entries about what sweep does while a run goes on. They are
+// shown and not recorded.
+var progress = []entry{
+	{
+		Code: "earlier-session-cleaned", Severity: Note,
+		Says:    "Removed what the earlier session left: {removed}.",
+		Means:   "A killed session left servers running. A resumed run removes them before it launches one.",
+		Example: Args{"removed": List("process group 4711")},
+	},
+	{
+		Code: "stop-leftovers", Severity: Caveat,
+		Says:    "Removed what the stop of the server had left: {removed}.",
+		Means:   "A server did not end completely by itself. Nothing of it is left now.",
+		Example: Args{"removed": List("container sweep-20261201-051632-s03")},
+	},
+	{
+		Code: "repeating-discarded", Severity: Note,
+		Says:    "Round {round}: repeating {n|discarded trial|discarded trials}.",
+		Means:   "Trials that do not count are measured again at the end of their round, as often as gates.requeue says.",
+		Example: Args{"round": Count(2), "n": Count(3)},
+	},
+	{
+		Code: "cooldown-factor", Severity: Note,
+		Says: "The baseline of round {round} differs by {drift} from that of round 1. " +
+			"The waits of the cool-down are multiplied by {factor} from now on.",
+		Means:   "With cooldown.adaptive the waits get shorter while the baseline repeats, and whole again when it drifts.",
+		Example: Args{"round": Count(2), "drift": Fraction(.012), "factor": Number(.5)},
+	},
+	{
+		Code: "gpu-memory-back", Severity: Note,
+		Says:    "GPU memory is back at its level.",
+		Means:   "Memory that was held after the stop of a server is free again, so launches go on.",
+		Example: Args{},
+	},
+	{
+		Code: "gpu-driver-silent", Severity: Caveat,
+		Says:    "The GPU driver does not answer. Its reader was left behind.",
+		Do:      "Check the driver with nvidia-smi.",
+		Means:   "A call into the driver did not return. The run ended without it.",
+		Example: Args{},
+	},
+	{
+		Code: "confirmation-begins", Severity: Note,
+		Says:    "Confirming {configurations} on {n|fresh launch|fresh launches}.",
+		Means:   "The screening rounds are done. The finalists and the baseline are measured again.",
+		Example: Args{"configurations": List("max-num-seqs=64", "baseline"), "n": Count(10)},
+	},
+	{
+		Code: "confirmation-empty", Severity: Note,
+		Says:    "There is nothing to confirm: no use case has a configuration that comes near the baseline.",
+		Means:   "The recommendation is the baseline, or there is none.",
+		Example: Args{},
+	},
+	{
+		Code: "results-not-exported", Severity: Caveat,
+		Says:    "The results could not be exported: {error}.",
+		Do:      "Run sweep report DIR when the run has ended.",
+		Means:   "The records are safe. The report in DIR/report is older than they are.",
+		Example: Args{"error": Text("no space left on device")},
+	},
+	{
+		Code: "rates-found", Severity: Note,
+		Says:    "Load {load}: {synchronous} synchronous and {saturated} saturated on the baseline.",
+		Means:   "The rates of a sweep load lie between these two. Every configuration is measured at the same rates.",
+		Example: Args{"load": Text("chat"), "synchronous": Metric("request_throughput", 2.1), "saturated": Metric("request_throughput", 31)},
+	},
+	{
+		Code: "rates-search-failed", Severity: Caveat,
+		Says:    "Try {try} of {of} to find the rates of load {load} failed: {error}.",
+		Means:   "The client may have been held up by something that passes. After the last try the load fails.",
+		Example: Args{"try": Count(1), "of": Count(3), "load": Text("chat"), "error": Text("no request succeeded")},
+	},
+	{
+		Code: "probe-unanswered", Severity: Caveat,
+		Says:    "A first request of load {load} was not answered: {error}.",
+		Means:   "The server is silent or busy. The load itself is sent, and its trial is judged.",
+		Example: Args{"load": Text("chat"), "error": Text("time-out after 30 s")},
+	},
+	{
+		Code: "launch-retried", Severity: Note,
+		Says:    "{cause} sweep launches it again in {wait}.",
+		Means:   "The cause may pass by itself, such as a taken port. The number of tries is limited.",
+		Example: Args{"cause": Text("The port is taken."), "wait": Span(3e9)},
+	},
+	{
+		Code: "trials-without-server", Severity: Note,
+		Says:    "{n|trial|trials} {outcome}[ (see launch {launch})].",
+		Means:   "The server of these trials is not launched, for the reason of an earlier launch.",
+		Example: Args{"n": Count(2), "outcome": Text("skipped"), "launch": Text("s03-c0821f22e")},
+	},
+}
