@@ -35,7 +35,7 @@ var progress = []entry{
 		Example: Args{},
 	},
 	{
-		Code: "gpu-driver-silent", Severity: Caveat,
+		Code: "gpu-reader-left", Severity: Caveat,
 		Says:    "The GPU driver does not answer. Its reader was left behind.",
 		Do:      "Check the driver with nvidia-smi.",
 		Means:   "A call into the driver did not return. The run ended without it.",

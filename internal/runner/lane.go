@@ -57,7 +57,7 @@ func (l *lane) close() error {
 		l.stage("") // the lane has ended
 	}
 	if !l.monitor.Close() {
-		l.announce(notice.New("gpu-driver-silent", nil))
+		l.announce(notice.New("gpu-reader-left", nil))
 	}
 	return err
 }

@@ -111,7 +111,7 @@ func (r *session) confirm(ctx context.Context) ([]matrix.Start, error) {
 	r.Plan = r.Plan.With(c) // no lane works now
 	r.clock.plan = r.Plan
 	for _, note := range c.Notes {
-		r.Observer.Message("confirm: "+note.String(), note)
+		r.announce(note)
 	}
 	if len(c.Starts) == 0 {
 		r.announce(notice.New("confirmation-empty", nil))
