@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build messages demo test torture real-env test-real test-openai test-benchstat calibrate-stats fuzz lint bench bench-load clean help
+.PHONY: build messages demo test torture real-env test-real test-openai test-benchstat coverage-stats fuzz lint bench bench-load clean help
 
 build: ## build bin/sweep
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sweep ./cmd/sweep
@@ -45,8 +45,8 @@ test-benchstat: ## what `sweep compare --format benchfmt` writes, read by benchs
 fuzz: ## every fuzz target for 30 s (FUZZTIME=10m make fuzz)
 	.ci/fuzz.sh
 
-calibrate-stats: ## simulate the coverage and error rates of docs/statistics.md (about ten minutes)
-	SWEEP_CALIBRATE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestCalibrate' ./analysis
+coverage-stats: ## simulate the coverage and error rates of docs/statistics.md (about ten minutes)
+	SWEEP_COVERAGE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestCoverage' ./analysis
 
 bench: bench-load ## all benchmarks; those of the load generator as medians of 5
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /internal/loadgen$$)

@@ -155,14 +155,14 @@ func (a *analyser) addCells() error {
 }
 
 // addTrials sorts the records to their cells and counts them. Trials of
-// calibration starts find the rates of a load and are not results.
+// starts that find rates find the rates of a load and are not results.
 func (a *analyser) addTrials() error {
 	calibration := map[string]bool{}
 	for _, s := range a.in.Starts {
-		calibration[s.ID] = s.Purpose == matrix.PurposeCalibrate
+		calibration[s.ID] = s.Purpose == matrix.PurposeFindRates
 	}
 	for _, s := range a.in.Plan.Starts {
-		if s.Purpose == matrix.PurposeCalibrate {
+		if s.Purpose == matrix.PurposeFindRates {
 			calibration[s.ID] = true
 		}
 	}
@@ -231,7 +231,7 @@ func sortedTrials(ts []rundir.Trial) []rundir.Trial {
 // countMissing counts planned trials without a record.
 func (a *analyser) countMissing(seen map[string]bool) {
 	for _, s := range a.in.Plan.Starts {
-		if s.Purpose == matrix.PurposeCalibrate {
+		if s.Purpose == matrix.PurposeFindRates {
 			continue
 		}
 		for _, t := range s.Trials {

@@ -19,7 +19,7 @@ import (
 func TestCounts(t *testing.T) {
 	r := newRun(2, 1)
 	r.in.Plan.Starts = []matrix.Start{
-		{ID: "s00", Configuration: "c0", Purpose: matrix.PurposeCalibrate, Trials: []matrix.Trial{{ID: "k1", Cell: cellID(0, 0)}}},
+		{ID: "s00", Configuration: "c0", Purpose: matrix.PurposeFindRates, Trials: []matrix.Trial{{ID: "k1", Cell: cellID(0, 0)}}},
 		{ID: "s01", Block: 1, Configuration: "c0", Purpose: matrix.PurposeMeasure, Trials: []matrix.Trial{{ID: "t001", Cell: cellID(0, 0)}}},
 		{ID: "s02", Block: 1, Configuration: "c1", Purpose: matrix.PurposeMeasure, Trials: []matrix.Trial{{ID: "t002", Cell: cellID(1, 0)}, {ID: "t009", Cell: cellID(1, 0)}}},
 	}

@@ -93,7 +93,7 @@ func reliabilities(in Input) map[string]*Reliability {
 		r := at(s.Configuration)
 		died := s.Outcome == rundir.StartReady && s.Diagnosis != nil
 		switch {
-		case s.Purpose == matrix.PurposeCalibrate || s.Outcome == rundir.StartSkipped:
+		case s.Purpose == matrix.PurposeFindRates || s.Outcome == rundir.StartSkipped:
 			continue
 		case died:
 			r.Died++

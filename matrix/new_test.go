@@ -178,7 +178,7 @@ func TestSweepIsCalibrated(t *testing.T) {
 	p := plan(t, strings.Replace(text("{a: 1}", "{parameters: {a: [2]}}"), "{poisson: [1, 2]}", "{sweep: 4}", 1))
 	first := p.Starts[0]
 	base, _ := p.Baseline()
-	if first.Purpose != PurposeCalibrate || first.Block != 0 || first.Configuration != base.ID || len(first.Trials) != 2 {
+	if first.Purpose != PurposeFindRates || first.Block != 0 || first.Configuration != base.ID || len(first.Trials) != 2 {
 		t.Fatalf("first start %+v", first)
 	}
 	var values []float64

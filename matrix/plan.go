@@ -90,13 +90,13 @@ type Cell struct {
 // Purposes of a start.
 const (
 	PurposeMeasure   = "measure"
-	PurposeCalibrate = "calibrate" // finds the rates of sweep loads on the baseline; its trials are not results
+	PurposeFindRates = "calibrate" // finds the rates of sweep loads on the baseline; its trials are not results
 )
 
 // Start is one planned launch of a server with the trials run on it.
 type Start struct {
 	ID            string  `json:"id"`    // "s01-c1a2b3c4": place in the run order and configuration
-	Block         int     `json:"block"` // from 1; 0 for calibration
+	Block         int     `json:"block"` // from 1; 0 for the search for rates
 	Configuration string  `json:"configuration"`
 	Purpose       string  `json:"purpose"`
 	Trials        []Trial `json:"trials"` // in run order
@@ -125,7 +125,7 @@ type Exclusion struct {
 // until measured, and named here.
 type Estimate struct {
 	Starts        int           `json:"starts"`
-	Trials        int           `json:"trials"`                      // without those of the calibration
+	Trials        int           `json:"trials"`                      // without those of the search for rates
 	PerStart      time.Duration `json:"per_start_ns"`                // assumed launch to ready plus stop and release
 	Loading       time.Duration `json:"loading_ns"`                  // all starts
 	Measuring     time.Duration `json:"measuring_ns"`                // warm-up, load and drain of all trials
@@ -183,11 +183,11 @@ func (p *Plan) Baseline() (Configuration, bool) {
 }
 
 // MeasuredTrials returns the trials that become results, in run order: all but
-// those of the calibration.
+// those of the search for rates.
 func (p *Plan) MeasuredTrials() []Trial {
 	var out []Trial
 	for _, s := range p.Starts {
-		if s.Purpose != PurposeCalibrate {
+		if s.Purpose != PurposeFindRates {
 			out = append(out, s.Trials...)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 // schedule fills Starts.
 func (p *Plan) schedule() {
-	p.calibration()
+	p.rateSearch()
 	orders := p.loadOrders()
 	if p.Order == experiment.Sequential {
 		for _, c := range p.Configurations {
@@ -39,9 +39,9 @@ func (p *Plan) schedule() {
 	p.numberStarts()
 }
 
-// calibration adds a start of the baseline with the two ends of every sweep
+// rateSearch adds a start of the baseline with the two ends of every sweep
 // load, from which the runner derives the rates between.
-func (p *Plan) calibration() {
+func (p *Plan) rateSearch() {
 	var ends []LoadPoint
 	for _, l := range p.LoadPoints {
 		if l.Kind == experiment.Sweep && (l.Value == 0 || l.Value == 1) {
@@ -52,7 +52,7 @@ func (p *Plan) calibration() {
 		return
 	}
 	baseline := p.Configurations[0]
-	p.addStart(0, baseline.ID, PurposeCalibrate)
+	p.addStart(0, baseline.ID, PurposeFindRates)
 	p.addTrials(baseline.ID, 0, ends)
 }
 
@@ -118,7 +118,7 @@ func (p *Plan) addStart(block int, configuration, purpose string) {
 func (p *Plan) addTrials(configuration string, block int, order []LoadPoint) {
 	start := &p.Starts[len(p.Starts)-1]
 	for again := range max(1, p.PerStart) {
-		if again > 0 && start.Purpose == PurposeCalibrate {
+		if again > 0 && start.Purpose == PurposeFindRates {
 			break
 		}
 		for _, l := range order {

@@ -90,7 +90,7 @@ func (p *Plan) writeExcluded(b *strings.Builder) {
 func (p *Plan) writeOrder(b *strings.Builder) {
 	b.WriteString("\nRun order\n")
 	if p.Order == experiment.Sequential {
-		if p.Starts[0].Purpose == PurposeCalibrate {
+		if p.Starts[0].Purpose == PurposeFindRates {
 			fmt.Fprintf(b, "  calibration: %s\n", p.Starts[0].Configuration)
 		}
 		fmt.Fprintf(b, "  one launch per configuration in the order above, with %s each\n", say.Count(p.Blocks, "repeat"))
@@ -102,7 +102,7 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 		if s.Block != block {
 			block = s.Block
 			name := fmt.Sprintf("round %d: ", block)
-			if s.Purpose == PurposeCalibrate {
+			if s.Purpose == PurposeFindRates {
 				name = "calibration: "
 			}
 			lines = append(lines, name+s.Configuration)

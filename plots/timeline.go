@@ -136,7 +136,7 @@ func newTimeline(in Input) timelinePlot {
 func (d *timelinePlot) addBlock(s rundir.Start, parts []stretch) {
 	name := fmt.Sprintf("round %d", s.Block)
 	switch s.Purpose {
-	case matrix.PurposeCalibrate:
+	case matrix.PurposeFindRates:
 		name = "calibration"
 	case matrix.PurposeConfirm:
 		name = "confirmation"

@@ -44,7 +44,7 @@ func ProbeLoad(ctx context.Context, cfg Config, limit time.Duration) error {
 	}
 	var words wordPlan
 	if cfg.API == Chat && len(cfg.Dataset) == 0 {
-		words, _ = calibrateWords(ctx, c, &cfg)
+		words, _ = findOneTokenWords(ctx, c, &cfg)
 	}
 	if cfg.Output.Kind == "" && len(cfg.Dataset) > 0 {
 		// The server would be asked to count the answers of the whole dataset.

@@ -73,7 +73,7 @@ func prepare(ctx context.Context, cfg *Config) (_ *run, err error) {
 	var words wordPlan
 	if cfg.API == Chat && len(cfg.Dataset) == 0 {
 		var notes []notice.Notice
-		words, notes = calibrateWords(ctx, c, cfg)
+		words, notes = findOneTokenWords(ctx, c, cfg)
 		r.notes = append(r.notes, notes...)
 	}
 	if cfg.Output.Kind == "" && len(cfg.Dataset) > 0 {

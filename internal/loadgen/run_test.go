@@ -347,12 +347,12 @@ func TestTokenBundles(t *testing.T) {
 
 // Calibrate finds the two ends of a server of known capacity: one request
 // takes at least 20 ms, and five are served at a time.
-func TestCalibrate(t *testing.T) {
+func TestCoverage(t *testing.T) {
 	s := start(t, mock.Options{TTFT: 20 * time.Millisecond, Capacity: 5})
 	c := config(s, Arrivals{Kind: Throughput, Concurrency: 10})
 	c.Warmup, c.Duration, c.Output.Mean = 100*time.Millisecond, time.Second, 1
 	c.Limits = Shared() // the server is in this process
-	sync, saturated, err := Calibrate(t.Context(), c)
+	sync, saturated, err := FindRates(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (l *lane) start(ctx context.Context, p matrix.Start) error {
 	if !ok {
 		return fmt.Errorf("plan.json names configuration %s, which it does not hold", p.Configuration)
 	}
-	if v, ok := l.hopelessFor(conf.ID); ok && p.Purpose != matrix.PurposeCalibrate {
+	if v, ok := l.hopelessFor(conf.ID); ok && p.Purpose != matrix.PurposeFindRates {
 		return l.skip(p, conf, v)
 	}
 	for launch := 0; ; launch++ {
@@ -192,10 +192,10 @@ func (l *lane) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release
 	return nil
 }
 
-// work runs the pending trials of a start, or its calibration.
+// work runs the pending trials of a start, or finds the rates of sweep loads.
 func (l *lane) work(ctx context.Context, p matrix.Start, s *launcher.Server, rec *rundir.Start) error {
-	if p.Purpose == matrix.PurposeCalibrate {
-		return l.calibrate(ctx, s, rec)
+	if p.Purpose == matrix.PurposeFindRates {
+		return l.findAllRates(ctx, s, rec)
 	}
 	trials := append(l.pending(p), l.onceMore(p)...)
 	refused, err := l.probe(ctx, l.loadsOf(trials), s, rec)

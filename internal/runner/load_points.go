@@ -125,7 +125,7 @@ func (w *loads) arrivals(l experiment.Load, p matrix.LoadPoint) (loadgen.Arrival
 }
 
 // sweepArrivals places a point of a sweep load between the synchronous and the
-// saturated rate that the calibration found.
+// saturated rate that the search for rates found.
 func (w *loads) sweepArrivals(l experiment.Load, p matrix.LoadPoint) (loadgen.Arrivals, error) {
 	limit := sweepCap(l)
 	switch p.Value {

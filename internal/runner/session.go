@@ -201,10 +201,10 @@ func (r *session) nextLaunch(id string) string {
 	return id
 }
 
-// pending lists the trials of a start that are not finished. A calibration is
+// pending lists the trials of a start that are not finished. The search for rates is
 // pending while a trial waits for the rates of its load.
 func (r *session) pending(s matrix.Start) []matrix.Trial {
-	if s.Purpose == matrix.PurposeCalibrate {
+	if s.Purpose == matrix.PurposeFindRates {
 		if len(r.unresolved()) > 0 {
 			return []matrix.Trial{{}}
 		}
@@ -240,7 +240,7 @@ func (r *session) requeue(round []matrix.Start) bool {
 	n := 0
 	for _, s := range round {
 		// Not where the configuration is known to fail.
-		if _, hopeless := r.prune.hopeless[s.Configuration]; !hopeless && s.Purpose != matrix.PurposeCalibrate {
+		if _, hopeless := r.prune.hopeless[s.Configuration]; !hopeless && s.Purpose != matrix.PurposeFindRates {
 			n += r.repeats.requeue(s.Trials, r.done)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// calibrations is how often the rates of a load are looked for: the client may
+// rateTries is how often the rates of a load are looked for: the client may
 // have been held up by something that has passed.
-const calibrations = 3
+const rateTries = 3
 
 // waiting is an unfinished trial of a sweep load.
 type waiting struct {
@@ -59,10 +59,10 @@ func (r *session) unresolved() []experiment.Load {
 	return out
 }
 
-// calibrate finds the rates of all sweep loads on a running baseline. They are
+// findAllRates finds the rates of all sweep loads on a running baseline. They are
 // found once, so that every configuration is measured at the same rates. A
 // load whose rates cannot be found fails alone; the others go on.
-func (l *lane) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.Start) error {
+func (l *lane) findAllRates(ctx context.Context, s *launcher.Server, rec *rundir.Start) error {
 	var names []string
 	for _, load := range l.unresolved() {
 		names = append(names, load.Name)
@@ -96,9 +96,9 @@ func (l *lane) calibrate(ctx context.Context, s *launcher.Server, rec *rundir.St
 				return err
 			}
 			l.tell(notice.Launch, rec.ID, notice.New("rates-search-failed", notice.Args{
-				"try": notice.Count(try), "of": notice.Count(calibrations), "load": notice.Text(load.Name), "error": notice.Text(err.Error()),
+				"try": notice.Count(try), "of": notice.Count(rateTries), "load": notice.Text(load.Name), "error": notice.Text(err.Error()),
 			}))
-			if try == calibrations {
+			if try == rateTries {
 				lost = []notice.Notice{notice.New("calibration-failed", notice.Args{"error": notice.Text(err.Error())})}
 				break
 			}
@@ -125,7 +125,7 @@ func (l *lane) findRates(ctx context.Context, load experiment.Load, s *launcher.
 	loadCtx, dog := l.guard(ctx, s)
 	cfg.Progress = dog.beside(cfg.Progress)
 	err = boundary.Guard("what the load brought back", func() (err error) {
-		rates.Synchronous, rates.Saturated, err = loadgen.Calibrate(loadCtx, cfg)
+		rates.Synchronous, rates.Saturated, err = loadgen.FindRates(loadCtx, cfg)
 		return err
 	})
 	if dead := dog.stop(loadCtx); dead != nil {

@@ -238,7 +238,7 @@ func firstError(res *loadgen.Result) string {
 
 // failStart records everything that waits for a start as failed for one cause.
 func (l *lane) failStart(p matrix.Start, start, cause string, why ...notice.Notice) error {
-	if p.Purpose == matrix.PurposeCalibrate {
+	if p.Purpose == matrix.PurposeFindRates {
 		return l.failUnresolved(start, why)
 	}
 	return l.without(p, start, rundir.OutcomeFailed, cause, why)

@@ -276,7 +276,7 @@ func (b *build) progress() (planned, done int) {
 		recorded[t.ID] = true
 	}
 	for _, s := range b.Plan.Starts {
-		if s.Purpose == matrix.PurposeCalibrate {
+		if s.Purpose == matrix.PurposeFindRates {
 			continue
 		}
 		for _, t := range s.Trials {

@@ -9,7 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
-// Bounds of a calibration.
+// Bounds of the search.
 const (
 	syncRequests     = 5
 	syncLimit        = 2 * time.Minute
@@ -17,14 +17,14 @@ const (
 	defaultSaturated = 512              // requests in flight when the configuration names no cap
 )
 
-// Calibrate measures the two ends of a sweep over rates: the synchronous rate
+// FindRates measures the two ends of a sweep over rates: the synchronous rate
 // (one request at a time) and the saturated rate (as many in flight as
 // Arrivals.Concurrency, default 512, with no schedule), both in requests per
 // second completed. The rest of cfg (server, lengths, warm-up, seed) is used as
 // it is; the saturated run lasts Duration, or 20 s when that is 0.
 //
 // A saturated rate that the client, not the server, limited is an error.
-func Calibrate(ctx context.Context, cfg Config) (sync, saturated float64, err error) {
+func FindRates(ctx context.Context, cfg Config) (sync, saturated float64, err error) {
 	one := cfg
 	one.Arrivals = Arrivals{Kind: Concurrency, Concurrency: 1}
 	one.Requests, one.Duration = syncRequests, syncLimit

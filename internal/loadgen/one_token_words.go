@@ -22,11 +22,11 @@ const (
 
 const tokenizeTimeout = 10 * time.Second
 
-// calibrateWords finds out by POST /tokenize which words are one token, and
+// findOneTokenWords finds out by POST /tokenize which words are one token, and
 // how many tokens the chat template adds: prompts are then exact. Where the
 // counts do not add up it uses the mean tokens of a word, and where the server
 // has no such route an assumption; a warning says which.
-func calibrateWords(ctx context.Context, c *client, cfg *Config) (wordPlan, []notice.Notice) {
+func findOneTokenWords(ctx context.Context, c *client, cfg *Config) (wordPlan, []notice.Notice) {
 	t := tokenizer{client: c, model: cfg.Model}
 	exact, err := t.plan(ctx)
 	if err == nil {

@@ -136,7 +136,7 @@ func (b *build) seeds() string {
 	for _, s := range b.Plan.Starts {
 		for _, t := range s.Trials {
 			seed := fmt.Sprint(t.Seed)
-			if s.Purpose != matrix.PurposeCalibrate && !slices.Contains(byBlock[t.Block], seed) {
+			if s.Purpose != matrix.PurposeFindRates && !slices.Contains(byBlock[t.Block], seed) {
 				byBlock[t.Block] = append(byBlock[t.Block], seed)
 			}
 		}

@@ -10,13 +10,13 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 )
 
-// The figures of docs/statistics.md. `make calibrate-stats` simulates them with
+// The figures of docs/statistics.md. `make coverage-stats` simulates them with
 // enough runs to print; the tests repeat them with fewer, and wider bounds.
 // Seeds are fixed.
 
 // simulations is how many runs a case takes: few in the tests.
 func simulations(few, many int) int {
-	if os.Getenv("SWEEP_CALIBRATE") != "" {
+	if os.Getenv("SWEEP_COVERAGE") != "" {
 		return many
 	}
 	return few
@@ -120,7 +120,7 @@ func atMostBy(t *testing.T, what string, share, limit float64, runs int) {
 	}
 }
 
-func TestCalibrateCoverageAndFalseVerdicts(t *testing.T) {
+func TestCoverageCoverageAndFalseVerdicts(t *testing.T) {
 	runs := simulations(150, 4000)
 	t.Log("| cells | blocks | case | coverage of estimates | coverage of ratios | runs with any false better or worse |")
 	for _, c := range []struct {
@@ -153,7 +153,7 @@ func TestCalibrateCoverageAndFalseVerdicts(t *testing.T) {
 
 // A cell that is better by exactly the margin must not be called equivalent in
 // more than 5 % of cases.
-func TestCalibrateEquivalence(t *testing.T) {
+func TestCoverageEquivalence(t *testing.T) {
 	runs := simulations(200, 4000)
 	t.Log("| cells | blocks | spread | wrongly equivalent at the margin | rightly equivalent at no difference |")
 	for _, sd := range []float64{.005, .01, .02} {
@@ -167,7 +167,7 @@ func TestCalibrateEquivalence(t *testing.T) {
 }
 
 // How often a real gain of one cell is called better.
-func TestCalibratePower(t *testing.T) {
+func TestCoveragePower(t *testing.T) {
 	runs := simulations(60, 2000)
 	t.Log("| cells | trials | spread | gain 5% | gain 10% |")
 	for _, c := range []struct {
@@ -187,7 +187,7 @@ func TestCalibratePower(t *testing.T) {
 // How often drift is reported: falsely without any, and truly with 6 and 15 %.
 // Four metrics at two load points, cells that wait in a queue and vary ten times
 // as much among them.
-func TestCalibrateDrift(t *testing.T) {
+func TestCoverageDrift(t *testing.T) {
 	runs := simulations(60, 1000)
 	t.Log("| cells | blocks | spread | queueing cells | no drift | drift 6% | drift 15% |")
 	for _, c := range []struct {
@@ -233,7 +233,7 @@ func TestCalibrateDrift(t *testing.T) {
 
 // Cells that are said to be on the frontier with some probability must be on it
 // that often. The true frontier is that of the means the trials were drawn from.
-func TestCalibrateMembership(t *testing.T) {
+func TestCoverageMembership(t *testing.T) {
 	runs := simulations(60, 1500)
 	var said, were, count [5]float64
 	rng := rand.New(rand.NewPCG(2, 3))
