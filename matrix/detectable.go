@@ -51,9 +51,9 @@ func (p *Plan) writeDetectable(b *strings.Builder) {
 		return
 	}
 	comparisons := (len(p.Configurations) - 1) * len(p.LoadPoints)
-	fmt.Fprintf(b, "\nDetectable differences from the baseline (80%% power, %s)\n", say.Count(p.Blocks, "round"))
+	fmt.Fprintf(b, "\nSmallest detectable differences from the baseline (80%% power, %s)\n", say.Count(p.Blocks, "round"))
 	for _, d := range p.Detectable {
-		fmt.Fprintf(b, "  %-22s  %s among %s, %s alone, if trials vary by %.3g%%\n",
+		fmt.Fprintf(b, "  %-22s  %s among %s, %s without correction for their number, with a spread of %.3g%% between trials\n",
 			d.Metrics, percentOf(d.All), say.Count(comparisons, "comparison"), percentOf(d.Alone), 100*d.SD)
 	}
 }

@@ -91,7 +91,7 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 	b.WriteString("\nRun order\n")
 	if p.Order == experiment.Sequential {
 		if p.Starts[0].Purpose == PurposeFindRates {
-			fmt.Fprintf(b, "  calibration: %s\n", p.Starts[0].Configuration)
+			fmt.Fprintf(b, "  rate search: %s\n", p.Starts[0].Configuration)
 		}
 		fmt.Fprintf(b, "  one launch per configuration in the order above, with %s each\n", say.Count(p.Blocks, "repeat"))
 		return
@@ -103,7 +103,7 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 			block = s.Block
 			name := fmt.Sprintf("round %d: ", block)
 			if s.Purpose == PurposeFindRates {
-				name = "calibration: "
+				name = "rate search: "
 			}
 			lines = append(lines, name+s.Configuration)
 			continue

@@ -63,7 +63,7 @@ brings and costs, and what to know before acting on it. Nothing is written.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON (docs/run-directory.md)")
 	cmd.Flags().BoolVar(&parts.details, "details", false, "print the evidence of each recommendation, frontiers, interactions, checks and failures")
 	cmd.Flags().BoolVar(&parts.table, "table", false, "print one table per load with every configuration")
-	cmd.Flags().StringSliceVar(&frontiers, "frontier", nil, "with the details, the frontier of these two metrics, `X:Y`, X better when small and Y when large (repeatable)")
+	cmd.Flags().StringSliceVar(&frontiers, "frontier", nil, "with --details, also show the frontier of `X:Y`, X lower is better and Y higher is better (repeatable)")
 	return cmd
 }
 

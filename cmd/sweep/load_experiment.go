@@ -68,7 +68,7 @@ func (sys *System) load(ctx context.Context, path, format string, strict bool) (
 
 // strictFlag is the flag of the commands that examine an experiment.
 func strictFlag(cmd *cobra.Command, strict *bool) {
-	cmd.Flags().BoolVar(strict, "strict", false, "treat warnings as errors, also about configurations that cannot start")
+	cmd.Flags().BoolVar(strict, "strict", false, "treat warnings as errors, including those about configurations that cannot start")
 }
 
 // extent is the size of a plan in a few words.

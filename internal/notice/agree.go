@@ -14,11 +14,11 @@ var agreement = []entry{
 		"The lengths of their prompts change the server's speed too."),
 	differs("agree-tpot", "It is (last - first token) / (tokens - 1) in all. "+
 		"GuideLLM and AIPerf call it inter-token latency, and count only chunks with text as tokens."),
-	differs("agree-ttft", "Aligned counts from the actual send, as the tools do. "+
+	differs("agree-ttft", "The aligned figure starts at the actual send, as those of the tools do. "+
 		"Their clock starts before a connection is taken and stops when their event loop reads. "+
 		"Streams of equal lengths that a tool starts at once stay in step, so prefills meet."),
-	differs("agree-e2e", "Aligned counts from the actual send. "+
-		"A tool's lateness is in it once for the first and once for the last token."),
+	differs("agree-e2e", "The aligned figure starts at the actual send. "+
+		"A tool that reads late adds its delay to the first and to the last token."),
 	differs("agree-itl", "It is the gap between chunks. GuideLLM keeps none, and chunks of one read have gap 0."),
 	{
 		Code: "client-differs", Severity: Caveat,

@@ -13,7 +13,7 @@ var analysis = []entry{
 	// Of the run as a whole.
 	{
 		Code: "nothing-counts", Severity: Caveat,
-		Says:    "No trial of the run counts.",
+		Says:    "The run has no valid trial.",
 		Means:   "Nothing was measured, or every trial failed or was discarded.",
 		Example: Args{},
 	},
@@ -38,9 +38,9 @@ var analysis = []entry{
 	},
 	{
 		Code: "baseline-missing", Severity: Caveat,
-		Says:    "The baseline has no trial that counts at {points}, so nothing is compared there.",
+		Says:    "The baseline has no valid trial at {points}, so nothing is compared there.",
 		Means:   "Other configurations were measured at these load points and the baseline was not.",
-		Example: Args{"points": List("chat at 16 concurrent")},
+		Example: Args{"points": List("chat c=16")},
 	},
 	{
 		Code: "drift", Severity: Caveat, Apart: "metric",
@@ -49,7 +49,7 @@ var analysis = []entry{
 		Evidence: "[The trend within rounds has {p}, corrected for all trends that were tested.]",
 		Means:    "Results change with the time of the run, by a significant trend within rounds. Randomized rounds keep it out of comparisons.",
 		Example: Args{
-			"metric": Text("output throughput"), "point": Text("chat at 16 concurrent"), "change": Ratio(0.94), "p": PValue(0.012),
+			"metric": Text("output throughput"), "point": Text("chat c=16"), "change": Ratio(0.94), "p": PValue(0.012),
 		},
 	},
 	{
@@ -67,7 +67,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "percentiles-short", Severity: Caveat, Apart: "load",
-		Says:    "On load {load}, {percentile} and higher percentiles need more requests than the windows gave[ in {window}][ in {short} to {long}].",
+		Says:    "On load {load}, {percentile} and higher percentiles need more requests than the trials sent[ in {window}][ in {short} to {long}].",
 		Do:      "Use longer trials (requests or duration).",
 		Means:   "A high percentile of few requests is little more than the slowest request, so it is left out.",
 		Example: Args{"load": Text("chat"), "percentile": Text("p99"), "short": Seconds(20), "long": Seconds(25)},
@@ -131,7 +131,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-not-needed", Severity: Note,
-		Says:    "It was not measured again: the baseline is kept, and no other configuration came near it.",
+		Says:    "The baseline was not measured again. It is kept, so there is no change to confirm.",
 		Means:   "Nothing changes, so there is nothing to confirm.",
 		Example: Args{},
 	},
@@ -144,13 +144,13 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-lost", Severity: Caveat,
-		Says:    "No trial of its confirmation runs counts. These are the numbers that it was chosen by.",
+		Says:    "Its confirmation runs have no valid trial. These are the numbers of the screening runs.",
 		Means:   "Every confirmation trial of this use case failed or was discarded.",
 		Example: Args{},
 	},
 	{
 		Code: "confirmation-short", Severity: Caveat,
-		Says:    "Not confirmed: {n} of {restarts|restart|restarts} {n:counts|count}.",
+		Says:    "Not confirmed: {n} of {restarts|restart|restarts} {n:is|are} valid.",
 		Means:   "Some confirmation trials failed or were discarded, so the promised evidence is incomplete.",
 		Example: Args{"n": Count(2), "restarts": Count(5)},
 	},
@@ -164,7 +164,7 @@ var analysis = []entry{
 		Code: "screening-differed", Severity: Caveat,
 		Says:    "The screening runs had {configuration} at {point} in front.",
 		Means:   "On restarted servers, another finalist was best.",
-		Example: Args{"configuration": Text("max-num-seqs=64"), "point": Text("chat at 16 concurrent")},
+		Example: Args{"configuration": Text("max-num-seqs=64"), "point": Text("chat c=16")},
 	},
 	{
 		Code: "best-of-many", Severity: Caveat,
@@ -187,7 +187,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "only-candidate", Severity: Caveat,
-		Says:    "It is the only candidate: no other configuration has a trial that counts at this load.",
+		Says:    "It is the only candidate: no other configuration has a valid trial at this load.",
 		Means:   "It was not chosen as the best of several.",
 		Example: Args{},
 	},
@@ -257,19 +257,19 @@ var analysis = []entry{
 			"[ Its prompts have {prompts|token|tokens} instead of {usual_prompts}.]",
 		Means: "With other lengths, rates and end-to-end latencies are those of another load.",
 		Example: Args{
-			"configuration": Text("max-num-seqs=2"), "point": Text("chat at 16 concurrent"), "answers": Number(56), "usual_answers": Number(200),
+			"configuration": Text("max-num-seqs=2"), "point": Text("chat c=16"), "answers": Number(56), "usual_answers": Number(200),
 		},
 	},
 	{
 		Code: "launches-died", Severity: Caveat,
 		Says:    "Its server died under load in {n} of {launches|launch|launches}[: {cause}].",
-		Means:   "A configuration that is best while it lives is not the best to run.",
+		Means:   "Its results cover only the trials in which the server survived. Do not deploy it until the cause is fixed.",
 		Example: Args{"n": Count(2), "launches": Count(4), "cause": Text("killed by signal 9")},
 	},
 	{
 		Code: "trials-died", Severity: Caveat,
 		Says:    "Its server died under load in {n} of {trials|trial|trials}.",
-		Means:   "A configuration that is best while it lives is not the best to run.",
+		Means:   "Its results cover only the trials in which the server survived. Do not deploy it until the cause is fixed.",
 		Example: Args{"n": Count(1), "trials": Count(5)},
 	},
 	{

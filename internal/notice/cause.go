@@ -131,7 +131,7 @@ var causes = []entry{
 
 	cause("cannot-start",
 		"cannot start: {finding}",
-		"The checks before the run are certain of it, so sweep does not launch the configuration.",
+		"The pre-flight checks show that it would fail, so sweep does not launch the configuration.",
 		Args{
 			"finding": Text("max-model-len 1,000,000 exceeds the model's 131,072"),
 		}),

@@ -25,14 +25,14 @@ var check = []entry{
 	},
 	{
 		Code: "server-queue", Severity: Note,
-		Says: "[{in_flight|request was|requests were} in flight and max-num-seqs is {places}, so about {beyond} waited. TTFT is mostly that wait.]" +
-			"[{waiting|request|requests} waited at the server on average. TTFT is partly that wait.]",
+		Says: "[On average {in_flight|request was|requests were} in flight, but max-num-seqs is {places}. About {beyond} waited at the server. Their wait is part of TTFT.]" +
+			"[{waiting|request|requests} waited at the server on average. Their wait is part of TTFT.]",
 		Means:   "Requests beyond those that the server runs at once wait in its queue.",
 		Example: Args{"in_flight": Number(4), "places": Number(2), "beyond": Number(2)},
 	},
 	{
 		Code: "client-server", Severity: Caveat, Apart: "metric",
-		Says:    "{metric} is {client} by the client and {server} by the server.",
+		Says:    "The client measured {metric} of {client}, and the server reported {server}.",
 		Means:   "The two measure the same time and differ by more than 20%. Networks, proxies and the client lie between them.",
 		Example: Args{"metric": Text("TPOT mean"), "client": Seconds(0.008), "server": Seconds(0.016)},
 	},
@@ -104,7 +104,7 @@ var check = []entry{
 		Do:    "Compare only metrics that do not depend on them, such as TPOT.",
 		Means: "Rates and end-to-end latencies are those of another load, so they get no verdict, no place on the frontier and no recommendation.",
 		Example: Args{
-			"configuration": Text("max-num-seqs=2"), "point": Text("chat at 16 concurrent"), "answers": Number(56), "usual_answers": Number(200),
+			"configuration": Text("max-num-seqs=2"), "point": Text("chat c=16"), "answers": Number(56), "usual_answers": Number(200),
 		},
 	},
 }

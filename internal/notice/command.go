@@ -6,7 +6,7 @@ import "time"
 var command = []entry{
 	{
 		Code: "run-ended", Severity: Note,
-		Says: "sweep {name} {end} after {took}: {ok} of {planned|trial|trials} {ok:counts|count}, " +
+		Says: "sweep {name} {end} after {took}: {ok} of {planned|trial|trials} {ok:is|are} valid, " +
 			"{discarded} {discarded:is|are} discarded, {failed} failed.",
 		Means:   "The notification at the end of a run.",
 		Example: Args{"name": Text("quickstart"), "end": Text("finished"), "took": Span(166 * time.Second), "ok": Count(58), "planned": Count(60), "discarded": Count(1), "failed": Count(1)},

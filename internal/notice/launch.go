@@ -31,16 +31,16 @@ var sharing = []entry{
 // conditions are what a cool-down waits for.
 var conditions = []entry{
 	condition("gpus-unreadable", "the GPUs cannot be read[: {error}]", Args{}),
-	condition("gpu-warm", "GPU {gpu} at {now} °C, {wanted} wanted", Args{"gpu": Count(0), "now": Number(58), "wanted": Number(50)}),
-	condition("gpu-memory-held", "GPU {gpu} holds {now}, {wanted} wanted",
+	condition("gpu-warm", "GPU {gpu} is at {now} °C (target {wanted} °C)", Args{"gpu": Count(0), "now": Number(58), "wanted": Number(50)}),
+	condition("gpu-memory-held", "GPU {gpu} holds {now} (target {wanted})",
 		Args{"gpu": Count(0), "now": Bytes(3 << 30), "wanted": Bytes(1 << 30)}),
-	condition("gpu-warm-for-round", "GPU {gpu} at {now} °C, {wanted} wanted as at the round's first launch",
+	condition("gpu-warm-for-round", "GPU {gpu} is at {now} °C (target {wanted} °C, as at the round's first launch)",
 		Args{"gpu": Count(0), "now": Number(58), "wanted": Number(50)}),
-	condition("gpu-clocked-for-round", "GPU {gpu} clocked at {now} MHz, {wanted} wanted as at the round's first launch",
+	condition("gpu-clocked-for-round", "GPU {gpu} runs at {now} MHz (target {wanted} MHz, as at the round's first launch)",
 		Args{"gpu": Count(0), "now": Number(1980), "wanted": Number(1200)}),
-	condition("gpu-memory-for-round", "GPU {gpu} holds {now}, {wanted} wanted as at the round's first launch",
+	condition("gpu-memory-for-round", "GPU {gpu} holds {now} (target {wanted}, as at the round's first launch)",
 		Args{"gpu": Count(0), "now": Bytes(3 << 30), "wanted": Bytes(1 << 30)}),
-	condition("gpu-busy-for-round", "GPU {gpu} is busy {now} of the time, {wanted} wanted as at the round's first launch",
+	condition("gpu-busy-for-round", "GPU {gpu} is busy {now} of the time (target {wanted}, as at the round's first launch)",
 		Args{"gpu": Count(0), "now": Fraction(0.31), "wanted": Fraction(0.05)}),
 }
 
@@ -50,8 +50,8 @@ var launch = []entry{
 		Code: "cooldown-not-reached", Severity: Caveat,
 		Says:    "The cool-down ended at its limit, after {waited}: {missing}.",
 		Do:      "Raise cooldown.at_most.",
-		Means:   "The GPUs were not as wanted when the next server was launched: too warm, or not as at the round's first launch.",
-		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 at 58 °C, 50 wanted")},
+		Means:   "The GPUs had not reached their targets when the next server was launched: they were too warm, or not as at the round's first launch.",
+		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 is at 58 °C (target 50 °C)")},
 	},
 	{
 		Code: "gpu-memory-kept", Severity: Caveat,
@@ -87,7 +87,7 @@ var launch = []entry{
 	{
 		Code: "configuration-not-told", Severity: Note,
 		Says:    "The server failed when it was asked for its configuration: {error}. sweep uses its log and its metrics instead.",
-		Means:   "The configuration in effect is then known only as far as log and metrics tell.",
+		Means:   "The configuration in effect is then known only as far as log and metrics show.",
 		Example: Args{"error": Text("500 Internal Server Error")},
 	},
 	{

@@ -189,7 +189,7 @@ var load = []entry{
 	{
 		Code: "prompt-lengths-off", Severity: Caveat,
 		Says:    "Prompts have {got|token|tokens} on average by the server's count, but {asked} {asked:was|were} asked for.",
-		Means:   "The server's tokenizer or chat template makes another length of the prompts than sweep planned.",
+		Means:   "The server's tokenizer or chat template produces prompts of a different length than planned.",
 		Example: Args{"got": Number(530), "asked": Number(512)},
 	},
 	{

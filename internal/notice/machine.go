@@ -83,7 +83,7 @@ var machine = []entry{
 	},
 	{
 		Code: "gpu-hot-idle", Severity: Caveat, Apart: "gpu",
-		Says:    "GPU {gpu} has {temperature} °C without any load.",
+		Says:    "GPU {gpu} is at {temperature} °C while idle.",
 		Do:      "Check its cooling, and set cooldown.gpu_temperature so that every launch starts at the same temperature.",
 		Means:   "The GPU is badly cooled, or something uses it. It may be throttled under load.",
 		Example: Args{"gpu": Text("0"), "temperature": Number(81)},
@@ -104,7 +104,7 @@ var machine = []entry{
 	},
 	{
 		Code: "memory-low", Severity: Caveat,
-		Says:    "Only {available} of memory are available, so a server may be killed while it loads its model.",
+		Says:    "Only {available} of memory is available, so a server may be killed while it loads its model.",
 		Do:      "Free memory, or use a smaller model.",
 		Means:   "A launch takes some gigabytes of the host's memory next to the GPU's.",
 		Example: Args{"available": Bytes(1 << 30)},

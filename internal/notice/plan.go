@@ -76,7 +76,7 @@ var planned = []entry{
 	{
 		Code: "configurations-skipped", Severity: Caveat,
 		Says:    "{n} of {all|configuration|configurations} cannot start and will be skipped.",
-		Means:   "The checks before the run are certain of it. Their findings name the flags and what to do.",
+		Means:   "The pre-flight checks show that they would fail. Their findings name the flags and what to do.",
 		Example: Args{"n": Count(2), "all": Count(9)},
 	},
 	{

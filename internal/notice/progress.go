@@ -43,13 +43,13 @@ var progress = []entry{
 	},
 	{
 		Code: "confirmation-begins", Severity: Note,
-		Says:    "Confirming {configurations} on {n|fresh launch|fresh launches}.",
+		Says:    "Confirming {configurations} on {n|restarted server|restarted servers}.",
 		Means:   "The screening rounds are done. The finalists and the baseline are measured again.",
 		Example: Args{"configurations": List("max-num-seqs=64", "baseline"), "n": Count(10)},
 	},
 	{
 		Code: "confirmation-empty", Severity: Note,
-		Says:    "There is nothing to confirm: no use case has a configuration that comes near the baseline.",
+		Says:    "There is nothing to confirm: no use case has a change to recommend.",
 		Means:   "The recommendation is the baseline, or there is none.",
 		Example: Args{},
 	},

@@ -4,7 +4,7 @@ package notice
 // words, and what to do.
 func remedy(code Code, says string, example Args) entry {
 	return entry{Code: code, Severity: Note, Says: says, Example: example,
-		Means: "A remedy in the diagnosis of a launch or a death, which also has the cause and lines of the log."}
+		Means: "sweep suggests this when a server fails. The diagnosis also quotes the cause and the log lines."}
 }
 
 // Parts that several remedies share.

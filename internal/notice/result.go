@@ -8,7 +8,7 @@ var result = []entry{
 	// Of one configuration at a load.
 	{
 		Code: "no-trial-counts", Severity: Caveat,
-		Says:    "It was measured, but no trial counts.",
+		Says:    "It was measured, but no trial is valid.",
 		Means:   "Every trial of this configuration at this load was discarded.",
 		Example: Args{},
 	},
@@ -26,7 +26,7 @@ var result = []entry{
 	},
 	{
 		Code: "discarded-alone", Severity: Caveat, Apart: "metric",
-		Says:    "With the discarded trials, {metric} is {with}, and no other trial counts.",
+		Says:    "With the discarded trials, {metric} is {with}. No other trial is valid.",
 		Means:   "The value is shown for comparison only. Results never contain discarded trials.",
 		Example: Args{"metric": Text("output throughput"), "with": Metric("output_throughput", 2058)},
 	},
@@ -75,7 +75,7 @@ var result = []entry{
 	},
 	{
 		Code: "cooldowns-missed", Severity: Caveat,
-		Says:    "{missed} of {waited|cool-down|cool-downs} ended at the limit before the GPUs were as wanted.",
+		Says:    "{missed} of {waited|cool-down|cool-downs} ended at the limit before the GPUs reached their targets.",
 		Do:      "See the timeline.",
 		Means:   "Some servers were launched on GPUs that were warmer or busier than at the first launch of the round.",
 		Example: Args{"missed": Count(2), "waited": Count(30)},

@@ -13,13 +13,13 @@ var verdict = []entry{
 	},
 	{
 		Code: "interval-spans-one", Severity: Note,
-		Says:    "interval spans 1",
-		Means:   "The interval of the ratio contains 1, so there may be no difference at all.",
+		Says:    "the interval includes 0%",
+		Means:   "The interval of the change includes 0%, so there may be no difference at all.",
 		Example: Args{},
 	},
 	{
 		Code: "significant-alone", Severity: Note,
-		Says:    "significant alone, not after correction for {n|comparison|comparisons}",
+		Says:    "significant by itself, but not after correction for {n|comparison|comparisons}",
 		Means:   "The interval excludes no change. Among so many comparisons, chance produces one such interval too often.",
 		Example: Args{"n": Count(9)},
 	},
@@ -108,7 +108,7 @@ var verdict = []entry{
 	{
 		Code: "not-estimated", Severity: Note,
 		Says:    "{metric} has no value: {why}.",
-		Means:   "No trial that counts has the metric, so the result is not held against its limit and not ranked by it.",
+		Means:   "No valid trial has the metric, so the result is neither compared with its limit nor ranked by it.",
 		Example: Args{"metric": Text("TTFT p99"), "why": Text("too few requests")},
 	},
 	{
@@ -127,7 +127,7 @@ var verdict = []entry{
 	},
 	{
 		Code: "load-not-measured", Severity: Refused,
-		Says:    "No result on load {load} has a trial that counts ({planned} planned).",
+		Says:    "No result on load {load} has a valid trial ({planned} planned).",
 		Means:   "Nothing was measured at the load of the use case yet, or all trials failed or were discarded.",
 		Example: Args{"load": Text("chat"), "planned": Count(12)},
 	},

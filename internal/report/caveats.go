@@ -222,7 +222,7 @@ func (b *build) merged(l doubtList) []doubt {
 		where := strings.Join(places, ", ")
 		switch {
 		case len(places) > 1 && len(places) <= 3 && g.Differs:
-			where = places[0] + "; the like for " + strings.Join(places[1:], ", ")
+			where = places[0] + "; also in " + strings.Join(places[1:], ", ")
 		case len(places) > 3:
 			where = fmt.Sprintf("%s, and the like in %d other places", strings.Join(places[:2], ", "), len(places)-2)
 		}

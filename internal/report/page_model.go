@@ -327,7 +327,7 @@ func newQuantity(name string, e analysis.Estimate) quantity {
 func newComparison(r analysis.Ratio) *comparison {
 	c := &comparison{Change: change(r.Center), Interval: changeInterval(r), Verdict: r.Verdict, Reason: r.Reason(), Sort: number(five(r.Center))}
 	if r.Verdict == analysis.Undecided && r.MoreTrials > 0 {
-		c.More = "about " + say.Count(r.MoreTrials, "further trial") + " would decide"
+		c.More = "about " + say.Count(r.MoreTrials, "more round") + " would decide it"
 	}
 	return c
 }

@@ -125,7 +125,7 @@ func (d *details) recommendation(r analysis.Recommendation) {
 		return t.Label + " at " + t.PointLabel + ": " + estimateText(r.Objective, t.Estimate)
 	})
 	rows(d, "sensitivity", r.Sensitivity, sensitivityText)
-	rows(d, "could overturn it", r.Overturn, rivalText)
+	rows(d, "runner-up", r.Overturn, rivalText)
 	if r.Command != "" {
 		d.WriteString("  command\n")
 		d.command(r)
@@ -309,7 +309,7 @@ func (d *details) precision() {
 	for _, p := range d.Findings.Precision {
 		if wanted[p.Metric] {
 			point, _ := d.Plan.LoadPoint(p.LoadPoint)
-			found = append(found, fmt.Sprintf("%s at %s: %s corrected, %s alone; trials vary by %s",
+			found = append(found, fmt.Sprintf("%s at %s: %s (%s without correction for the number of comparisons), with a spread of %s between trials",
 				metric.Short(p.Metric), point.Label, share(p.Corrected), share(p.Alone), share(p.SD)))
 		}
 	}
@@ -318,7 +318,7 @@ func (d *details) precision() {
 		return
 	}
 	if len(found) > 0 {
-		d.WriteString("Differences from the baseline that would have been found (80% power)\n")
+		d.WriteString("Smallest detectable differences from the baseline (80% power)\n")
 	}
 	d.few(found)
 	if len(splits) > 0 {

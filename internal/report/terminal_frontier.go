@@ -28,7 +28,7 @@ func (d *details) frontier(fr analysis.Frontier) {
 		}
 		return []string{x, y, n, on, slo, configuration, point}
 	}
-	rows := [][]string{row(metric.Short(fr.X), metric.Short(fr.Y), "GPUs", "on it", "slo", "configuration", "load point")}
+	rows := [][]string{row(metric.Short(fr.X), metric.Short(fr.Y), "GPUs", "P(frontier)", "slo", "configuration", "load point")}
 	for _, id := range fr.Cells {
 		c := d.cells[id]
 		slo := ""
@@ -68,17 +68,17 @@ func (d *details) standing(fr analysis.Frontier) {
 		contenders = append(contenders[:linesShown], fmt.Sprintf("and %d more", len(contenders)-linesShown))
 	}
 	if len(contenders) > 0 {
-		d.wrap("  may be on it too: ", strings.Join(contenders, "; "))
+		d.wrap("  other possible members: ", strings.Join(contenders, "; "))
 	}
 	if fr.Knee != "" {
 		d.wrap("  knee: ", name(fr.Knee)+": beyond it throughput costs the most latency")
 	}
 	if h := fr.Hypervolume; h != nil {
-		text := fmt.Sprintf("%s above the baseline's %s", areaText(h.Above), areaText(h.Baseline))
+		text := fmt.Sprintf("%s over the baseline's %s", areaText(h.Above), areaText(h.Baseline))
 		if h.Hi > h.Lo && areaText(h.Hi) != "0" {
 			text += " " + say.Interval(areaText(h.Lo), areaText(h.Hi))
 		}
-		d.wrap("  hypervolume: ", text+" (logarithms of both axes)")
+		d.wrap("  hypervolume gain: ", text+" (log axes)")
 	}
 }
 

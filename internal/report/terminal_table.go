@@ -272,7 +272,7 @@ func (s *answerScreen) markOf(q analysis.Ratio) (mark styled, sign, means string
 		text := say.Change(q.Center) + signOpen
 		return styled{text, yellow}, signLeans, text + " " + q.Reason()
 	}
-	return styled{signOpen, faint}, signOpen, "? not decided"
+	return styled{signOpen, faint}, signOpen, "? undecided"
 }
 
 // legend explains the signs in use and counts what is not shown.

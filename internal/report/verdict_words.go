@@ -64,12 +64,11 @@ func sensitivityText(s analysis.Sensitivity) string {
 	return fmt.Sprintf("still the winner for any %s limit between %s and %s; beyond that it is %s", name, value(low), value(high), s.Looser)
 }
 
-// rivalText is a configuration that could overturn a recommendation, with its
-// change from the winner.
+// rivalText is a runner-up of a recommendation, with its change from the winner.
 func rivalText(r analysis.Rival) string {
 	text := fmt.Sprintf("%s at %s: %s", r.Label, r.PointLabel, say.Change(r.Ratio))
 	if r.Probability > 0 {
-		text += ", really better with a probability of " + say.Probability(r.Probability)
+		text += " (P(better) " + say.Probability(r.Probability) + ")"
 	}
 	return text
 }

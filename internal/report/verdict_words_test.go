@@ -43,7 +43,7 @@ func TestEvidence(t *testing.T) {
 		{sensitivityText(analysis.Sensitivity{Metric: "output_throughput", Op: experiment.AtLeast, Tightest: 900}),
 			"still the winner for any output throughput limit up to 900 tok/s"},
 		{rivalText(analysis.Rival{Label: "b", PointLabel: "chat c=4", Ratio: .8, Probability: 1e-9}),
-			"b at chat c=4: -20%, really better with a probability of under 0.1%"},
+			"b at chat c=4: -20% (P(better) under 0.1%)"},
 		{rivalText(analysis.Rival{Label: "b", PointLabel: "chat c=4", Ratio: 1.02}), "b at chat c=4: +2%"},
 		{interactionText(change, plan), "TTFT p50 at chat c=4: max-num-seqs=8 brings +3% alone and -10% with block-size=32, " +
 			"so its effect changes sign"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
@@ -28,7 +29,7 @@ func (r *session) describe(t rundir.Trial) string {
 	var parts []string
 	for _, name := range headline {
 		if v, ok := t.Metrics[name]; ok {
-			label := strings.ReplaceAll(name, "_", " ")
+			label := metric.Short(name)
 			if strings.HasSuffix(name, "throughput") {
 				label = "" // the unit says it
 			}

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // Injuries of the short form, and for all variables of the environment below.
 const (
-	shortForm = 14
+	shortForm = 10
 	count     = "SWEEP_TORTURE"      // number of injuries
 	seeded    = "SWEEP_TORTURE_SEED" // of the moments; a failure names it
 )
