@@ -3,8 +3,8 @@ package main
 
 import (
 	"os"
+
+	"github.com/vllm-sweep/sweep/internal/cli"
 )
 
-func main() {
-	os.Exit(Main(system()))
-}
+func main() { os.Exit(cli.Main(cli.Host())) }

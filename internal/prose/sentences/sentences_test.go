@@ -416,7 +416,7 @@ var allowedFields = map[string]string{
 	"analysis.Rival.Text":                       pending,
 	"analysis.Sensitivity.Text":                 pending,
 	"analysis.VarianceSplit.Text":               pending,
-	"cmd/sweep.jsonMessage.Text":                "a line of progress, next to the notices that it is made of",
+	"internal/cli.jsonMessage.Text":             "a line of progress, next to the notices that it is made of",
 	"experiment.Range.Text":                     "a part of the experiment file",
 	"internal/doctor.Check.Remedy":              pending,
 	"internal/doctor.Check.Text":                pending,

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/notify"
+	"github.com/vllm-sweep/sweep/internal/runner"
+)
+
+// How long the end of a run waits for the receivers of its notifications: all
+// of them together, and once somebody has pressed Ctrl-C.
+const (
+	notifyWait            = 30 * time.Second
+	notifyWaitInterrupted = time.Second
+)
+
+// tellEnd sends the notifications at the end of a run. What does not arrive is
+// a warning.
+func (sys *System) tellEnd(ctx context.Context, e *experiment.Experiment, runID, path string, began time.Time, result runner.Result, runErr error) {
+	if len(e.Notify) == 0 {
+		return
+	}
+	m := notify.Message{
+		RunID: runID, Name: e.Name, End: experiment.NotifyFinished, RunDirectory: path, Took: time.Since(began).Seconds(),
+		Planned: result.Planned, OK: result.OK, Invalid: result.Invalid, Failed: result.Failed,
+	}
+	switch {
+	case errors.Is(runErr, runner.ErrInterrupted):
+		m.End = experiment.NotifyInterrupted
+	case runErr != nil:
+		m.End, m.Error = experiment.NotifyFailed, runErr.Error()
+	}
+	if res, err := readResults(path); err == nil {
+		for _, rec := range res.findings.Recommendations {
+			m.Recommendations = append(m.Recommendations, notify.Recommendation{UseCase: rec.UseCase, Text: briefly(rec)})
+		}
+	}
+	m.Text = notice.New("run-ended", notice.Args{
+		"name": notice.Text(e.Name), "end": notice.Text(m.End), "took": notice.Span(time.Since(began)),
+		"ok": notice.Count(m.OK), "planned": notice.Count(m.Planned), "discarded": notice.Count(m.Invalid), "failed": notice.Count(m.Failed),
+	}).Text()
+	for _, r := range m.Recommendations {
+		m.Text += "\n" + r.UseCase + ": " + r.Text
+	}
+	limit := notifyWait
+	if ctx.Err() != nil {
+		ctx, limit = context.WithoutCancel(ctx), notifyWaitInterrupted
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Send(ctx, e.Notify, m); err != nil {
+		sys.say("warning: %v", err)
+	}
+}
