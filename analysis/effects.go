@@ -1,9 +1,7 @@
 package analysis
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -52,10 +50,10 @@ func (a *analyser) failures() []Failure {
 		}
 		f := Failure{
 			Configuration: s.Configuration, Label: s.Label, Class: "unclassified",
-			Cause: "no diagnosis was recorded", AfterReady: s.Outcome == rundir.StartReady, Skipped: s.Outcome == rundir.StartSkipped,
+			Why: []notice.Notice{notice.New("no-diagnosis", nil)}, AfterReady: s.Outcome == rundir.StartReady, Skipped: s.Outcome == rundir.StartSkipped,
 		}
 		if d := s.Diagnosis; d != nil {
-			f.Class, f.Cause, f.Remedy = string(d.Class), d.Cause.Text(), d.Remedy.Text()
+			f.Class, f.Why, f.Remedy = string(d.Class), []notice.Notice{d.Cause}, d.Remedy
 		}
 		if conf, ok := a.in.Plan.Configuration(s.Configuration); ok {
 			f.Label = conf.Label
@@ -90,9 +88,12 @@ func (a *analyser) refusals() []Failure {
 		if !ok {
 			i = len(out)
 			at[key] = i
+			why := t.Reasons
+			if len(why) == 0 {
+				why = []notice.Notice{notice.New("no-reason", nil)}
+			}
 			out = append(out, Failure{
-				Configuration: t.Configuration, Label: a.label(t.Configuration), Class: cause, Starts: []string{},
-				Cause: cmp.Or(strings.Join(notice.Texts(t.Reasons), " "), "no reason is recorded"),
+				Configuration: t.Configuration, Label: a.label(t.Configuration), Class: cause, Starts: []string{}, Why: why,
 			})
 		}
 		out[i].Trials = append(out[i].Trials, t.ID)

@@ -283,15 +283,36 @@ type ConstraintCheck struct {
 
 // Failure is a configuration that could not be measured.
 type Failure struct {
-	Configuration string   `json:"configuration"`
-	Label         string   `json:"label"`
-	Class         string   `json:"class"`
-	Cause         string   `json:"cause"`
-	Remedy        string   `json:"remedy,omitempty"`
-	Starts        []string `json:"starts"` // IDs of the failed starts
+	Configuration string `json:"configuration"`
+	Label         string `json:"label"`
+	Class         string `json:"class"`
+	// Why is what happened, Remedy what to do; the latter is zero where nothing
+	// helps.
+	Why    []notice.Notice `json:"why"`
+	Remedy notice.Notice   `json:"-"`
+	Starts []string        `json:"starts"` // IDs of the failed starts
 	// Trials that failed on a server that lived: it refused every request, or no
 	// load could be made. Class is then their cause, see rundir.FailureCauses.
 	Trials     []string `json:"trials,omitempty"`
 	AfterReady bool     `json:"after_ready,omitempty"`
 	Skipped    bool     `json:"skipped,omitempty"` // not launched: known to be unable to start
 }
+
+// MarshalJSON writes a failure with its cause and its remedy in words too, for
+// readers that do not have the catalogue.
+func (f Failure) MarshalJSON() ([]byte, error) {
+	type plain Failure
+	out := struct {
+		plain
+		Cause  string         `json:"cause"`
+		Advice *notice.Notice `json:"advice,omitempty"`
+		Remedy string         `json:"remedy,omitempty"`
+	}{plain: plain(f), Cause: f.Cause()}
+	if f.Remedy.Code != "" {
+		out.Advice, out.Remedy = &f.Remedy, f.Remedy.Text()
+	}
+	return json.Marshal(out)
+}
+
+// Cause is what happened, in words.
+func (f Failure) Cause() string { return strings.Join(notice.Texts(f.Why), " ") }

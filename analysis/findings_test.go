@@ -62,9 +62,9 @@ func TestFailures(t *testing.T) {
 		{ID: "s5", Configuration: "c2", Outcome: rundir.StartFailed, Began: at(5)},
 	}
 	want := []Failure{
-		{Configuration: "c1", Label: "max-num-seqs=1", Class: "engine-dead", Cause: "engine died", Starts: []string{"s2"}, AfterReady: true},
-		{Configuration: "c2", Label: "max-num-seqs=2", Class: "kv-cache", Cause: "no room", Remedy: "lower max-model-len", Starts: []string{"s1", "s4"}},
-		{Configuration: "c2", Label: "max-num-seqs=2", Class: "unclassified", Cause: "no diagnosis was recorded", Starts: []string{"s5"}},
+		{Configuration: "c1", Label: "max-num-seqs=1", Class: "engine-dead", Why: said("engine died"), Starts: []string{"s2"}, AfterReady: true},
+		{Configuration: "c2", Label: "max-num-seqs=2", Class: "kv-cache", Why: said("no room"), Remedy: kv.Remedy, Starts: []string{"s1", "s4"}},
+		{Configuration: "c2", Label: "max-num-seqs=2", Class: "unclassified", Why: []notice.Notice{notice.New("no-diagnosis", nil)}, Starts: []string{"s5"}},
 	}
 	if diff := cmp.Diff(want, analyse(t, r).Failures); diff != "" {
 		t.Error(diff)
@@ -234,3 +234,6 @@ func TestTrend(t *testing.T) {
 		t.Error("trend in a sequential run")
 	}
 }
+
+// said is what a server said.
+func said(words string) []notice.Notice { return []notice.Notice{launcher.Quoted(words)} }

@@ -69,11 +69,11 @@ func causeArgs(by map[string]int) notice.Args {
 // and the confirm stage together. A configuration that is best when it lives is
 // not the best to run.
 type Reliability struct {
-	Starts     int    `json:"starts"`                // launches that became ready or were to
-	NotStarted int    `json:"not_started,omitempty"` // of these
-	Died       int    `json:"died,omitempty"`        // became ready and died under load
-	Cause      string `json:"cause,omitempty"`       // of the first death, else of the first failure to start
-	Trials     int    `json:"trials"`                // recorded and not skipped
+	Starts     int           `json:"starts"`                // launches that became ready or were to
+	NotStarted int           `json:"not_started,omitempty"` // of these
+	Died       int           `json:"died,omitempty"`        // became ready and died under load
+	Cause      notice.Notice `json:"cause,omitzero"`        // of the first death, else of the first failure to start
+	Trials     int           `json:"trials"`                // recorded and not skipped
 	// Failed trials by cause, see rundir.FailureCauses. A trial that was measured a
 	// second time after a death is none of them.
 	Failed map[string]int `json:"failed,omitempty"`
@@ -101,8 +101,8 @@ func reliabilities(in Input) map[string]*Reliability {
 			r.NotStarted++
 		}
 		r.Starts++
-		if s.Diagnosis != nil && (r.Cause == "" || died && !death[s.Configuration]) {
-			r.Cause = s.Diagnosis.Cause.Text()
+		if s.Diagnosis != nil && (r.Cause.Code == "" || died && !death[s.Configuration]) {
+			r.Cause = s.Diagnosis.Cause
 			death[s.Configuration] = died
 		}
 	}
@@ -131,8 +131,8 @@ func (r *Reliability) doubts() []notice.Notice {
 	rest := maps.Clone(r.Failed)
 	launches := func(n int, why bool) notice.Args {
 		args := notice.Args{"n": notice.Count(n), "launches": notice.Count(r.Starts)}
-		if why && r.Cause != "" {
-			args["cause"] = notice.Text(r.Cause)
+		if why && r.Cause.Code != "" {
+			args["cause"] = notice.Said(r.Cause)
 		}
 		return args
 	}

@@ -53,7 +53,7 @@ func (p *Plan) writeDetectable(b *strings.Builder) {
 	comparisons := (len(p.Configurations) - 1) * len(p.LoadPoints)
 	fmt.Fprintf(b, "\nSmallest detectable differences from the baseline (80%% power, %s)\n", say.Count(p.Blocks, "round"))
 	for _, d := range p.Detectable {
-		fmt.Fprintf(b, "  %-22s  %s among %s, %s without correction for their number, with a spread of %.3g%% between trials\n",
+		fmt.Fprintf(b, "  %-22s  %s among %s (%s uncorrected) at a trial-to-trial spread of %.3g%%\n",
 			d.Metrics, percentOf(d.All), say.Count(comparisons, "comparison"), percentOf(d.Alone), 100*d.SD)
 	}
 }

@@ -111,7 +111,7 @@ func newFeasibility(in Input) (d feasibilityPlot, whole, never int) {
 		}
 		if failed {
 			never++
-			row.why = failure.Class + ": " + failure.Cause
+			row.why = failure.Class + ": " + failure.Cause()
 		}
 		if !faulty && !failed {
 			whole++
@@ -308,7 +308,7 @@ func feasibilityRecords(in Input) [][]string {
 		state := stateOf(c, failure, failed)
 		out = append(out, []string{
 			c.ID, c.Configuration, c.Label, c.LoadPoint, c.PointLabel, state.state,
-			fmt.Sprint(c.Trials), fmt.Sprint(c.Invalid), fmt.Sprint(c.Failed), fmt.Sprint(c.Skipped), fmt.Sprint(c.Missing), failure.Class, strings.TrimSpace(failure.Cause),
+			fmt.Sprint(c.Trials), fmt.Sprint(c.Invalid), fmt.Sprint(c.Failed), fmt.Sprint(c.Skipped), fmt.Sprint(c.Missing), failure.Class, strings.TrimSpace(failure.Cause()),
 		})
 	}
 	return out

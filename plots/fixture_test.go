@@ -118,7 +118,7 @@ func (w *world) fail(label, class string) {
 			c.Estimates, c.Trials, c.Failed = nil, 0, w.trials
 		}
 	}
-	w.find.Failures = append(w.find.Failures, analysis.Failure{Label: label, Class: class, Cause: "CUDA out of memory"})
+	w.find.Failures = append(w.find.Failures, analysis.Failure{Label: label, Class: class, Why: []notice.Notice{notice.Recorded("CUDA out of memory")}})
 }
 
 // single leaves one trial, without an interval, to a configuration.

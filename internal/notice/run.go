@@ -5,6 +5,18 @@ import "time"
 // trial are the entries of trials: why one is discarded, failed or skipped, and
 // what is doubtful about one that counts.
 var trial = []entry{
+	{
+		Code: "no-diagnosis", Severity: Failed,
+		Says:    "No diagnosis is recorded.",
+		Means:   "The record of the launch does not say why it failed.",
+		Example: Args{},
+	},
+	{
+		Code: "no-reason", Severity: Failed,
+		Says:    "No reason is recorded.",
+		Means:   "The record of the trial does not say why it failed.",
+		Example: Args{},
+	},
 	// Discarded.
 	{
 		Code: "too-many-failures", Severity: Discarded,

@@ -36,7 +36,7 @@ func (b *build) failures() []failureView {
 
 func (b *build) failure(i int, f analysis.Failure) failureView {
 	v := failureView{
-		ID: failureID(i), Label: f.Label, Class: f.Class, Cause: f.Cause, Remedy: f.Remedy,
+		ID: failureID(i), Label: f.Label, Class: f.Class, Cause: f.Cause(), Remedy: f.Remedy.Text(),
 		When: failedWhen(f),
 	}
 	if len(f.Trials) > 0 {

@@ -229,8 +229,8 @@ func fixtureFindings(p *matrix.Plan, trials []rundir.Trial) *analysis.Findings {
 	}
 	f.Failures = []analysis.Failure{{
 		Configuration: fixtureFailed, Label: "max-model-len=32k", Class: "kv-cache",
-		Cause:  "To serve at least one request with the model's max seq len (32000), 1.12 GiB KV cache is needed, which is larger than the available KV cache memory (0.84 GiB).",
-		Remedy: "Lower max-model-len to 24,000 or raise gpu-memory-utilization.",
+		Why:    []notice.Notice{notice.Recorded("To serve at least one request with the model's max seq len (32000), 1.12 GiB KV cache is needed, which is larger than the available KV cache memory (0.84 GiB).")},
+		Remedy: notice.Recorded("Lower max-model-len to 24,000 or raise gpu-memory-utilization."),
 		Starts: []string{"s04-" + fixtureFailed, "s11-" + fixtureFailed, "s18-" + fixtureFailed},
 	}}
 	for i, s := range fixtureStartsOf(p, fixtureFailed) {

@@ -207,7 +207,8 @@ func TestHostileText(t *testing.T) {
 	}
 	f := in.Findings
 	f.Warnings = []notice.Notice{notice.Recorded(evil)}
-	f.Failures[0].Label, f.Failures[0].Cause, f.Failures[0].Class, f.Failures[0].Remedy = evil, evil, evil, evil
+	f.Failures[0].Label, f.Failures[0].Class = evil, evil
+	f.Failures[0].Why, f.Failures[0].Remedy = []notice.Notice{notice.Recorded(evil)}, notice.Recorded(evil)
 	f.Failures[0].Starts = []string{in.Starts[0].ID, "javascript:alert(3)"}
 	for i := range f.Cells {
 		f.Cells[i].ID, f.Cells[i].Label, f.Cells[i].PointLabel, f.Cells[i].Load = fmt.Sprintf("x%d%s", i, evil), evil, evil, evil

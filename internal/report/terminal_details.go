@@ -309,7 +309,7 @@ func (d *details) precision() {
 	for _, p := range d.Findings.Precision {
 		if wanted[p.Metric] {
 			point, _ := d.Plan.LoadPoint(p.LoadPoint)
-			found = append(found, fmt.Sprintf("%s at %s: %s (%s without correction for the number of comparisons), with a spread of %s between trials",
+			found = append(found, fmt.Sprintf("%s at %s: %s (%s uncorrected) at a trial-to-trial spread of %s",
 				metric.Short(p.Metric), point.Label, share(p.Corrected), share(p.Alone), share(p.SD)))
 		}
 	}
@@ -371,9 +371,9 @@ func (d *details) failures() {
 		if len(f.Trials) > 0 {
 			times = say.Count(len(f.Trials), "trial")
 		}
-		d.wrap("  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, times, f.Cause))
-		if f.Remedy != "" {
-			d.wrap("    remedy: ", f.Remedy)
+		d.wrap("  - ", fmt.Sprintf("%s %s (%s): %s", f.Label, when, times, f.Cause()))
+		if f.Remedy.Code != "" {
+			d.wrap("    remedy: ", f.Remedy.Text())
 		}
 	}
 	d.WriteString("\n")

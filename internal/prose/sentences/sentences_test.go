@@ -398,28 +398,12 @@ var allowedMatches = map[string]string{
 	"internal/rundir.FailureCause": "records of format 1 have sentences only",
 }
 
-// pending fields are to become notices.
-const pending = "to become a notice"
-
 // allowedFields are fields that hold text all the same, and why.
 var allowedFields = map[string]string{
-	"analysis.Check.Text":                       pending,
-	"analysis.Combination.Text":                 pending,
-	"analysis.Confirm.Notes":                    pending,
-	"analysis.Failure.Cause":                    pending,
-	"analysis.Failure.Remedy":                   pending,
-	"analysis.Interaction.Text":                 pending,
-	"analysis.Ratio.Reason":                     pending,
-	"analysis.Recommendation.Preferred":         pending,
-	"analysis.Recommendation.Refused":           pending,
-	"analysis.Reliability.Cause":                pending,
-	"analysis.Rival.Text":                       pending,
-	"analysis.Sensitivity.Text":                 pending,
-	"analysis.VarianceSplit.Text":               pending,
 	"internal/cli.jsonMessage.Text":             "a line of progress, next to the notices that it is made of",
 	"experiment.Range.Text":                     "a part of the experiment file",
-	"internal/doctor.Check.Remedy":              pending,
-	"internal/doctor.Check.Text":                pending,
+	"internal/doctor.Check.Remedy":              "a view: what sweep doctor prints, next to the code",
+	"internal/doctor.Check.Text":                "a view: what sweep doctor prints, next to the code",
 	"internal/importer.Load.Note":               "a part of the load's name",
 	"internal/loadgen.ReachError.Cause":         "the words of the network",
 	"internal/loadgen.Refusal.Text":             "the words of a server",
@@ -435,12 +419,8 @@ var allowedFields = map[string]string{
 	"launcher.Effective.Refused":                "the words with which the server refused to tell",
 	"launcher/internal/launchertest.End.Cause":  "what a test expects",
 	"launcher/internal/launchertest.End.Remedy": "what a test expects",
-	"launcher/preflight.Finding.Cause":          pending,
-	"launcher/preflight.Finding.Remedy":         pending,
-	"matrix.Confirmation.Notes":                 pending,
 	"matrix.Exclusion.Reason":                   "the user's own expression that excludes a configuration",
 	"matrix.Observation.Note":                   "a part of an imported load's name",
-	"matrix.Plan.Warnings":                      pending,
 	"plots.Absence.Reason":                      "a label after the name of a figure",
 }
 
