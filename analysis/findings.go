@@ -289,7 +289,7 @@ type Failure struct {
 	// Why is what happened, Remedy what to do; the latter is zero where nothing
 	// helps.
 	Why    []notice.Notice `json:"why"`
-	Remedy notice.Notice   `json:"-"`
+	Remedy notice.Notice   `json:"advice,omitzero"`
 	Starts []string        `json:"starts"` // IDs of the failed starts
 	// Trials that failed on a server that lived: it refused every request, or no
 	// load could be made. Class is then their cause, see rundir.FailureCauses.
@@ -302,16 +302,11 @@ type Failure struct {
 // readers that do not have the catalogue.
 func (f Failure) MarshalJSON() ([]byte, error) {
 	type plain Failure
-	out := struct {
+	return json.Marshal(struct {
 		plain
-		Cause  string         `json:"cause"`
-		Advice *notice.Notice `json:"advice,omitempty"`
-		Remedy string         `json:"remedy,omitempty"`
-	}{plain: plain(f), Cause: f.Cause()}
-	if f.Remedy.Code != "" {
-		out.Advice, out.Remedy = &f.Remedy, f.Remedy.Text()
-	}
-	return json.Marshal(out)
+		Cause       string `json:"cause"`
+		RemedyWords string `json:"remedy,omitempty"`
+	}{plain(f), f.Cause(), f.Remedy.Text()})
 }
 
 // Cause is what happened, in words.

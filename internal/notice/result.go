@@ -54,7 +54,7 @@ var result = []entry{
 	{
 		Code: "trials-discarded", Severity: Caveat,
 		Says: "{n|trial was|trials were} discarded[ ({causes})].[ {again|repetition|repetitions} followed.]" +
-			"[ {left|planned trial is|planned trials are} left without a trial that counts.]",
+			"[ {left|planned trial is|planned trials are} left without a valid trial.]",
 		Means:   "A discarded trial is kept, does not count, and is measured again at the end of its round.",
 		Example: Args{"n": Count(2), "causes": List("client 1", "throttled 1"), "again": Count(2)},
 	},

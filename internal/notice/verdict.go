@@ -19,7 +19,7 @@ var verdict = []entry{
 	},
 	{
 		Code: "significant-alone", Severity: Note,
-		Says:    "significant by itself, but not after correction for {n|comparison|comparisons}",
+		Says:    "significant alone, not after correction for {n|comparison|comparisons}",
 		Means:   "The interval excludes no change. Among so many comparisons, chance produces one such interval too often.",
 		Example: Args{"n": Count(9)},
 	},

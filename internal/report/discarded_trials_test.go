@@ -41,9 +41,9 @@ func TestDiscounted(t *testing.T) {
 	var d doubtList
 	b.discountedDoubts(&d)
 	want := []string{
-		"3 trials were discarded (client 3). 2 repetitions followed. 1 planned trial is left without a trial that counts.",
+		"3 trials were discarded (client 3). 2 repetitions followed. 1 planned trial is left without a valid trial.",
 		"The discarded trials would move TTFT p50 from 100 ms to 120 ms. b at chat c=8",
-		"With the discarded trials, TPOT p50 is 10 ms, and no other trial counts. b at chat c=8",
+		"With the discarded trials, TPOT p50 is 10 ms. No other trial is valid. b at chat c=8",
 		"With the discarded trials, 2 other estimates would move by at most 0.4% (output throughput). baseline at chat c=4",
 	}
 	if got := doubtTexts(b, d); !slices.Equal(got, want) {
@@ -90,7 +90,7 @@ func TestJoinedDoubts(t *testing.T) {
 	d.about(notice.Trial, "a", hits(0.3), notice.Recorded("the same everywhere"), hits(0.25).As(notice.Discarded))
 	d.about(notice.Trial, "b", hits(0.4), notice.Recorded("the same everywhere"), notice.Recorded("another"))
 	want := []string{
-		"The prefix cache answered 30% of the prompt tokens, although every prompt was new. a; the like for b",
+		"The prefix cache answered 30% of the prompt tokens, although every prompt was new. a; also in b",
 		"the same everywhere a, b",
 		"Trial discarded: The prefix cache answered 25% of the prompt tokens, although every prompt was new. a",
 		"another b",

@@ -127,7 +127,7 @@ func TestPageStructure(t *testing.T) {
 	}
 	for id, want := range map[string][]string{
 		"answers":    {"throughput", "not confirmed yet", "+5.7%", "+2.6% to +9%", "better", "against the baseline at chat poisson 5/s, which does not meet the constraints", "3 trials", "--gpu-memory-utilization 0.95", "Tied with max-num-seqs=512 at chat poisson 10/s", "confirmed", "no recommendation", "1.28 s not met", "not measured"},
-		"doubts":     {"8 of 84 planned trials are missing", "(dispatch lag, p99)", "t039-x-23", "drift", "a single trial", "two trials", "governor", "1 note on", "Requests in flight grew from 9 to 29", "and the like in"},
+		"doubts":     {"8 of 84 planned trials are missing", "(dispatch lag, p99)", "t039-x-23", "drift", "a single trial", "two trials", "governor", "1 note about", "Requests in flight grew from 9 to 29", "and the like in"},
 		"cells":      {"2 of 3", "n=1, no interval", "range ", "3 trials failed: kv-cache", "misses SLO", "best for throughput", "frontier", "Absent from every result: ttft_p99 (120 requests, 662 needed)"},
 		"failures":   {"max-model-len=32k", "Lower max-model-len", "Available KV cache memory: 0.84 GiB", "exit code 1", "tensor-parallel-size=2, max-model-len=4096"},
 		"effects":    {"gpu-memory-utilization", "0.95", "−10.6%"},
