@@ -50,12 +50,12 @@ func TestChecksOfATrial(t *testing.T) {
 		{what: "fewer in flight than declared", point: matrix.LoadPoint{Kind: experiment.Concurrency, Value: 8}, change: func(t *rundir.Trial) { t.Client = nil; t.Rate = 0 },
 			want: "concurrency caveat", text: "Throughput × latency gives 4 requests in flight, but the load declares concurrency 8."},
 		{what: "more than max-num-seqs", point: open, flags: seqs, change: func(*rundir.Trial) {},
-			want: "server-queue note", text: "4 requests were in flight and max-num-seqs is 2, so about 2 waited."},
+			want: "server-queue note", text: "On average 4 requests were in flight, but max-num-seqs is 2. About 2 waited at the server."},
 		{what: "a queue that the server counted", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.WaitingMean = new(7.5) },
 			want: "server-queue note", text: "7.5 requests waited at the server on average."},
 		{what: "the server's tpot is another", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server.Latency["itl"] = rundir.ServerLatency{Count: 24000, Mean: .016}
-		}, want: "client-server caveat", text: "TPOT mean is 8 ms by the client and 16 ms by the server."},
+		}, want: "client-server caveat", text: "The client measured TPOT mean as 8 ms, and the server as 16 ms."},
 		{what: "the server's ttft is longer", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server.Latency["ttft"] = rundir.ServerLatency{Count: 240, Mean: .5}
 		}, want: "client-server caveat", text: "TTFT mean is 208 ms"},

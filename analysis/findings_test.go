@@ -97,7 +97,7 @@ func TestWithoutBaseline(t *testing.T) {
 	}
 	r.in.UseCases = []experiment.UseCase{maximise()}
 	f := analyse(t, r)
-	if f.Cells[1].Ratios != nil || !contains(f.Warnings, "The baseline has no trial that counts at chat poisson 1/s") {
+	if f.Cells[1].Ratios != nil || !contains(f.Warnings, "The baseline has no valid trial at chat poisson 1/s") {
 		t.Errorf("ratios %v, warnings %q", f.Cells[1].Ratios, f.Warnings)
 	}
 	if !contains(f.Recommendations[0].Doubts, "baseline-not-estimated") {
@@ -169,7 +169,7 @@ func TestFloors(t *testing.T) {
 		}
 	}
 	f := analyse(t, r)
-	if !contains(f.Warnings, "On load chat, p90 and higher percentiles need more requests than the windows gave in 2 s.") {
+	if !contains(f.Warnings, "On load chat, p90 and higher percentiles need more requests than the trials sent in 2 s.") {
 		t.Errorf("warnings %q", f.Warnings)
 	}
 	for _, c := range f.Cells {

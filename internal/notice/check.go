@@ -32,7 +32,7 @@ var check = []entry{
 	},
 	{
 		Code: "client-server", Severity: Caveat, Apart: "metric",
-		Says:    "The client measured {metric} of {client}, and the server reported {server}.",
+		Says:    "The client measured {metric} as {client}, and the server as {server}.",
 		Means:   "The two measure the same time and differ by more than 20%. Networks, proxies and the client lie between them.",
 		Example: Args{"metric": Text("TPOT mean"), "client": Seconds(0.008), "server": Seconds(0.016)},
 	},
