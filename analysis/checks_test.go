@@ -58,7 +58,7 @@ func TestChecksOfATrial(t *testing.T) {
 		}, want: "client-server caveat", text: "The client measured TPOT mean as 8 ms, and the server as 16 ms."},
 		{what: "the server's ttft is longer", point: open, change: func(t *rundir.Trial) {
 			t.Telemetry.Server.Latency["ttft"] = rundir.ServerLatency{Count: 240, Mean: .5}
-		}, want: "client-server caveat", text: "TTFT mean is 208 ms"},
+		}, want: "client-server caveat", text: "The client measured TTFT mean as 208 ms"},
 		{what: "tokens that only the server counted", point: open, change: func(t *rundir.Trial) { t.Telemetry.Server.GenerationRate = new(500.0) },
 			want: "token-count caveat", text: "The client counted 400 tok/s, and the server counted 500 tok/s."},
 		{what: "an engine's figures that are of one of two workers", point: open, change: func(t *rundir.Trial) {
