@@ -202,7 +202,7 @@ func TestCooldownWaitsForTheBand(t *testing.T) {
 	if c := starts[0].Cooldown; c < 200*time.Millisecond || c > 25*time.Second {
 		t.Errorf("cooled down for %s", c)
 	}
-	if !strings.Contains(told, "38 wanted as at the round's first launch") {
+	if !strings.Contains(told, "(target 38 °C, as at the round's first launch)") {
 		t.Errorf("told of the wait: %q", told)
 	}
 	before := starts[1].Before
@@ -222,7 +222,7 @@ func TestCooldownThatIsNotReached(t *testing.T) {
 	if _, err := b.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c := b.read().Starts[1].Before; c == nil || c.Reached == nil || *c.Reached || !strings.Contains(c.Missing.Text(), "30 wanted") || c.Factor != 1 {
+	if c := b.read().Starts[1].Before; c == nil || c.Reached == nil || *c.Reached || !strings.Contains(c.Missing.Text(), "target 30 °C") || c.Factor != 1 {
 		t.Errorf("before the second start: %+v", c)
 	}
 }
