@@ -352,7 +352,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	}
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
-		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path) },
+		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path, screen) },
 		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
 		RoundDone: func(context.Context) error { return exportRun(dir.Path, false) },
 	})
@@ -361,11 +361,15 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	return sys.conclude(ctx, shown, dir.Path, o.parts, result, err)
 }
 
-// finalists are what the confirm stage of a run measures.
-func finalists(path string) ([]matrix.Finalist, error) {
+// finalists are what the confirm stage of a run measures. It shows what the
+// screening runs recommend, because confirmation may take as long again.
+func finalists(path string, s *screen) ([]matrix.Finalist, error) {
 	r, err := readResults(path)
 	if err != nil {
 		return nil, err
+	}
+	for _, rec := range r.findings.Recommendations {
+		s.Message("screening: " + rec.UseCase + ": " + briefly(rec))
 	}
 	return r.findings.Finalists, nil
 }

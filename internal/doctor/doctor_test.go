@@ -137,7 +137,7 @@ func TestGPUsAndCDI(t *testing.T) {
 	}
 	for _, want := range []string{
 		"550.54, read through nvml", "NVIDIA H100, 80 GiB", "12 GiB of GPU 0 are already in use by process 4711 (11 GiB)",
-		"81 °C without any load", "2 uncorrected memory errors", "nvidia.com/gpu is not defined", "-> Run: sudo nvidia-ctk cdi generate",
+		"81 °C while idle", "2 uncorrected memory errors", "nvidia.com/gpu is not defined", "-> Run: sudo nvidia-ctk cdi generate",
 	} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("%q is not said:\n%s", want, said.String())
@@ -331,5 +331,29 @@ func TestServerOnProcessors(t *testing.T) {
 				t.Errorf("model: %+v", got)
 			}
 		})
+	}
+}
+
+// A folder without a model in it is named before vLLM finds out, also where the
+// server computes on processors; and a name that is not in the cache.
+func TestModelThatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	for model, want := range map[string]string{
+		dir:              "neither config.json nor params.json",
+		"acme/not-there": "acme/not-there",
+	} {
+		e := &experiment.Experiment{Server: experiment.Server{
+			Model: model, Engine: experiment.EngineVLLM, Compute: experiment.ComputeCPU,
+			Process: &experiment.Process{Command: []string{"vllm", "serve"}, ModelArg: launcher.ModelPositional},
+		}}
+		o := host(t, nil)
+		o.Experiment = e
+		var said strings.Builder
+		if err := WriteText(&said, Examine(t.Context(), o)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("%s: no word of %q in\n%s", model, want, said.String())
+		}
 	}
 }

@@ -186,7 +186,7 @@ func (o Options) cache(ctx context.Context) Check {
 		models, _ = filepath.Glob(filepath.Join(dir, "models--*"))
 	}
 	here := fine("model cache", "%s has %s", dir, say.Count(len(models), "model"))
-	if o.Experiment == nil || !o.mayUseGPU() || !o.Experiment.Server.PassesModel() ||
+	if o.Experiment == nil || o.Experiment.Server.Simulated != nil || o.Experiment.Server.Endpoint != nil || !o.Experiment.Server.PassesModel() ||
 		o.Experiment.Server.Engine != experiment.EngineVLLM || strings.HasPrefix(o.Experiment.Server.Model, "/") {
 		return here
 	}
@@ -216,7 +216,10 @@ func (o Options) folder() []Check {
 	if !filepath.IsAbs(s.Model) || !s.PassesModel() {
 		return nil
 	}
-	if _, err := os.Stat(s.Model); err == nil {
+	if info, err := os.Stat(s.Model); err == nil {
+		if info.IsDir() && !holdsModel(s.Model) {
+			return []Check{found("model", Warning, notice.New("model-folder-empty", notice.Args{"model": notice.Text(s.Model)}))}
+		}
 		return []Check{fine("model", "found %s", s.Model)}
 	}
 	c := found("model", Warning, notice.New("model-folder-absent", notice.Args{"model": notice.Text(s.Model)}))
@@ -227,6 +230,17 @@ func (o Options) folder() []Check {
 		c.Status = Failure
 	}
 	return []Check{c}
+}
+
+// holdsModel reports whether a folder has a file by which vLLM knows a model:
+// Hugging Face's, Mistral's, or a GGUF.
+func holdsModel(dir string) bool {
+	for _, name := range []string{"config.json", "params.json", "*.gguf"} {
+		if files, _ := filepath.Glob(filepath.Join(dir, name)); len(files) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // host is what the pre-flight checks may ask of this machine.

@@ -156,7 +156,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "few-restarts", Severity: Caveat,
-		Says:    "Confirmed on {n|restart|restarts}, 5 advised.",
+		Says:    "Measured again on {n|restart|restarts}, 5 advised.",
 		Means:   "Few restarts leave wide intervals.",
 		Example: Args{"n": Count(2)},
 	},
@@ -224,6 +224,7 @@ var analysis = []entry{
 	{
 		Code: "baseline-undecided", Severity: Caveat,
 		Says:    "Whether it differs from the baseline is undecided: {reason}.",
+		Do:      "Measure more rounds (trials.repeat).",
 		Means:   "The interval of the change reaches over the margin.",
 		Example: Args{"reason": Text("interval spans 1")},
 	},
@@ -246,7 +247,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "highest-load", Severity: Caveat,
-		Says:    "It is at the highest load tested.",
+		Says:    "The best result is at the highest load tested.",
 		Do:      "Test higher loads.",
 		Means:   "Throughput was still rising at the end of the tested range, so more may be possible.",
 		Example: Args{},

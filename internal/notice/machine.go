@@ -166,6 +166,13 @@ var machine = []entry{
 		Example: Args{"cache": Text("/home/me/.cache/huggingface"), "model": Text("acme/bot"), "error": Text("HF_HUB_OFFLINE is set")},
 	},
 	{
+		Code: "model-folder-empty", Severity: Caveat,
+		Says:    "{model} has neither config.json nor params.json nor a .gguf file, so it does not look like a model.",
+		Do:      "Correct server.model.",
+		Means:   "vLLM reads one of these files first. Without it, every launch fails after its imports.",
+		Example: Args{"model": Text("/models/empty")},
+	},
+	{
 		Code: "model-folder-absent", Severity: Caveat,
 		Says:    "There is no such folder: {model}.",
 		Do:      "Set server.model to the folder that has the model's config.json, or to a Hugging Face name (organization/model).",

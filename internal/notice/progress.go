@@ -49,7 +49,7 @@ var progress = []entry{
 	},
 	{
 		Code: "confirmation-empty", Severity: Note,
-		Says:    "There is nothing to confirm: no use case has a change to recommend.",
+		Says:    "There is nothing to confirm.",
 		Means:   "The recommendation is the baseline, or there is none.",
 		Example: Args{},
 	},

@@ -265,7 +265,7 @@ func (s *answerScreen) markOf(q analysis.Ratio) (mark styled, sign, means string
 	case q.Verdict == analysis.Worse:
 		return styled{say.Change(q.Center), red}, "", ""
 	case q.Verdict == analysis.Equivalent:
-		return styled{signSame, faint}, signSame, "= same within " + say.Percent(s.Findings.Margin)
+		return styled{signSame, faint}, signSame, "= equivalent (within " + say.Percent(s.Findings.Margin) + ")"
 	case q.Verdict == analysis.NotComparable:
 		return styled{signUnlike, faint}, signUnlike, "n/c not comparable: lengths differ"
 	case leans(q):

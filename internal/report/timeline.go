@@ -100,7 +100,7 @@ func parts(s rundir.Start, trials []rundir.Trial) []part {
 		}
 		last = later(last, t.Ended)
 	}
-	return []part{{"start-up", startup}, {"load", last.Sub(first)}, {"stop", s.StopTook}, {"cool-down", s.Cooldown}}
+	return []part{{"startup", startup}, {"load", last.Sub(first)}, {"stop", s.StopTook}, {"cool-down", s.Cooldown}}
 }
 
 func total(ps []part) time.Duration {

@@ -25,10 +25,12 @@ func Standing(r analysis.Recommendation) string {
 	case analysis.StandingAlone:
 		return "not confirmed: nothing to compare with"
 	case analysis.StandingLost:
-		return "not confirmed: too few restarts count"
+		return "not confirmed: too few valid restarts"
 	case analysis.StandingBetter:
 		return "better, confirmed"
-	case analysis.StandingBaseline, analysis.StandingNotNeeded:
+	case analysis.StandingNotNeeded:
+		return "baseline kept: nothing to confirm"
+	case analysis.StandingBaseline:
 		if len(r.Ties) == 0 {
 			return "nothing beats the baseline: no change needed"
 		}

@@ -73,7 +73,7 @@ func TestStanding(t *testing.T) {
 		"not confirmed yet":                            {Cell: "x"},
 		"better, confirmed":                            {Cell: "x", Confirmed: true, Ratio: &analysis.Ratio{Verdict: analysis.Better}},
 		"nothing beats the baseline: no change needed": {Cell: "x", Confirmation: analysis.StandingBaseline},
-		"tied with the baseline: no change needed":     {Cell: "x", Confirmation: analysis.StandingNotNeeded, Ties: some},
+		"baseline kept: nothing to confirm":            {Cell: "x", Confirmation: analysis.StandingNotNeeded, Ties: some},
 		"tied with the baseline, which misses a limit": {Cell: "x", Confirmation: analysis.StandingSame},
 		"measured again, still undecided":              {Cell: "x", Confirmation: analysis.StandingUndecided},
 	} {
