@@ -228,7 +228,7 @@ func (a *analyser) shown(u experiment.UseCase, winner candidate, best []candidat
 		return winner, nil
 	}
 	for _, c := range best[first:base] {
-		if r := a.againstBaseline(u, c, best); r == nil || r.Verdict == Better {
+		if r := a.againstBaseline(u, c, best); r == nil || r.Verdict == Better || r.P == 0 && a.betterAtItsLoad(u, c) {
 			if c.cell == winner.cell {
 				return winner, nil
 			}
@@ -236,6 +236,13 @@ func (a *analyser) shown(u experiment.UseCase, winner candidate, best []candidat
 		}
 	}
 	return best[base], &winner
+}
+
+// betterAtItsLoad reports whether a candidate is shown to be better than the
+// baseline at the same load. That stands in where the baseline's best result is at
+// another load and so few trials leave no test between the two.
+func (a *analyser) betterAtItsLoad(u experiment.UseCase, c candidate) bool {
+	return a.findings.Cells[c.cell].Ratios[u.Objective].Verdict == Better
 }
 
 func (a *analyser) leader(u experiment.UseCase, c candidate, best []candidate) *Leader {

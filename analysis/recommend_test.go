@@ -261,3 +261,23 @@ func TestRecommendTheNextBestThatIsShown(t *testing.T) {
 		t.Errorf("finalists %+v", f.Finalists)
 	}
 }
+
+// The baseline meets the limit at a low load only. Two trials leave no test
+// between loads, and the comparison at the winner's load decides.
+func TestRecommendAcrossLoadsWithFewTrials(t *testing.T) {
+	r := newRun(3, 2)
+	for b := range 2 {
+		for c, values := range [][2][2]float64{{{100, .1}, {300, 9}}, {{101, .1}, {450, .2}}, {{100, .1}, {300, 9}}} {
+			for l, v := range values {
+				x := 1 + .004*float64((b+c+l)%2) + .003*float64((b*c)%2)
+				r.add(c, l, b+1, map[string]float64{throughput: v[0] * x, "ttft_p50": v[1] * x})
+			}
+		}
+	}
+	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p50", 1))}
+	rec := analyse(t, r).Recommendations[0]
+	if rec.Cell != cellID(1, 1) || rec.BaselineCell != cellID(0, 0) || rec.SameLoad == nil || rec.SameLoad.Verdict != Better {
+		t.Errorf("recommended %q against %q, ratio %+v, at the same load %+v, leader %+v",
+			rec.Cell, rec.BaselineCell, rec.Ratio, rec.SameLoad, rec.Leader)
+	}
+}

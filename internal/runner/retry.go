@@ -50,8 +50,7 @@ func (l *lane) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spe
 	for try := 0; ; try++ {
 		began := time.Now()
 		var s *launcher.Server
-		var err error
-		err = boundary.Guard("what the server said while it started", func() (err error) {
+		err := boundary.Guard("what the server said while it started", func() (err error) {
 			s, err = launcher.Start(ctx, l.Backend, spec, func(p launcher.Phase) {
 				l.update(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() })
 			})
