@@ -44,7 +44,7 @@ func TestCooldown(t *testing.T) {
 		{"no conditions", CooldownRule{AtLeast: 3 * time.Second}, nil, 3 * time.Second, true, ""},
 		{"no GPUs", rule, nil, 5 * time.Second, false, "the GPUs cannot be read"},
 		{"cools", rule, cooling, 8 * time.Second, true, ""},
-		{"stays hot", rule, hot, 20 * time.Second, false, "GPU 0 at 80 °C, 50 wanted"},
+		{"stays hot", rule, hot, 20 * time.Second, false, "GPU 0 is at 80 °C (target 50 °C)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
