@@ -1,10 +1,12 @@
 # sweep: build, test, demonstrate. Every target works from a fresh clone on a
 # machine with Go and make.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # NVML's header marks calls as deprecated that go-nvml wraps; not ours to fix.
 export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: build messages demo test torture real-env test-real test-openai test-benchstat coverage-stats fuzz lint bench bench-load clean help
@@ -37,7 +39,7 @@ lint: ## gofmt, go vet, staticcheck, spelling and links of the docs
 	$(GO) test ./internal/prose
 
 test-openai: ## the OpenAI client library against the simulated server (a module of its own)
-	cd internal/vllmsim/openaitest && GOFLAGS=-p=1 $(GO) test ./...
+	cd sim/vllmsim/openaitest && GOFLAGS=-p=1 $(GO) test ./...
 
 test-benchstat: ## what `sweep compare --format benchfmt` writes, read by benchstat (a module of its own)
 	cd analysis/benchstattest && $(GO) test ./...
@@ -48,11 +50,11 @@ fuzz: ## every fuzz target for 30 s (FUZZTIME=10m make fuzz)
 coverage-stats: ## simulate the coverage and error rates of docs/statistics.md (about ten minutes)
 	SWEEP_COVERAGE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestCoverage' ./analysis
 
-bench: bench-load ## all benchmarks; those of the load generator as medians of 5
+bench: bench-load ## all benchmarks; those of the load generator as medians of 6
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /internal/loadgen$$)
 
-bench-load: ## how exact and fast the load generator is: mock on one processor, client on another
-	$(GO) test -run '^$$' -bench 'Client|Reference|Rate|Memory' -benchtime 1x -count 5 -timeout 30m ./internal/loadgen | $(GO) run ./internal/loadgen/mock/cmd/medians
+bench-load: ## how exact and fast the load generator is: server on one processor, client on another
+	$(GO) test -run '^$$' -bench 'Client|Reference|Rate|Memory' -benchtime 1x -count 6 -timeout 30m ./internal/loadgen | $(GO) run $(BENCHSTAT) -
 
 clean: ## remove what was built
 	rm -rf bin

@@ -19,15 +19,15 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
+	"github.com/vllm-sweep/sweep/sim/mock"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 // tools are the stand-ins for guidellm, vllm and aiperf; see faketool.
-var tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm", "aiperf"}}
+var tools = testprogram.Program{Package: "sim/faketool", Names: []string{"guidellm", "vllm", "aiperf"}}
 
 func TestMain(m *testing.M) {
 	code := podmantest.Main(m)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/internal/loadgen/reference"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
@@ -31,13 +31,13 @@ func newCalibrate(sys *System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calibrate FILE",
 		Short: "Measure how accurate the load generator is on this machine",
-		Long: `Run the loads of an experiment against a built-in mock server whose timing is
+		Long: `Run the loads of an experiment against a reference server whose timing is
 known exactly, and store how far the load generator's figures are off: the noise
 floor of each load point. 'sweep run' uses the floor. It never calls a difference
 in latency better or worse if the difference is below the floor.
 
-The mock runs on this machine next to the client, so the floor includes what the
-two cost each other. Exit code 3: the client cannot keep up with a load.`,
+The reference server runs on this machine next to the client, so the floor
+includes what the two cost each other. Exit code 3: the client cannot keep up with a load.`,
 		Example: `  sweep calibrate experiment.yaml
   sweep calibrate --window 10s --out /data/runs experiment.yaml`,
 		Args: exactly("FILE"),
@@ -46,8 +46,8 @@ two cost each other. Exit code 3: the client cannot keep up with a load.`,
 	f := cmd.Flags()
 	f.StringVar(&o.out, "out", "runs", "`directory` of the runs; the floor is stored in NAME/floor.json there, where runs find it")
 	f.StringVar(&o.output, "output", "", "`file` to store the floor in instead")
-	f.DurationVar(&o.ttft, "ttft", 50*time.Millisecond, "time to first token of the mock")
-	f.DurationVar(&o.itl, "itl", 10*time.Millisecond, "time between tokens of the mock")
+	f.DurationVar(&o.ttft, "ttft", 50*time.Millisecond, "time to first token of the reference server")
+	f.DurationVar(&o.itl, "itl", 10*time.Millisecond, "time between tokens of the reference server")
 	f.DurationVar(&o.window, "window", 0, "longest time per load point (default: as in the experiment)")
 	f.BoolVar(&o.json, "json", false, "print the floor as JSON")
 	return cmd
@@ -74,8 +74,8 @@ func (sys *System) calibrate(ctx context.Context, path string, o calibrateOption
 	}
 	floor, err := runner.MeasureFloor(ctx, runner.FloorOptions{
 		Experiment: e, Plan: p, LookupEnv: sys.LookupEnv, TTFT: o.ttft, ITL: o.itl, Window: o.window,
-		Mock:     []string{sys.Self, mockCommand, "--ttft", o.ttft.String(), "--itl", o.itl.String()},
-		Progress: func(i, of int, label string) { fmt.Fprintf(sys.Stderr, "%d of %d: %s\n", i+1, of, label) },
+		Reference: []string{sys.Self, referenceCommand, "--ttft", o.ttft.String(), "--itl", o.itl.String()},
+		Progress:  func(i, of int, label string) { fmt.Fprintf(sys.Stderr, "%d of %d: %s\n", i+1, of, label) },
 	})
 	if ctx.Err() != nil {
 		return withCode(exitInterrupted, errors.New("interrupted; nothing was stored"))
@@ -129,7 +129,7 @@ func writeFloor(w io.Writer, f *rundir.Floor) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "The mock itself was %s (p50) and %s (p99) late, which is part of these figures.\n",
+	fmt.Fprintf(w, "The reference server itself was %s (p50) and %s (p99) late, which is part of these figures.\n",
 		say.Seconds(f.LateP50), say.Seconds(f.LateP99))
 	for _, p := range f.Points {
 		for _, why := range p.Invalid {
@@ -157,27 +157,15 @@ func (sys *System) adoptFloor(dir *rundir.Dir, runs, host string) error {
 	return dir.WriteFloor(floor)
 }
 
-// mockCommand is the hidden command that serves the mock.
-const mockCommand = "mock-server"
+// referenceCommand is the hidden command of the reference server.
+const referenceCommand = "reference-server"
 
-// newMock makes the hidden command: it prints the mock's address, serves until
-// its standard input ends, and prints how late its chunks were (µs).
-func newMock(sys *System) *cobra.Command {
+func newReference(sys *System) *cobra.Command {
 	var ttft, itl time.Duration
 	cmd := &cobra.Command{
-		Use: mockCommand, Hidden: true, Args: exactly(),
-		Short: "Serve the mock of sweep calibrate",
-		RunE: func(*cobra.Command, []string) error {
-			s, err := mock.StartPacer(ttft, itl)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(sys.Stdout, s.URL)
-			io.Copy(io.Discard, os.Stdin) // until the caller ends or goes
-			s.Close()
-			fmt.Fprintln(sys.Stdout, s.Late(0.5).Microseconds(), s.Late(0.99).Microseconds())
-			return nil
-		},
+		Use: referenceCommand, Hidden: true, Args: exactly(),
+		Short: "Serve what sweep calibrate measures the load generator against",
+		RunE:  func(*cobra.Command, []string) error { return reference.Serve(ttft, itl, os.Stdin, sys.Stdout) },
 	}
 	cmd.Flags().DurationVar(&ttft, "ttft", 50*time.Millisecond, "time between the request and the first chunk")
 	cmd.Flags().DurationVar(&itl, "itl", 10*time.Millisecond, "time between chunks")

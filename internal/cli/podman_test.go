@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 // Two parameters, one at a time, under two loads, twice: three configurations
@@ -62,7 +62,7 @@ type contained struct {
 }
 
 // simulator is the simulated server for the images.
-var simulator = testprogram.Program{Package: "internal/vllmsim/cmd/vllm-sim"}
+var simulator = testprogram.Program{Package: "sim/cmd/vllm-sim"}
 
 func newContained(t *testing.T, window string) *contained {
 	t.Helper()

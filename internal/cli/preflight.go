@@ -7,9 +7,9 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
-	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/sim/vllmsim/catalog"
 )
 
 // preflight examines every configuration before anything starts. notes say

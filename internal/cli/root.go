@@ -78,7 +78,7 @@ noise from effect, and recommends a configuration per use case.`,
 	add("run", newRun(sys), newBench(sys), newCalibrate(sys), newImport(sys), newSim(sys))
 	add("read", newStatus(sys), newAnalyze(sys), newCompare(sys), newPlot(sys), newReport(sys), newExport(sys), newServe(sys), newExplain(sys))
 	add("run", newClean(sys))
-	root.AddCommand(newMock(sys), newVersion(sys))
+	root.AddCommand(newReference(sys), newVersion(sys))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
 )
 
 func TestMain(m *testing.M) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vllm-sweep/sweep/internal/vllmsim"
+	"github.com/vllm-sweep/sweep/sim/vllmsim"
 )
 
 func newSim(sys *System) *cobra.Command {

@@ -16,9 +16,9 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/hostlock"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
 )
 
 // edit changes the experiment file.

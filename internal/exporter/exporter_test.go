@@ -16,10 +16,10 @@ import (
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // measured is a run directory with one real trial, one that failed, and one

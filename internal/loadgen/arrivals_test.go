@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // windowTimes are the arrivals of the window, in seconds from its start.
@@ -161,11 +161,11 @@ func TestRampRuns(t *testing.T) {
 }
 
 // BenchmarkRate gives how far the achieved rate is from the one asked for, in
-// percent of the schedule's own count, against a mock in another process.
+// percent of the schedule's own count, against the reference server in another process.
 func BenchmarkRate(b *testing.B) {
 	for _, rate := range []float64{50, 200, 500} {
 		b.Run(fmt.Sprintf("rate=%.0f", rate), func(b *testing.B) {
-			url, end := mockProcess(b, mockTTFT, mockITL)
+			url, end := referenceProcess(b, referenceTTFT, referenceITL)
 			defer end()
 			for b.Loop() {
 				c := config(&mock.Server{URL: url}, Arrivals{Kind: Constant, Rate: rate})

@@ -24,36 +24,23 @@ import (
 	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
-// Truth of the mock in the benchmarks.
+// Truth of the reference server in the benchmarks.
 const (
-	mockTTFT = 50 * time.Millisecond
-	mockITL  = 10 * time.Millisecond
+	referenceTTFT = 50 * time.Millisecond
+	referenceITL  = 10 * time.Millisecond
 )
 
-// mockProcess starts the mock in a process of its own on processor 0 and binds
-// this one to processor 1, so that the CPU time of this one is the client's
-// alone. end stops the mock and returns its account of itself.
-func mockProcess(b *testing.B, ttft, itl time.Duration) (url string, end func() account) {
+// referenceProcess starts the reference server in a process of its own on
+// processor 0 and binds this one to processor 1, so that the CPU time of this
+// one is the client's alone. end stops the server and returns its account of
+// itself.
+func referenceProcess(b *testing.B, ttft, itl time.Duration) (url string, end func() account) {
 	b.Helper()
-	if runtime.NumCPU() > 1 {
-		restore, err := affinity.Pin(1)
-		if err != nil {
-			b.Logf("not bound to a processor: %v", err)
-		} else {
-			procs := runtime.GOMAXPROCS(1)
-			b.Cleanup(func() {
-				runtime.GOMAXPROCS(procs)
-				if err := restore(); err != nil {
-					b.Error(err)
-				}
-			})
-		}
+	path := filepath.Join(b.TempDir(), "sweep")
+	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/sweep").CombinedOutput(); err != nil {
+		b.Fatalf("build the reference server: %v\n%s", err, out)
 	}
-	path := filepath.Join(b.TempDir(), "mockserver")
-	if out, err := exec.Command("go", "build", "-o", path, "./mock/cmd/mockserver").CombinedOutput(); err != nil {
-		b.Fatalf("build the mock: %v\n%s", err, out)
-	}
-	cmd := exec.Command(path, "-ttft", ttft.String(), "-itl", itl.String(), "-cpu", "0")
+	cmd := exec.Command(path, "reference-server", "--ttft", ttft.String(), "--itl", itl.String())
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -63,8 +50,13 @@ func mockProcess(b *testing.B, ttft, itl time.Duration) (url string, end func() 
 	if err != nil {
 		b.Fatal(err)
 	}
+	pin(b, 0) // the process inherits it
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
+	}
+	if pin(b, 1) {
+		procs := runtime.GOMAXPROCS(1)
+		b.Cleanup(func() { runtime.GOMAXPROCS(procs) })
 	}
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')
@@ -90,7 +82,25 @@ func mockProcess(b *testing.B, ttft, itl time.Duration) (url string, end func() 
 	})
 }
 
-// account is what the mock says of itself.
+// pin binds this process to a processor until the benchmark ends.
+func pin(b *testing.B, cpu int) bool {
+	if runtime.NumCPU() == 1 {
+		return false
+	}
+	restore, err := affinity.Pin(cpu)
+	if err != nil {
+		b.Logf("not bound to a processor: %v", err)
+		return false
+	}
+	b.Cleanup(func() {
+		if err := restore(); err != nil {
+			b.Error(err)
+		}
+	})
+	return true
+}
+
+// account is what the reference server says of itself.
 type account struct {
 	lateP50, lateP99 float64  // of its chunks, µs
 	served           []served // in the order of arrival
@@ -100,10 +110,10 @@ type account struct {
 // chunk, ns since 1970.
 type served struct{ arrived, first int64 }
 
-// against pairs the requests of a run with the mock's account of them, and
-// returns how far each TTFT of the window is from what the mock really did, in
+// against pairs the requests of a run with the reference server's account of them, and
+// returns how far each TTFT of the window is from what the reference server really did, in
 // seconds. Neither side knows the other's names: the order of the sends is that
-// of the arrivals. A request without a kernel time stamp in the mock is left out.
+// of the arrivals. A request without a kernel time stamp in the reference server is left out.
 func (a account) against(b *testing.B, r *Result) []float64 {
 	sent := make([]*Request, 0, len(r.Requests))
 	for i := range r.Requests {
@@ -112,7 +122,7 @@ func (a account) against(b *testing.B, r *Result) []float64 {
 		}
 	}
 	if len(sent) != len(a.served) {
-		b.Errorf("the client sent %d requests, the mock got %d", len(sent), len(a.served))
+		b.Errorf("the client sent %d requests, the server got %d", len(sent), len(a.served))
 		return nil
 	}
 	slices.SortFunc(sent, func(x, y *Request) int { return cmp.Compare(x.Sent, y.Sent) })
@@ -132,11 +142,11 @@ func (a account) against(b *testing.B, r *Result) []float64 {
 	return off
 }
 
-// BenchmarkClient measures the client over loopback against a mock of known
+// BenchmarkClient measures the client over loopback against a reference server of known
 // times in another process, each on a processor of its own: CPU time per token
 // event, and how far the reported times are from the truth. The excess is over
-// the times that the mock was told: its own lateness (also given) and the
-// client's together. The error of the TTFT is against what the mock really did,
+// the times that the reference server was told: its own lateness (also given) and the
+// client's together. The error of the TTFT is against what the reference server really did,
 // request by request: the client's alone. Streams are reached by a ramp of two
 // seconds, or all at once (burst).
 func BenchmarkClient(b *testing.B) {
@@ -147,7 +157,7 @@ func BenchmarkClient(b *testing.B) {
 }
 
 func benchmarkClient(b *testing.B, streams int, warmup time.Duration) {
-	url, end := mockProcess(b, mockTTFT, mockITL)
+	url, end := referenceProcess(b, referenceTTFT, referenceITL)
 	defer end()
 	var r *Result
 	for b.Loop() {
@@ -169,8 +179,8 @@ func benchmarkClient(b *testing.B, streams int, warmup time.Duration) {
 		b.ReportMetric(cpu/float64(r.WindowTokens)*1e6, "cpu-µs/event")
 		b.ReportMetric(float64(r.WindowTokens)/window, "events/s")
 		x := r.latencies()
-		report(b, "ttft-excess", x["ttft_sent"], mockTTFT)
-		report(b, "itl-excess", x["itl"], mockITL)
+		report(b, "ttft-excess", x["ttft_sent"], referenceTTFT)
+		report(b, "itl-excess", x["itl"], referenceITL)
 		b.ReportMetric(stat.StdDev(x["itl"], nil)*1e6, "itl-sd-µs")
 		b.ReportMetric(100*r.Client.CPUShare, "cpu-%")
 		b.ReportMetric(float64(r.Client.ReadLagP50.Microseconds()), "readlag-p50-µs")
@@ -180,10 +190,10 @@ func benchmarkClient(b *testing.B, streams int, warmup time.Duration) {
 			b.Log("invalid: ", why)
 		}
 	}
-	mock := end()
-	b.ReportMetric(mock.lateP50, "mock-late-p50-µs")
-	b.ReportMetric(mock.lateP99, "mock-late-p99-µs")
-	report(b, "ttft-error", mock.against(b, r), 0)
+	server := end()
+	b.ReportMetric(server.lateP50, "server-late-p50-µs")
+	b.ReportMetric(server.lateP99, "server-late-p99-µs")
+	report(b, "ttft-error", server.against(b, r), 0)
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -206,7 +216,7 @@ func report(b *testing.B, name string, x []float64, truth time.Duration) {
 func BenchmarkReference(b *testing.B) {
 	for _, streams := range []int{1, 64, 512} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
-			url, end := mockProcess(b, mockTTFT, mockITL)
+			url, end := referenceProcess(b, referenceTTFT, referenceITL)
 			defer end()
 			for b.Loop() {
 				reference(b, url, streams)
@@ -243,8 +253,8 @@ func reference(b *testing.B, url string, streams int) {
 	wg.Wait()
 	spent := readUsage().since(before)
 	b.ReportMetric(float64(spent.cpu.Microseconds())/float64(len(ttft)+len(itl)), "cpu-µs/event")
-	report(b, "ttft-excess", ttft, mockTTFT)
-	report(b, "itl-excess", itl, mockITL)
+	report(b, "ttft-excess", ttft, referenceTTFT)
+	report(b, "itl-excess", itl, referenceITL)
 	b.ReportMetric(stat.StdDev(itl, nil)*1e6, "itl-sd-µs")
 }
 
@@ -282,7 +292,7 @@ func referenceStream(client *http.Client, url string) (first float64, gaps []flo
 // heap and stacks, while nearly nothing happens on any: one chunk a second.
 func BenchmarkMemory(b *testing.B) {
 	const streams = 5000
-	url, end := mockProcess(b, time.Second, time.Second)
+	url, end := referenceProcess(b, time.Second, time.Second)
 	defer end()
 	for b.Loop() {
 		var before, now runtime.MemStats

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // A dataset is sent as it is, each prompt once a pass, with its own lengths.

@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // A connection that this machine could not make says nothing of the server.

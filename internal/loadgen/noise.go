@@ -11,7 +11,7 @@ import (
 // what Summarize reports less what it would report if every request that
 // succeeded had been answered exactly on time, its first token ttft after the
 // intended send and each further one itl after the one before. It is for runs
-// against a mock of these times.
+// against a reference server of these times.
 func Noise(r *Result, ttft, itl time.Duration) map[string]float64 {
 	truth := *r
 	truth.Requests = slices.Clone(r.Requests)

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // Answers of a dataset set the lengths: each by the server's own count, asked

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/workload"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // The probe of a load has the load's own size, form and options, is given up at

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // answering is a server with one answer for everything.

@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 func TestMain(m *testing.M) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // A connection that took a second to make is told of.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // A pause of 500 ms in one stream of many must stand in the tail of the

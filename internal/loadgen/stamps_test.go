@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 func TestStampsOfARun(t *testing.T) {

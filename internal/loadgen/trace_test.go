@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/workload"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 const mooncake = `{"timestamp": 0, "input_length": 1200, "output_length": 52, "hash_ids": [7, 8, 9]}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vllm-sweep/sweep/internal/loadgen/mock"
+	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
 // modelFolder is a model whose embedding has so many rows.

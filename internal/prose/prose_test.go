@@ -138,7 +138,7 @@ func TestExamples(t *testing.T) {
 
 // unchecked are folders whose literals are the words of other programs: the
 // simulated vLLM and its messages, recorded answers, fakes.
-var unchecked = []string{"internal/vllmsim", "internal/realtest", "internal/browsertest"}
+var unchecked = []string{"sim/vllmsim", "internal/realtest", "sim/browsertest"}
 
 // quoted are literals of other programs, and of a file format.
 var quoted = []string{

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 // How much of the tests runs.
@@ -29,7 +29,7 @@ const (
 
 var (
 	sweepProgram     = testprogram.Program{Package: "cmd/sweep"}
-	simulatorProgram = testprogram.Program{Package: "internal/vllmsim/cmd/vllm-sim"}
+	simulatorProgram = testprogram.Program{Package: "sim/cmd/vllm-sim"}
 )
 
 func TestMain(m *testing.M) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
 )
 
 // rootImage is a root folder without programs: this machine's own come in by

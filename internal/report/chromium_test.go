@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/vllm-sweep/sweep/analysis"
-	"github.com/vllm-sweep/sweep/internal/browsertest"
+	"github.com/vllm-sweep/sweep/sim/browsertest"
 )
 
 // tab is a report in Chromium with what a user does there.

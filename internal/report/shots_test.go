@@ -12,7 +12,7 @@ import (
 	printing "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/vllm-sweep/sweep/internal/browsertest"
+	"github.com/vllm-sweep/sweep/sim/browsertest"
 )
 
 var (

@@ -15,16 +15,16 @@ const FloorFile = "floor.json"
 
 // Floor is the noise floor of the load generator (floor.json): how far what it
 // reports is from the truth, measured on this machine at the planned loads
-// against a mock server of known timing. The mock's own lateness is part of it.
+// against a reference server of known timing. Its own lateness is part of it.
 type Floor struct {
 	Format       int       `json:"format"`
 	Made         time.Time `json:"made"`
 	SweepVersion string    `json:"sweep_version"`
 	Host         string    `json:"host"`
 	Cores        int       `json:"cores"`
-	TTFT         float64   `json:"mock_ttft_s"` // of the mock: arrival of a request to its first token
-	ITL          float64   `json:"mock_itl_s"`  // of the mock: between tokens
-	// LateP50 and LateP99 are how late the mock wrote its chunks by its own clock.
+	TTFT         float64   `json:"mock_ttft_s"` // of the reference server: arrival of a request to its first token
+	ITL          float64   `json:"mock_itl_s"`  // of the reference server: between tokens
+	// LateP50 and LateP99 are how late that server wrote its chunks by its own clock.
 	LateP50 float64      `json:"mock_late_p50_s"`
 	LateP99 float64      `json:"mock_late_p99_s"`
 	Points  []PointFloor `json:"points"` // in the order of the plan

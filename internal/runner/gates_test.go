@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/nvmlsim"
-	"github.com/vllm-sweep/sweep/internal/nvmlsim/library"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/sim/nvmlsim"
+	"github.com/vllm-sweep/sweep/sim/nvmlsim/library"
 )
 
 // one is an experiment of one configuration at one load point.

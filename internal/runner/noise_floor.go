@@ -21,17 +21,17 @@ type FloorOptions struct {
 	Experiment *experiment.Experiment
 	Plan       *matrix.Plan
 	LookupEnv  func(string) (string, bool)
-	// Mock starts the mock server: it prints its address, serves until its
+	// Reference starts the reference server: it prints its address, serves until its
 	// standard input ends, and then prints how late its chunks were, p50 and p99
 	// in microseconds.
-	Mock      []string
-	TTFT, ITL time.Duration // of the mock
+	Reference []string
+	TTFT, ITL time.Duration // of the reference server
 	Window    time.Duration // longest window of a load point; 0: as planned
 	// Progress is told of each load point before it is measured; may be nil.
 	Progress func(i, of int, label string)
 }
 
-// MeasureFloor runs the planned loads against the mock, each in the order of
+// MeasureFloor runs the planned loads against the reference server, each in the order of
 // the plan, and returns how far the load generator is from the truth.
 func MeasureFloor(ctx context.Context, o FloorOptions) (*rundir.Floor, error) {
 	w, err := newLoads(o.Experiment, o.LookupEnv)
@@ -39,7 +39,7 @@ func MeasureFloor(ctx context.Context, o FloorOptions) (*rundir.Floor, error) {
 		return nil, err
 	}
 	w.salt = "noise floor"
-	m, err := startMock(ctx, o.Mock)
+	m, err := startReference(ctx, o.Reference)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +69,11 @@ func (w *loads) pointFloor(ctx context.Context, o FloorOptions, p matrix.LoadPoi
 	if err != nil {
 		return out, err
 	}
-	cfg, err := w.config(l, p, o.Experiment.Trials.Seed, url, "mock")
+	cfg, err := w.config(l, p, o.Experiment.Trials.Seed, url, "reference")
 	if err != nil {
 		return out, err
 	}
-	// The mock is no server to be protected, waits for a slot are no error of the
+	// It is no server to be protected, waits for a slot are no error of the
 	// client, and what the headers hold is nobody's business.
 	cfg.Arrivals.MaxConcurrency, cfg.Headers = 0, nil
 	if o.Window > 0 && (cfg.Duration == 0 || cfg.Duration > o.Window) {
@@ -93,46 +93,47 @@ func (w *loads) pointFloor(ctx context.Context, o FloorOptions, p matrix.LoadPoi
 	return out, nil
 }
 
-// mockServer is the mock in a process of its own, so that its work is not
+// referenceServer is the server in a process of its own, so that its work is not
 // taken for the client's.
-type mockServer struct {
+type referenceServer struct {
 	url    string
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	stdout *bufio.Reader
 }
 
-func startMock(ctx context.Context, command []string) (*mockServer, error) {
+func startReference(ctx context.Context, command []string) (*referenceServer, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("start the mock server: %w", err)
+		return nil, fmt.Errorf("start the reference server: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the mock server: %w", err)
+		return nil, fmt.Errorf("start the reference server: %w", err)
 	}
-	m := &mockServer{cmd: cmd, stdin: in, stdout: bufio.NewReader(out)}
+	m := &referenceServer{cmd: cmd, stdin: in, stdout: bufio.NewReader(out)}
 	line, err := m.stdout.ReadString('\n')
 	if err != nil {
-		return nil, fmt.Errorf("start the mock server: %w", errors.Join(err, m.kill()))
+		return nil, fmt.Errorf("start the reference server: %w", errors.Join(err, m.kill()))
 	}
 	m.url = strings.TrimSpace(line)
 	return m, nil
 }
 
-// end stops the mock and returns how late its chunks were, in seconds.
-func (m *mockServer) end() (p50, p99 float64, err error) {
+// end stops the server and returns how late its chunks were, in seconds.
+func (m *referenceServer) end() (p50, p99 float64, err error) {
 	m.stdin.Close()
 	line, readErr := m.stdout.ReadString('\n')
+	_, _ = io.Copy(io.Discard, m.stdout) // its account of each request
 	waitErr := m.cmd.Wait()
 	if _, err := fmt.Sscan(line, &p50, &p99); err != nil {
-		return 0, 0, fmt.Errorf("end the mock server: %w", errors.Join(err, readErr, waitErr))
+		return 0, 0, fmt.Errorf("end the reference server: %w", errors.Join(err, readErr, waitErr))
 	}
 	return p50 / 1e6, p99 / 1e6, nil
 }
 
-func (m *mockServer) kill() error {
+func (m *referenceServer) kill() error {
 	m.stdin.Close()
 	m.cmd.Process.Kill() // it may be gone already
 	var ended *exec.ExitError

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/sim/nvmlsim"
 )
 
 // BenchmarkTTFTBesideTelemetry measures the TTFT p99 of the same load with and
@@ -54,7 +55,7 @@ func BenchmarkTTFTBesideTelemetry(b *testing.B) {
 	for b.Loop() {
 		seed++
 		without = append(without, 1e3*run(seed))
-		m := telemetry.NewMonitor(telemetry.OpenSimulated(state, nil), telemetry.Intervals{})
+		m := telemetry.NewMonitor(nvmlsim.Open(state, nil), telemetry.Intervals{})
 		m.Watch(base)
 		rec := m.Record(0)
 		with = append(with, 1e3*run(seed))

@@ -21,16 +21,16 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/process"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 // Built on first use.
 var (
-	sim   = testprogram.Program{Package: "internal/vllmsim/cmd/vllm-sim"}
-	tools = testprogram.Program{Package: "internal/bencher/faketool", Names: []string{"guidellm", "vllm", "aiperf"}} // stand-ins
+	sim   = testprogram.Program{Package: "sim/cmd/vllm-sim"}
+	tools = testprogram.Program{Package: "sim/faketool", Names: []string{"guidellm", "vllm", "aiperf"}} // stand-ins
 )
 
 func TestMain(m *testing.M) {

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 // family is a server with processes as vLLM's, which waits for the clients of
 // open streams when it is asked to end.
-var family = testprogram.Program{Package: "launcher/internal/testserver"}
+var family = testprogram.Program{Package: "sim/testserver"}
 
 // familyBench runs it under load.
 func familyBench(t *testing.T) (b *bench, segment string) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vllm-sweep/sweep/internal/telemetry"
+	"github.com/vllm-sweep/sweep/sim/nvmlsim"
 )
 
 // withGPU lets the bench's servers keep a GPU state file and the run read it.
@@ -14,7 +15,7 @@ func (b *bench) withGPU(simArgs ...string) {
 	b.t.Helper()
 	state := filepath.Join(b.t.TempDir(), "gpus")
 	b.command = append(append(b.command, "--sim-gpu-state", state, "--sim-speedup", "1"), simArgs...) // telemetry knows real seconds alone
-	b.gpus = telemetry.OpenSimulated(state, []telemetry.Device{{Name: "simulated H100"}})
+	b.gpus = nvmlsim.Open(state, []telemetry.Device{{Name: "simulated H100"}})
 }
 
 func readTelemetry(t *testing.T, path string) []telemetry.Reading {

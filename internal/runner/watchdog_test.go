@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/nvmlsim"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/sim/nvmlsim"
 )
 
 // oneTrial is an experiment with a single configuration, load point and block.
@@ -154,7 +154,7 @@ func TestGPUMemoryThatDoesNotComeBack(t *testing.T) {
 	b := newBench(t, yaml)
 	state := filepath.Join(t.TempDir(), "gpus")
 	setHolder(t, state, 0, 1<<30)
-	b.gpus = telemetry.OpenSimulated(state, []telemetry.Device{{Name: "simulated H100"}})
+	b.gpus = nvmlsim.Open(state, []telemetry.Device{{Name: "simulated H100"}})
 	b.releaseWait = 300 * time.Millisecond
 	b.watch.heard = func(text string) {
 		if strings.Contains(text, "ready after") {
@@ -188,7 +188,7 @@ func TestGPUMemoryThatComesBackLate(t *testing.T) {
 	b := newBench(t, strings.Replace(oneTrial(), "repeat: 1", "repeat: 2", 1))
 	state := filepath.Join(t.TempDir(), "gpus")
 	setHolder(t, state, 0, 1<<30)
-	b.gpus = telemetry.OpenSimulated(state, []telemetry.Device{{Name: "simulated H100"}})
+	b.gpus = nvmlsim.Open(state, []telemetry.Device{{Name: "simulated H100"}})
 	b.watch.heard = func(text string) {
 		if strings.Contains(text, "ready after") {
 			setHolder(t, state, os.Getpid(), 13<<30)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/vllm-sweep/sweep/internal/browsertest"
+	"github.com/vllm-sweep/sweep/sim/browsertest"
 )
 
 // The page of a running run follows it without being loaded again, and stops

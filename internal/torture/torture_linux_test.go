@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 var program = testprogram.Program{Package: "cmd/sweep"}

@@ -14,17 +14,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/vllm-sweep/sweep/internal/dockertest"
-	"github.com/vllm-sweep/sweep/internal/podmantest"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
+	"github.com/vllm-sweep/sweep/sim/dockertest"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
 var (
-	server = testprogram.Program{Package: "launcher/internal/testserver"}
+	server = testprogram.Program{Package: "sim/testserver"}
 	daemon dockertest.Daemon
 )
 

@@ -17,14 +17,14 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
-	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
-var server = testprogram.Program{Package: "launcher/internal/testserver"}
+var server = testprogram.Program{Package: "sim/testserver"}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(crashImage) != "" {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
 )
 
 // BenchmarkRestart is one start, proved ready and identified, with its stop,

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/podmantest"
 	"github.com/vllm-sweep/sweep/launcher/internal/containers/contract"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
+	"github.com/vllm-sweep/sweep/sim/podmantest"
 )
 
 // sshd is a real one on the loopback interface, for this user, with keys of

@@ -7,10 +7,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/vllmsim"
-	"github.com/vllm-sweep/sweep/internal/vllmsim/catalog"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/sim/vllmsim"
+	"github.com/vllm-sweep/sweep/sim/vllmsim/catalog"
 )
 
 // TestWhatIsImpossibleDoesNotStart holds the check to its promise on the

@@ -18,13 +18,13 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/vllm-sweep/sweep/internal/testprogram"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/internal/launchertest"
 	"github.com/vllm-sweep/sweep/launcher/internal/procs"
+	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
-var server = testprogram.Program{Package: "launcher/internal/testserver"}
+var server = testprogram.Program{Package: "sim/testserver"}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
