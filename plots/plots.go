@@ -159,16 +159,15 @@ const (
 	PNG = "png"
 	SVG = "svg"
 	CSV = "csv"
-	PDF = "pdf"
 )
 
 // Formats lists the formats in the order in which they are named to users.
-func Formats() []string { return []string{PNG, SVG, CSV, PDF} }
+func Formats() []string { return []string{PNG, SVG, CSV} }
 
 // Options choose what Render writes.
 type Options struct {
 	Figures []string // names; empty: all
-	Formats []string // of Formats; empty: PNG, SVG, CSV
+	Formats []string // of Formats; empty: all
 	Theme   Theme    // zero: Light
 }
 
@@ -192,7 +191,7 @@ func Write(dir string, figures []Figure, opts Options) ([]string, error) {
 	}
 	formats := opts.Formats
 	if len(formats) == 0 {
-		formats = []string{PNG, SVG, CSV}
+		formats = Formats()
 	}
 	var written []string
 	for _, f := range figures {
@@ -269,8 +268,6 @@ func (f Figure) encode(w io.Writer, format string, theme Theme) (string, error) 
 		return name, f.WriteSVG(w, theme)
 	case CSV:
 		return name, f.WriteCSV(w)
-	case PDF:
-		return name, f.WritePDF(w, theme)
 	}
 	return "", fmt.Errorf("unknown format %q: want one of %s", format, strings.Join(Formats(), ", "))
 }

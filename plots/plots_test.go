@@ -193,13 +193,23 @@ func TestRenderOptions(t *testing.T) {
 	if err != nil || strings.Join(names, " ") != "effects-documents-dark.svg effects-documents.csv" {
 		t.Errorf("wrote %v, %v", names, err)
 	}
-	for want, opts := range map[string]Options{
-		"figure curve-documents: load documents has only one point, so there is no curve":                               {Figures: []string{"curve-documents"}},
-		"figure pie: no such figure; the run yields dots-documents, effects-documents, response-documents, feasibility": {Figures: []string{"pie"}},
-		"draw figure dots-documents as gif: unknown format \"gif\": want one of png, svg, csv, pdf":                     {Formats: []string{"gif"}},
+	for _, c := range []struct {
+		opts Options
+		want string
+	}{
+		{
+			Options{Figures: []string{"curve-documents"}},
+			"figure curve-documents: load documents has only one point, so there is no curve",
+		},
+		{Options{Figures: []string{"pie"}}, "figure pie: no such figure; " +
+			"the run yields dots-documents, effects-documents, response-documents, feasibility"},
+		{
+			Options{Formats: []string{"gif"}},
+			"draw figure dots-documents as gif: unknown format \"gif\": want one of png, svg, csv",
+		},
 	} {
-		if _, err := Render(dir, small(), opts); err == nil || err.Error() != want {
-			t.Errorf("error %v, want %s", err, want)
+		if _, err := Render(dir, small(), c.opts); err == nil || err.Error() != c.want {
+			t.Errorf("error %v, want %s", err, c.want)
 		}
 	}
 	if _, err := Render(filepath.Join(dir, "absent"), small(), Options{}); err == nil {

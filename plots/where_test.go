@@ -64,34 +64,3 @@ func TestChosen(t *testing.T) {
 		t.Error(absent)
 	}
 }
-
-// A PDF has the same bytes each time, both weights of its font, and no sign
-// that its character set lacks.
-func TestPDF(t *testing.T) {
-	for _, f := range Figures(rich()) {
-		var a, b bytes.Buffer
-		if err := f.WritePDF(&a, Light()); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.WritePDF(&b, Light()); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(a.Bytes(), b.Bytes()) {
-			t.Errorf("%s: two PDFs differ", f.Name)
-		}
-		for _, want := range []string{"%PDF-", "/Helvetica\n", "/Helvetica-Bold\n", "%%EOF"} {
-			if !bytes.Contains(a.Bytes(), []byte(want)) {
-				t.Errorf("%s: no %q in the PDF", f.Name, want)
-			}
-		}
-		var svg bytes.Buffer
-		if err := f.WriteSVG(&svg, Light()); err != nil {
-			t.Fatal(err)
-		}
-		for _, text := range textsOf(t, svg.Bytes(), f.frame.height) {
-			if got := windows1252(text.text); strings.Count(got, "?") != strings.Count(text.text, "?") {
-				t.Errorf("%s: %q becomes %q", f.Name, text.text, got)
-			}
-		}
-	}
-}

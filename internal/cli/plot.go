@@ -27,7 +27,7 @@ func newPlot(sys *System) *cobra.Command {
 	var o plotOptions
 	cmd := &cobra.Command{
 		Use:   "plot DIR",
-		Short: "Draw the figures of a run again as PNG, SVG, PDF and CSV",
+		Short: "Draw the figures of a run again as PNG, SVG and CSV",
 		Long: `Draw the figures of a run again. Every figure comes with its data as CSV.
 
 With --x and --y, sweep draws one metric against another instead. --where keeps
@@ -36,7 +36,7 @@ VALUE: NAME is a flag, a metric, load, point or label, and OP is = != < <= > >=
 or ~ (contains).`,
 		Example: `  sweep plot runs/acme-support-bot/20261123-221004
   sweep plot --list DIR
-  sweep plot --figure frontier-chat --format svg,pdf --theme dark --out slides DIR
+  sweep plot --figure frontier-chat --format svg --theme dark --out slides DIR
   sweep plot --x e2e_p95 --y output_throughput_per_gpu --where "load=chat and max-num-seqs>=64" DIR`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: completeRuns,
@@ -44,7 +44,7 @@ or ~ (contains).`,
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.figures, "figure", nil, "draw only these figures (repeatable)")
-	f.StringSliceVar(&o.formats, "format", nil, "write only these `formats` of "+strings.Join(plots.Formats(), ", ")+" (default png,svg,csv)")
+	f.StringSliceVar(&o.formats, "format", nil, "write only these `formats` of "+strings.Join(plots.Formats(), ", ")+" (default all)")
 	f.StringVar(&o.x, "x", "", "`metric` of the x axis; needs --y")
 	f.StringVar(&o.y, "y", "", "`metric` of the y axis; needs --x")
 	f.StringVar(&o.where, "where", "", "draw only results that meet these `conditions`")
