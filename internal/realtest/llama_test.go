@@ -3,7 +3,6 @@ package realtest
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -60,30 +59,19 @@ func TestLlamaServer(t *testing.T) {
 func TestLlamaTruth(t *testing.T) {
 	root := need(t, short, llama, gguf)
 	url := llamaServer(t, root)
-	var table strings.Builder
-	table.WriteString("\n| load | requests | prompt tokens | tokens | TPOT ms |\n|---|---|---|---|---|\n")
-	for _, l := range []load{
+	truth(t, url, "tiny.gguf", "llamacpp:requests_processing", "prompt tokens | tokens | TPOT ms", []load{
 		{name: "1 in flight", arrivals: closed(1), prompt: 64, output: 128, requests: 20},
 		{name: "1 in flight, chat", arrivals: closed(1), prompt: 64, output: 128, requests: 20, api: loadgen.Chat},
 		{name: "4 in flight", arrivals: closed(4), prompt: 64, output: 128, requests: 40},
-	} {
-		res, a, b := l.counts(t, url, "tiny.gguf", "llamacpp:requests_processing")
-		sum := loadgen.Summarize(res, loadgen.SummaryOptions{})
-		if n := sum.Requests[loadgen.ClassOK]; n != l.requests {
-			t.Errorf("%s: %d of %d requests ok: %v", l.name, n, l.requests, sum.Requests)
-			continue
-		}
-		row := truthRow{t, l.name, &table}
-		prompts, answers := tokens(res)
-		fmt.Fprintf(&table, "| %s | %d ", l.name, l.requests)
-		row.equal("prompt tokens", prompts,
-			b.since(a, "llamacpp:prompt_tokens_total")+b.since(a, "llamacpp:prompt_tokens_cached_total"))
-		row.equal("tokens", answers, b.since(a, "llamacpp:tokens_predicted_total"))
+	}, func(row *truthRow, s seen) {
+		prompts, answers := s.tokens()
+		row.cell("| %.0f / %.0f ", prompts, row.equal("prompt tokens", prompts,
+			s.b.since(s.a, "llamacpp:prompt_tokens_total")+s.b.since(s.a, "llamacpp:prompt_tokens_cached_total")))
+		row.cell("| %.0f / %.0f ", answers,
+			row.equal("tokens", answers, s.b.since(s.a, "llamacpp:tokens_predicted_total")))
 		// Its clock of predicting starts when the prompt is done and the first
 		// token is drawn, and counts all tokens: n-1 steps for n tokens.
-		steps := answers - float64(l.requests)
-		row.near("tpot", sum.Metrics["tpot_mean"], b.since(a, "llamacpp:tokens_predicted_seconds_total")/steps)
-		table.WriteString("|\n")
-	}
-	t.Log(table.String())
+		steps := answers - float64(s.requests)
+		row.near("tpot", s.sum.Metrics["tpot_mean"], s.b.since(s.a, "llamacpp:tokens_predicted_seconds_total")/steps)
+	})
 }
