@@ -80,11 +80,11 @@ func (b processorTime) others(a processorTime) float64 {
 	return max(0, all-(b.idle-a.idle)-(b.ours-a.ours)) / all
 }
 
-// quiet waits, a minute at most, for a second in which other programs leave the
+// quiet waits, 20 s at most, for a second in which other programs leave the
 // processors alone.
 func quiet(t testing.TB) {
 	t.Helper()
-	for range 60 {
+	for range 20 {
 		a := readProcessorTime(t)
 		time.Sleep(time.Second)
 		if readProcessorTime(t).others(a) <= othersLimit {
