@@ -23,7 +23,6 @@ func newExport(sys *System) *cobra.Command {
 		Short: "Write a run in another tool's format",
 		Long: `Write a run in a format that other tools and dashboards read:
 
-  guidellm    a report like those of GuideLLM 0.5 and 0.6, one benchmark per trial
   vllm-bench  one line per trial, like 'vllm bench serve --save-detailed'
   benchfmt    Go's benchmark format, for benchstat
   csv         one row per trial, one column per metric

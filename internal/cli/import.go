@@ -39,7 +39,7 @@ report and compare read like any other. sweep reads:
 
   GuideLLM        reports of 0.2 to 0.8, JSON and YAML
   vLLM            'vllm bench serve' (JSON, JSONL) and 'vllm bench sweep' (folders)
-  AIPerf          exports, also those of genai-perf
+  AIPerf          exports
   inference-perf  reports
   InferenceMAX    rows
   CSV             tables, with --map

@@ -1,7 +1,6 @@
 // Package exporter writes a run in the formats of other tools, so that the
-// dashboards of others read what sweep measured: a report in the shape of
-// GuideLLM's, results in the shape of `vllm bench serve`, a table of trials,
-// and one Parquet table of all requests.
+// dashboards of others read what sweep measured: results in the shape of `vllm
+// bench serve`, a table of trials, and one Parquet table of all requests.
 //
 // The shapes are theirs, and so are the definitions: what is exported as a
 // time to first token counts from the actual send, as they count it. Files say
@@ -25,7 +24,6 @@ import (
 
 // Formats that can be written; benchfmt is written by package analysis.
 const (
-	GuideLLM  = "guidellm"
 	VLLMBench = "vllm-bench"
 	Benchfmt  = "benchfmt"
 	CSV       = "csv"
@@ -33,14 +31,12 @@ const (
 )
 
 // Formats lists them.
-func Formats() []string { return []string{GuideLLM, VLLMBench, Benchfmt, CSV, Parquet} }
+func Formats() []string { return []string{VLLMBench, Benchfmt, CSV, Parquet} }
 
 // Write writes the run. Trials that failed are in the table alone: the other
 // shapes have no place for a load that did not happen.
 func Write(w io.Writer, run *rundir.Run, format, version string) error {
 	switch format {
-	case GuideLLM:
-		return writeGuideLLM(w, run, version)
 	case VLLMBench:
 		return writeVLLM(w, run, version)
 	case CSV:

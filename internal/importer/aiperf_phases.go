@@ -139,7 +139,7 @@ func readAIBeside(path string) aiSummary {
 	}
 	defer f.Close()
 	a, err := decodeAISummary(newStream(src, f))
-	if err != nil || a.tool() != AIPerf {
+	if err != nil || !a.ofAIPerf() {
 		return nil
 	}
 	return a

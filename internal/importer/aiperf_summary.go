@@ -13,7 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
-// aiSummary is profile_export_aiperf.json or profile_export_genai_perf.json.
+// aiSummary is profile_export_aiperf.json.
 type aiSummary map[string]any
 
 type aiMetric struct {
@@ -70,12 +70,15 @@ func (a aiSummary) stats(name string) stats {
 	return out
 }
 
-// readAIPerfSummary reads the aggregates of AIPerf or genai-perf: of a run with one
-// measured phase, or of one phase.
+// readAIPerfSummary reads the aggregates of a run with one measured phase, or of
+// one phase.
 func readAIPerfSummary(s *stream) ([]Result, error) {
 	a, err := decodeAISummary(s)
 	if err != nil {
 		return nil, err
+	}
+	if !a.ofAIPerf() {
+		return nil, s.fail(errors.New("a summary in the form of AIPerf's, and not from AIPerf: sweep does not read it"))
 	}
 	phase := phaseOf(s.src.name)
 	switch measured := a.measured(); {
@@ -97,19 +100,20 @@ func decodeAISummary(s *stream) (aiSummary, error) {
 	return a, s.end()
 }
 
-// tool is the tool that wrote a summary.
-func (a aiSummary) tool() string {
+// ofAIPerf reports whether AIPerf wrote the summary: genai-perf, from which it
+// comes, wrote some of the same fields.
+func (a aiSummary) ofAIPerf() bool {
 	for _, key := range []string{"benchmark_duration", "error_summary", "aiperf_version", "was_cancelled"} {
 		if _, ok := a[key]; ok {
-			return AIPerf
+			return true
 		}
 	}
-	return GenAIPerf
+	return false
 }
 
 // result is what a summary tells of a measured phase; "": the only one.
 func (a aiSummary) result(phase string) Result {
-	r := Result{Tool: a.tool(), Format: "summary", Clock: ClockSent, phase: phase}
+	r := Result{Tool: AIPerf, Format: "summary", Clock: ClockSent, phase: phase}
 	r.ToolVersion, _ = a["aiperf_version"].(string)
 	a.facts(&r)
 	n, failed := a.avg("request_count"), a.avg("error_request_count")
@@ -175,7 +179,7 @@ func (a aiSummary) errors() float64 {
 }
 
 // facts reads the load of the result's phase and the model off the tool's own
-// configuration: of AIPerf 0.13, of earlier releases, or of genai-perf.
+// configuration: of AIPerf 0.13 or of earlier releases.
 func (a aiSummary) facts(r *Result) {
 	r.Load = Load{Name: unnamed, Kind: Unknown}
 	config := member(a, "input_config")
@@ -196,10 +200,6 @@ func (a aiSummary) facts(r *Result) {
 	mode, _ := gen["request_rate_mode"].(string)
 	rate, _ := gen["request_rate"].(float64)
 	concurrency, _ := gen["concurrency"].(float64)
-	if stimulus := member(member(config, "perf_analyzer"), "stimulus"); stimulus != nil { // genai-perf
-		concurrency, _ = stimulus["concurrency"].(float64)
-		rate, _ = stimulus["request_rate"].(float64)
-	}
 	phase := a.phase(r.phase)
 	if phase != nil { // 0.13
 		mode, _ = phase["type"].(string)

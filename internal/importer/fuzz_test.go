@@ -57,9 +57,6 @@ func FuzzAIRecords(f *testing.F) {
 	fuzz(f, shapeAIRecords, aiperfRecords, fivePhases[1].records(1, 0, true)+fivePhases[3].records(3, 9, true))
 }
 func FuzzAISummary(f *testing.F) { fuzz(f, shapeAISummary, aiperfSummary, fivePhases[1].summary("")) }
-func FuzzGenAIPerf(f *testing.F) {
-	fuzz(f, shapeGenAI, `{"experiments":[{"experiment":{"mode":"concurrency","value":1},"requests":[{"timestamp":1,"response_timestamps":[2,3]}]}]}`)
-}
 
 func FuzzInferencePerf(f *testing.F) {
 	fuzz(f, shapeLifecycle, `{"load_summary":{"requested_rate":1,"achieved_rate":0.5},"successes":{"count":60,"latency":{"request_latency":{"mean":0.48,"median":null}},"throughput":{"requests_per_sec":1.0},"output_len":{"mean":63}},"failures":{"count":0}}`)

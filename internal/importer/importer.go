@@ -1,7 +1,7 @@
 // Package importer reads what other load generators measured and makes run
 // directories of it, so that analysis, figures and reports take foreign
 // results as they take our own: GuideLLM, `vllm bench serve` and `vllm bench
-// sweep`, AIPerf and genai-perf, inference-perf, InferenceMAX and plain CSV.
+// sweep`, AIPerf, inference-perf, InferenceMAX and plain CSV.
 //
 // Read finds out by content what a file is and gives one Result a load run.
 // Where a file holds its requests, every number is computed anew from them by
@@ -30,7 +30,6 @@ const (
 	GuideLLM      = "guidellm"
 	VLLMBench     = "vllm-bench"
 	AIPerf        = "aiperf"
-	GenAIPerf     = "genai-perf"
 	InferencePerf = "inference-perf"
 	InferenceMAX  = "inferencemax"
 	CSV           = "csv"
@@ -41,7 +40,7 @@ const Auto = "auto"
 
 // Formats lists what --as takes.
 func Formats() []string {
-	return []string{Auto, GuideLLM, VLLMBench, AIPerf, GenAIPerf, InferencePerf, InferenceMAX, CSV}
+	return []string{Auto, GuideLLM, VLLMBench, AIPerf, InferencePerf, InferenceMAX, CSV}
 }
 
 // Unknown is the arrival kind of a load that the file does not tell.
@@ -147,8 +146,6 @@ func (r *Result) Ends() string {
 		return rundir.EndsToken
 	case AIPerf:
 		return rundir.EndsText
-	case GenAIPerf:
-		return rundir.EndsChunk
 	case GuideLLM, InferencePerf:
 		if r.Recomputed() {
 			return rundir.EndsToken

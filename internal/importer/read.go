@@ -32,8 +32,7 @@ const (
 	shapeServer       shape = "the server's metrics of inference-perf"
 	shapePerfRequests shape = "requests of inference-perf"
 	shapeAIRecords    shape = "AIPerf records"
-	shapeAISummary    shape = "an AIPerf or genai-perf summary"
-	shapeGenAI        shape = "a genai-perf profile export"
+	shapeAISummary    shape = "an AIPerf summary"
 	shapeMax          shape = "InferenceMAX rows"
 	shapeCSV          shape = "a table"
 	shapeNone         shape = ""
@@ -41,7 +40,7 @@ const (
 
 var shapesOf = map[string][]shape{
 	GuideLLM: {shapeGuideLLM, shapeGuideYAML}, VLLMBench: {shapeBench, shapeCSV}, AIPerf: {shapeAIRecords, shapeAISummary},
-	GenAIPerf: {shapeGenAI, shapeAISummary}, InferencePerf: {shapeLifecycle, shapePerfRequests}, InferenceMAX: {shapeMax}, CSV: {shapeCSV},
+	InferencePerf: {shapeLifecycle, shapePerfRequests}, InferenceMAX: {shapeMax}, CSV: {shapeCSV},
 }
 
 // Read reads a file, or every file of a folder that holds results; skipped
@@ -142,8 +141,6 @@ func parse(src source, kind shape, columns Columns) ([]Result, error) {
 		return readAIPerfRecords(s)
 	case shapeAISummary:
 		return readAIPerfSummary(s)
-	case shapeGenAI:
-		return readGenAIPerf(s)
 	case shapeMax:
 		return readInferenceMAX(s)
 	default:
@@ -299,8 +296,6 @@ func byKeys(keys map[string]bool) shape {
 		return shapeAIRecords
 	case keys["load_summary"] && keys["successes"]:
 		return shapeLifecycle
-	case keys["service_kind"], keys["experiments"]:
-		return shapeGenAI
 	case keys["hw"] && keys["tput_per_gpu"]:
 		return shapeMax
 	case keys["start_time"] && keys["end_time"] && keys["info"]:

@@ -25,7 +25,6 @@ type Source struct {
 const (
 	EndsToken    = "last token"
 	EndsText     = "last chunk with text" // of AIPerf: later tokens without a text do not show
-	EndsChunk    = "last chunk"           // a closing one without a token may be
 	EndsResponse = "response"
 )
 
