@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // runChecks looks at configurations against each other.
@@ -19,13 +21,14 @@ func (a *analyser) runChecks() []Check {
 // flags or more: whatever they do, it cannot be said which flag did it.
 func (a *analyser) confounded() []Check {
 	var out []Check
-	confs := a.measured()
-	for i, x := range confs {
-		var nearest flagSet
-		var least []setFlag
-		for j, y := range confs {
-			if d := y.changed(x, 9); i != j && len(d) > 0 && (least == nil || len(d) < len(least)) {
-				nearest, least = y, d
+	d := a.design()
+	settings := d.measured()
+	for i, x := range d.runs {
+		var nearest matrix.Configuration
+		var least []int
+		for j, y := range d.runs {
+			if c := stats.Changed(settings[j], settings[i], 9); len(c) > 0 && (least == nil || len(c) < len(least)) {
+				nearest, least = y, c
 			}
 			if len(least) == 1 {
 				break
@@ -36,7 +39,7 @@ func (a *analyser) confounded() []Check {
 		}
 		var words []string
 		for _, f := range least {
-			words = append(words, f.flag.String())
+			words = append(words, flagOf(x, d.factors[f]).String())
 		}
 		out = append(out, Check{Configuration: x.ID, Notice: notice.New("confounded", notice.Args{
 			"configuration": notice.Text(x.Label), "nearest": notice.Text(nearest.Label), "flags": notice.List(words...),
@@ -89,17 +92,19 @@ func (a *analyser) identicalCaches() []Check {
 	if len(tokens) < 2 {
 		return nil
 	}
-	confs := a.measured()
-	for i, x := range confs {
-		for _, y := range confs[:i] {
+	d := a.design()
+	settings := d.measured()
+	for i, x := range d.runs {
+		for j, y := range d.runs[:i] {
 			if tokens[x.ID] == 0 || tokens[x.ID] != tokens[y.ID] {
 				continue
 			}
-			if d := y.changed(x, 2); len(d) == 1 && movesCache(d[0].name) {
+			if c := stats.Changed(settings[j], settings[i], 2); len(c) == 1 && movesCache(d.factors[c[0]]) {
 				out = append(out, Check{
 					Configuration: x.ID, Evidence: map[string]float64{"kv_cache_tokens": float64(tokens[x.ID])},
 					Notice: notice.New("identical-cache", notice.Args{
-						"one": notice.Text(y.Label), "other": notice.Text(x.Label), "tokens": notice.Count(tokens[x.ID]), "flag": notice.Text(d[0].name),
+						"one": notice.Text(y.Label), "other": notice.Text(x.Label),
+						"tokens": notice.Count(tokens[x.ID]), "flag": notice.Text(d.factors[c[0]]),
 					}).On(notice.Configuration, x.ID),
 				})
 			}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -145,7 +146,7 @@ func useCase(us []experiment.UseCase, name string) *experiment.UseCase {
 // predict is the log ratio to the baseline that the parts of a combination
 // promise if their effects multiply.
 func (a *analyser) predict(f matrix.Finalist, objective string) (difference, bool) {
-	weights := map[*series]float64{}
+	var terms []term
 	var base *series
 	for i, c := range a.findings.Cells {
 		if c.LoadPoint != f.LoadPoint {
@@ -156,14 +157,13 @@ func (a *analyser) predict(f matrix.Finalist, objective string) (difference, boo
 			base = s
 		}
 		if slices.Contains(f.Parts, c.Configuration) && s != nil {
-			weights[s] = 1
+			terms = append(terms, term{s, 1})
 		}
 	}
-	if base == nil || len(weights) != len(f.Parts) {
+	if base == nil || len(terms) != len(f.Parts) {
 		return difference{}, false
 	}
-	weights[base] = -float64(len(f.Parts))
-	return contrastOf(weights), true
+	return contrastOf(append(terms, term{base, -float64(len(f.Parts))})), true
 }
 
 // finalistRatio is the log ratio of a finalist to the baseline in this stage.
@@ -188,16 +188,16 @@ func (a *analyser) finalistRatio(f matrix.Finalist, objective string) difference
 
 // agreement tests whether two independent log ratios are the same.
 func (a *analyser) agreement(x, y difference) string {
-	if x.se == 0 || y.se == 0 {
+	if x.SE == 0 || y.SE == 0 {
 		return CombinationUndecided
 	}
-	vx, vy := x.se*x.se, y.se*y.se
-	d, se, df := y.d-x.d, math.Sqrt(vx+vy), welchDF(vx, x.df, vy, y.df)
+	vx, vy := x.SE*x.SE, y.SE*y.SE
+	d := stats.Estimate{Value: y.Value - x.Value, SE: math.Sqrt(vx + vy), DF: stats.WelchDF(vx, x.DF, vy, y.DF)}
 	alpha := 1 - a.confidence
 	switch {
-	case tost(d, se, df, a.margin) < alpha:
+	case d.Equivalence(a.margin) < alpha:
 		return CombinationAdds
-	case twoSided(d/se, df) < alpha:
+	case d.P() < alpha:
 		return CombinationDiffers
 	}
 	return CombinationUndecided

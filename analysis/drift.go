@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -25,7 +26,7 @@ type drift struct {
 	point  string  // label of the load point
 	change float64 // last trial / first trial - 1, by the trend inside blocks
 	p      float64 // times the number of trends tested
-	order  *orderTest
+	trend  *stats.Trend
 }
 
 // drifts looks for a trend inside blocks at each load point and keeps the
@@ -39,16 +40,17 @@ func (a *analyser) drifts() []drift {
 		if !slices.Contains(driftMetrics(), f.metric) || f.metric == throughput && offersRate(point) {
 			continue
 		}
-		if change, p, order := f.trend(); order != nil {
+		if t, ok := f.trend(); ok {
 			tests++
-			found = append(found, drift{metric: f.metric, load: point.Load, point: point.Label, change: math.Expm1(change), p: p, order: order})
+			found = append(found, drift{f.metric, point.Load, point.Label, math.Expm1(t.Change), t.P, t})
 		}
 	}
 	worst := map[[2]string]drift{}
 	for _, d := range found {
 		d.p = math.Min(1, d.p*float64(tests))
 		size, key := math.Abs(math.Log1p(d.change)), [2]string{d.load, d.metric}
-		if d.p < driftLevel && size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[key].change)) && d.order.p() < driftLevel {
+		leads := size > a.margin && finite(d.change) && size > math.Abs(math.Log1p(worst[key].change))
+		if d.p < driftLevel && leads && d.trend.Randomization() < driftLevel {
 			worst[key] = d
 		}
 	}
@@ -68,52 +70,14 @@ func offersRate(p matrix.LoadPoint) bool {
 	return p.Kind.OpenLoop() || p.Kind == experiment.Sweep && p.Value > 0 && p.Value < 1
 }
 
-// trend returns the change of the log metric from the first to the last trial
-// by the slope in y = cell + block + slope × order, with the p-value of its
-// t-test and a test that does not need the t-test's assumptions, nil where there
-// is no trend to test. Blocks differ by their seeds, so that only the order inside
-// them tells time from prompts and arrivals. Cells that stand apart or are noisy
-// are left out: a single one would make the trend.
-func (f *family) trend() (change, p float64, order *orderTest) {
+// trend is that of the family's logs over the order of the trials, false where
+// there is none to test. Blocks differ by their seeds, so that only the order inside
+// them tells time from prompts and arrivals.
+func (f *family) trend() (*stats.Trend, bool) {
 	if f.fit == nil {
-		return 0, 0, nil
+		return nil, false
 	}
-	fit, apart := poolCells(f.obs, len(f.fit.n), len(f.fit.beta), true)
-	var orders []observation
-	var logs []float64 // residuals
-	first, last := math.Inf(1), math.Inf(-1)
-	i := 0
-	for _, s := range f.cells {
-		if s.arithmetic {
-			continue
-		}
-		for _, v := range s.reps {
-			o := f.obs[i]
-			i++
-			if apart[o.cell] {
-				continue
-			}
-			logs = append(logs, fit.residual(o))
-			orders = append(orders, observation{o.cell, o.block, v.order})
-			first, last = math.Min(first, v.order), math.Max(last, v.order)
-		}
-	}
-	order = newOrderTest(orders, logs, len(f.fit.n), len(f.fit.beta))
-	sxx, sxy := order.moments(order.orders)
-	df := fit.df - 1
-	if df < 2 || sxx < 0.5 { // orders are whole: less is rounding, and order is confounded with cells
-		return 0, 0, nil
-	}
-	slope := sxy / sxx
-	change = slope * (last - first)
-	variance := (order.syy - slope*sxy) / df
-	switch {
-	case variance >= tinyVariance:
-		return change, twoSided(slope/math.Sqrt(variance/sxx), df), order
-	case math.Abs(change) > 1e-9:
-		return change, smallestP, order
-	}
-	return 0, 0, nil
+	return stats.FitTrend(f.obs, f.orders, len(f.fit.N), len(f.fit.Effects))
 }
 
 // notice is what is to be said of the drift.

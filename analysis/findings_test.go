@@ -198,42 +198,5 @@ func TestOffersRate(t *testing.T) {
 	}
 }
 
-// Four cells visited in the orders 1 2 3 4 and 8 7 6 5. Without cells and
-// blocks the orders are ±(-1.5, -0.5, 0.5, 1.5), Σx² = 10. The logs are 0.1 ×
-// order, a block effect and ±(0.1, -0.1, -0.1, 0.1), which is orthogonal to the
-// orders and leaves a variance of 0.08/2: t = 0.1/sqrt(0.04/10) with 2 df. Of the
-// 24² ways to order the cells in the two blocks, 116 have a correlation as strong
-// (counted by brute force in another program).
-func TestTrend(t *testing.T) {
-	u := []float64{.1, -.1, -.1, .1}
-	f := &family{}
-	for c := range 4 {
-		s := &series{family: f}
-		for b, v := range []struct{ order, u float64 }{{float64(1 + c), u[c]}, {float64(8 - c), -u[c]}} {
-			y := .1*v.order + v.u + 5*float64(b) + 3*float64(c)
-			s.reps = append(s.reps, replicate{order: v.order, block: b + 1, log: y})
-			s.logs = append(s.logs, y)
-		}
-		f.cells = append(f.cells, s)
-	}
-	f.model()
-	change, p, order := f.trend()
-	if order == nil {
-		t.Fatal("no trend")
-	}
-	tt := 0.1 / math.Sqrt(0.004)
-	near(t, "change", change, .7, 1e-9)
-	near(t, "p of the t-test", p, 1-tt/math.Sqrt(2+tt*tt), 1e-9)
-	near(t, "p of the order", order.p(), 116.0/576, 1e-9)
-	for _, s := range f.cells { // one configuration after the other: time is confounded with them
-		for i := range s.reps {
-			s.reps[i].order = float64(2*s.place + i)
-		}
-	}
-	if _, _, order := f.trend(); order != nil {
-		t.Error("trend in a sequential run")
-	}
-}
-
 // said is what a server said.
 func said(words string) []notice.Notice { return []notice.Notice{launcher.Quoted(words)} }

@@ -2,8 +2,8 @@ package analysis
 
 import (
 	"slices"
-	"sort"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
@@ -136,11 +136,8 @@ func usual(cells []Cell, names ...string) string {
 // and y no lower, and one of the two better. Equal cells stay together.
 func frontier(load, x, y string, cells []Cell) Frontier {
 	f := Frontier{Load: load, X: x, Y: y, Method: frontierMethod}
-	type point struct {
-		id   string
-		x, y float64
-	}
-	var ps []point
+	var points []stats.Point
+	var ids []string
 	for _, c := range cells {
 		var missing []notice.Notice
 		if c.unranked(x, y) {
@@ -158,28 +155,11 @@ func frontier(load, x, y string, cells []Cell) Frontier {
 			f.Skipped[c.ID] = missing
 			continue
 		}
-		ps = append(ps, point{c.ID, c.Estimates[x].Center, c.Estimates[y].Center})
+		points = append(points, stats.Point{X: c.Estimates[x].Center, Y: c.Estimates[y].Center})
+		ids = append(ids, c.ID)
 	}
-	sort.SliceStable(ps, func(i, j int) bool {
-		if ps[i].x != ps[j].x {
-			return ps[i].x < ps[j].x
-		}
-		return ps[i].y > ps[j].y
-	})
-	for i, p := range ps {
-		if i == 0 {
-			f.Cells = append(f.Cells, p.id)
-			continue
-		}
-		best := ps[0]
-		for _, q := range ps[:i] {
-			if q.y > best.y {
-				best = q
-			}
-		}
-		if p.y > best.y || (p.x == best.x && p.y == best.y) {
-			f.Cells = append(f.Cells, p.id)
-		}
+	for _, i := range stats.Undominated(points) {
+		f.Cells = append(f.Cells, ids[i])
 	}
 	return f
 }

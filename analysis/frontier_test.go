@@ -1,11 +1,9 @@
 package analysis
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/vllm-sweep/sweep/experiment"
 )
@@ -35,42 +33,6 @@ func TestFrontier(t *testing.T) {
 	if x := f.Skipped["blind"]; len(f.Skipped) != 1 || len(x) != 1 || x[0].Text() != "E2E p50 has no value: too few requests." {
 		t.Errorf("%v", f.Skipped)
 	}
-}
-
-// A cell is on the frontier if and only if no cell dominates it.
-func TestFrontierIsMinimalAndComplete(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		small := rapid.IntRange(1, 8)
-		var cells []Cell
-		for i := range rapid.IntRange(1, 20).Draw(t, "cells") {
-			cells = append(cells, pointCell(fmt.Sprint(i), float64(small.Draw(t, "x")), float64(small.Draw(t, "y"))))
-		}
-		on := map[string]bool{}
-		last := 0.0
-		for _, id := range frontier("chat", "e2e_p50", throughput, cells).Cells {
-			on[id] = true
-			for _, c := range cells {
-				if c.ID == id {
-					if x := c.Estimates["e2e_p50"].Center; x < last {
-						t.Fatalf("x falls to %g", x)
-					} else {
-						last = x
-					}
-				}
-			}
-		}
-		for _, c := range cells {
-			cx, cy := c.Estimates["e2e_p50"].Center, c.Estimates[throughput].Center
-			dominated := false
-			for _, o := range cells {
-				ox, oy := o.Estimates["e2e_p50"].Center, o.Estimates[throughput].Center
-				dominated = dominated || (ox <= cx && oy >= cy && (ox < cx || oy > cy))
-			}
-			if on[c.ID] == dominated {
-				t.Fatalf("cell %s (%g, %g): on the frontier %v, dominated %v", c.ID, cx, cy, on[c.ID], dominated)
-			}
-		}
-	})
 }
 
 func TestHeadlineAxis(t *testing.T) {

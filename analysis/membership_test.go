@@ -3,59 +3,21 @@ package analysis
 import (
 	"math"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/analysis/stats"
 )
 
-func spotsAt(points ...[2]float64) []spot {
-	var out []spot
-	for i, p := range points {
-		out = append(out, spot{cell: string(rune('a' + i)), x: p[0], y: p[1]})
+func TestHypervolumeOverTheBaseline(t *testing.T) {
+	at := func(x, y float64, baseline bool) stats.UncertainPoint {
+		return stats.UncertainPoint{Point: stats.Point{X: x, Y: y}, Reference: baseline}
 	}
-	return out
-}
-
-// Areas counted on squared paper.
-func TestHypervolume(t *testing.T) {
-	for _, c := range []struct {
-		what   string
-		points [][2]float64
-		want   float64
-	}{
-		{"none", nil, 0},
-		{"one corner of 2 x 3", [][2]float64{{1, 3}}, 6},
-		{"a staircase: 1x1 + 1x2 + 0x3", [][2]float64{{1, 1}, {2, 2}, {3, 3}}, 3},
-		{"a dominated point adds nothing", [][2]float64{{1, 3}, {2, 2}}, 6},
-		{"beyond the corner adds nothing", [][2]float64{{4, 9}, {1, -1}}, 0},
-		{"left of the axes", [][2]float64{{-1, 2}}, 8},
-		{"equal points count once", [][2]float64{{1, 3}, {1, 3}}, 6},
-	} {
-		if got := area(spotsAt(c.points...), 3, 0); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("%s: %v, want %v", c.what, got, c.want)
-		}
-	}
-	s := spotsAt([2]float64{1, 1}, [2]float64{3, 2}, [2]float64{0.5, 2.5})
-	s[0].baseline, s[1].baseline = true, true
+	s := []stats.UncertainPoint{at(1, 1, true), at(3, 2, true), at(.5, 2.5, false)}
 	h, ok := hypervolumeOf(s) // corner (3, 1): the baseline's two cells alone span no area
 	if !ok || math.Abs(h.Baseline) > 1e-12 || math.Abs(h.Above-1.5*2.5) > 1e-12 {
 		t.Errorf("%+v, %v; want 0 below and 2.5 x 1.5 above", h, ok)
 	}
-	if _, ok := hypervolumeOf(spotsAt([2]float64{1, 1})); ok {
+	if _, ok := hypervolumeOf([]stats.UncertainPoint{at(1, 1, false)}); ok {
 		t.Error("a hypervolume without a baseline")
-	}
-}
-
-func TestKnee(t *testing.T) {
-	ids := []string{"a", "b", "c"}
-	if got := knee(ids, spotsAt([2]float64{0, 0}, [2]float64{1, 8}, [2]float64{10, 10})); got != "b" {
-		t.Errorf("knee %q, want b", got)
-	}
-	if got := knee(ids, spotsAt([2]float64{0, 0}, [2]float64{5, 5}, [2]float64{10, 10})); got != "" {
-		t.Errorf("a straight line has knee %q", got)
-	}
-	if got := knee(ids, spotsAt([2]float64{0, 0}, [2]float64{.01, .02}, [2]float64{.03, .03})); got != "" {
-		t.Errorf("three cells that are nearly the same have knee %q", got)
-	}
-	if got := knee(ids[:2], spotsAt([2]float64{0, 0}, [2]float64{1, 8})); got != "" {
-		t.Errorf("two points have knee %q", got)
 	}
 }
 

@@ -275,13 +275,17 @@ func (a *analyser) same(objective string, x, y candidate) (near, open bool) {
 	if !d.valid {
 		return x.value == y.value, x.value == y.value
 	}
-	near = math.Abs(d.d) <= a.margin
-	if d.se == 0 {
-		return near, near
+	return math.Abs(d.Value) <= a.margin, a.leftOpen(d)
+}
+
+// leftOpen reports whether the data leave open that two series are the same:
+// without a test within the margin, else not significant or surely within it.
+func (a *analyser) leftOpen(d difference) bool {
+	if d.SE == 0 {
+		return math.Abs(d.Value) <= a.margin
 	}
 	alpha := 1 - a.confidence
-	open = twoSided(d.d/d.se, d.df) >= alpha || tost(d.d, d.se, d.df, a.margin) < alpha
-	return near, open
+	return d.P() >= alpha || d.Equivalence(a.margin) < alpha
 }
 
 func (a *analyser) cheaper(x, y candidate) bool {

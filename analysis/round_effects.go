@@ -3,8 +3,6 @@ package analysis
 import (
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // BlockEffect is what the blocks did to all cells of a load point alike: other
@@ -27,13 +25,15 @@ type BlockChange struct {
 func (a *analyser) blockEffects() []BlockEffect {
 	var out []BlockEffect
 	for _, f := range a.families {
-		if !slices.Contains(driftMetrics(), f.metric) || f.fit == nil || f.fit.df < 1 || f.fit.rank < 1 {
+		if !slices.Contains(driftMetrics(), f.metric) || f.fit == nil {
 			continue
 		}
-		ratio := f.fit.ssb / f.fit.rank / math.Max(f.fit.mse, leastVariance)
-		e := BlockEffect{LoadPoint: f.point, Metric: f.metric, P: distuv.F{D1: f.fit.rank, D2: f.fit.df}.Survival(ratio)}
-		for i, beta := range f.fit.beta {
-			if change := math.Expm1(beta); finite(change) {
+		e := BlockEffect{LoadPoint: f.point, Metric: f.metric, P: f.fit.BlockTest()}
+		if math.IsNaN(e.P) {
+			continue
+		}
+		for i, effect := range f.fit.Effects {
+			if change := math.Expm1(effect); finite(change) {
 				e.Blocks = append(e.Blocks, BlockChange{Block: f.numbers[i], Change: change})
 			}
 		}

@@ -5,10 +5,9 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // Sensitivity says for which limits of one constraint the same configuration
@@ -58,29 +57,26 @@ func (a *analyser) holding(cell int, k ConstraintCheck) *float64 {
 	if s == nil {
 		return nil
 	}
-	var mean, se, df, limit float64
+	var e stats.Estimate
+	limit := k.Limit
 	if s.arithmetic {
-		x := make([]float64, len(s.reps))
-		for i, r := range s.reps {
-			x[i] = r.value
+		var x []float64
+		for _, r := range s.reps {
+			x = append(x, r.value)
 		}
-		n := float64(len(x))
-		if n < 3 {
+		ok := false
+		if e, ok = stats.MeanOf(x); !ok || len(x) < 3 {
 			return nil
 		}
-		m, v := stat.MeanVariance(x, nil)
-		if v == 0 {
-			return nil
-		}
-		mean, se, df, limit = m, math.Sqrt(v/n), n-1, k.Limit
 	} else {
 		sp, ok := s.spread()
 		if !ok || k.Limit <= 0 {
 			return nil
 		}
-		mean, se, df, limit = stat.Mean(s.logs, nil), math.Sqrt(sp.variance/float64(len(s.logs))), sp.df, math.Log(k.Limit)
+		e = stats.Estimate{Value: stat.Mean(s.logs, nil), SE: math.Sqrt(sp.variance / float64(len(s.logs))), DF: sp.df}
+		limit = math.Log(k.Limit)
 	}
-	p := distuv.StudentsT{Sigma: 1, Nu: df}.CDF((limit - mean) / se)
+	p := e.Below(limit)
 	if k.Op == experiment.AtLeast {
 		p = 1 - p
 	}
@@ -206,17 +202,17 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 			continue
 		}
 		d := compare(a.series[seriesKey{c.cell, u.Objective}], a.series[seriesKey{winner.cell, u.Objective}])
-		if !d.valid || d.unlike || !finite(math.Exp(d.d)) || !finite(math.Exp(-d.d)) {
+		if !d.valid || d.unlike || !finite(math.Exp(d.Value)) || !finite(math.Exp(-d.Value)) {
 			continue
 		}
 		cell := a.findings.Cells[c.cell]
-		r := Rival{Cell: cell.ID, Label: cell.Label, PointLabel: cell.PointLabel, Ratio: math.Exp(d.d)}
-		if d.se > 0 {
-			p := distuv.StudentsT{Sigma: 1, Nu: d.df}.CDF(d.d / d.se)
+		r := Rival{Cell: cell.ID, Label: cell.Label, PointLabel: cell.PointLabel, Ratio: math.Exp(d.Value)}
+		if d.SE > 0 {
+			p := d.Above(0)
 			if !u.Maximize {
 				p = 1 - p
 			}
-			r.Probability = math.Max(p, smallestP)
+			r.Probability = math.Max(p, stats.SmallestP)
 		}
 		out = append(out, r)
 	}
@@ -230,18 +226,6 @@ func (a *analyser) overturn(u experiment.UseCase, winner candidate, best []candi
 		return 0
 	})
 	return out[:min(len(out), rivalsShown)]
-}
-
-// container is the command line that started the configuration in a container,
-// as the launcher recorded it, secrets redacted; empty for other backends.
-func (a *analyser) container(configuration string) string {
-	for i := len(a.in.Starts) - 1; i >= 0; i-- {
-		s := a.in.Starts[i]
-		if s.Configuration == configuration && len(s.Command) > 0 && (s.Backend == "podman" || s.Backend == "docker") {
-			return say.Shell(s.Command)
-		}
-	}
-	return ""
 }
 
 // miss describes the nearest miss and the constraint that binds.

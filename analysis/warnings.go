@@ -147,7 +147,7 @@ func few(names []string) []string {
 	return names
 }
 
-// apartMetrics lists the metrics in which a cell stands apart, see poolCells.
+// apartMetrics lists the metrics in which a cell stands apart, see stats.Pool.
 func (a *analyser) apartMetrics(cell int) []string {
 	var names []string
 	for _, m := range a.metrics {

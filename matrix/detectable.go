@@ -5,8 +5,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/power"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -40,8 +40,8 @@ func (p *Plan) detectable() []Detectable {
 	out := assumedSpreads()
 	for i := range out {
 		d := &out[i]
-		d.Alone = power.Detectable(d.SD, p.Blocks, df, 1)
-		d.All = power.Detectable(d.SD, p.Blocks, df, comparisons)
+		d.Alone = stats.Detectable(d.SD, p.Blocks, df, 1)
+		d.All = stats.Detectable(d.SD, p.Blocks, df, comparisons)
 	}
 	return out
 }

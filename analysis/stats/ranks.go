@@ -1,20 +1,17 @@
-package analysis
+package stats
 
 import (
 	"math"
 	"slices"
 )
 
-// leastRanks is how many values each side must have for the exact rank test to
-// be able to say anything at 5 %: with three a side its smallest p-value is 0.1.
-const leastRanks = 4
-
-// mannWhitney is the exact two-sided Mann-Whitney test of two samples: U counts
+// MannWhitney is the exact two-sided Mann-Whitney test of two samples: U counts
 // the pairs in which x is the larger, half for ties. With ties the distribution
 // is that over all ways to deal the observed values to the two samples, as
 // without. It is false for samples too large to count the ways (more than 60
-// values) or empty ones.
-func mannWhitney(x, y []float64) (u, p float64, ok bool) {
+// values) or empty ones. With three values a side the smallest p is 0.1: it takes
+// four of each to tell anything at 5 %.
+func MannWhitney(x, y []float64) (u, p float64, ok bool) {
 	n, m := len(x), len(y)
 	if n == 0 || m == 0 || n+m > 60 {
 		return 0, 0, false

@@ -1,4 +1,4 @@
-package analysis
+package stats
 
 import (
 	"testing"
@@ -25,22 +25,22 @@ func TestNISTAnalysisOfVariance(t *testing.T) {
 		{"SmLs06", simonLesage(2001, 1e6), 2001, .01, 1e-5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var obs []observation
+			var obs []Observation
 			grand, n := 0.0, 0.0
 			for i, g := range c.groups {
 				for _, y := range g {
-					obs = append(obs, observation{cell: i, y: y})
+					obs = append(obs, Observation{Group: i, Y: y})
 					grand, n = grand+y-c.groups[0][0], n+1
 				}
 			}
 			grand = grand/n + c.groups[0][0]
-			f := fitBlocks(obs, len(c.groups), 1)
+			f := FitBlocks(obs, len(c.groups), 1)
 			between := 0.0
 			for i, g := range c.groups {
-				between += float64(len(g)) * (f.mean[i] - grand) * (f.mean[i] - grand)
+				between += float64(len(g)) * (f.Mean[i] - grand) * (f.Mean[i] - grand)
 			}
-			near(t, "residual mean square", f.mse, c.mse, c.tolerance*c.mse)
-			near(t, "F", between/float64(len(c.groups)-1)/f.mse, c.f, c.tolerance*c.f)
+			near(t, "residual mean square", f.MSE, c.mse, c.tolerance*c.mse)
+			near(t, "F", between/float64(len(c.groups)-1)/f.MSE, c.f, c.tolerance*c.f)
 		})
 	}
 }
@@ -96,10 +96,10 @@ func silverWeight() [][]float64 {
 func TestBenjaminiHochberg(t *testing.T) {
 	p := []float64{.0001, .0004, .0019, .0095, .0201, .0278, .0298, .0344, .0459, .3240, .4262, .5719, .6528, .7590, 1}
 	want := []float64{.0015, .003, .0095, .035625, .0603, .447 / 7, .447 / 7, .0645, .0765, .486, 6.393 / 11, .714875, 9.792 / 13, 11.385 / 14, 1}
-	for i, got := range benjaminiHochberg(p) {
+	for i, got := range BenjaminiHochberg(p) {
 		near(t, "BH of a sorted p", got, want[i], 1e-12)
 	}
-	got := benjaminiHochberg([]float64{.03, .01, .04, .05, .02})
+	got := BenjaminiHochberg([]float64{.03, .01, .04, .05, .02})
 	for i, w := range []float64{.05, .05, .05, .05, .05} {
 		near(t, "BH of an unsorted p", got[i], w, 1e-12)
 	}
@@ -127,14 +127,14 @@ func TestMannWhitney(t *testing.T) {
 		{"four a side", []float64{5, 6, 7, 8}, []float64{1, 2, 3, 4}, 16, 2.0 / 70},
 		{"ties: 1 2 2 2 dealt in twos, the sums 3.5 or 5.5", []float64{1, 2}, []float64{2, 2}, 1, 1},
 	} {
-		u, p, ok := mannWhitney(c.x, c.y)
+		u, p, ok := MannWhitney(c.x, c.y)
 		if !ok {
 			t.Fatalf("%s: no result", c.source)
 		}
 		near(t, c.source+": U", u, c.u, 0)
 		near(t, c.source+": p", p, c.p, 1e-12)
 	}
-	if _, _, ok := mannWhitney(nil, []float64{1}); ok {
+	if _, _, ok := MannWhitney(nil, []float64{1}); ok {
 		t.Error("a test of nothing")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
@@ -84,6 +85,10 @@ func CompareRuns(a, b Input, metrics []string) (*Between, error) {
 	return out, nil
 }
 
+// leastRanks is how many values each side must have for the exact rank test to
+// be able to say anything at 5 %: with three a side its smallest p-value is 0.1.
+const leastRanks = 4
+
 // crossCheck adds the exact rank test where it can say anything: it assumes
 // nothing of the distribution, and a verdict that it does not confirm says so.
 func (out *Between) crossCheck(r *Ratio, a, b *series) {
@@ -97,7 +102,7 @@ func (out *Between) crossCheck(r *Ratio, a, b *series) {
 	for _, v := range b.reps {
 		y = append(y, v.value)
 	}
-	_, p, ok := mannWhitney(x, y)
+	_, p, ok := stats.MannWhitney(x, y)
 	if !ok {
 		return
 	}

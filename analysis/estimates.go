@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
@@ -21,12 +21,8 @@ const (
 	MethodPoint       = "point"                  // n=1
 )
 
-// tinyVariance is what rounding leaves of no variance at all; largest is beyond
-// any measurement and keeps squares finite.
-const (
-	tinyVariance = 1e-20
-	largest      = 1e100
-)
+// largest is beyond any measurement and keeps squares finite.
+const largest = 1e100
 
 // replicate is one independent measurement of a cell: the mean over the trials
 // that one server start contributes to one block. Repeats inside a start share
@@ -57,9 +53,10 @@ type series struct {
 type family struct {
 	point, metric string
 	cells         []*series
-	obs           []observation // of all cells
-	numbers       []int         // of the blocks, in the order of the fit's
-	fit           *blockFit     // of those that do not stand apart
+	obs           []stats.Observation // of all cells
+	orders        []float64           // of the same
+	numbers       []int               // of the blocks, in the order of the fit's
+	fit           *stats.BlockFit     // of those that do not stand apart
 	pooled        bool
 	unequal       bool
 }
@@ -226,22 +223,22 @@ func (f *family) model() {
 		s.place = cells
 		cells++
 		for _, v := range s.reps {
-			f.obs = append(f.obs, observation{s.place, blocks[v.block], v.log})
+			f.obs = append(f.obs, stats.Observation{Group: s.place, Block: blocks[v.block], Y: v.log})
+			f.orders = append(f.orders, v.order)
 		}
 	}
 	if cells == 0 {
 		return
 	}
 	var apart []bool
-	f.fit, apart = poolCells(f.obs, cells, len(numbers), false)
+	f.fit, apart = stats.Pool(f.obs, cells, len(numbers), false)
 	for _, s := range f.cells {
 		s.apart = !s.arithmetic && apart[s.place]
 	}
-	if f.fit.df < minPooledDF || f.fit.mse < tinyVariance {
-		return
+	if f.fit.HasVariance() {
+		f.unequal = f.fit.UnequalVariances()
+		f.pooled = !f.unequal
 	}
-	f.unequal = f.fit.unequalVariances(f.obs, apart)
-	f.pooled = !f.unequal
 }
 
 // borrow adds the degrees of freedom that the blocks had for the variance at the
@@ -250,25 +247,11 @@ func (f *family) model() {
 // those are not borrowed. It is left where the two variances differ (F test at
 // 1 %) or either is not pooled for its cells' sake.
 func (f *family) borrow(from *family) {
-	if from == nil || !from.pooled || f.fit == nil || f.unequal || f.fit.df < 1 {
+	apart := func(s *series) bool { return s.apart }
+	if from == nil || !from.pooled || f.fit == nil || f.unequal || slices.ContainsFunc(f.cells, apart) {
 		return
 	}
-	for _, s := range f.cells {
-		if s.apart {
-			return
-		}
-	}
-	high, low := f.fit, from.fit
-	if high.mse < low.mse {
-		high, low = low, high
-	}
-	if low.mse < tinyVariance || (distuv.F{D1: high.df, D2: low.df}).Survival(high.mse/low.mse) < unequalP/2 {
-		return
-	}
-	add := func(v1, df1, v2, df2 float64) (float64, float64) { return (v1*df1 + v2*df2) / (df1 + df2), df1 + df2 }
-	within, withinDF := add(f.fit.within, f.fit.withinDF, from.fit.within, from.fit.withinDF)
-	f.fit.mse, f.fit.df = add(f.fit.mse, f.fit.df, from.fit.mse, from.fit.df)
-	f.fit.within, f.fit.withinDF, f.pooled = within, withinDF, true
+	f.pooled = f.fit.Borrow(from.fit) || f.pooled
 }
 
 // spread is a variance of one trial's log value, with its degrees of freedom.
@@ -284,12 +267,12 @@ func (s *series) spread() (spread, bool) {
 	case s.arithmetic || n < 2:
 		return spread{}, false
 	case s.family.pooled && !s.apart:
-		return spread{variance: s.family.fit.within, df: s.family.fit.withinDF}, true
+		return spread{variance: s.family.fit.Within, df: s.family.fit.WithinDF}, true
 	case n < 3:
 		return spread{}, false
 	}
 	v := stat.Variance(s.logs, nil)
-	return spread{variance: v, df: float64(n - 1), own: true}, v >= tinyVariance
+	return spread{variance: v, df: float64(n - 1), own: true}, v >= stats.TinyVariance
 }
 
 func (s *series) estimate(confidence float64) Estimate {
@@ -321,8 +304,8 @@ func (s *series) estimate(confidence float64) Estimate {
 		e.Method = MethodOwn
 		return e
 	}
-	h := tQuantile(confidence, sp.df) * math.Sqrt(sp.variance/float64(e.N))
-	e.setInterval(math.Exp(mean-h), math.Exp(mean+h))
+	lo, hi := stats.Estimate{Value: mean, SE: math.Sqrt(sp.variance / float64(e.N)), DF: sp.df}.Interval(confidence)
+	e.setInterval(math.Exp(lo), math.Exp(hi))
 	return e
 }
 
@@ -342,7 +325,7 @@ func (s *series) arithmeticEstimate(e Estimate, confidence float64) Estimate {
 	default:
 		e.Method = MethodArithmetic
 		n := float64(len(x))
-		h := tQuantile(confidence, n-1) * stat.StdDev(x, nil) / math.Sqrt(n)
+		h := stats.TQuantile(confidence, n-1) * stat.StdDev(x, nil) / math.Sqrt(n)
 		lo := e.Center - h
 		if slices.Min(x) >= 0 {
 			lo = math.Max(lo, 0) // the quantity has no values under zero

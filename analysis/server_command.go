@@ -36,3 +36,15 @@ func withoutAddress(words []string) []string {
 	}
 	return out
 }
+
+// container is the command line that started the configuration in a container,
+// as the launcher recorded it, secrets redacted; empty for other backends.
+func (a *analyser) container(configuration string) string {
+	for i := len(a.in.Starts) - 1; i >= 0; i-- {
+		s := a.in.Starts[i]
+		if s.Configuration == configuration && len(s.Command) > 0 && (s.Backend == "podman" || s.Backend == "docker") {
+			return say.Shell(s.Command)
+		}
+	}
+	return ""
+}
