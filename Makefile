@@ -11,8 +11,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: build messages demo test torture real-env test-real test-openai test-benchstat coverage-stats fuzz lint bench bench-load clean help
 
-build: ## build bin/sweep
-	$(GO) build -trimpath -ldflags '-s -w -X github.com/vllm-sweep/sweep/internal/cli.version=$(VERSION)' -o bin/sweep ./cmd/sweep
+build: ## build bin/sweep and, for runs without a GPU, bin/vllm-sim
+	$(GO) build -trimpath -ldflags '-s -w -X github.com/vllm-sweep/sweep/internal/cli.version=$(VERSION)' -o bin/ ./cmd/sweep ./sim/cmd/vllm-sim
 
 messages: build ## docs/messages.md, from the catalogue of messages
 	bin/sweep explain --markdown > docs/messages.md

@@ -156,7 +156,7 @@ func simulatedSection() section[Simulated] {
 			bind("gpu", "GPU to simulate. Default: H100.", text("the name of a GPU"), func(s *Simulated) *string { return &s.GPU }),
 			bind("gpus", "Number of GPUs. Default: 1.", whole(1, math.MaxInt32), func(s *Simulated) *int { return &s.GPUs }),
 			bind("speedup", "Simulated seconds per real second. Default: 1.", realNumber(0, true), func(s *Simulated) *float64 { return &s.Speedup }),
-			bind("args", "More arguments for `sweep vllm-sim serve`, passed as written.", words(), func(s *Simulated) *[]string { return &s.Args }),
+			bind("args", "More arguments for `vllm-sim serve`, passed as written.", words(), func(s *Simulated) *[]string { return &s.Args }),
 		},
 	}
 }

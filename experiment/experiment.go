@@ -160,8 +160,8 @@ type TLS struct {
 	Key         string // its private key, PEM; empty: in the same file
 }
 
-// Simulated starts the embedded simulated vLLM server (`sweep vllm-sim serve`)
-// as a child process per configuration.
+// Simulated starts the simulated vLLM server (the program vllm-sim) as a child
+// process per configuration.
 type Simulated struct {
 	GPU     string   // name in the simulator's library, e.g. H100; DefaultSimulatedGPU
 	GPUs    int      // how many of them; DefaultSimulatedGPUs

@@ -24,6 +24,13 @@ func computeOf(spec Spec, logged Logged, told Told, id Identity) string {
 	return spec.Compute
 }
 
+// Simulated reports whether a server's version says that the server is a
+// simulated one. It does so as a build says what it is for: 0.32.0+cpu, 0.32.0+sim.
+func Simulated(version string) bool {
+	_, label, _ := strings.Cut(version, "+")
+	return label == "sim"
+}
+
 // computeOn is what a device's name stands for: "cpu", "cuda", "cuda:0", "xpu".
 func computeOn(device string) string {
 	if device == "cpu" || strings.HasPrefix(device, "cpu:") {

@@ -87,7 +87,11 @@ func (sys *System) examineFor(o *doctor.Options, e *experiment.Experiment) {
 				s.Podman = &local
 			}
 		}
-		return runner.NewBackend(s, sys.Self, nil).Check(ctx)
+		simulator, err := sys.simulator(s)
+		if err != nil {
+			return err
+		}
+		return runner.NewBackend(s, simulator, nil).Check(ctx)
 	}
 }
 

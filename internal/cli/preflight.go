@@ -9,7 +9,6 @@ import (
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
-	"github.com/vllm-sweep/sweep/sim/vllmsim/catalog"
 )
 
 // preflight examines every configuration before anything starts. notes say
@@ -21,11 +20,12 @@ func (sys *System) preflight(ctx context.Context, e *experiment.Experiment, p *m
 
 // host is what the pre-flight check may know of this machine.
 func (sys *System) host(ctx context.Context, e *experiment.Experiment) preflight.Host {
-	h := preflight.Host{LookupEnv: sys.LookupEnv, Simulated: simulatedGPU}
+	h := preflight.Host{LookupEnv: sys.LookupEnv}
 	if home, err := os.UserHomeDir(); err == nil {
 		h.Home = home
 	}
 	if e.Server.Simulated != nil || e.Server.Endpoint != nil {
+		sys.askSimulator(ctx, e, &h)
 		return h
 	}
 	gpus, err := telemetry.OpenGPUs(ctx)
@@ -37,11 +37,6 @@ func (sys *System) host(ctx context.Context, e *experiment.Experiment) preflight
 		h.GPUs = append(h.GPUs, preflight.GPU{Name: d.Name, Memory: float64(d.MemoryBytes)})
 	}
 	return h
-}
-
-func simulatedGPU(name string) (preflight.GPU, bool) {
-	g, err := catalog.FindGPU(name)
-	return preflight.GPU{Name: g.Device, Memory: g.Memory}, err == nil
 }
 
 // notes prints what could not be examined.

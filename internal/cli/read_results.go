@@ -168,7 +168,7 @@ func device(p rundir.Provenance, starts []rundir.Start) string {
 		return p.CPU
 	}
 	if p.Simulated {
-		name := "simulated " + p.Backend["simulated_gpu"]
+		name := strings.TrimSpace("simulated " + p.Backend["simulated_gpu"])
 		if n, _ := strconv.Atoi(p.Backend["simulated_gpus"]); n > 1 {
 			name = fmt.Sprintf("%d × %s", n, name)
 		}

@@ -75,7 +75,7 @@ noise from effect, and recommends a configuration per use case.`,
 		}
 	}
 	add("write", newInit(sys), newValidate(sys), newPlan(sys), newDoctor(sys), newSchema(sys))
-	add("run", newRun(sys), newBench(sys), newCalibrate(sys), newImport(sys), newSim(sys))
+	add("run", newRun(sys), newBench(sys), newCalibrate(sys), newImport(sys))
 	add("read", newStatus(sys), newAnalyze(sys), newCompare(sys), newPlot(sys), newReport(sys), newExport(sys), newServe(sys), newExplain(sys))
 	add("run", newClean(sys))
 	root.AddCommand(newReference(sys), newVersion(sys))

@@ -251,7 +251,11 @@ func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (
 	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
 		return nil, nil, err
 	}
-	b := runner.NewBackend(e.Server, sys.Self, func(line string) { sys.say("%s", line) })
+	simulator, err := sys.simulator(e.Server)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := runner.NewBackend(e.Server, simulator, func(line string) { sys.say("%s", line) })
 	if err := b.Check(ctx); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)
 	}
@@ -261,6 +265,9 @@ func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (
 	gpus, err := sys.openGPUs(ctx, e)
 	return b, gpus, err
 }
+
+// simulatedDriver is the version that NVML gives where it is simulated.
+const simulatedDriver = "simulated"
 
 func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (rundir.Provenance, error) {
 	file, err := filepath.Abs(e.File)
@@ -294,6 +301,7 @@ func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (ru
 	}
 	if gpus != nil {
 		p.Driver = gpus.Driver()
+		p.Simulated = p.Simulated || p.Driver == simulatedDriver
 		for _, d := range gpus.Devices() {
 			p.GPUs = append(p.GPUs, rundir.GPU{Index: d.Index, Name: d.Name, UUID: d.UUID, MemoryBytes: d.MemoryBytes})
 		}

@@ -15,10 +15,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/vllm-sweep/sweep/sim/podmantest"
+	"github.com/vllm-sweep/sweep/sim/vllmsim"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(withPodman{m}, map[string]func(){"sweep": func() { os.Exit(Main(Host())) }})
+	testscript.Main(withPodman{m}, map[string]func(){
+		"sweep":    func() { os.Exit(Main(Host())) },
+		"vllm-sim": func() { os.Exit(vllmsim.Command(os.Args[1:], os.Stdout, os.Stderr)) },
+	})
 }
 
 // withPodman stops the podman service of the tests, and removes what was built,

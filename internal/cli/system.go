@@ -26,8 +26,9 @@ type System struct {
 	// Name is the program as it was called: what a hint must write to call it
 	// again where it is not on the PATH. "" stands for sweep.
 	Name string
-	// Self is the path of this program, which is started again as the
-	// simulated server.
+	// Self is the path of this program, which is started again as the reference
+	// server of a calibration, and beside which the simulated server is looked
+	// for.
 	Self string
 	// OutTTY and ErrTTY tell whether the streams are terminals that understand
 	// escape sequences; Width returns the columns of stderr's terminal, OutWidth
@@ -134,7 +135,7 @@ func otherName(arg string) string {
 
 // commands finds the commands of this program in a text.
 var commands = regexp.MustCompile("(^|[\\s'\"`(])sweep (--help|analyze|bench|calibrate|clean|compare|completion|doctor|explain|export|help|import|init|plan|plot|" +
-	"report|run|schema|serve|status|validate|version|vllm-sim)\\b")
+	"report|run|schema|serve|status|validate|version)\\b")
 
 // called is text with the commands of this program in it as it was called, so
 // that they can be copied.

@@ -3,7 +3,6 @@ package runner
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -14,10 +13,10 @@ import (
 	"github.com/vllm-sweep/sweep/launcher/process"
 )
 
-// NewBackend makes the backend that an experiment asks for. self is the path
-// of this program, which also holds the simulated server. progress takes the
-// lines of an image pull.
-func NewBackend(s experiment.Server, self string, progress func(string)) launcher.Backend {
+// NewBackend makes the backend that an experiment asks for. simulator is the
+// command line of the simulated server, for experiments on one. progress takes
+// the lines of an image pull.
+func NewBackend(s experiment.Server, simulator []string, progress func(string)) launcher.Backend {
 	switch {
 	case s.Podman != nil:
 		return podman.New(containerOptions(s.Podman, progress))
@@ -29,7 +28,7 @@ func NewBackend(s experiment.Server, self string, progress func(string)) launche
 	case s.Endpoint != nil:
 		return endpoint.New(s.Endpoint.URL)
 	default:
-		return process.New(process.Options{Command: simulatedCommand(*s.Simulated, self), ModelArg: launcher.ModelFlag})
+		return process.New(process.Options{Command: simulator, ModelArg: launcher.ModelFlag})
 	}
 }
 
@@ -39,16 +38,6 @@ func containerOptions(c *experiment.Container, progress func(string)) podman.Opt
 		IPC: c.IPC, ShmSize: c.ShmSize, Pull: c.Pull, Socket: c.Socket, Connection: c.Connection, User: c.User,
 		Memory: c.Memory, CPUs: c.CPUs, CPUSet: c.CPUSet, Progress: progress,
 	}
-}
-
-func simulatedCommand(s experiment.Simulated, self string) []string {
-	cmd := []string{
-		self, "vllm-sim", "serve",
-		"--sim-gpu", s.GPU,
-		"--sim-gpus", strconv.Itoa(s.GPUs),
-		"--sim-speedup", strconv.FormatFloat(s.Speedup, 'g', -1, 64),
-	}
-	return append(cmd, s.Args...)
 }
 
 // keyVariable is where vLLM takes its API key from.

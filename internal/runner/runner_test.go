@@ -236,6 +236,9 @@ func TestEveryPlannedTrialIsMeasuredOnItsOwnStart(t *testing.T) {
 		}
 		seeds[key] = tr.Seed
 	}
+	if !run.Provenance.Simulated {
+		t.Error("the server says that it is simulated, and the run does not")
+	}
 	if !run.Finished() || run.Events[0].Event != rundir.EventRunStarted {
 		t.Errorf("journal begins %s, finished %v", run.Events[0].Event, run.Finished())
 	}

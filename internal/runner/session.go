@@ -444,6 +444,10 @@ func (o *origin) same(rec *rundir.Start) error {
 				"bring the former back or begin a new run", ErrEnvironment, strings.ReplaceAll(fact, "_", " "), now[fact], known)
 		}
 	}
+	// A simulated server is one whatever launched it.
+	if launcher.Simulated(rec.Identity.Version) && !o.provenance.Simulated {
+		o.provenance.Simulated, changed = true, true
+	}
 	if !changed {
 		return nil
 	}

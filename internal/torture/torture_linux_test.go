@@ -21,11 +21,15 @@ import (
 	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
-var program = testprogram.Program{Package: "cmd/sweep"}
+var (
+	program   = testprogram.Program{Package: "cmd/sweep"}
+	simulator = testprogram.Program{Package: "sim/cmd/vllm-sim"}
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	program.Remove()
+	simulator.Remove()
 	os.Exit(code)
 }
 
@@ -194,7 +198,8 @@ func TestTorture(t *testing.T) {
 func newVictim(t *testing.T, random *rand.Rand) *victim {
 	t.Helper()
 	v := &victim{t: t, random: random, work: t.TempDir(), finished: map[string][]byte{}}
-	v.env = append(os.Environ(), "SWEEP_LOCK_DIR="+filepath.Join(v.work, "locks"))
+	path := filepath.Dir(simulator.Path(t)) + string(os.PathListSeparator) + os.Getenv("PATH")
+	v.env = append(os.Environ(), "SWEEP_LOCK_DIR="+filepath.Join(v.work, "locks"), "PATH="+path)
 	if err := os.WriteFile(filepath.Join(v.work, "e.yaml"), []byte(experiment), 0o644); err != nil {
 		t.Fatal(err)
 	}

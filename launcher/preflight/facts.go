@@ -44,8 +44,9 @@ type Host struct {
 	GPUs      []GPU
 	LookupEnv func(string) (string, bool)
 	Home      string
-	// Simulated returns the memory of a GPU of the simulator's library.
-	Simulated func(name string) (GPU, bool)
+	// Simulator is the release that the experiment's simulated server plays, and
+	// GPUs are those of its machine then; "": not told.
+	Simulator string
 	// Accelerated reports whether this machine has any GPU; Listens whether an
 	// inference server of this machine listens at an address.
 	Accelerated func() bool
@@ -63,12 +64,6 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []notice.Notice) {
 	switch {
 	case s.Compute == experiment.ComputeCPU:
 		return f, notes // vLLM reserves what it is told of the host's memory, which other rules hold for
-	case s.Simulated != nil:
-		f.GPUs = s.Simulated.GPUs
-		gpus = nil
-		if g, ok := h.Simulated(s.Simulated.GPU); ok {
-			gpus = []GPU{g}
-		}
 	case s.Container() != nil && s.Container().GPUs != "all" && s.Container().GPUs != "none":
 		f.GPUs = strings.Count(s.Container().GPUs, ",") + 1
 	case s.Container() != nil && s.Container().GPUs == "none":
@@ -88,7 +83,8 @@ func Gather(e *experiment.Experiment, h Host) (f Facts, notes []notice.Notice) {
 }
 
 // released finds the server's release: the declared one, else the one of the
-// image's tag, of the environment that the command runs in, or the simulator's.
+// image's tag, of the environment that the command runs in, or what the simulated
+// server tells.
 func (f *Facts) released(s experiment.Server, h Host) (notes []notice.Notice) {
 	version := s.Version
 	switch {
@@ -101,17 +97,8 @@ func (f *Facts) released(s experiment.Server, h Host) (notes []notice.Notice) {
 	case s.Process != nil:
 		version = installed(s.Process, h)
 	case s.Simulated != nil:
-		version, f.Exact = vllmflags.NewestVersion(), true
-		for i, a := range s.Simulated.Args {
-			name, value, inline := strings.Cut(a, "=")
-			if name != "--sim-version" {
-				continue
-			}
-			if !inline && i+1 < len(s.Simulated.Args) {
-				value = s.Simulated.Args[i+1]
-			}
-			version = value
-		}
+		version = h.Simulator
+		f.Exact = version != ""
 	}
 	f.Release, f.Known = vllmflags.Release(version)
 	if !f.Known && len(s.Flags) > 0 && s.Endpoint == nil && s.Engine == experiment.EngineVLLM {

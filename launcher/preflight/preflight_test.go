@@ -3,6 +3,7 @@ package preflight
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,7 +203,6 @@ func TestGather(t *testing.T) {
 		t.Fatal(err)
 	}
 	gpus := []GPU{{"NVIDIA A100-SXM4-80GB", 80e9}, {"NVIDIA A100-SXM4-40GB", 40e9}}
-	simulated := func(name string) (GPU, bool) { return GPU{"NVIDIA " + name, 1e9}, name == "X" }
 	parse := func(server string) *experiment.Experiment {
 		t.Helper()
 		e, ds := experiment.Parse("x.yaml", []byte("version: 1\nname: x\nserver:\n"+server+"loads:\n  a: {prompt_tokens: 1, output_tokens: 1, arrivals: {concurrency: 1}, requests: 5}\n"))
@@ -219,7 +219,8 @@ func TestGather(t *testing.T) {
 	if f.Known || f.Model != nil || f.GPUMemory != 24e9 || len(notes) != 1 || notes[0].Code != "model-unknown" {
 		t.Errorf("process: %+v, %v", f, notes)
 	}
-	f, _ = Gather(parse("  model: Qwen/Qwen3-8B\n  simulated: {gpu: X, gpus: 4, args: [--sim-version, 0.9.2]}\n"), Host{GPUs: gpus, Simulated: simulated})
+	f, _ = Gather(parse("  model: Qwen/Qwen3-8B\n  simulated: {gpus: 4}\n"),
+		Host{GPUs: slices.Repeat([]GPU{{"NVIDIA X", 1e9}}, 4), Simulator: "0.9.2+sim"})
 	if f.Release != 9 || !f.Exact || f.GPUs != 4 || f.GPUMemory != 1e9 || f.Model == nil {
 		t.Errorf("simulated: %+v", f)
 	}

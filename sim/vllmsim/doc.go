@@ -2,7 +2,7 @@
 // flags, start-up lines, failures, HTTP routes and metrics, on top of a model
 // of a GPU's memory, vLLM's scheduler and the duration of its steps.
 //
-// Main is the command. Simulate runs the same configuration on a virtual
+// Command is the program vllm-sim, Main one server. Simulate runs the same configuration on a virtual
 // clock, without HTTP, for loads of thousands of simulated seconds.
 //
 // The parts: catalog (GPUs and models), flags (the command line), engine

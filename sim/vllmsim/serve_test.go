@@ -338,7 +338,7 @@ func TestModelsAndVersion(t *testing.T) {
 			t.Errorf("models %s\nlack %s", models, want)
 		}
 	}
-	if _, text := s.do("GET", "/version", ""); text != `{"version":"0.11.2"}` {
+	if _, text := s.do("GET", "/version", ""); text != `{"version":"0.11.2+sim"}` {
 		t.Errorf("version %s", text)
 	}
 	if status, _ := s.do("POST", "/v1/completions", `{"model":"alias","prompt":"a"}`); status != 200 {

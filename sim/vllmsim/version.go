@@ -18,7 +18,9 @@ func parseVersion(s string) (version, error) {
 	return v, nil
 }
 
-func (v version) String() string { return fmt.Sprintf("%d.%d.%d", v.major, v.minor, v.patch) }
+// String is what the server calls itself: the label is the mark by which sweep
+// and everybody else knows it for a simulated one.
+func (v version) String() string { return fmt.Sprintf("%d.%d.%d+sim", v.major, v.minor, v.patch) }
 
 func (v version) before(major, minor int) bool {
 	return v.major < major || v.major == major && v.minor < minor
