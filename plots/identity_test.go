@@ -92,7 +92,10 @@ func shapeOf(p vg.Path) (shape, vg.Point, bool) {
 // In all figures of a run a mark has the color and the shape of one
 // configuration and of no other, or is the grey circle of those that recede.
 func TestEveryMarkIsOfOneConfiguration(t *testing.T) {
-	kinds := []string{"frontier", "curve", "goodput", "effects", "response", "dots", "distribution", "scatter", "timeline", "feasibility", "startup"}
+	kinds := []string{
+		"frontier", "curve", "goodput", "effects", "parameters", "dots",
+		"distribution", "scatter", "timeline", "feasibility", "startup",
+	}
 	seen := map[string]bool{}
 	for name, input := range fixtures() {
 		in := input()

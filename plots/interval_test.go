@@ -42,7 +42,8 @@ func TestCutIntervalsAreMarked(t *testing.T) {
 		kinds[f.Kind] = kinds[f.Kind] || cut
 	}
 	for kind, want := range map[string]bool{
-		"frontier": true, "scatter": true, "curve": true, "goodput": true, "effects": true, "response": true, "dots": true,
+		"frontier": true, "scatter": true, "curve": true, "goodput": true, "effects": true, "parameters": true,
+		"dots":         true,
 		"distribution": false, "feasibility": false, "timeline": false, "drift": false, "startup": false,
 	} {
 		if got, drawn := kinds[kind]; got != want || !drawn {

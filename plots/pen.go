@@ -136,6 +136,23 @@ func (p *pen) fit(text string, s textStyle, width vg.Length) string {
 	return strings.TrimRight(string(r), " ,·=") + "…"
 }
 
+// hyphened breaks a flag's name at a hyphen where it is too long for one line.
+func (p *pen) hyphened(name string, s textStyle, width vg.Length) []string {
+	if p.width(name, s) <= width {
+		return []string{name}
+	}
+	cut := -1
+	for i, r := range name {
+		if r == '-' && p.width(name[:i+1], s) <= width {
+			cut = i + 1
+		}
+	}
+	if cut < 0 {
+		return []string{p.fit(name, s, width)}
+	}
+	return []string{name[:cut], p.fit(name[cut:], s, width)}
+}
+
 // lineStyle is how a stroke looks.
 type lineStyle struct {
 	width vg.Length

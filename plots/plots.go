@@ -1,8 +1,8 @@
 // Package plots draws the figures of a run. For each load: the Pareto frontier
 // of throughput against latency (or, where one rate is offered, a dot plot of
 // latencies), the throughput-latency curve of each configuration, the effect of
-// each parameter level against the baseline, the response to each parameter, heat
-// maps of measured pairs, latency distributions, and goodput against rate. For
+// each parameter level against the baseline, metrics against the values of each
+// parameter alone and together with another, latency distributions, and goodput against rate. For
 // the run: what could be launched, the timeline, drift, and startup times.
 // It computes no statistics: estimates, intervals, verdicts, frontiers and
 // recommendations come from package analysis, and a title claims only what a
@@ -109,7 +109,7 @@ func Absent(in Input) []Absence {
 // Kinds lists the kinds of figures in the order in which they are built.
 func Kinds() []string {
 	return []string{
-		"frontier", "dots", "curve", "effects", "response", "pairs", "distribution", "goodput",
+		"frontier", "dots", "curve", "effects", "parameters", "distribution", "goodput",
 		"feasibility", "timeline", "drift", "startup",
 	}
 }
@@ -142,13 +142,12 @@ func build(in Input) (figures []Figure, absent []Absence) {
 		}
 		add(curveFigure(in, "curve-"+slug, load))
 		add(effectsFigure(in, "effects-"+slug, load))
-		add(responseFigure(in, "response-"+slug, load))
-		add(pairsFigure(in, "pairs-"+slug, load))
+		add(parametersFigure(in, "parameters-"+slug, load))
 		add(distributionFigure(in, "distribution-"+slug, load))
 		add(goodputFigure(in, "goodput-"+slug, load))
 	}
 	add(feasibilityFigure(in, "feasibility"))
-	add(timelineFigure(in, timelineName))
+	add(timelineFigure(in, "timeline"))
 	add(driftFigure(in, "drift"))
 	add(startupFigure(in, "startup"))
 	return figures, absent
@@ -206,24 +205,13 @@ func Write(dir string, figures []Figure, opts Options) ([]string, error) {
 	return written, nil
 }
 
-// The timeline's name, and what it was called before: both choose it.
-const (
-	timelineName   = "timeline"
-	formerTimeline = "night"
-)
-
 // choose returns the figures asked for, in the order in which they are built.
 func (o Options) choose(in Input) ([]Figure, error) {
 	figures, absent := build(in)
 	if len(o.Figures) == 0 {
 		return figures, nil
 	}
-	o.Figures = slices.Clone(o.Figures)
-	for i, name := range o.Figures {
-		if name == formerTimeline {
-			name = timelineName
-			o.Figures[i] = name
-		}
+	for _, name := range o.Figures {
 		if slices.ContainsFunc(figures, func(f Figure) bool { return f.Name == name }) {
 			continue
 		}

@@ -33,29 +33,24 @@ func TestFiguresOfARun(t *testing.T) {
 		names  string
 		absent string
 	}{
+		{rich(), "frontier-chat curve-chat effects-chat parameters-chat distribution-chat goodput-chat " +
+			"feasibility timeline drift startup", ""},
 		{
-			rich(), "frontier-chat curve-chat effects-chat response-chat distribution-chat goodput-chat feasibility timeline drift startup",
-			"pairs-chat: no two parameters were varied together while the others stayed at the baseline",
-		},
-		{
-			small(), "dots-documents effects-documents response-documents feasibility",
+			small(), "dots-documents effects-documents parameters-documents feasibility",
 			"curve-documents: load documents has only one point, so there is no curve; " +
-				"pairs-documents: no two parameters were varied together while the others stayed at the baseline; " +
 				"distribution-documents: the run has no latency histograms; goodput-documents: the experiment has no SLO, so there is no goodput; " +
 				"timeline: the run has no server launches; drift: the run has no trials; startup: the run has no server launches",
 		},
 		{
 			list(), "frontier-rag-long-docs curve-rag-long-docs effects-rag-long-docs goodput-rag-long-docs feasibility",
-			"response-rag-long-docs: no parameter was varied against a baseline; " +
-				"pairs-rag-long-docs: no two parameters were varied together while the others stayed at the baseline; " +
+			"parameters-rag-long-docs: no parameter was varied against a baseline; " +
 				"distribution-rag-long-docs: the run has no latency histograms; " +
 				"timeline: the run has no server launches; drift: the run has no trials; startup: the run has no server launches",
 		},
 		{allFailed(), "feasibility", "frontier-chat: no configuration has both ttft_p95 and output_throughput at load chat; " +
 			"curve-chat: no configuration has both a throughput and a latency at load chat; " +
 			"effects-chat: no value of a parameter can be compared with the baseline at load chat; " +
-			"response-chat: no configuration was measured at load chat; " +
-			"pairs-chat: no two parameters were varied together while the others stayed at the baseline; " +
+			"parameters-chat: no configuration was measured at load chat; " +
 			"distribution-chat: the run has no latency histograms; " +
 			"goodput-chat: no configuration has a goodput above zero at load chat; " +
 			"timeline: the run has no server launches; drift: the run has no trials; startup: the run has no server launches"},
@@ -95,7 +90,7 @@ func allFailed() Input {
 func TestGolden(t *testing.T) {
 	for name, in := range map[string]Input{"rich": rich(), "small": small(), "grid": grid()} {
 		for _, f := range Figures(in) {
-			if name == "grid" && f.Kind != "pairs" {
+			if name == "grid" && f.Kind != "parameters" {
 				continue
 			}
 			var buf bytes.Buffer
@@ -163,7 +158,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 func TestRenderWritesTheSameBytes(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
-	some := Options{Figures: []string{"frontier-chat", "distribution-chat", "night"}}
+	some := Options{Figures: []string{"frontier-chat", "distribution-chat", "timeline"}}
 	names, err := Render(a, rich(), some)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +197,7 @@ func TestRenderOptions(t *testing.T) {
 			"figure curve-documents: load documents has only one point, so there is no curve",
 		},
 		{Options{Figures: []string{"pie"}}, "figure pie: no such figure; " +
-			"the run yields dots-documents, effects-documents, response-documents, feasibility"},
+			"the run yields dots-documents, effects-documents, parameters-documents, feasibility"},
 		{
 			Options{Formats: []string{"gif"}},
 			"draw figure dots-documents as gif: unknown format \"gif\": want one of png, svg, csv",
@@ -383,6 +378,23 @@ func TestSVGEscapes(t *testing.T) {
 			t.Errorf("%s: run ID not found as text", f.Name)
 		}
 	}
+}
+
+// contrastOf is the ratio of relative luminances as WCAG 2.1 defines it, 1..21.
+func contrastOf(a, b color.NRGBA) float64 {
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+func luminance(c color.NRGBA) float64 {
+	channel := func(v uint8) float64 {
+		f := float64(v) / 255
+		if f <= 0.04045 {
+			return f / 12.92
+		}
+		return math.Pow((f+0.055)/1.055, 2.4)
+	}
+	return 0.2126*channel(c.R) + 0.7152*channel(c.G) + 0.0722*channel(c.B)
 }
 
 // Colours must keep at least 3:1 contrast to the background (WCAG 2.1, 1.4.11),

@@ -94,19 +94,6 @@ func optionalEstimate(c analysis.Cell, m string) []string {
 	return []string{"", "", "", ""}
 }
 
-// optionalRatio is the ratio, its interval and its verdict, empty without one.
-func optionalRatio(c analysis.Cell, m string) []string {
-	r, ok := c.Ratios[m]
-	if !ok {
-		return []string{"", "", "", ""}
-	}
-	lo, hi := "", ""
-	if r.HasInterval() {
-		lo, hi = float(r.Lo), float(r.Hi)
-	}
-	return []string{float(r.Center), lo, hi, r.Verdict}
-}
-
 // withMembership adds to rows of cells the probability of being on the frontier
 // in truth, whether the cell is its knee, and the cells that the data do not
 // separate from it.
@@ -128,4 +115,46 @@ func withMembership(rows [][]string, fr analysis.Frontier) [][]string {
 		rows[i] = append(row, probability, strconv.FormatBool(row[0] == fr.Knee), ties)
 	}
 	return rows
+}
+
+// parameterRecords are the results of the load that change at most two
+// parameters, failed ones too.
+func parameterRecords(in Input, load string) [][]string {
+	names := []string{
+		"output_throughput", "request_throughput", "goodput",
+		"ttft_p50", "ttft_p95", "tpot_p50", "itl_p99", "e2e_p50", "e2e_p95",
+	}
+	header := []string{
+		"parameter", "level", "other_parameter", "other_level",
+		"baseline", "configuration", "load_point", "point", "trials", "why",
+	}
+	for _, m := range names {
+		header = append(header, m, m+"_lo", m+"_hi", m+"_n")
+	}
+	out := [][]string{header}
+	for _, c := range in.Plan.Configurations {
+		if len(c.Changed) > 2 || len(c.Changed) == 0 && !c.Baseline {
+			continue
+		}
+		var changes [4]string
+		for i, f := range c.Changed {
+			changes[2*i], changes[2*i+1] = f.Name, f.Value
+		}
+		for _, cell := range in.Findings.Cells {
+			if cell.Configuration != c.ID || cell.Load != load {
+				continue
+			}
+			why := ""
+			if len(cell.Estimates) == 0 {
+				why = missingText(in, c)
+			}
+			row := append(changes[:], strconv.FormatBool(c.Baseline), c.ID, cell.LoadPoint, cell.PointLabel)
+			row = append(row, strconv.Itoa(cell.Trials), why)
+			for _, m := range names {
+				row = append(row, optionalEstimate(cell, m)...)
+			}
+			out = append(out, row)
+		}
+	}
+	return out
 }

@@ -3,7 +3,6 @@ package plots
 import (
 	"fmt"
 	"image/color"
-	"math"
 
 	"gonum.org/v1/plot/vg"
 )
@@ -129,21 +128,4 @@ func mix(a, b color.NRGBA, f float64) color.NRGBA {
 func fade(c color.NRGBA, a float64) color.NRGBA {
 	c.A = uint8(a*255 + 0.5)
 	return c
-}
-
-// contrastOf is the ratio of relative luminances as WCAG 2.1 defines it, 1..21.
-func contrastOf(a, b color.NRGBA) float64 {
-	x, y := luminance(a), luminance(b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
-}
-
-func luminance(c color.NRGBA) float64 {
-	channel := func(v uint8) float64 {
-		f := float64(v) / 255
-		if f <= 0.04045 {
-			return f / 12.92
-		}
-		return math.Pow((f+0.055)/1.055, 2.4)
-	}
-	return 0.2126*channel(c.R) + 0.7152*channel(c.G) + 0.0722*channel(c.B)
 }

@@ -43,39 +43,47 @@ func TestDriftTitleGivesTheRangeThatIsDrawn(t *testing.T) {
 	}
 }
 
-// A combination that the confirm stage alone measured is in the heat map with
-// its change, and has no place where it was not to be measured.
-func TestPairOfACombination(t *testing.T) {
-	w := newWorld(3, experiment.Concurrency, map[string][]float64{"chat": {4, 64}}, "chat")
-	w.add(server{1, 1, 1})
-	w.add(server{1.1, 1, 1}, "max-num-seqs", "512")
-	w.add(server{1.1, 1, 1}, "kv-cache-dtype", "fp8")
-	in := w.finish("ttft_p95", nil)
-	both := matrix.Configuration{ID: "both", Label: "both", Changed: experiment.Flags{{Name: "max-num-seqs", Value: "512"}, {Name: "kv-cache-dtype", Value: "fp8"}}}
-	in.Plan.Configurations = append(in.Plan.Configurations, both)
-	for _, c := range []struct{ point, want, absent string }{
-		{"l-chat-64", "+21%", ""},
-		{"l-chat-4", "", "no two parameters were varied together at chat c=64"},
+// A parameter has a dashed line for each other change with which it was
+// varied, and its title names the pairs that the analysis found to interact.
+func TestParametersTogether(t *testing.T) {
+	in := grid()
+	interaction := analysis.Interaction{
+		Parameters: [2]string{"max-num-seqs", "kv-cache-dtype"}, LoadPoint: "l-chat-64", Metric: "output_throughput",
+		Ratio: analysis.Ratio{Center: 0.8, Verdict: analysis.Worse},
+	}
+	for verdict, ending := range map[string]string{
+		analysis.Worse: "chat c=64; max-num-seqs and kv-cache-dtype interact", analysis.Undecided: "chat c=64",
 	} {
-		in.Findings.Confirm = &analysis.Confirm{Cells: []analysis.Cell{{
-			ID: "x", Configuration: "both", LoadPoint: c.point, Load: "chat", Trials: 5,
-			Estimates: map[string]analysis.Estimate{"output_throughput": {Center: 3000, N: 5}},
-			Ratios:    map[string]analysis.Ratio{"output_throughput": {Center: 1.21, Lo: 1.2, Hi: 1.22, Verdict: analysis.Better}},
-		}}}
-		f, absent := pairsFigure(in, "pairs-chat", "chat")
-		if absent != c.absent {
-			t.Errorf("%s: absent %q, want %q", c.point, absent, c.absent)
+		interaction.Ratio.Verdict = verdict
+		in.Findings.Interactions = []analysis.Interaction{interaction}
+		f, absent := parametersFigure(in, "parameters-chat", "chat")
+		if absent != "" || !strings.HasSuffix(f.Title, ending) {
+			t.Errorf("%s: title %q, absent %q", verdict, f.Title, absent)
 		}
-		if absent != "" {
-			continue
+		d := drawingOf(f, Light())
+		for _, want := range []string{
+			"alone, the others at the baseline", "with max-num-seqs=64", "with max-num-seqs=512",
+			"with kv-cache-dtype=fp8", "failed: gpu-memory",
+		} {
+			if _, ok := d.texts[want]; !ok {
+				t.Errorf("no %q in %v", want, slices.Sorted(maps.Keys(d.texts)))
+			}
 		}
-		texts := drawingOf(f, Light()).texts
-		if _, ok := texts[c.want]; !ok {
-			t.Errorf("%s: no %q in %v", c.point, c.want, slices.Sorted(maps.Keys(texts)))
-		}
-		if want := "measured only in the confirmation runs, against their baseline: max-num-seqs=512, kv-cache-dtype=fp8"; !strings.Contains(f.Caption, want) {
-			t.Errorf("caption %q", f.Caption)
-		}
+	}
+	if f, _ := parametersFigure(rich(), "parameters-chat", "chat"); strings.Contains(f.Subtitle, "Dashed") {
+		t.Errorf("without combinations the subtitle is %q", f.Subtitle)
+	}
+}
+
+// More other changes than can be told apart are left to the data, which has
+// every result that changes at most two parameters.
+func TestParametersLeaveOutLines(t *testing.T) {
+	f, _ := parametersFigure(big(), "parameters-chat", "chat")
+	if want := "combinations with 5 more values only in the data"; !strings.Contains(f.Caption, want) {
+		t.Errorf("caption %q, want %q", f.Caption, want)
+	}
+	if want := 1 + 4*(1+4+2+4+4*2+4*4+2*4); len(f.records) != want {
+		t.Errorf("%d rows, want %d", len(f.records), want)
 	}
 }
 

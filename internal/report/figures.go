@@ -34,7 +34,7 @@ const (
 
 func partOf(kind string) string {
 	switch kind {
-	case "effects", "response", "pairs":
+	case "effects", "parameters":
 		return partEffects
 	case "distribution":
 		return partShape
