@@ -14,10 +14,8 @@ import (
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
-
-// aiperfDir is the folder of AIPerf's artifacts, inside that of the trial.
-const aiperfDir = "aiperf"
 
 // Prompts that AIPerf makes before the load. Where the number of requests is
 // not known, prompts may repeat, which the result then says.
@@ -68,7 +66,7 @@ func (j *Job) aiperf(c *command, base []string) error {
 			return strings.HasPrefix(v, "HF_HUB_OFFLINE=") || strings.HasPrefix(v, "TRANSFORMERS_OFFLINE=")
 		})
 	}
-	artifacts := filepath.Join(j.Dir, aiperfDir)
+	artifacts := filepath.Join(j.Dir, rundir.AIPerfDir)
 	benchmark := map[string]any{
 		"models": []string{j.Load.Model}, "endpoint": endpoint, "phases": []any{phase},
 		"datasets":  []any{map[string]any{"name": "main", "type": "synthetic", "entries": j.aiperfEntries(), "prompts": prompts}},
@@ -82,12 +80,12 @@ func (j *Job) aiperf(c *command, base []string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(j.Dir, configFile)
+	path := filepath.Join(j.Dir, rundir.ToolConfigFile)
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		return err
 	}
 	c.argv = slices.Concat(base, []string{"profile", "--config", path}, j.Tool.Args)
-	c.result = filepath.Join(aiperfDir, "profile_export.jsonl")
+	c.result = filepath.Join(rundir.AIPerfDir, "profile_export.jsonl")
 	c.remove = append(c.remove, filepath.Join(artifacts, "inputs.json")) // every prompt, in full
 	return nil
 }

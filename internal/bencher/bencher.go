@@ -24,13 +24,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
-)
-
-// Names of the files that a tool leaves in the folder of its trial.
-const (
-	ResultFile = "benchmark.json" // what the tool wrote; AIPerf writes a folder
-	LogFile    = "benchmark.log"  // what it printed, after the command
-	configFile = "benchmark.yaml" // what it was told, where it takes a file
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 // Job is one load run by a tool.
@@ -62,7 +56,7 @@ func Run(ctx context.Context, j Job) (*importer.Result, error) {
 		return nil, err
 	}
 	defer c.clean()
-	log, err := os.Create(filepath.Join(j.Dir, LogFile))
+	log, err := os.Create(filepath.Join(j.Dir, rundir.ToolLogFile))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +79,7 @@ func Run(ctx context.Context, j Job) (*importer.Result, error) {
 
 // read reads the file that the tool wrote.
 func (j *Job) read(c *command, t *tail) (*importer.Result, error) {
-	name := cmp.Or(c.result, ResultFile)
+	name := cmp.Or(c.result, rundir.ToolResultFile)
 	path := filepath.Join(j.Dir, name)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s ended with exit code 0 and wrote no result%s", c.name, t.last())

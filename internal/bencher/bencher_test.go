@@ -84,10 +84,10 @@ func TestEachDialectIsSpoken(t *testing.T) {
 				j.Load.Requests = 12
 				r, err := Run(t.Context(), j)
 				if err != nil {
-					log, _ := os.ReadFile(filepath.Join(j.Dir, LogFile))
+					log, _ := os.ReadFile(filepath.Join(j.Dir, rundir.ToolLogFile))
 					t.Fatalf("%v\n%s", err, log)
 				}
-				if r.Format != c.format || !r.Recomputed() || !r.Timed || r.Requests["ok"] != 12 || filepath.Base(r.File) != map[bool]string{true: "profile_export.jsonl", false: ResultFile}[c.tool == "aiperf"] || c.version != "" && r.ToolVersion != c.version {
+				if r.Format != c.format || !r.Recomputed() || !r.Timed || r.Requests["ok"] != 12 || filepath.Base(r.File) != map[bool]string{true: "profile_export.jsonl", false: rundir.ToolResultFile}[c.tool == "aiperf"] || c.version != "" && r.ToolVersion != c.version {
 					t.Errorf("%+v", r)
 				}
 				// The load that came back is the one that was asked for.
@@ -113,7 +113,7 @@ func TestSeedsDifferAndPercentilesAreAllAskedFor(t *testing.T) {
 	if _, err := Run(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.ReadFile(filepath.Join(j.Dir, LogFile))
+	log, err := os.ReadFile(filepath.Join(j.Dir, rundir.ToolLogFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestAHangIsEndedWithItsChildren(t *testing.T) {
 	if !errors.Is(err, ErrTimeLimit) {
 		t.Fatalf("%v", err)
 	}
-	log, _ := os.ReadFile(filepath.Join(j.Dir, LogFile))
+	log, _ := os.ReadFile(filepath.Join(j.Dir, rundir.ToolLogFile))
 	m := regexp.MustCompile(`child ([0-9]+)`).FindSubmatch(log)
 	if m == nil {
 		t.Fatalf("no child in the log: %s", log)
@@ -282,7 +282,7 @@ func TestToolsRunInContainers(t *testing.T) {
 		j.Tool.Image, j.Podman, j.Load.Requests = image, address, 5
 		r, err := Run(t.Context(), j)
 		if err != nil {
-			log, _ := os.ReadFile(filepath.Join(j.Dir, LogFile))
+			log, _ := os.ReadFile(filepath.Join(j.Dir, rundir.ToolLogFile))
 			t.Fatalf("%s: %v\n%s", tool, err, log)
 		}
 		if r.Requests["ok"] != 5 || r.Tool != map[string]string{"guidellm": importer.GuideLLM, "vllm": importer.VLLMBench}[tool] {
@@ -335,7 +335,7 @@ func TestAIPerfTakesALocalTokenizer(t *testing.T) {
 	if r.Model != "m" || r.Load.Kind != "concurrency" || r.Load.Value != 4 {
 		t.Errorf("%+v", r)
 	}
-	if _, err := os.Stat(filepath.Join(j.Dir, aiperfDir, "inputs.json")); err == nil {
+	if _, err := os.Stat(filepath.Join(j.Dir, rundir.AIPerfDir, "inputs.json")); err == nil {
 		t.Error("every prompt was kept")
 	}
 }

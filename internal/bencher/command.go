@@ -28,7 +28,7 @@ type command struct {
 	env     []string
 	dir     string
 	secret  string
-	result  string   // file that the tool writes, inside of the folder; "": ResultFile
+	result  string   // file that the tool writes, inside of the folder; "": rundir.ToolResultFile
 	stop    []string // ends a container whose client is gone; nil: none
 	remove  []string // files that must not stay
 }

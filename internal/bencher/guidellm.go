@@ -17,6 +17,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 // version of a tool.
@@ -132,7 +133,7 @@ func (j *Job) guidellmFlags(profileFlag, profile string, value float64) []string
 	if j.Load.Requests > 0 {
 		out = append(out, "--max-requests", strconv.Itoa(j.Load.Requests))
 	}
-	return append(out, "--random-seed", strconv.FormatUint(smallSeed(j.Load.Seed), 10), "--output-path", filepath.Join(j.Dir, ResultFile))
+	return append(out, "--random-seed", strconv.FormatUint(smallSeed(j.Load.Seed), 10), "--output-path", filepath.Join(j.Dir, rundir.ToolResultFile))
 }
 
 // guidellmEnv passes the key, which must not stand on a command line, and for
@@ -195,13 +196,13 @@ func (j *Job) guidellmConfig(c *command, profile string, value float64, limit in
 		"backend": backend, "profile": p, "constraints": constraints, "data": []any{data},
 		"tokenizer": map[string]any{"kind": "huggingface_auto", "model": j.tokenizer()},
 		"seed":      map[string]any{"kind": "static", "value": smallSeed(j.Load.Seed)},
-		"outputs":   []any{map[string]any{"kind": "json", "path": filepath.Join(j.Dir, ResultFile)}},
+		"outputs":   []any{map[string]any{"kind": "json", "path": filepath.Join(j.Dir, rundir.ToolResultFile)}},
 	}
 	text, err := yaml.Marshal(map[string]any{"spec": spec})
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(j.Dir, configFile)
+	path := filepath.Join(j.Dir, rundir.ToolConfigFile)
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		return "", err
 	}

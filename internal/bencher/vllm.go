@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 // vllmArgs translates the load into `vllm bench serve`. Its random prompts
@@ -34,7 +35,7 @@ func (j *Job) vllmArgs() ([]string, error) {
 		"--num-prompts", strconv.Itoa(requests), "--request-rate", rate, "--burstiness", burstiness,
 		"--ignore-eos", "--temperature", "0", "--seed", strconv.FormatUint(smallSeed(l.Seed), 10), "--disable-tqdm",
 		"--percentile-metrics", "ttft,tpot,itl,e2el", "--metric-percentiles", "50,75,90,95,97,99,99.9",
-		"--save-result", "--save-detailed", "--result-dir", j.Dir, "--result-filename", ResultFile,
+		"--save-result", "--save-detailed", "--result-dir", j.Dir, "--result-filename", rundir.ToolResultFile,
 	}
 	if limit > 0 {
 		out = append(out, "--max-concurrency", strconv.Itoa(limit))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -69,7 +68,7 @@ func (sys *System) clean(ctx context.Context, dirs []string, o cleanOptions) err
 			return err
 		}
 		// A run killed at its very beginning has no plan yet.
-		if _, err := os.Stat(filepath.Join(abs, "journal.jsonl")); err != nil {
+		if !rundir.Begun(abs) {
 			return withCode(exitUsage, fmt.Errorf("%s: %w", d, rundir.ErrNotRun), runHint)
 		}
 		wanted = append(wanted, abs)
@@ -137,11 +136,11 @@ func (sys *System) cleanOne(ctx context.Context, b cleaner, wanted []string, o c
 
 // fate says whether a leftover may go, and why.
 func fate(l launcher.Leftover, force bool) (state string, dead bool) {
-	_, err := os.Stat(filepath.Join(l.RunDir, "journal.jsonl"))
+	found := l.RunDir != "" && rundir.Begun(l.RunDir)
 	switch {
-	case l.RunDir != "" && err == nil && rundir.Busy(l.RunDir):
+	case found && rundir.Busy(l.RunDir):
 		return "in use: the run is going on in " + l.RunDir, false
-	case l.RunDir != "" && err == nil:
+	case found:
 		return "left over: no process works in " + l.RunDir, true
 	case force:
 		return "run directory not found; removed because of --force", true

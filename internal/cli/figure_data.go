@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/boundary"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/plots"
 )
@@ -30,7 +30,7 @@ func (r *results) warmup() time.Duration {
 
 // latencies reads the histograms of one trial.
 func (r *results) latencies(trial string) (map[string]*hdrhistogram.Histogram, error) {
-	f, _, err := boundary.Open(filepath.Join(r.run.Path, "trials", trial, "latency.hlog"))
+	f, _, err := boundary.Open(r.run.TrialFile(trial, rundir.HistogramsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (r *results) traces() []plots.Trace {
 		}
 	}
 	for _, s := range r.run.Starts {
-		readings, err := startTelemetry(filepath.Join(r.run.Path, "starts", s.ID, "telemetry.parquet"))
+		readings, err := startTelemetry(r.run.StartFile(s.ID, rundir.TelemetryFile))
 		if errors.Is(err, os.ErrNotExist) {
 			continue // a run of before there was telemetry
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/plots"
 )
@@ -85,7 +86,7 @@ func runPlot(sys *System, dir string, o plotOptions) error {
 		return listFigures(sys, in)
 	}
 	if o.out == "" {
-		o.out = filepath.Join(r.run.ReportDir(), "figures")
+		o.out = rundir.FiguresDir(r.run.Path)
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
@@ -154,10 +155,10 @@ func completeRuns(_ *cobra.Command, args []string, toComplete string) ([]string,
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	plans, _ := filepath.Glob(filepath.Join("runs", "*", "*", "plan.json")) // the pattern is well-formed
+	dirs, _ := rundir.Find(filepath.Join("runs", "*", "*")) // the pattern is well-formed
 	var out []string
-	for _, p := range plans {
-		if dir := filepath.Dir(p); strings.HasPrefix(dir, toComplete) {
+	for _, dir := range dirs {
+		if strings.HasPrefix(dir, toComplete) {
 			out = append(out, dir)
 		}
 	}

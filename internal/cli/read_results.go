@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +36,7 @@ func readRun(path string) (*rundir.Run, error) {
 		return nil, err
 	}
 	if run.Plan.Name == "" {
-		return nil, fmt.Errorf("%s has no plan: the run is damaged; start a new run", filepath.Join(path, "plan.json"))
+		return nil, fmt.Errorf("%s has no plan: the run is damaged; start a new run", rundir.PlanPath(path))
 	}
 	if run.Plan.Model == "" { // an endpoint's, known once it answered
 		for _, st := range run.Starts {
@@ -103,16 +102,15 @@ func (r *results) reportInput() report.Input {
 // export writes the report of a run; with figures it draws them anew, without
 // it keeps the ones of the last time out of the page.
 func (r *results) export(figures bool) error {
-	dir := r.run.ReportDir()
 	in := r.reportInput()
 	if figures {
-		drawn, err := r.draw(filepath.Join(dir, "figures"))
+		drawn, err := r.draw(rundir.FiguresDir(r.run.Path))
 		if err != nil {
 			return err
 		}
 		in.Figures = drawn
 	}
-	_, err := report.Write(dir, in)
+	_, err := report.Write(rundir.ReportDir(r.run.Path), in)
 	return err
 }
 
@@ -155,7 +153,7 @@ func (r *results) draw(dir string) ([]report.Figure, error) {
 		out = append(out, report.Figure{
 			Kind: f.Kind,
 			Name: f.Name, Title: f.Title, Caption: f.Caption, SVG: light.Bytes(), DarkSVG: dark.Bytes(),
-			Files: []string{"figures/" + f.Name + ".png", "figures/" + f.Name + ".svg", "figures/" + f.Name + ".csv"},
+			Files: []string{rundir.FigureLink(f.Name + ".png"), rundir.FigureLink(f.Name + ".svg"), rundir.FigureLink(f.Name + ".csv")},
 		})
 	}
 	return out, nil

@@ -2,9 +2,10 @@ package cli
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 func newReport(sys *System) *cobra.Command {
@@ -20,7 +21,7 @@ func newReport(sys *System) *cobra.Command {
 			if err := exportRun(args[0], true); err != nil {
 				return err
 			}
-			index := filepath.Join(args[0], "report", "index.html")
+			index := rundir.ReportPage(args[0])
 			fmt.Fprintln(sys.Stdout, index)
 			if open {
 				sys.openBrowser(index)

@@ -13,7 +13,6 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/report"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -134,7 +133,7 @@ func TestLargeReport(t *testing.T) {
 	if err := r.export(true); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(r.run.ReportDir(), report.IndexFile))
+	info, err := os.Stat(rundir.ReportPage(r.run.Path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -45,7 +44,7 @@ func (sys *System) answer(r *results, dir string, parts shownParts) (string, err
 		err = t.Details(&out, in)
 	default:
 		end := report.Ending{Dir: dir, Took: worked(r.run.Events)}
-		if page := filepath.Join(dir, "report", report.IndexFile); fileExists(page) {
+		if page := rundir.ReportPage(dir); fileExists(page) {
 			end.Page = page
 		}
 		err = t.Answer(&out, in, end)

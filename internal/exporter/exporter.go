@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -72,7 +71,7 @@ func one(run *rundir.Run, t rundir.Trial, visit func(*trial) error) error {
 	v := &trial{Trial: t}
 	v.conf, _ = run.Plan.Configuration(t.Configuration)
 	v.point, _ = run.Plan.LoadPoint(t.LoadPoint)
-	path := filepath.Join(run.Path, "trials", t.ID, "requests.parquet")
+	path := run.TrialFile(t.ID, rundir.RequestsFile)
 	f, size, err := boundary.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

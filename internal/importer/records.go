@@ -55,8 +55,8 @@ func (r *Result) move(dir *rundir.Dir, id string) error {
 		return err
 	}
 	return errors.Join(
-		os.Rename(r.spilled+".parquet", filepath.Join(to, "requests.parquet")),
-		os.Rename(r.spilled+".hlog", filepath.Join(to, "latency.hlog")))
+		os.Rename(r.spilled+".parquet", filepath.Join(to, rundir.RequestsFile)),
+		os.Rename(r.spilled+".hlog", filepath.Join(to, rundir.HistogramsFile)))
 }
 
 func (r *Result) record(plan *matrix.Plan, t matrix.Trial, start string) rundir.Trial {

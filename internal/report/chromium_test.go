@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/sim/browsertest"
 )
 
@@ -29,7 +30,7 @@ func openPage(t *testing.T, path string) tab {
 func writtenPage(t *testing.T, in Input) (tab, string) {
 	t.Helper()
 	dir, _ := written(t, in)
-	path := filepath.Join(dir, IndexFile)
+	path := filepath.Join(dir, rundir.PageFile)
 	return openPage(t, path), "file://" + path
 }
 
@@ -57,7 +58,7 @@ func TestPageInChromium(t *testing.T) {
 // nothing.
 func TestForeignScriptIsStopped(t *testing.T) {
 	dir, read := written(t, fixtureInput())
-	foreign := bytes.Replace(read(IndexFile), []byte("</main>"), []byte(`</main><script>document.title='ran'</script><img src="http://127.0.0.1:9/x.png">`), 1)
+	foreign := bytes.Replace(read(rundir.PageFile), []byte("</main>"), []byte(`</main><script>document.title='ran'</script><img src="http://127.0.0.1:9/x.png">`), 1)
 	path := filepath.Join(dir, "foreign.html")
 	if err := os.WriteFile(path, foreign, 0o644); err != nil {
 		t.Fatal(err)
@@ -274,7 +275,7 @@ func TestAccessibility(t *testing.T) {
 	axe := axeScript(t)
 	dir, read := written(t, fixtureInput())
 	// The policy stops foreign scripts, so a copy of the page goes without it.
-	bare := bytes.Replace(read(IndexFile), []byte(`http-equiv="Content-Security-Policy"`), []byte(`name="without-policy"`), 1)
+	bare := bytes.Replace(read(rundir.PageFile), []byte(`http-equiv="Content-Security-Policy"`), []byte(`name="without-policy"`), 1)
 	path := filepath.Join(dir, "bare.html")
 	if err := os.WriteFile(path, bare, 0o644); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -44,7 +45,7 @@ func (b *build) failure(i int, f analysis.Failure) failureView {
 	}
 	for _, id := range f.Starts {
 		if !f.Skipped {
-			v.Logs = append(v.Logs, link{id, "../starts/" + id + "/server.log"})
+			v.Logs = append(v.Logs, link{id, rundir.LogLink(id)})
 		}
 		d := b.starts[id].Diagnosis
 		if d == nil {

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"html/template"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 //go:embed page.html
@@ -33,7 +35,7 @@ type htmlPage struct {
 // forbids every request and every script but the page's own, which it names by
 // its hash: text that slipped through escaping could still not run.
 func renderHTML(p *page) ([]byte, error) {
-	t, err := template.New(IndexFile).Funcs(template.FuncMap{"pieces": pieces}).Parse(pageTemplate)
+	t, err := template.New(rundir.PageFile).Funcs(template.FuncMap{"pieces": pieces}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -106,7 +107,7 @@ func checkClosed(t *testing.T, ns []*html.Node) {
 func TestPageStructure(t *testing.T) {
 	in := fixtureInput()
 	_, read := written(t, in)
-	ns := nodes(t, read(IndexFile))
+	ns := nodes(t, read(rundir.PageFile))
 	checkClosed(t, ns)
 
 	policy := find(ns, func(n *html.Node) bool { return attr(n, "http-equiv") == "Content-Security-Policy" })
@@ -159,7 +160,7 @@ func TestCommandTextIsExact(t *testing.T) {
 	line := `vllm serve a --b 'x  --y'  --c="1 --d" --`
 	in.Findings.Recommendations[0].Command = line
 	_, read := written(t, in)
-	code := find(nodes(t, read(IndexFile)), func(n *html.Node) bool { return n.Data == "code" && text(n) == line })
+	code := find(nodes(t, read(rundir.PageFile)), func(n *html.Node) bool { return n.Data == "code" && text(n) == line })
 	if len(code) != 1 {
 		t.Errorf("command %q is not on the page as it is", line)
 	}
@@ -169,16 +170,16 @@ func TestBanners(t *testing.T) {
 	in := fixtureInput()
 	in.Plan.Backend, in.Finished = "simulated", true
 	_, read := written(t, in)
-	got := string(read(IndexFile))
+	got := string(read(rundir.PageFile))
 	for _, want := range []string{"Simulated server: not a GPU measurement", "The run ended without the others"} {
-		if !strings.Contains(got, want) || !strings.Contains(string(read(SummaryFile)), want) {
+		if !strings.Contains(got, want) || !strings.Contains(string(read(rundir.SummaryFile)), want) {
 			t.Errorf("%q is missing from the page or the summary", want)
 		}
 	}
 	in = trimmed(fixtureInput())
 	in.Finished, in.Plan.Starts = true, nil
 	_, read = written(t, in)
-	if got := string(read(IndexFile)); strings.Contains(got, `class="banner`) {
+	if got := string(read(rundir.PageFile)); strings.Contains(got, `class="banner`) {
 		t.Error("a finished, real run carries a banner")
 	}
 }
@@ -222,13 +223,13 @@ func TestHostileText(t *testing.T) {
 		in.Figures[i].Title, in.Figures[i].Caption, in.Figures[i].Files = evil, evil, []string{"javascript:alert(4)", evil}
 	}
 	_, read := written(t, in)
-	page := read(IndexFile)
+	page := read(rundir.PageFile)
 	ns := nodes(t, page)
 	checkClosed(t, ns)
 	if got := text(byID(t, ns, "answers")); !strings.Contains(got, "<script>alert(1)</script>") {
 		t.Error("the hostile text is not shown as text")
 	}
-	for _, line := range strings.Split(string(read(SummaryFile)), "\n") {
+	for _, line := range strings.Split(string(read(rundir.SummaryFile)), "\n") {
 		inCode := strings.Contains(line, "`")
 		if !inCode && (strings.Contains(line, "<script") || strings.Contains(line, "<img")) {
 			t.Errorf("markup in the summary: %.120q", line)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -14,7 +15,7 @@ var summaryTemplate string
 
 // renderMarkdown renders what a pull request needs of the page.
 func renderMarkdown(p *page) ([]byte, error) {
-	t, err := template.New(SummaryFile).Funcs(template.FuncMap{
+	t, err := template.New(rundir.SummaryFile).Funcs(template.FuncMap{
 		"md": markdownText, "code": markdownCode, "fence": fenced, "url": markdownURL,
 	}).Parse(summaryTemplate)
 	if err != nil {

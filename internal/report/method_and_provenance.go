@@ -168,7 +168,7 @@ type configView struct {
 }
 
 func (b *build) reproduce() reproduce {
-	r := reproduce{Commands: b.Commands, File: "experiment.yaml"}
+	r := reproduce{Commands: b.Commands, File: rundir.ExperimentFile}
 	if b.Experiment != nil {
 		r.Experiment = strings.ToValidUTF8(string(b.Experiment.Raw), "\uFFFD")
 	}

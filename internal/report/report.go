@@ -59,21 +59,9 @@ type Figure struct {
 	SVG     []byte // embedded into the page
 	DarkSVG []byte // embedded for dark screens; may be empty
 	// Files are the drawing's files relative to the report's folder, with
-	// forward slashes: "figures/frontier-chat.png".
+	// forward slashes.
 	Files []string
 }
-
-// Names of the files that Write makes.
-const (
-	IndexFile      = "index.html"
-	SummaryFile    = "summary.md"
-	ResultsCSVFile = "results.csv"
-	ResultsFile    = "results.json"
-	TrialsFile     = "trials.csv"
-	// The same two tables as Parquet.
-	ResultsParquetFile = "results.parquet"
-	TrialsParquetFile  = "trials.parquet"
-)
 
 // Write renders all files of the report into dir, which it creates, and
 // returns their paths. Everything is rendered before the first file is
@@ -88,13 +76,13 @@ func Write(dir string, in Input) ([]string, error) {
 		name   string
 		render func() ([]byte, error)
 	}{
-		{IndexFile, func() ([]byte, error) { return renderHTML(view) }},
-		{SummaryFile, func() ([]byte, error) { return renderMarkdown(view) }},
-		{ResultsCSVFile, func() ([]byte, error) { return renderResultsCSV(in) }},
-		{ResultsFile, func() ([]byte, error) { return renderResults(in) }},
-		{TrialsFile, func() ([]byte, error) { return renderTrialsCSV(in) }},
-		{ResultsParquetFile, func() ([]byte, error) { return renderResultsParquet(in) }},
-		{TrialsParquetFile, func() ([]byte, error) { return renderTrialsParquet(in) }},
+		{rundir.PageFile, func() ([]byte, error) { return renderHTML(view) }},
+		{rundir.SummaryFile, func() ([]byte, error) { return renderMarkdown(view) }},
+		{rundir.ResultsCSVFile, func() ([]byte, error) { return renderResultsCSV(in) }},
+		{rundir.ResultsFile, func() ([]byte, error) { return renderResults(in) }},
+		{rundir.TrialsCSVFile, func() ([]byte, error) { return renderTrialsCSV(in) }},
+		{rundir.ResultsParquetFile, func() ([]byte, error) { return renderResultsParquet(in) }},
+		{rundir.TrialsParquetFile, func() ([]byte, error) { return renderTrialsParquet(in) }},
 	}
 	contents := make([][]byte, len(renderers))
 	for i, r := range renderers {

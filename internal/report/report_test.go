@@ -88,9 +88,9 @@ func written(t *testing.T, in Input) (dir string, read func(name string) []byte)
 
 func TestGolden(t *testing.T) {
 	_, read := written(t, fixtureInput())
-	golden(t, "summary.md", read(SummaryFile))
+	golden(t, "summary.md", read(rundir.SummaryFile))
 	_, read = written(t, trimmed(fixtureInput()))
-	for _, name := range []string{ResultsCSVFile, TrialsFile, ResultsFile} {
+	for _, name := range []string{rundir.ResultsCSVFile, rundir.TrialsCSVFile, rundir.ResultsFile} {
 		golden(t, name, read(name))
 	}
 }
@@ -98,16 +98,16 @@ func TestGolden(t *testing.T) {
 // A report that cannot be rendered must leave the old one alone.
 func TestWriteKeepsOldReportOnError(t *testing.T) {
 	dir, read := written(t, fixtureInput())
-	old := read(IndexFile)
+	old := read(rundir.PageFile)
 	in := fixtureInput()
 	in.Plan.Name = "another"
 	e := in.Findings.Cells[0].Estimates["ttft_p50"]
 	e.Center = math.NaN() // JSON has no such number
 	in.Findings.Cells[0].Estimates["ttft_p50"] = e
-	if _, err := Write(dir, in); err == nil || !strings.Contains(err.Error(), ResultsFile) {
-		t.Fatalf("Write: %v, want an error that names %s", err, ResultsFile)
+	if _, err := Write(dir, in); err == nil || !strings.Contains(err.Error(), rundir.ResultsFile) {
+		t.Fatalf("Write: %v, want an error that names %s", err, rundir.ResultsFile)
 	}
-	if !bytes.Equal(old, read(IndexFile)) {
+	if !bytes.Equal(old, read(rundir.PageFile)) {
 		t.Error("index.html was replaced although the report could not be rendered")
 	}
 	entries, err := os.ReadDir(dir)
@@ -130,7 +130,7 @@ func TestWriteRequiresPlanAndFindings(t *testing.T) {
 func TestWriteWithNothingMeasured(t *testing.T) {
 	_, read := written(t, Input{Plan: fixturePlan(), Findings: &analysis.Findings{}})
 	for _, want := range []string{"Partial results", "0 of 84 trials"} {
-		if !strings.Contains(string(read(IndexFile)), want) {
+		if !strings.Contains(string(read(rundir.PageFile)), want) {
 			t.Errorf("index.html lacks %q", want)
 		}
 	}
@@ -140,7 +140,7 @@ func TestResultsJSONReadsBack(t *testing.T) {
 	in := fixtureInput()
 	_, read := written(t, in)
 	var got Results
-	if err := json.Unmarshal(read(ResultsFile), &got); err != nil {
+	if err := json.Unmarshal(read(rundir.ResultsFile), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.SchemaVersion != SchemaVersion || got.Finished || got.Simulated {
@@ -156,7 +156,7 @@ func TestResultsJSONReadsBack(t *testing.T) {
 func TestResultsCSVIsComplete(t *testing.T) {
 	in := fixtureInput()
 	_, read := written(t, in)
-	rows, err := csv.NewReader(bytes.NewReader(read(ResultsCSVFile))).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(read(rundir.ResultsCSVFile))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}

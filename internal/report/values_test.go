@@ -79,8 +79,8 @@ func forms(t *testing.T, in Input, end Ending) map[string]string {
 	}
 	out["terminal"] = plainText(b.String())
 	_, read := written(t, in)
-	out["page"] = visible(t, read(IndexFile), "svg", "script", "style")
-	out["Markdown"] = plainText(string(read(SummaryFile)))
+	out["page"] = visible(t, read(rundir.PageFile), "svg", "script", "style")
+	out["Markdown"] = plainText(string(read(rundir.SummaryFile)))
 	return out
 }
 

@@ -8,8 +8,6 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-const confirmFile = "confirm.json"
-
 // EventConfirmPlanned is journaled when the finalists of the confirm stage are
 // known and confirm.json holds them.
 const EventConfirmPlanned = "confirm_planned"

@@ -9,10 +9,6 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
-// FloorFile is the name of a noise floor, in a run directory and beside the
-// runs of an experiment, where a new run finds it.
-const FloorFile = "floor.json"
-
 // Floor is the noise floor of the load generator (floor.json): how far what it
 // reports is from the truth, measured on this machine at the planned loads
 // against a reference server of known timing. Its own lateness is part of it.

@@ -30,12 +30,6 @@ type Run struct {
 	JournalDamaged bool
 }
 
-// ExperimentPath is where the run keeps its experiment file.
-func (r *Run) ExperimentPath() string { return filepath.Join(r.Path, experimentFile) }
-
-// ReportDir is the folder of the report.
-func (r *Run) ReportDir() string { return filepath.Join(r.Path, reportDir) }
-
 // Finished reports whether the last event is the end of the run.
 func (r *Run) Finished() bool {
 	return len(r.Events) > 0 && r.Events[len(r.Events)-1].Event == EventRunFinished
@@ -83,11 +77,11 @@ func Read(path string) (*Run, error) {
 	case torn:
 		r.warn(notice.New("journal-torn", nil))
 	}
-	if r.Starts, err = records(r, startsDir, "launch.json", func(s Start) (int, string) { return s.Format, s.ID }); err != nil {
+	if r.Starts, err = records(r, startsDir, startFile, func(s Start) (int, string) { return s.Format, s.ID }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Starts, func(a, b Start) int { return a.Began.Compare(b.Began) })
-	if r.Trials, err = records(r, trialsDir, "trial.json", func(t Trial) (int, string) { return t.Format, t.ID }); err != nil {
+	if r.Trials, err = records(r, trialsDir, trialFile, func(t Trial) (int, string) { return t.Format, t.ID }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Trials, func(a, b Trial) int {

@@ -27,18 +27,6 @@ import (
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
-// Names inside a run directory.
-const (
-	experimentFile = "experiment.yaml"
-	planFile       = "plan.json"
-	provenanceFile = "provenance.json"
-	journalFile    = "journal.jsonl"
-	lockFile       = ".lock"
-	startsDir      = "starts"
-	trialsDir      = "trials"
-	reportDir      = "report"
-)
-
 // ErrLocked is wrapped when another process works on the run directory.
 var ErrLocked = errors.New("run directory is in use")
 
@@ -189,7 +177,7 @@ func (d *Dir) Close() error {
 
 // Init writes what is known before the run begins.
 func (d *Dir) Init(experiment []byte, plan *matrix.Plan, p Provenance) error {
-	if err := atomicfile.WriteBytes(filepath.Join(d.Path, experimentFile), experiment); err != nil {
+	if err := atomicfile.WriteBytes(filepath.Join(d.Path, ExperimentFile), experiment); err != nil {
 		return err
 	}
 	if err := d.WriteProvenance(p); err != nil {
@@ -211,9 +199,6 @@ func (d *Dir) StartDir(id string) (string, error) { return d.sub(startsDir, id) 
 // TrialDir makes and returns the folder of a trial.
 func (d *Dir) TrialDir(id string) (string, error) { return d.sub(trialsDir, id) }
 
-// ReportDir is the folder of the report.
-func (d *Dir) ReportDir() string { return filepath.Join(d.Path, reportDir) }
-
 func (d *Dir) sub(kind, id string) (string, error) {
 	path := filepath.Join(d.Path, kind, id)
 	if err := os.MkdirAll(path, 0o755); err != nil {
@@ -229,7 +214,7 @@ func (d *Dir) WriteStart(s Start) error {
 	if err != nil {
 		return err
 	}
-	return writeRecord(filepath.Join(dir, "launch.json"), s)
+	return writeRecord(filepath.Join(dir, startFile), s)
 }
 
 // WriteTrial writes the record of a trial, which finishes it. Files beside it
@@ -240,7 +225,7 @@ func (d *Dir) WriteTrial(t Trial) error {
 	if err != nil {
 		return err
 	}
-	return writeRecord(filepath.Join(dir, "trial.json"), t)
+	return writeRecord(filepath.Join(dir, trialFile), t)
 }
 
 // readJSON reads a record.

@@ -72,7 +72,7 @@ func TestARunThatIsNotWhole(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"half a plan":     {planFile, `{"name": "x"`, "plan.json is damaged"},
 		"no provenance":   {provenanceFile, "", "is not a complete run directory"},
-		"no experiment":   {experimentFile, "", "is not a complete run directory"},
+		"no experiment":   {ExperimentFile, "", "is not a complete run directory"},
 		"half provenance": {provenanceFile, `{`, "provenance.json is damaged"},
 	} {
 		d := newRun(t)

@@ -1,24 +1,8 @@
 package rundir
 
 import (
-	"path/filepath"
-
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
-
-// TelemetryFile lies beside trial.json and launch.json.
-const TelemetryFile = "telemetry.parquet"
-
-// TrialTelemetry is where a trial's telemetry is kept.
-func (r *Run) TrialTelemetry(id string) string {
-	return filepath.Join(r.Path, trialsDir, id, TelemetryFile)
-}
-
-// StartTelemetry is where a start's telemetry is kept, from its launch to the
-// end of the cool-down after it.
-func (r *Run) StartTelemetry(id string) string {
-	return filepath.Join(r.Path, startsDir, id, TelemetryFile)
-}
 
 // Telemetry is what was observed beside a trial, inside its window unless said
 // otherwise. What no source offered is absent.

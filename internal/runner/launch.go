@@ -106,7 +106,7 @@ func (l *lane) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurat
 	spec := launcher.Spec{
 		RunID: l.runID, RunDir: l.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
 		Args: conf.Flags.Args(srv.FlagStyle), Env: l.loads.env, Secrets: l.loads.secrets, APIKey: l.loads.apiKey, TLS: l.loads.material.tls,
-		LogPath: filepath.Join(dir, "server.log"), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
+		LogPath: filepath.Join(dir, rundir.ServerLogFile), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 		GPUs: l.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
 	spec.Compute, _ = compute(srv, l.loads.ownEnv)

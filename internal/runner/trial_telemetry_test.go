@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/sim/nvmlsim"
 )
@@ -72,7 +73,7 @@ func TestTelemetryOfTrialsAndStarts(t *testing.T) {
 		t.Errorf("host: %+v", tel.Host)
 	}
 	bySource := map[string]int{}
-	for _, r := range readTelemetry(t, run.TrialTelemetry(tr.ID)) {
+	for _, r := range readTelemetry(t, run.TrialFile(tr.ID, rundir.TelemetryFile)) {
 		bySource[r.Source]++
 	}
 	for _, source := range []string{telemetry.SourceGPU, telemetry.SourceEngine, telemetry.SourceHost, telemetry.SourceClient} {
@@ -80,7 +81,7 @@ func TestTelemetryOfTrialsAndStarts(t *testing.T) {
 			t.Errorf("no reading of %s in %v", source, bySource)
 		}
 	}
-	if n := len(readTelemetry(t, run.StartTelemetry(run.Starts[0].ID))); n == 0 {
+	if n := len(readTelemetry(t, run.StartFile(run.Starts[0].ID, rundir.TelemetryFile))); n == 0 {
 		t.Error("the start has no telemetry")
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vllm-sweep/sweep/internal/rundir"
 )
 
 //go:embed list.html run.html
@@ -67,12 +69,12 @@ func (s Site) Runs() ([]string, error) {
 		}
 		pattern := dir
 		for range maxDepth + 1 {
-			found, err := filepath.Glob(filepath.Join(pattern, "plan.json"))
+			found, err := rundir.Find(pattern)
 			if err != nil {
 				return nil, fmt.Errorf("look for runs below %s: %w", dir, err)
 			}
-			for _, f := range found {
-				if run := filepath.Dir(f); !slices.Contains(out, run) {
+			for _, run := range found {
+				if !slices.Contains(out, run) {
 					out = append(out, run)
 				}
 			}
@@ -166,7 +168,7 @@ func (s Site) summary(run string) Summary {
 	if out.Name == "" {
 		out.Name = filepath.Base(filepath.Dir(run))
 	}
-	_, err = os.Stat(filepath.Join(run, "report", "index.html"))
+	_, err = os.Stat(rundir.ReportPage(run))
 	out.Report = err == nil
 	return out
 }
@@ -197,7 +199,7 @@ func (s Site) report(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	root, err := os.OpenRoot(filepath.Join(run, "report"))
+	root, err := os.OpenRoot(rundir.ReportDir(run))
 	if errors.Is(err, os.ErrNotExist) {
 		http.Error(w, "no report yet: sweep writes it after the first trial", http.StatusNotFound)
 		return
@@ -209,7 +211,7 @@ func (s Site) report(w http.ResponseWriter, r *http.Request) {
 	defer root.Close()
 	name := r.PathValue("file")
 	if name == "" {
-		name = "index.html"
+		name = rundir.PageFile
 	}
 	f, err := root.Open(filepath.FromSlash(name)) // a root is left by no link and no dots
 	if err != nil {
