@@ -6,7 +6,6 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -153,7 +152,8 @@ func TestIdenticalResultsAndCaches(t *testing.T) {
 	r.in.Plan.Configurations[0].Flags = experiment.Flags{{Name: "gpu-memory-utilization", Value: "0.9"}}
 	r.in.Plan.Configurations[2].Flags = experiment.Flags{{Name: "gpu-memory-utilization", Value: "0.9"}, {Name: "block-size", Value: "32"}}
 	for _, c := range r.in.Plan.Configurations {
-		r.in.Starts = append(r.in.Starts, rundir.Start{ID: "s" + c.ID, Configuration: c.ID, Outcome: rundir.StartReady, Logged: &launcher.Logged{KVCacheTokens: 50_000}})
+		r.in.Starts = append(r.in.Starts, rundir.Start{ID: "s" + c.ID, Configuration: c.ID,
+			Outcome: rundir.StartReady, Logged: &rundir.Logged{KVCacheTokens: 50_000}})
 	}
 	var same, caches int
 	for _, c := range analyse(t, r).Checks {

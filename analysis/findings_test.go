@@ -53,11 +53,14 @@ func TestCounts(t *testing.T) {
 func TestFailures(t *testing.T) {
 	r := newRun(3, 1)
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
-	kv := &launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: launcher.Quoted("no room"), Remedy: notice.Recorded("lower max-model-len")}
+	kv := &rundir.Diagnosis{Class: string(launcher.ClassKVCache), Cause: launcher.Quoted("no room"),
+		Remedy: notice.Recorded("lower max-model-len")}
 	r.in.Starts = []rundir.Start{
 		{ID: "s4", Configuration: "c2", Outcome: rundir.StartFailed, Diagnosis: kv, Began: at(4)},
 		{ID: "s1", Configuration: "c2", Outcome: rundir.StartFailed, Diagnosis: kv, Began: at(1)},
-		{ID: "s2", Configuration: "c1", Outcome: rundir.StartReady, Diagnosis: &launcher.Diagnosis{Class: launcher.ClassEngineDead, Cause: launcher.Quoted("engine died")}, Began: at(2)},
+		{ID: "s2", Configuration: "c1", Outcome: rundir.StartReady,
+			Diagnosis: &rundir.Diagnosis{Class: string(launcher.ClassEngineDead),
+				Cause: launcher.Quoted("engine died")}, Began: at(2)},
 		{ID: "s3", Configuration: "c0", Outcome: rundir.StartReady, Began: at(3)},
 		{ID: "s5", Configuration: "c2", Outcome: rundir.StartFailed, Began: at(5)},
 	}

@@ -91,7 +91,8 @@ func TestARecommendationTellsOfItsDeaths(t *testing.T) {
 	for b := range 4 {
 		s := rundir.Start{ID: string(rune('a' + b)), Configuration: "c1", Outcome: rundir.StartReady}
 		if b < 2 {
-			s.Diagnosis = &launcher.Diagnosis{Class: launcher.ClassEngineDead, Cause: launcher.Quoted("killed by signal 9")}
+			s.Diagnosis = &rundir.Diagnosis{Class: string(launcher.ClassEngineDead),
+				Cause: launcher.Quoted("killed by signal 9")}
 		}
 		r.in.Starts = append(r.in.Starts, s)
 	}
@@ -110,7 +111,8 @@ func TestARecommendationTellsOfItsDeaths(t *testing.T) {
 		t.Errorf("%q", rec.Doubts)
 	}
 	// The confirm stage counts too, and its recommendation tells the same.
-	r.in.Starts = []rundir.Start{{ID: "k", Configuration: "c1", Outcome: rundir.StartReady, Diagnosis: &launcher.Diagnosis{Cause: launcher.Quoted("out of memory")}}}
+	r.in.Starts = []rundir.Start{{ID: "k", Configuration: "c1", Outcome: rundir.StartReady,
+		Diagnosis: &rundir.Diagnosis{Cause: launcher.Quoted("out of memory")}}}
 	r.stage(analyse(t, r).Finalists, map[string]float64{"c0": 100, "c1": 112, "c2": 95}, 5)
 	if rec = analyse(t, r).Recommendations[0]; !rec.Confirmed || !contains(rec.Doubts, "Its server died under load in 1 of 1 launch: out of memory") {
 		t.Errorf("confirmed %v: %q", rec.Confirmed, rec.Doubts)

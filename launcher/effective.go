@@ -18,28 +18,28 @@ import (
 type Effective struct {
 	// Source names who told, the most telling first: /server_info, a metric,
 	// the log.
-	Source string            `json:"source"`
-	Values map[string]string `json:"values"` // by flag name; keys of a mapping that was asked for behind a dot
+	Source string
+	Values map[string]string // by flag name; keys of a mapping that was asked for behind a dot
 	// Confirmed are the flags that are in effect as they were asked for.
-	Confirmed []string `json:"confirmed,omitempty"`
+	Confirmed []string
 	// Contradicted are those of which another value is in effect.
-	Contradicted []Difference `json:"contradicted,omitempty"`
+	Contradicted []Difference
 	// Parsed are those that the server read as they were asked for, where
 	// nothing tells what it then made of them.
-	Parsed []string `json:"parsed,omitempty"`
+	Parsed []string
 	// Unconfirmed are those of which nothing told the value, or one that cannot
 	// be compared with what was asked for.
-	Unconfirmed []string `json:"unconfirmed,omitempty"`
+	Unconfirmed []string
 	// Refused is how the server failed when it was asked, in its own words; ""
 	// where it did not.
-	Refused string `json:"refused,omitempty"`
+	Refused string
 }
 
 // Difference is a flag whose value in effect is not the one asked for.
 type Difference struct {
-	Flag     string `json:"flag"`
-	Asked    string `json:"asked"`
-	InEffect string `json:"in_effect"`
+	Flag     string
+	Asked    string
+	InEffect string
 }
 
 // effective gathers what log, model list and server tell; the server's own

@@ -39,25 +39,25 @@ const (
 
 // Diagnosis explains a failure with its evidence.
 type Diagnosis struct {
-	Class    Class         `json:"class"`
-	Cause    notice.Notice `json:"cause"`              // root cause, a clause; of the code "quoted" where the server says it itself
-	Evidence []string      `json:"evidence,omitempty"` // log lines
-	Remedy   notice.Notice `json:"remedy,omitzero"`    // what is wrong in sweep's words, and what to do
-	Exit     *Exit         `json:"exit,omitempty"`
+	Class    Class
+	Cause    notice.Notice // root cause, a clause; of the code "quoted" where the server says it itself
+	Evidence []string      // log lines
+	Remedy   notice.Notice // what is wrong in sweep's words, and what to do
+	Exit     *Exit
 	// Certain marks a failure that repeats whenever the configuration is
 	// started, although others of its class may pass.
-	Certain bool `json:"certain,omitempty"`
+	Certain bool
 	// Limit is the end of the values of a flag that work, where the message
 	// names it.
-	Limit *Limit `json:"limit,omitempty"`
+	Limit *Limit
 }
 
 // Limit is the largest value of a flag that works, or the smallest. It holds
 // for configurations that are otherwise the same.
 type Limit struct {
-	Flag  string  `json:"flag"`
-	Value float64 `json:"value"`
-	Least bool    `json:"least,omitempty"` // the smallest
+	Flag  string
+	Value float64
+	Least bool // the smallest
 }
 
 // Excludes reports whether a value is beyond the limit.
@@ -96,36 +96,36 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // Phase is a part of the start-up with its time since the launch.
 type Phase struct {
-	Name string        `json:"name"` // launched, loading, compiling, profiling, graphs, ready
-	At   time.Duration `json:"at_ns"`
+	Name string // launched, loading, compiling, profiling, graphs, ready
+	At   time.Duration
 }
 
 // Identity is what was proved about the server before load.
 type Identity struct {
-	Model       string `json:"model"`         // id from /v1/models
-	MaxModelLen int    `json:"max_model_len"` // from /v1/models; 0 if not told
-	Version     string `json:"version"`       // from /version; "" if not told
-	Owner       string `json:"owner"`         // what proved ownership: container ID, pid; "" for endpoint
+	Model       string // id from /v1/models
+	MaxModelLen int    // from /v1/models; 0 if not told
+	Version     string // from /version; "" if not told
+	Owner       string // what proved ownership: container ID, pid; "" for endpoint
 }
 
 // Logged is what the server's log told about its own size during start-up.
 // Zero values were not logged.
 type Logged struct {
-	EngineVersion  string  `json:"engine_version,omitempty"`
-	KVCacheTokens  int64   `json:"kv_cache_tokens,omitempty"`
-	MaxConcurrency float64 `json:"max_concurrency,omitempty"` // requests of the maximum length that fit
-	KVCacheGiB     float64 `json:"kv_cache_gib,omitempty"`    // memory available for the cache
-	ModelGiB       float64 `json:"model_gib,omitempty"`       // memory taken by the weights
-	Device         string  `json:"device,omitempty"`          // "cpu", "cuda", ...
-	Cores          Cores   `json:"cores,omitempty"`           // that an engine on processors binds its threads to
+	EngineVersion  string
+	KVCacheTokens  int64
+	MaxConcurrency float64 // requests of the maximum length that fit
+	KVCacheGiB     float64 // memory available for the cache
+	ModelGiB       float64 // memory taken by the weights
+	Device         string  // "cpu", "cuda", ...
+	Cores          Cores   // that an engine on processors binds its threads to
 }
 
 // Release says what was proved after a stop. Durations are wall-clock.
 type Release struct {
-	Gone     bool          `json:"gone"`      // process group or container no longer exists
-	PortFree bool          `json:"port_free"` // connections to the port are refused
-	LeftOn   bool          `json:"left_on"`   // the server is somebody else's and keeps running
-	StopTook time.Duration `json:"stop_took_ns"`
-	PortTook time.Duration `json:"port_took_ns"` // from gone to port free
-	Problem  string        `json:"problem,omitempty"`
+	Gone     bool // process group or container no longer exists
+	PortFree bool // connections to the port are refused
+	LeftOn   bool // the server is somebody else's and keeps running
+	StopTook time.Duration
+	PortTook time.Duration // from gone to port free
+	Problem  string
 }

@@ -34,11 +34,12 @@ func played(in Input) Input {
 			if class, ok := failed[c.Label]; ok {
 				at := now.Add(41 * time.Second)
 				s.Outcome, s.Ready = rundir.StartFailed, 0
-				s.Diagnosis = &launcher.Diagnosis{Class: launcher.Class(class), Cause: launcher.Quoted("CUDA out of memory"), Exit: &launcher.Exit{Code: 1, At: at}}
+				s.Diagnosis = &rundir.Diagnosis{Class: class, Cause: launcher.Quoted("CUDA out of memory"),
+					Exit: &rundir.Exit{Code: 1, At: at}}
 				now = at
 			} else {
 				for p, name := range []string{"launched", "loading", "compiling", "profiling", "graphs", "ready"} {
-					s.Phases = append(s.Phases, launcher.Phase{Name: name, At: s.Ready * time.Duration(p*p) / 25})
+					s.Phases = append(s.Phases, rundir.Phase{Name: name, At: s.Ready * time.Duration(p*p) / 25})
 				}
 				now = now.Add(s.Ready)
 				for _, cell := range in.Findings.Cells {

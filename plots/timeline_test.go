@@ -13,7 +13,6 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -60,7 +59,8 @@ func TestStretches(t *testing.T) {
 	if strings.Join(got, "; ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, "; "), want)
 	}
-	bad := rundir.Start{ID: "s2", Began: began, Outcome: rundir.StartFailed, Diagnosis: &launcher.Diagnosis{Exit: &launcher.Exit{At: at(7)}}}
+	bad := rundir.Start{ID: "s2", Began: began, Outcome: rundir.StartFailed,
+		Diagnosis: &rundir.Diagnosis{Exit: &rundir.Exit{At: at(7)}}}
 	parts := d.stretches(bad, nil, 0)
 	if len(parts) != 1 || parts[0].kind != stretchFailed || parts[0].to != 7*time.Second {
 		t.Errorf("a failed start: %+v", parts)

@@ -87,7 +87,10 @@ func TestEachDialectIsSpoken(t *testing.T) {
 					log, _ := os.ReadFile(filepath.Join(j.Dir, rundir.ToolLogFile))
 					t.Fatalf("%v\n%s", err, log)
 				}
-				if r.Format != c.format || !r.Recomputed() || !r.Timed || r.Requests["ok"] != 12 || filepath.Base(r.File) != map[bool]string{true: "profile_export.jsonl", false: rundir.ToolResultFile}[c.tool == "aiperf"] || c.version != "" && r.ToolVersion != c.version {
+				if r.Format != c.format || !r.Recomputed() || !r.Timed || r.Requests["ok"] != 12 ||
+					filepath.Base(r.File) != map[bool]string{true: "profile_export.jsonl",
+						false: rundir.ToolResultFile}[c.tool == "aiperf"] || c.version != "" &&
+					r.ToolVersion != c.version {
 					t.Errorf("%+v", r)
 				}
 				// The load that came back is the one that was asked for.

@@ -133,7 +133,8 @@ func (j *Job) guidellmFlags(profileFlag, profile string, value float64) []string
 	if j.Load.Requests > 0 {
 		out = append(out, "--max-requests", strconv.Itoa(j.Load.Requests))
 	}
-	return append(out, "--random-seed", strconv.FormatUint(smallSeed(j.Load.Seed), 10), "--output-path", filepath.Join(j.Dir, rundir.ToolResultFile))
+	return append(out, "--random-seed", strconv.FormatUint(smallSeed(j.Load.Seed), 10), "--output-path",
+		filepath.Join(j.Dir, rundir.ToolResultFile))
 }
 
 // guidellmEnv passes the key, which must not stand on a command line, and for

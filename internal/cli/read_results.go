@@ -153,7 +153,8 @@ func (r *results) draw(dir string) ([]report.Figure, error) {
 		out = append(out, report.Figure{
 			Kind: f.Kind,
 			Name: f.Name, Title: f.Title, Caption: f.Caption, SVG: light.Bytes(), DarkSVG: dark.Bytes(),
-			Files: []string{rundir.FigureLink(f.Name + ".png"), rundir.FigureLink(f.Name + ".svg"), rundir.FigureLink(f.Name + ".csv")},
+			Files: []string{rundir.FigureLink(f.Name + ".png"), rundir.FigureLink(f.Name + ".svg"),
+				rundir.FigureLink(f.Name + ".csv")},
 		})
 	}
 	return out, nil

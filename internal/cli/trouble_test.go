@@ -97,7 +97,8 @@ func TestADeathIsDiagnosedAtOnce(t *testing.T) {
 	}
 	whole := c.read()
 	first, second := whole.Starts[0], whole.Starts[1]
-	if d := first.Diagnosis; d == nil || d.Class != launcher.ClassEngineDead || d.Exit == nil || d.Exit.Code != 137 {
+	if d := first.Diagnosis; d == nil || d.Class != string(launcher.ClassEngineDead) || d.Exit == nil ||
+		d.Exit.Code != 137 {
 		t.Fatalf("diagnosis %+v", first.Diagnosis)
 	}
 	var recorded time.Time

@@ -86,7 +86,8 @@ func refused(t testing.TB, r *rundir.Run, words string) {
 	t.Helper()
 	for _, s := range r.Starts {
 		if d := s.Diagnosis; d != nil {
-			if d.Class != launcher.ClassConfig || !strings.Contains(d.Cause.Text(), words) || d.Remedy.Code == "" {
+			if d.Class != string(launcher.ClassConfig) || !strings.Contains(d.Cause.Text(), words) ||
+				d.Remedy.Code == "" {
 				t.Errorf("class %s, cause %q, remedy %q; want a configuration that names %q", d.Class, d.Cause.Text(), d.Remedy.Text(), words)
 			}
 			return
@@ -175,7 +176,7 @@ func TestVLLMKilled(t *testing.T) {
 			continue
 		}
 		died++
-		if s.Diagnosis.Class != launcher.ClassEngineDead {
+		if s.Diagnosis.Class != string(launcher.ClassEngineDead) {
 			t.Errorf("start %s: class %s (%s), want %s", s.ID, s.Diagnosis.Class, s.Diagnosis.Cause.Text(), launcher.ClassEngineDead)
 		}
 		for _, trial := range r.Trials {

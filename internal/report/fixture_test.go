@@ -115,14 +115,14 @@ func fixtureRecords(p *matrix.Plan) (starts []rundir.Start, trials []rundir.Tria
 			Format: 1, ID: ps.ID, Block: ps.Block, Configuration: c.ID, Label: c.Label, Purpose: ps.Purpose,
 			Backend: "podman", Flags: c.Flags, Began: now, Outcome: rundir.StartReady, Ready: 94 * time.Second, Released: true,
 			Command:  append([]string{"podman", "run", "docker.io/vllm/vllm-openai:v0.27.1", "--model", p.Model}, c.Flags.Args("")...),
-			Identity: &launcher.Identity{Model: p.Model, MaxModelLen: 8192, Version: "0.27.1", Owner: "4f2a"},
-			Logged:   &launcher.Logged{KVCacheTokens: 412992, KVCacheGiB: 14.2, MaxConcurrency: 50.41},
+			Identity: &rundir.Identity{Model: p.Model, MaxModelLen: 8192, Version: "0.27.1", Owner: "4f2a"},
+			Logged:   &rundir.Logged{KVCacheTokens: 412992, KVCacheGiB: 14.2, MaxConcurrency: 50.41},
 			StopTook: 6 * time.Second, Cooldown: 20 * time.Second,
 		}
 		if c.ID == fixtureFailed {
 			s.Outcome, s.Ready, s.Identity = rundir.StartFailed, 0, nil
-			s.Diagnosis = &launcher.Diagnosis{
-				Class:  launcher.ClassKVCache,
+			s.Diagnosis = &rundir.Diagnosis{
+				Class:  string(launcher.ClassKVCache),
 				Cause:  launcher.Quoted("To serve at least one request with the model's max seq len (32000), 1.12 GiB KV cache is needed, which is larger than the available KV cache memory (0.84 GiB)."),
 				Remedy: notice.Recorded("Lower max-model-len to 24,000 or raise gpu-memory-utilization."),
 				Evidence: []string{
@@ -130,7 +130,7 @@ func fixtureRecords(p *matrix.Plan) (starts []rundir.Start, trials []rundir.Tria
 					"ERROR 11-23 22:31:40 [core.py:586] EngineCore failed to start.",
 					"ValueError: To serve at least one request with the model's max seq len (32000), 1.12 GiB KV cache is needed",
 				},
-				Exit: &launcher.Exit{Code: 1, At: now.Add(71 * time.Second)},
+				Exit: &rundir.Exit{Code: 1, At: now.Add(71 * time.Second)},
 			}
 			now = now.Add(77 * time.Second)
 		} else {

@@ -160,7 +160,9 @@ func TestCommandTextIsExact(t *testing.T) {
 	line := `vllm serve a --b 'x  --y'  --c="1 --d" --`
 	in.Findings.Recommendations[0].Command = line
 	_, read := written(t, in)
-	code := find(nodes(t, read(rundir.PageFile)), func(n *html.Node) bool { return n.Data == "code" && text(n) == line })
+	code := find(nodes(t, read(rundir.PageFile)), func(n *html.Node) bool {
+		return n.Data == "code" && text(n) == line
+	})
 	if len(code) != 1 {
 		t.Errorf("command %q is not on the page as it is", line)
 	}
@@ -203,7 +205,7 @@ func TestHostileText(t *testing.T) {
 	}
 	for i := range in.Starts {
 		in.Starts[i].ID, in.Starts[i].Label, in.Starts[i].Outcome = fmt.Sprintf("s%d%s", i, evil), evil, evil
-		in.Starts[i].Diagnosis = &launcher.Diagnosis{Class: launcher.Class(evil), Cause: launcher.Quoted(evil), Evidence: []string{evil}}
+		in.Starts[i].Diagnosis = &rundir.Diagnosis{Class: evil, Cause: launcher.Quoted(evil), Evidence: []string{evil}}
 		in.Starts[i].Warnings = []notice.Notice{notice.Recorded(evil), {Code: notice.Code(evil)}}
 	}
 	f := in.Findings

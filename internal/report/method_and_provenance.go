@@ -11,7 +11,6 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
-	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -194,7 +193,7 @@ func (b *build) reproduce() reproduce {
 }
 
 // loggedText is what a server's log told about its size.
-func loggedText(l launcher.Logged) string {
+func loggedText(l rundir.Logged) string {
 	var parts []string
 	if l.KVCacheTokens > 0 {
 		parts = append(parts, "KV cache of "+say.Number(float64(l.KVCacheTokens))+" tokens")

@@ -266,7 +266,9 @@ func TestAnswerOutcomes(t *testing.T) {
 	})
 	t.Run("failed", func(t *testing.T) {
 		in := analyzed(t, usual().input(func(in *analysis.Input) {
-			in.Starts = []rundir.Start{{ID: "s", Configuration: "c3", Label: "max-num-batched-tokens=1536", Outcome: rundir.StartFailed, Diagnosis: &launcher.Diagnosis{Class: launcher.ClassKVCache, Cause: launcher.Quoted("too small")}}}
+			in.Starts = []rundir.Start{{ID: "s", Configuration: "c3", Label: "max-num-batched-tokens=1536",
+				Outcome: rundir.StartFailed, Diagnosis: &rundir.Diagnosis{Class: string(launcher.ClassKVCache),
+					Cause: launcher.Quoted("too small")}}}
 			for i := range in.Trials {
 				if in.Trials[i].Configuration == "c3" {
 					in.Trials[i].Outcome, in.Trials[i].Metrics = rundir.OutcomeFailed, nil

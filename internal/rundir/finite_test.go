@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -26,7 +25,7 @@ func TestRecordsWithValuesThatAreNotFinite(t *testing.T) {
 		Engine:    &EngineFacts{KVCacheUsage: &inf, Preemptions: &good},
 		Telemetry: &Telemetry{Sources: []TelemetrySource{{Source: "gpu", Gap: math.NaN()}}},
 	}
-	start := Start{ID: "s1", Outcome: StartReady, Before: &Conditions{}, Logged: &launcher.Logged{MaxConcurrency: math.Inf(1)}}
+	start := Start{ID: "s1", Outcome: StartReady, Before: &Conditions{}, Logged: &Logged{MaxConcurrency: math.Inf(1)}}
 	err = errors.Join(
 		d.Init([]byte("name: odd\n"), &matrix.Plan{}, Provenance{}),
 		d.WriteTrial(trial), d.WriteStart(start),

@@ -45,7 +45,8 @@ func spelled(file *ast.File) []string {
 				parts := strings.Split(s, "/")
 				if last := parts[len(parts)-1]; fileName.MatchString(last) {
 					out = append(out, last)
-				} else if len(parts) > 1 && slices.ContainsFunc(parts, folderName.MatchString) && !strings.HasPrefix(s, "/") &&
+				} else if len(parts) > 1 && slices.ContainsFunc(parts, folderName.MatchString) &&
+					!strings.HasPrefix(s, "/") &&
 					(strings.HasSuffix(s, "/") || parts[0] == "..") {
 					out = append(out, s)
 				}
@@ -78,7 +79,8 @@ func TestLayoutIsSpelledHereAlone(t *testing.T) {
 		rel := filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator)))
 		if d.IsDir() {
 			other := []string{"sim", "internal/importer", "launcher/internal/launchertest"}
-			if slices.Contains(other, rel) || strings.HasPrefix(d.Name(), ".") && path != root || d.Name() == "testdata" {
+			if slices.Contains(other, rel) || strings.HasPrefix(d.Name(), ".") && path != root ||
+				d.Name() == "testdata" {
 				return filepath.SkipDir
 			}
 			return nil

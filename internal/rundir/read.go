@@ -77,11 +77,13 @@ func Read(path string) (*Run, error) {
 	case torn:
 		r.warn(notice.New("journal-torn", nil))
 	}
-	if r.Starts, err = records(r, startsDir, startFile, func(s Start) (int, string) { return s.Format, s.ID }); err != nil {
+	ofStart := func(s Start) (int, string) { return s.Format, s.ID }
+	if r.Starts, err = records(r, startsDir, startFile, ofStart); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Starts, func(a, b Start) int { return a.Began.Compare(b.Began) })
-	if r.Trials, err = records(r, trialsDir, trialFile, func(t Trial) (int, string) { return t.Format, t.ID }); err != nil {
+	ofTrial := func(t Trial) (int, string) { return t.Format, t.ID }
+	if r.Trials, err = records(r, trialsDir, trialFile, ofTrial); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Trials, func(a, b Trial) int {

@@ -3,9 +3,7 @@ package rundir
 import (
 	"time"
 
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // FormatVersion is written into every record and checked when reading.
@@ -21,14 +19,6 @@ const (
 	OutcomeInvalid = "invalid" // measured, but a declared cause (client limits, too many failures) forbids counting it
 	OutcomeFailed  = "failed"  // no measurement came of it; Causes says why
 	OutcomeSkipped = "skipped" // not measured, for a known reason: its server cannot start, or a lower point of the load saturated this start already
-)
-
-// Outcomes of a start.
-const (
-	StartLaunching = "launching" // in flight, or the runner was killed meanwhile
-	StartReady     = "ready"
-	StartFailed    = "failed"
-	StartSkipped   = "skipped" // not launched: it was known that it cannot start
 )
 
 // Trial is the record of one trial (trials/<id>/trial.json). It is written once, atomically.
@@ -136,56 +126,6 @@ type EngineFacts struct {
 	PrefixCacheHits    *float64 `json:"prefix_cache_hit_tokens,omitempty"`
 	GenerationTokens   *float64 `json:"generation_tokens,omitempty"`
 	KVCacheUsage       *float64 `json:"kv_cache_usage,omitempty"` // 0..1, highest that was read
-}
-
-// Start is the record of one server start (starts/<id>/launch.json).
-type Start struct {
-	Format        int                 `json:"format"`
-	ID            string              `json:"id"`
-	Block         int                 `json:"block"`
-	Configuration string              `json:"configuration"`
-	Label         string              `json:"label"`
-	Purpose       string              `json:"purpose"`
-	Backend       string              `json:"backend"`
-	GPUs          []int               `json:"gpus,omitempty"`    // of the host, that this start was given; absent: all that the experiment names
-	Compute       string              `json:"compute,omitempty"` // on what the server computes: launcher.ComputeCPU, ComputeGPU; absent: not known
-	Flags         experiment.Flags    `json:"flags"`
-	Command       []string            `json:"command,omitempty"` // as started, secrets redacted
-	Facts         map[string]string   `json:"facts,omitempty"`   // image digest, container ID, pid, port
-	Outcome       string              `json:"outcome"`
-	Began         time.Time           `json:"began"`
-	Ready         time.Duration       `json:"ready_after_ns,omitempty"`
-	Phases        []launcher.Phase    `json:"phases,omitempty"`
-	Identity      *launcher.Identity  `json:"identity,omitempty"`
-	Logged        *launcher.Logged    `json:"logged,omitempty"`    // sizes that the server's log told
-	Effective     *launcher.Effective `json:"effective,omitempty"` // configuration in effect, as the server told it
-	Diagnosis     *launcher.Diagnosis `json:"diagnosis,omitempty"` // of a failed start, or of a server that died under load
-	Tries         []Try               `json:"tries,omitempty"`     // launches that failed before this one, for what passes
-	Stopped       *time.Time          `json:"stopped,omitempty"`
-	StopTook      time.Duration       `json:"stop_took_ns,omitempty"`
-	Released      bool                `json:"released"`
-	GPURelease    *GPURelease         `json:"gpu_release,omitempty"` // absent: no GPU could be read
-	Cooldown      time.Duration       `json:"cooldown_ns,omitempty"` // waited after the release
-	Before        *Conditions         `json:"before,omitempty"`      // the GPUs right before the launch
-	Warnings      []notice.Notice     `json:"warnings,omitempty"`
-}
-
-// Try is one launch of a start that failed and was tried again.
-type Try struct {
-	Began time.Time      `json:"began"`
-	Ended time.Time      `json:"ended"`
-	Class launcher.Class `json:"class"`
-	Cause notice.Notice  `json:"cause"`         // of its diagnosis
-	Log   string         `json:"log,omitempty"` // file in the start's folder; absent: the server never ran
-}
-
-// GPURelease says how the wait for the memory of the GPUs ended, which is to
-// come back to its level before the start.
-type GPURelease struct {
-	Back      bool          `json:"back"`
-	Waited    time.Duration `json:"waited_ns"`
-	LeftBytes int64         `json:"left_bytes,omitempty"` // above the level
-	Left      string        `json:"left,omitempty"`       // on which GPU, and held by whom
 }
 
 // Provenance says where a run was made (provenance.json).

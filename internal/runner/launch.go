@@ -123,8 +123,9 @@ func (l *lane) ready(s *launcher.Server, rec *rundir.Start) error {
 	rec.Outcome = rundir.StartReady
 	l.locked(func() { l.prune.ready[rec.Configuration] = true })
 	rec.Command, rec.Facts = s.Handle.Command(), s.Handle.Facts()
-	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, s.Phases, &s.Identity, &s.Logged
-	rec.Effective, rec.Compute = s.Effective, s.Compute
+	rec.Ready, rec.Phases, rec.Identity, rec.Logged = s.ReadyAfter, recordPhases(s.Phases),
+		(*rundir.Identity)(&s.Identity), recordLogged(s.Logged)
+	rec.Effective, rec.Compute = recordEffective(s.Effective), s.Compute
 	l.tellRefused(s.Effective)
 	l.message("%s %s: ready after %s%s", rec.ID, rec.Label, say.Duration(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
@@ -142,9 +143,9 @@ func (l *lane) ready(s *launcher.Server, rec *rundir.Start) error {
 // failed records a start that did not become ready, with its trials.
 func (l *lane) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f *launcher.Failure) error {
 	d := f.Diagnosis
-	rec.Outcome, rec.Diagnosis = rundir.StartFailed, &d
-	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, f.Phases
-	rec.Logged, rec.Effective, rec.Compute = &f.Logged, f.Effective, f.Compute
+	rec.Outcome, rec.Diagnosis = rundir.StartFailed, recordDiagnosis(d)
+	rec.Command, rec.Facts, rec.Phases = f.Command, f.Facts, recordPhases(f.Phases)
+	rec.Logged, rec.Effective, rec.Compute = recordLogged(f.Logged), recordEffective(f.Effective), f.Compute
 	if f.Release != nil {
 		setRelease(rec, *f.Release)
 	} else {
@@ -237,7 +238,7 @@ func (l *lane) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, 
 	}
 	release, stopErr := s.Stop(ctx)
 	if dead != nil {
-		rec.Diagnosis = dead.diagnosis
+		rec.Diagnosis = recordDiagnosis(*dead.diagnosis)
 	}
 	stopped := time.Now()
 	rec.Stopped = &stopped
@@ -280,7 +281,7 @@ func (l *lane) skip(p matrix.Start, conf matrix.Configuration, v verdict) error 
 	}
 	if v.start == "" { // the first of its starts tells why
 		rec := l.newRecord(p, conf)
-		rec.Outcome, rec.Diagnosis, rec.Released = rundir.StartSkipped, &v.diagnosis, true
+		rec.Outcome, rec.Diagnosis, rec.Released = rundir.StartSkipped, recordDiagnosis(v.diagnosis), true
 		stopped := time.Now()
 		rec.Stopped = &stopped
 		if err := l.stepStart(rundir.EventStartSkipped, rec, "", v.diagnosis.Cause); err != nil {

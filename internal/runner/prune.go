@@ -93,7 +93,7 @@ func (p *pruner) remember(s rundir.Start, retry bool) {
 		}
 	}
 	if s.Outcome == rundir.StartSkipped && s.Diagnosis != nil && !retry {
-		p.hopeless[s.Configuration] = verdict{start: s.ID, diagnosis: *s.Diagnosis, skipped: true}
+		p.hopeless[s.Configuration] = verdict{start: s.ID, diagnosis: recordedDiagnosis(s.Diagnosis), skipped: true}
 	}
 }
 

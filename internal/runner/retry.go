@@ -110,7 +110,7 @@ func firstLines(text string, n int) []string {
 
 // noteTry records a launch that failed and is tried again.
 func (l *lane) noteTry(rec *rundir.Start, log string, began time.Time, f *launcher.Failure) error {
-	t := rundir.Try{Began: began, Ended: time.Now(), Class: f.Diagnosis.Class, Cause: f.Diagnosis.Cause}
+	t := rundir.Try{Began: began, Ended: time.Now(), Class: string(f.Diagnosis.Class), Cause: f.Diagnosis.Cause}
 	kept := rundir.TriedLogFile(len(rec.Tries) + 1)
 	switch err := os.Rename(log, filepath.Join(filepath.Dir(log), kept)); {
 	case err == nil:

@@ -294,7 +294,8 @@ func TestAServerOfAnotherModelIsLaunchedOnce(t *testing.T) {
 		t.Errorf("%d starts, want one per configuration\n%s", len(run.Starts), strings.Join(b.watch.messages, "\n"))
 	}
 	for _, s := range run.Starts {
-		if s.Outcome != rundir.StartFailed || s.Diagnosis == nil || s.Diagnosis.Class != launcher.ClassIdentity || !s.Released {
+		if s.Outcome != rundir.StartFailed || s.Diagnosis == nil ||
+			s.Diagnosis.Class != string(launcher.ClassIdentity) || !s.Released {
 			t.Errorf("start %+v", s)
 		}
 	}
@@ -392,12 +393,13 @@ func TestADeadEngineBehindALivingServer(t *testing.T) {
 	run := b.read()
 	last := run.Starts[len(run.Starts)-1]
 	d := last.Diagnosis
-	if d == nil || d.Class != launcher.ClassEngineDead {
+	if d == nil || d.Class != string(launcher.ClassEngineDead) {
 		t.Fatalf("diagnosis %+v, want %s", d, launcher.ClassEngineDead)
 	}
 	// One death, one story: the trial says what the start says.
 	tr := run.Trials[0]
-	if want := notice.New("server-died", diagnosed(*d)); tr.Start != last.ID || !slices.ContainsFunc(tr.Reasons, want.Equal) {
+	if want := notice.New("server-died", diagnosed(recordedDiagnosis(d))); tr.Start != last.ID ||
+		!slices.ContainsFunc(tr.Reasons, want.Equal) {
 		t.Errorf("trial on %s: reasons %q, want %q as on %s", tr.Start, tr.Reasons, want, last.ID)
 	}
 	if !slices.Equal(tr.Causes, []string{rundir.FailedDied}) {

@@ -95,7 +95,7 @@ func (r *session) recover() error {
 		r.launches[planned(s.ID)] = max(r.launches[planned(s.ID)], attempt(s.ID))
 		r.conditions.refer(s)
 		if !r.RetryFailed && s.Outcome == rundir.StartFailed && s.Diagnosis != nil {
-			r.prune.failed(r.Plan.Configurations, s.Configuration, s.ID, *s.Diagnosis)
+			r.prune.failed(r.Plan.Configurations, s.Configuration, s.ID, recordedDiagnosis(s.Diagnosis))
 		}
 		r.prune.remember(s, r.RetryFailed)
 	}

@@ -89,7 +89,7 @@ func TestAKilledAPIServerTakesItsEngineAlong(t *testing.T) {
 		t.Fatalf("%d starts", len(starts))
 	}
 	d := starts[0].Diagnosis
-	if d == nil || d.Class != launcher.ClassEngineDead || d.Exit == nil || d.Exit.Code != 137 {
+	if d == nil || d.Class != string(launcher.ClassEngineDead) || d.Exit == nil || d.Exit.Code != 137 {
 		t.Errorf("diagnosis %+v", d)
 	}
 	if !starts[0].Released || starts[0].StopTook > 15*time.Second {

@@ -137,8 +137,10 @@ func (l *lane) fill(rec *rundir.Trial, res *loadgen.Result, s *launcher.Server) 
 		return err
 	}
 	return errors.Join(
-		atomicfile.Write(filepath.Join(dir, rundir.RequestsFile), func(w io.Writer) error { return loadgen.WriteParquet(w, res) }),
-		atomicfile.Write(filepath.Join(dir, rundir.HistogramsFile), func(w io.Writer) error { return loadgen.WriteHistograms(w, res) }))
+		atomicfile.Write(filepath.Join(dir, rundir.RequestsFile),
+			func(w io.Writer) error { return loadgen.WriteParquet(w, res) }),
+		atomicfile.Write(filepath.Join(dir, rundir.HistogramsFile),
+			func(w io.Writer) error { return loadgen.WriteHistograms(w, res) }))
 }
 
 // lengths are those of a record, nil for none.

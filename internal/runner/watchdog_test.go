@@ -39,7 +39,8 @@ func TestAWedgedServer(t *testing.T) {
 		t.Errorf("%d starts, want the configuration tried once more", len(run.Starts))
 	}
 	for _, s := range run.Starts {
-		if d := s.Diagnosis; d == nil || d.Class != launcher.ClassWedge || !strings.Contains(d.Cause.Text(), "no token from any stream for") || d.Remedy.Code == "" {
+		if d := s.Diagnosis; d == nil || d.Class != string(launcher.ClassWedge) || !strings.Contains(d.Cause.Text(),
+			"no token from any stream for") || d.Remedy.Code == "" {
 			t.Errorf("diagnosis %+v", d)
 		}
 		if !s.Released {
@@ -69,7 +70,8 @@ func TestATrialUnderWhichAServerDiedOnceIsMeasuredAgain(t *testing.T) {
 		t.Errorf("starts %+v", run.Starts)
 	}
 	w := run.Trials[0].Warnings
-	first := notice.New("server-died", diagnosed(*run.Starts[0].Diagnosis)).As(notice.Caveat).On(notice.Launch, run.Starts[0].ID)
+	first := notice.New("server-died",
+		diagnosed(recordedDiagnosis(run.Starts[0].Diagnosis))).As(notice.Caveat).On(notice.Launch, run.Starts[0].ID)
 	if !notice.Has(w, "measured-again") || !slices.ContainsFunc(w, first.Equal) {
 		t.Errorf("warnings %q, want %q", w, first)
 	}
@@ -93,7 +95,7 @@ func TestALaunchIsTriedAgain(t *testing.T) {
 	}
 	try := run.Starts[0].Tries[0]
 	log, err := os.ReadFile(filepath.Join(b.dir, "starts", run.Starts[0].ID, try.Log))
-	if try.Class != launcher.ClassPort || err != nil || !strings.Contains(string(log), "Errno 98") {
+	if try.Class != string(launcher.ClassPort) || err != nil || !strings.Contains(string(log), "Errno 98") {
 		t.Errorf("try %+v, log %q, %v", try, log, err)
 	}
 	if !happened(run, rundir.EventStartRetried) {
@@ -113,7 +115,8 @@ func TestWhatIsCertainIsNotTriedAgain(t *testing.T) {
 		t.Fatalf("result %+v, %v", res, err)
 	}
 	run := b.read()
-	if len(run.Starts) != 1 || len(run.Starts[0].Tries) != 0 || run.Starts[0].Diagnosis.Class != launcher.ClassNetwork {
+	if len(run.Starts) != 1 || len(run.Starts[0].Tries) != 0 ||
+		run.Starts[0].Diagnosis.Class != string(launcher.ClassNetwork) {
 		t.Errorf("%d starts, the first %+v; want one, tried once", len(run.Starts), run.Starts[0])
 	}
 }

@@ -412,6 +412,7 @@ var allowedFields = map[string]string{
 	"internal/notify.Message.Text":              "what chat services show",
 	"internal/notify.Recommendation.Text":       "what chat services show",
 	"internal/rundir.Trial.Refused":             "the words of a server",
+	"internal/rundir.Effective.Refused":         "the words with which the server refused to tell",
 	"internal/site.Event.Text":                  "a view: the line of a page",
 	"internal/site.Summary.Warnings":            "a view: the lines of a page",
 	"sim/vllmsim.Result.Warnings":               "what vLLM says",
