@@ -34,6 +34,7 @@ type Experiment struct {
 	UseCases    []UseCase    // in file order
 	Confirm     Confirm      // the stage after the blocks
 	Gates       Gates        // for what a trial does not count
+	AbortWhen   AbortWhen    // how many such trials end the run
 	Telemetry   Telemetry    // what is observed beside the load
 	Notify      []Notify     // who is told at the end
 }

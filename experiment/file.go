@@ -136,6 +136,8 @@ func fileSection() section[Experiment] {
 				func(e *Experiment) *Confirm { return &e.Confirm }),
 			bind("gates", "Validity checks: when sweep discards a trial, and how often it measures it again.", gatesSection().value(),
 				func(e *Experiment) *Gates { return &e.Gates }),
+			bind("abort_when", "End the run early when too many trials are discarded or fail.", abortSection().value(),
+				func(e *Experiment) *AbortWhen { return &e.AbortWhen }),
 			bind("telemetry", "How and how often to read the GPUs.", telemetrySection().value(), func(e *Experiment) *Telemetry { return &e.Telemetry }),
 			bind("notify", "Notifications at the end of the run.", notifications(), func(e *Experiment) *[]Notify { return &e.Notify }),
 		},

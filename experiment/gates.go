@@ -58,20 +58,21 @@ type GPUSource struct {
 	DCGM    string   // address of a DCGM exporter's metrics
 }
 
-// Notify is one message sent when the run ends.
+// Notify is a receiver of messages: when the run ends, and when it begins badly.
 type Notify struct {
 	Command []string // gets the message as JSON on its standard input
 	Webhook string   // address that the message is posted to
 	// WebhookEnv names the environment variable that holds the address.
 	WebhookEnv string
-	On         []string // NotifyFinished, NotifyFailed, NotifyInterrupted; empty: all
+	On         []string // NotifyFinished, NotifyFailed, NotifyInterrupted, NotifyWarning; empty: all
 }
 
-// Ends of a run that a message can be asked for.
+// What a message can be asked for: the ends of a run, and a bad beginning.
 const (
 	NotifyFinished    = "finished"
 	NotifyFailed      = "failed"
 	NotifyInterrupted = "interrupted"
+	NotifyWarning     = "warning"
 )
 
 // Defaults of the gates.
@@ -177,8 +178,11 @@ func notifications() value[[]Notify] {
 		fields: []field[Notify]{
 			bind("command", "Command that receives the message as JSON on standard input.", words(), func(n *Notify) *[]string { return &n.Command }),
 			webhookField(),
-			bind("on", "Which ends of the run to report: finished, failed, interrupted. Default: all.",
-				listOf(word(NotifyFinished, NotifyFailed, NotifyInterrupted), "a list of finished, failed and interrupted", true), func(n *Notify) *[]string { return &n.On }),
+			bind("on", "What to report: the ends finished, failed and interrupted, "+
+				"and a warning about a bad beginning. Default: all.",
+				listOf(word(NotifyFinished, NotifyFailed, NotifyInterrupted, NotifyWarning),
+					"a list of finished, failed, interrupted and warning", true),
+				func(n *Notify) *[]string { return &n.On }),
 		},
 		check: func(d *decoder, path string, e entry, n *Notify) {
 			if c, given := e.value.get("command"); given && len(n.Command) == 0 && c.value.kind == listNode {

@@ -19,6 +19,7 @@ const (
 	exitInvalid     = 4   // invalid experiment
 	exitSLO         = 5   // SLO not met; compare found worse
 	exitEnvironment = 6   // environment unfit
+	exitAborted     = 7   // abort_when ended the run; resumable
 	exitLocked      = 11  // run directory or GPUs in use
 	exitInterrupted = 130 // interrupted, resumable
 )
@@ -32,6 +33,7 @@ const exitTable = `Exit codes:
   5    no configuration meets the limits of a use case
   6    the environment is not ready (container service, endpoint, executable or
        variable missing; address in use; disk full)
+  7    abort_when ended the run; you can resume it
   11   another run uses the run directory or the GPUs
   130  interrupted; you can resume the run`
 
@@ -71,6 +73,8 @@ func exitCode(err error) int {
 		return exitLocked
 	case errors.Is(err, runner.ErrInterrupted):
 		return exitInterrupted
+	case errors.Is(err, runner.ErrAborted):
+		return exitAborted
 	case errors.Is(err, runner.ErrChanged):
 		return exitInvalid
 	case errors.Is(err, runner.ErrEnvironment), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS):

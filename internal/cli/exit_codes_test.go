@@ -20,6 +20,7 @@ func TestExitCodes(t *testing.T) {
 		{withCode(exitUsage, syscall.ENOSPC), exitUsage},
 		{fmt.Errorf("x: %w", rundir.ErrLocked), exitLocked},
 		{fmt.Errorf("%w: x", runner.ErrInterrupted), exitInterrupted},
+		{fmt.Errorf("%w: x", runner.ErrAborted), exitAborted},
 		{fmt.Errorf("%w: x", runner.ErrChanged), exitInvalid},
 		{fmt.Errorf("%w: x", runner.ErrEnvironment), exitEnvironment},
 		{fmt.Errorf("write a: %w", syscall.ENOSPC), exitEnvironment},

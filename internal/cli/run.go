@@ -358,10 +358,16 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	if err != nil {
 		return err
 	}
+	warnings := warner{sys: sys, message: notify.Message{
+		RunID: dir.RunID(), Name: e.Name, End: experiment.NotifyWarning,
+		RunDirectory: dir.Path, Planned: p.Estimate.Trials,
+	}}
+	defer warnings.sending.Wait()
 	result, err := runner.Run(ctx, runner.Options{
 		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path, screen) },
 		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
+		Warned:    func(n notice.Notice) { warnings.warn(ctx, e, n) },
 		RoundDone: func(context.Context) error { return exportRun(dir.Path, false) },
 	})
 	screen.End()

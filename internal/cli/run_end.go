@@ -56,6 +56,9 @@ func (sys *System) conclude(ctx context.Context, shown, path string, parts shown
 		if errors.Is(runErr, runner.ErrInterrupted) {
 			return quiet(exitInterrupted)
 		}
+		if errors.Is(runErr, runner.ErrAborted) {
+			return quiet(exitAborted) // the run has said why
+		}
 		var hints []string
 		var failure *launcher.Failure
 		if errors.As(runErr, &failure) && failure.Diagnosis.Remedy.Code != "" {

@@ -151,6 +151,8 @@ var eventWords = map[string]string{
 	rundir.EventTrialFinished:  "a trial ended",
 	rundir.EventCooldown:       "the cool-down ended",
 	rundir.EventOrphans:        "sweep removed what an earlier session left running",
+	rundir.EventRunStartsBadly: "most of the first trials did not count",
+	rundir.EventRunAborted:     "the run was aborted",
 	rundir.EventRunInterrupted: "the run was interrupted",
 	rundir.EventRunFinished:    "the run finished",
 }

@@ -40,6 +40,7 @@ const (
 	kindChoice   = "choice" // prints as "a, b or c"
 	kindCommand  = "command"
 	kindNotice   = "notice" // what another notice says
+	kindRemedy   = "remedy" // what to do about another notice
 )
 
 // Seconds is a latency in seconds.
@@ -93,6 +94,9 @@ func Said(n Notice) Arg {
 	}
 	return Arg{kind: kindNotice, inner: &n}
 }
+
+// Advice is what to do about another notice.
+func Advice(n Notice) Arg { return Arg{kind: kindRemedy, inner: &n} }
 
 // read makes an argument of the same type as an example out of text, as a log
 // has it; what does not read as that type stays text.
@@ -153,6 +157,8 @@ func (a Arg) String() string {
 		return say.Shell(a.words)
 	case kindNotice:
 		return a.inner.Text()
+	case kindRemedy:
+		return a.inner.Remedy()
 	}
 	return a.text
 }
@@ -164,7 +170,7 @@ func (a Arg) MarshalJSON() ([]byte, error) {
 		return json.Marshal(map[string]any{a.kind: a.text})
 	case kindList, kindChoice, kindCommand:
 		return json.Marshal(map[string]any{a.kind: slices.Concat([]string{}, a.words)})
-	case kindNotice:
+	case kindNotice, kindRemedy:
 		return json.Marshal(map[string]any{a.kind: a.inner})
 	case kindMetric:
 		return json.Marshal(map[string]any{a.kind: a.text, "value": finite(a.number)})
@@ -194,7 +200,7 @@ func (a *Arg) UnmarshalJSON(raw []byte) error {
 			into = &a.text
 		case kindList, kindChoice, kindCommand:
 			into = &a.words
-		case kindNotice:
+		case kindNotice, kindRemedy:
 			a.inner = &Notice{}
 			into = a.inner
 		case kindSeconds, kindSpan, kindFraction, kindChange, kindCount, kindNumber, kindP, kindBytes, "value":

@@ -437,6 +437,13 @@ var file = []entry{
 		Example: Args{"path": Text("loads"), "example": Text("chat: {prompt_tokens: 100, output_tokens: 100, arrivals: {poisson: [2, 5]}, duration: 60s}")},
 	},
 	{
+		Code: "abort-without-share", Severity: Refused,
+		Says:    "{path} needs discarded, failed or both",
+		Do:      "discarded: 50% ends the run when half of its trials were discarded",
+		Means:   "Without a share, nothing would end the run.",
+		Example: Args{"path": Text("abort_when")},
+	},
+	{
 		Code: "load-without-end", Severity: Refused,
 		Says:    "{path} needs duration or requests",
 		Do:      "duration: 60s ends the load after a minute, and requests: 200 after 200 requests",

@@ -85,6 +85,32 @@ var progress = []entry{
 		Example: Args{"cause": Text("The port is taken."), "wait": Span(3e9)},
 	},
 	{
+		Code: "run-starts-badly", Severity: Caveat,
+		Says: "Of the first {tried|trial|trials}, {lost} {lost:was|were} discarded or failed. " +
+			"This is the cause of {n}: {cause}.",
+		Do: "[{remedy}. ]To stop the run, press Ctrl-C. You can resume it.",
+		Means: "Most of the first trials brought no result, so the rest of the run may be lost, too. " +
+			"sweep says this once in a run and goes on. abort_when ends such a run by itself.",
+		Example: Args{
+			"lost": Count(3), "tried": Count(5), "n": Count(3),
+			"cause":  Text("The load generator sent requests 10.7 ms late on average."),
+			"remedy": Text("Stop other programs on this machine, or run sweep on another one."),
+		},
+	},
+	{
+		Code: "run-aborted", Severity: Refused,
+		Says: "sweep ended the run: {lost} of {tried|trial|trials} {lost:is|are} {rule}, " +
+			"and abort_when.{rule} is {limit}. This is the cause of {n}: {cause}.",
+		Do: "[{remedy}. ]You can resume the run. It counts anew then.",
+		Means: "The experiment file asks for this in abort_when. The server is stopped, and the results so far are " +
+			"written. A resumed run counts only the trials after the abort.",
+		Example: Args{
+			"lost": Count(3), "tried": Count(5), "rule": Text("discarded"), "limit": Fraction(.5), "n": Count(3),
+			"cause":  Text("The load generator sent requests 10.7 ms late on average."),
+			"remedy": Text("Stop other programs on this machine, or run sweep on another one."),
+		},
+	},
+	{
 		Code: "trials-without-server", Severity: Note,
 		Says:    "{n|trial|trials} {outcome}[ (see launch {launch})].",
 		Means:   "The server of these trials is not launched, for the reason of an earlier launch.",

@@ -1,4 +1,4 @@
-// Package notify tells somebody that a run has ended: a message in JSON goes to
+// Package notify tells somebody that a run has ended, or begins badly: a message in JSON goes to
 // a webhook or to a command's standard input. What it sends and what it reports
 // of failures holds no secret: addresses that came by reference are never
 // written anywhere.
@@ -24,11 +24,11 @@ import (
 	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
-// Message is what is told at the end of a run.
+// Message is what is told of a run.
 type Message struct {
 	RunID           string           `json:"run_id"`
 	Name            string           `json:"name"`
-	End             string           `json:"end"` // finished, failed, interrupted
+	End             string           `json:"end"` // finished, failed, interrupted; warning: the run goes on
 	Error           string           `json:"error,omitempty"`
 	Planned         int              `json:"planned"` // trials
 	OK              int              `json:"ok"`

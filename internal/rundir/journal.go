@@ -31,6 +31,8 @@ const (
 	EventStartStopped   = "start_stopped"
 	EventCooldown       = "cooldown"
 	EventOrphans        = "orphans_removed"
+	EventRunStartsBadly = "run_starts_badly" // most of the first trials did not count
+	EventRunAborted     = "run_aborted"      // abort_when ended the run
 	EventRunInterrupted = "run_interrupted"
 	EventRunFinished    = "run_finished"
 )

@@ -157,16 +157,12 @@ func (l *lane) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f 
 	if err := l.stepStart(rundir.EventStartFailed, rec, "", n); err != nil {
 		return err
 	}
-	if err := l.failStart(p, rec.ID, rundir.FailedStart, notice.New("did-not-start", diagnosed(d))); err != nil {
-		return err
-	}
+	err := l.failStart(p, rec.ID, rundir.FailedStart, notice.New("did-not-start", diagnosed(d)))
 	if f.Release != nil {
-		if err := errors.Join(l.gone(ctx, rec, *f.Release), l.released(ctx, rec)); err != nil {
-			return err
-		}
+		err = errors.Join(err, l.gone(ctx, rec, *f.Release), l.released(ctx, rec))
 	}
 	l.cooling = rec
-	return nil
+	return err
 }
 
 // diagnosed are the arguments of a notice about a diagnosis.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -49,6 +50,9 @@ type Options struct {
 	// TrialDone is told of each trial when it is recorded, also by several lanes at
 	// once; may be nil. It is called between the loads of a start: it must be quick.
 	TrialDone func(rundir.Trial)
+	// Warned is told once in a run when most of its first trials did not count; may
+	// be nil. It must be quick.
+	Warned func(notice.Notice)
 	// RoundDone is called between rounds, when nothing is measured, so that results
 	// can be exported; may be nil. Its error is shown and does not end the run.
 	RoundDone func(context.Context) error

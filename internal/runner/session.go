@@ -40,6 +40,7 @@ type session struct {
 	prune      pruner
 	repeats    repeats
 	deaths     deaths
+	losses     losses
 	probed     refusals
 	conditions conditions
 	clock      *clock
@@ -56,6 +57,7 @@ func newSession(o Options) (*session, error) {
 		Options: o, dir: o.Dir,
 		done: map[string]rundir.Trial{}, launches: map[string]int{}, rates: map[string]rundir.Rates{},
 		prune: newPruner(o.Experiment.Matrix.Prune), repeats: newRepeats(o.Experiment.Gates.Requeue), deaths: deaths{},
+		losses: newLosses(o.Experiment.AbortWhen),
 		probed: newRefusals(), conditions: newConditions(),
 	}
 	if r.Observer == nil {
@@ -99,6 +101,7 @@ func (r *session) recover() error {
 		}
 		r.prune.remember(s, r.RetryFailed)
 	}
+	r.recallLosses(past)
 	for _, e := range past.Events {
 		for load, rates := range e.Rates {
 			r.rates[load] = rates
@@ -109,6 +112,33 @@ func (r *session) recover() error {
 		r.Observer.Message("warning: "+n.String(), n)
 	}
 	return nil
+}
+
+// recallLosses counts the trials of earlier sessions that did not count.
+func (r *session) recallLosses(past *rundir.Run) {
+	for _, s := range past.Starts {
+		r.losses.diagnosed(s)
+	}
+	var aborted time.Time
+	for _, e := range past.Events {
+		switch e.Event {
+		case rundir.EventRunAborted:
+			aborted = e.Time
+		case rundir.EventRunStartsBadly:
+			r.losses.warned = true
+		}
+	}
+	counted := false
+	for _, t := range past.Trials {
+		if !counted && t.Ended.After(aborted) {
+			counted = true
+			r.losses.aborted()
+		}
+		r.losses.took(t)
+	}
+	if !counted || r.RetryFailed {
+		r.losses.aborted()
+	}
 }
 
 // begin opens the session in the journal, and removes what an earlier one left.
@@ -137,6 +167,7 @@ func (r *session) step(e rundir.Event) error { return r.dir.Journal.Append(e) }
 // stepStart records a start as it is now, and then what happened to it: in other
 // words, or in notices, of which zero values are left out.
 func (r *session) stepStart(event string, rec *rundir.Start, detail string, said ...notice.Notice) error {
+	r.locked(func() { r.losses.diagnosed(*rec) })
 	if err := r.dir.WriteStart(*rec); err != nil {
 		return err
 	}
@@ -156,7 +187,35 @@ func (r *session) finish(t rundir.Trial) error {
 	if t.Ended.After(t.Began) { // of trials without a server the start has told
 		r.tellTrial(t)
 	}
-	return r.step(rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome})
+	e := rundir.Event{Event: rundir.EventTrialFinished, Start: t.Start, Trial: t.ID, Detail: t.Outcome}
+	if err := r.step(e); err != nil {
+		return err
+	}
+	return r.heed(t)
+}
+
+// heed looks whether too many trials do not count: it warns of that at the
+// beginning of a run, and ends the run where abort_when says so.
+func (r *session) heed(t rundir.Trial) error {
+	r.mu.Lock()
+	r.losses.took(t)
+	warning, warn := r.losses.warning()
+	why, abort := r.losses.abort()
+	r.mu.Unlock()
+	if warn {
+		r.announce(warning)
+		if r.Warned != nil {
+			r.Warned(warning)
+		}
+		e := rundir.Event{Event: rundir.EventRunStartsBadly, Notices: []notice.Notice{warning}}
+		if err := r.step(e); err != nil {
+			return err
+		}
+	}
+	if abort {
+		return fmt.Errorf("%w: %w", ErrAborted, &notice.Error{Notice: why})
+	}
+	return nil
 }
 
 // took takes a trial's record as the latest of its planned trial.
@@ -487,6 +546,12 @@ func (r *session) closing(ctx context.Context, err error) error {
 		return r.step(rundir.Event{Event: rundir.EventRunFinished})
 	case ctx.Err() != nil:
 		return errors.Join(fmt.Errorf("%w: %w", ErrInterrupted, err), r.step(rundir.Event{Event: rundir.EventRunInterrupted}))
+	case errors.Is(err, ErrAborted):
+		var why *notice.Error
+		errors.As(err, &why)
+		r.announce(why.Notice)
+		e := rundir.Event{Event: rundir.EventRunAborted, Notices: []notice.Notice{why.Notice}}
+		return errors.Join(err, r.step(e))
 	}
 	err = storage(r.dir.Path, err)
 	return errors.Join(err, r.step(rundir.Event{Event: rundir.EventRunInterrupted, Detail: err.Error()}))

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -17,6 +18,27 @@ const (
 	notifyWait            = 30 * time.Second
 	notifyWaitInterrupted = time.Second
 )
+
+// warner sends the warning of a run that begins badly, once, while it goes on.
+type warner struct {
+	sys     *System
+	message notify.Message
+	sending sync.WaitGroup
+}
+
+func (w *warner) warn(ctx context.Context, e *experiment.Experiment, n notice.Notice) {
+	if len(e.Notify) == 0 {
+		return
+	}
+	w.message.Text = "sweep " + e.Name + ": " + n.String()
+	w.sending.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, notifyWait)
+		defer cancel()
+		if err := (notify.Sender{LookupEnv: w.sys.LookupEnv}).Send(ctx, e.Notify, w.message); err != nil {
+			w.sys.say("warning: %v", err)
+		}
+	})
+}
 
 // tellEnd sends the notifications at the end of a run. What does not arrive is
 // a warning.
