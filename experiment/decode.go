@@ -22,6 +22,9 @@ func (d *decoder) fail(code notice.Code, at Range, a args) *Diagnostic {
 	return &d.ds[len(d.ds)-1]
 }
 
+// refuse appends an error that another package found.
+func (d *decoder) refuse(n notice.Notice, at Range) { d.ds = append(d.ds, Diagnose(Error, n, at)) }
+
 // warn appends a warning.
 func (d *decoder) warn(code notice.Code, at Range, a args) *Diagnostic {
 	diag := d.fail(code, at, a)

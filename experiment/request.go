@@ -2,22 +2,16 @@ package experiment
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
 // Header is one header of every request. Either Value is given or FromEnv or
 // FromFile names where the runner finds it: only that name is ever written
 // anywhere.
 type Header EnvVar
-
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
-// ownHeaders are those that the load generator sets itself.
-var ownHeaders = []string{"Content-Type", "Content-Length", "Accept", "Accept-Encoding", "Transfer-Encoding", "Connection", "Host"}
 
 // headers is a mapping of header names to values.
 func headers() value[[]Header] {
@@ -30,12 +24,10 @@ func headers() value[[]Header] {
 		var out []Header
 		for _, child := range e.value.entries {
 			canonical := http.CanonicalHeaderKey(child.name)
+			refusal, refused := workload.CheckHeader(path, child.name)
 			switch {
-			case !headerName.MatchString(child.name):
-				d.fail("header-name-wrong", child.key.at, args{"path": path, "name": short(child.name)})
-				continue
-			case slices.Contains(ownHeaders, canonical):
-				d.fail("set-by-client", child.key.at, args{"path": path, "name": canonical})
+			case refused:
+				d.refuse(refusal, child.key.at)
 				continue
 			case slices.ContainsFunc(out, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == canonical }):
 				d.fail("header-twice", child.key.at, args{"path": path, "name": canonical})
@@ -47,8 +39,8 @@ func headers() value[[]Header] {
 				h.FromEnv, h.FromFile = from.FromEnv, from.FromFile
 			} else {
 				h.Value, _ = plain.read(d, join(path, child.name), child)
-				if strings.ContainsAny(h.Value, "\r\n") {
-					d.fail("header-line-break", child.place(), args{"path": join(path, child.name)})
+				if refusal, refused := workload.CheckHeaderValue(join(path, child.name), h.Value); refused {
+					d.refuse(refusal, child.place())
 				} else if h.Value != "" && secretHeader(child.name) {
 					d.warn("secret-suspected", child.place(), args{"name": child.name, "reference": "{" + child.name + ": " + byName + "}"})
 				}
@@ -65,12 +57,6 @@ func secretHeader(name string) bool {
 		secretVariable(strings.ReplaceAll(name, "-", "_"))
 }
 
-// ownFields are fields of a request's body that the load generator sets.
-var ownFields = []string{
-	"model", "prompt", "messages", "stream", "stream_options",
-	"max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos",
-}
-
 // body is a mapping of further fields of every request, kept as JSON.
 func body() value[string] {
 	return value[string]{schema: objectOf(typed("string", "number", "boolean", "null", "object", "array")), read: func(d *decoder, path string, e entry) (string, bool) {
@@ -80,13 +66,10 @@ func body() value[string] {
 		}
 		ok := true
 		for _, child := range e.value.entries {
-			if slices.Contains(ownFields, child.name) {
-				a := args{"path": path, "name": child.name}
-				switch child.name {
-				case "max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos":
-					a["fields"] = notice.List("output_tokens", "max_tokens", "min_tokens", "ignore_eos")
-				}
-				d.fail("set-by-client", child.key.at, a)
+			refusal, refused := workload.CheckField(path, child.name, "output_tokens", "max_tokens", "min_tokens",
+				"ignore_eos")
+			if refused {
+				d.refuse(refusal, child.key.at)
 				ok = false
 			}
 		}

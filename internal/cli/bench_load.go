@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -278,8 +279,13 @@ func (o *loadOptions) request(sys *System, cfg *loadgen.Config) error {
 			return withCode(exitUsage, fmt.Errorf("--body: want a JSON object: %w", err))
 		}
 		cfg.Body = map[string]any{}
-		for name, value := range fields {
-			cfg.Body[name] = value
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			refusal, refused := workload.CheckField("--body", name,
+				"--output-tokens", "--max-tokens", "--min-tokens", "--respect-eos")
+			if refused {
+				return withCode(exitUsage, errors.New(refusal.Text()), refusal.Remedy())
+			}
+			cfg.Body[name] = fields[name]
 		}
 	}
 	if o.keyEnv == "" {

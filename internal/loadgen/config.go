@@ -3,14 +3,12 @@ package loadgen
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
@@ -26,16 +24,6 @@ const (
 
 // DefaultTimeout bounds a request when Config.Timeout is 0.
 const DefaultTimeout = 10 * time.Minute
-
-// reserved are body fields that the generator sets itself: its measurement
-// rests on them.
-var reserved = []string{
-	"model", "prompt", "messages", "stream", "stream_options",
-	"max_tokens", "max_completion_tokens", "min_tokens",
-}
-
-// reservedHeaders are those that the generator sets itself.
-var reservedHeaders = []string{"Content-Type", "Content-Length", "Accept", "Accept-Encoding", "Transfer-Encoding", "Connection", "Host"}
 
 // Validate reports everything that is wrong with the configuration, joined.
 func (c *Config) Validate() error {
@@ -82,9 +70,9 @@ func (c *Config) Validate() error {
 	if low, high := c.tokens(); low < 0 || high-low < 2 {
 		bad("token IDs %d to %d: want at least two", low, high)
 	}
-	for _, k := range reserved {
-		if _, ok := c.Body[k]; ok {
-			bad("body field %q is set by the load generator", k)
+	for _, name := range slices.Sorted(maps.Keys(c.Body)) {
+		if refusal, refused := workload.CheckField("body", name); refused {
+			errs = append(errs, errors.New(refusal.Text()))
 		}
 	}
 	return errors.Join(errs...)
@@ -235,11 +223,12 @@ func (c *Config) boundOutput(n int) int {
 func (c *Config) validateHeaders() error {
 	var errs []error
 	for name, value := range c.Headers {
-		switch canonical := http.CanonicalHeaderKey(name); {
-		case !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
-			errs = append(errs, fmt.Errorf("header %q: its name or value cannot be sent", name)) // the value may be a secret
-		case slices.Contains(reservedHeaders, canonical):
-			errs = append(errs, fmt.Errorf("header %s is set by the load generator", canonical))
+		refusal, refused := workload.CheckHeader("headers", name)
+		if !refused {
+			refusal, refused = workload.CheckHeaderValue("headers."+name, value)
+		}
+		if refused {
+			errs = append(errs, errors.New(refusal.Text()))
 		}
 	}
 	return errors.Join(errs...)

@@ -148,10 +148,14 @@ func TestValidate(t *testing.T) {
 		"prompt tokens: fixed":  func(c *Config) { c.Prompt.Mean = 0 },
 		"output tokens: bounds": func(c *Config) { c.Output.Min, c.Output.Max = 5, 2 },
 		"empirical without":     func(c *Config) { c.Output = Lengths{Kind: Empirical} },
-		"\"max_tokens\" is set": func(c *Config) { c.Body = map[string]any{"max_tokens": 1} },
-		"token IDs":             func(c *Config) { c.TokenLow = 20_000 },
-		"must not be negative":  func(c *Config) { c.Warmup = -1 },
-		"needs a number of":     func(c *Config) { c.Arrivals, c.Requests, c.Duration = Arrivals{Kind: Throughput}, 0, 1 },
+		"the load generator sets max_tokens itself": func(c *Config) { c.Body = map[string]any{"max_tokens": 1} },
+		"the load generator sets ignore_eos itself": func(c *Config) { c.Body = map[string]any{"ignore_eos": false} },
+		"token IDs":            func(c *Config) { c.TokenLow = 20_000 },
+		"must not be negative": func(c *Config) { c.Warmup = -1 },
+		"needs a number of": func(c *Config) {
+			c.Arrivals, c.Requests, c.Duration = Arrivals{Kind: Throughput}, 0,
+				1
+		},
 	} {
 		c := good
 		spoil(&c)

@@ -592,15 +592,15 @@ var file = []entry{
 	{
 		Code: "header-line-break", Severity: Refused,
 		Says:    "{path} cannot be sent",
-		Label:   "has a line break",
-		Means:   "HTTP does not allow line breaks in headers.",
+		Label:   "has a line break, or another control character",
+		Means:   "HTTP does not allow line breaks and other control characters in headers.",
 		Example: Args{"path": Text("loads.chat.headers.X-Tenant")},
 	},
 	{
 		Code: "set-by-client", Severity: Refused,
 		Says:    "{path}: the load generator sets {name} itself",
 		Label:   "cannot be set here",
-		Do:      "[use the load's fields {fields}]",
+		Do:      "[set {fields} instead]",
 		Means:   "The load generator needs this field or header for the load that the file asks for.",
 		Example: Args{"path": Text("loads.chat.body"), "name": Text("max_tokens"), "fields": List("output_tokens", "max_tokens", "min_tokens", "ignore_eos")},
 	},
