@@ -3,10 +3,10 @@ package matrix
 import (
 	"math"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
 // tooFewRequests names the questions that no night of this plan can answer:
@@ -25,7 +25,7 @@ func tooFewRequests(p *Plan, e *experiment.Experiment) []notice.Notice {
 			}
 			seen[name] = true
 			q, ok := metric.Quantile(m.Stat)
-			if need := quantile.Floor(q); ok && most < float64(need) {
+			if need := stats.QuantileFloor(q); ok && most < float64(need) {
 				out = append(out, notice.New("use-case-unanswerable", notice.Args{
 					"use_case": notice.Text(u.Name), "metric": notice.Text(name), "need": notice.Count(need),
 					"load": notice.Text(u.Load), "most": notice.Count(int(math.Round(most))),

@@ -9,8 +9,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"gonum.org/v1/plot/vg"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/metric"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -320,7 +320,7 @@ func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top v
 	y.lo, y.hi = area.Min.Y, area.Max.Y
 	last := 0.9 // the highest percentile that some cell supports, rounded up to a tick
 	for _, q := range spectrumTicks() {
-		if last < 0.999 && quantile.Floor(last) <= most {
+		if last < 0.999 && stats.QuantileFloor(last) <= most {
 			last = max(last, q)
 		}
 	}
@@ -351,7 +351,7 @@ func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top v
 		for i := range 161 {
 			v := x.min + (x.max-x.min)*float64(i)/160
 			q := 1 - math.Pow(10, -v)
-			if quantile.Floor(q) > int(h.TotalCount()) {
+			if stats.QuantileFloor(q) > int(h.TotalCount()) {
 				break
 			}
 			pts = append(pts, vg.Point{X: x.clamped(v), Y: y.clamped(microseconds(h.ValueAtQuantile(100 * q)))})
@@ -409,7 +409,7 @@ func (d distributionPlot) records() [][]string {
 		for _, base := range d.bases {
 			add := func(trial string, h *hdrhistogram.Histogram) {
 				for _, q := range []float64{1, 5, 10, 25, 50, 75, 90, 95, 97, 99, 99.9} {
-					if q > 50 && quantile.Floor(q/100) > int(h.TotalCount()) {
+					if q > 50 && stats.QuantileFloor(q/100) > int(h.TotalCount()) {
 						continue
 					}
 					out = append(out, []string{cell.ID, cell.Label, cell.LoadPoint, base, trial, fmt.Sprint(h.TotalCount()), float(q), float(microseconds(h.ValueAtQuantile(q)))})

@@ -2,7 +2,6 @@ package stats
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -45,19 +44,4 @@ func BrownForsythe(groups [][]float64) (f, p float64, ok bool) {
 	d1, d2 := float64(k-1), float64(n-k)
 	f = (between / d1) / (inside / d2)
 	return f, distuv.F{D1: d1, D2: d2}.Survival(f), true
-}
-
-// Median is the middle of a sample, or the mean of its two middle values. x is
-// not changed. It is NaN without values.
-func Median(x []float64) float64 {
-	s := slices.Clone(x)
-	slices.Sort(s)
-	h := len(s) / 2
-	if len(s) == 0 {
-		return math.NaN()
-	}
-	if len(s)%2 == 1 {
-		return s[h]
-	}
-	return (s[h-1] + s[h]) / 2
 }

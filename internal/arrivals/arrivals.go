@@ -16,6 +16,7 @@ import (
 
 	"gonum.org/v1/gonum/mathext"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
@@ -260,11 +261,7 @@ func (l Law) misfit(gaps []float64) float64 {
 
 // variation is the coefficient of variation.
 func variation(x []float64) float64 {
-	n, sum, squares := float64(len(x)), 0.0, 0.0
-	for _, v := range x {
-		sum += v
-	}
-	mean := sum / n
+	n, mean, squares := float64(len(x)), stats.Mean(x), 0.0
 	for _, v := range x {
 		squares += (v - mean) * (v - mean)
 	}

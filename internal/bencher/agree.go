@@ -13,11 +13,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -206,9 +206,7 @@ func (a *Agreement) rows(values map[string]map[string][]float64) {
 		if len(v) == 0 {
 			return nil
 		}
-		v = slices.Sorted(slices.Values(v))
-		m := quantile.Type7(v, 0.5)
-		return &m
+		return new(stats.Median(v))
 	}
 	for _, d := range agreementRows {
 		row := AgreementRow{Metric: d.metric, Limit: d.limit, Why: notice.Read(d.why, nil), Tools: map[string]*float64{}, Off: map[string]float64{}}

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/loadgen/timed"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
@@ -42,7 +42,7 @@ func MeasureLateness(ctx context.Context) Lateness {
 	var l Lateness
 	if len(late) > 0 {
 		slices.Sort(late)
-		l.P50, l.P99 = time.Duration(quantile.Type7(late, 0.5)), time.Duration(quantile.Type7(late, 0.99))
+		l.P50, l.P99 = time.Duration(stats.Quantile(late, 0.5)), time.Duration(stats.Quantile(late, 0.99))
 		l.Max = time.Duration(late[len(late)-1])
 	}
 	for begin, last := time.Now(), time.Now(); last.Sub(begin) < spinFor && ctx.Err() == nil; {

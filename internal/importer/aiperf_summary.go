@@ -55,10 +55,10 @@ func (a aiSummary) mean(names ...string) float64 {
 	return 0
 }
 
-func (a aiSummary) stats(name string) stats {
+func (a aiSummary) stats(name string) stated {
 	m, ok := a.metric(name)
 	unit, known := timeUnits[m.unit]
-	out := stats{}
+	out := stated{}
 	if !ok || !known {
 		return out
 	}

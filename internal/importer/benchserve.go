@@ -404,8 +404,8 @@ func (b *benchRun) failed() int {
 // benchStats are the tool's names of ours; times in milliseconds.
 var benchStats = map[string]string{"mean": "mean", "p50": "median", "p75": "p75", "p90": "p90", "p95": "p95", "p97": "p97", "p99": "p99", "p99.9": "p99.9"}
 
-func (b *benchRun) stats(name string) stats {
-	out := stats{}
+func (b *benchRun) stats(name string) stated {
+	out := stated{}
 	for st, key := range benchStats {
 		v := b.number(key + "_" + name + "_ms")
 		if math.IsNaN(v) && st == "p50" {

@@ -258,7 +258,7 @@ func (t *table) measures(r *Result, values map[string]string, number func(string
 			r.lack("error_rate", "the number of failures is not in the table")
 		}
 	}
-	byBase := map[string]stats{}
+	byBase := map[string]stated{}
 	for target, c := range t.columns {
 		m, err := metric.Parse(target)
 		v := number(target)
@@ -266,7 +266,7 @@ func (t *table) measures(r *Result, values map[string]string, number func(string
 		case err != nil, values[c.Name] == "":
 		case m.Unit == metric.Seconds:
 			if byBase[m.Base] == nil {
-				byBase[m.Base] = stats{}
+				byBase[m.Base] = stated{}
 			}
 			byBase[m.Base][m.Stat] = v * c.Unit
 		default:

@@ -246,8 +246,8 @@ func (b *guideBenchmark) summary(r *Result) {
 // guidePercentiles are the report's names of ours; p97 it does not have.
 var guidePercentiles = map[string]string{"p50": "p50", "p75": "p75", "p90": "p90", "p95": "p95", "p99": "p99", "p99.9": "p999"}
 
-func (b *guideBenchmark) stats(name string, unit float64) stats {
-	out := stats{}
+func (b *guideBenchmark) stats(name string, unit float64) stated {
+	out := stated{}
 	g := b.metrics[name].Successful
 	if g == nil {
 		return out

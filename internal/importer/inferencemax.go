@@ -73,7 +73,7 @@ func maxRow(row map[string]any) (*Result, error) {
 	}
 	maxConfiguration(row, r)
 	for from, base := range map[string]string{"ttft": "ttft_sent", "tpot": "tpot", "itl": "itl", "e2el": "e2e_sent"} {
-		s := stats{}
+		s := stated{}
 		for st, key := range benchStats {
 			if v := number(key + "_" + from); !math.IsNaN(v) {
 				s[st] = v

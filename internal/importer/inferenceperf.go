@@ -22,8 +22,8 @@ import (
 // perfStats are inference-perf's statistics, in seconds or tokens.
 type perfStats map[string]*float64
 
-func (p perfStats) stats() stats {
-	out := stats{}
+func (p perfStats) stats() stated {
+	out := stated{}
 	for st, key := range map[string]string{"mean": "mean", "p50": "median", "p75": "p75", "p90": "p90", "p95": "p95", "p99": "p99", "p99.9": "p99.9"} {
 		if v := p[key]; v != nil {
 			out[st] = *v
@@ -94,7 +94,7 @@ func readInferencePerf(s *stream) ([]Result, error) {
 func (p *perfStage) fill(r *Result) {
 	n := whole(p.Successes.Count)
 	r.counts(n, whole(p.Failures.Count), 0)
-	latency := func(key string) stats { return p.Successes.Latency[key].stats() }
+	latency := func(key string) stated { return p.Successes.Latency[key].stats() }
 	output := p.Successes.OutputLen.mean() * p.Successes.Count
 	gaps := -1
 	if !math.IsNaN(output) {

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
 // noGaps is why a tool that keeps one average a request has no inter-token
@@ -103,19 +103,19 @@ func overlap(first, last, from, to time.Duration) float64 {
 	return float64(b-a) / float64(last-first)
 }
 
-// stats are the statistics of one latency that a file states, in seconds; NaN
+// stated are the statistics of one latency as a file has them, in seconds; NaN
 // or missing: not stated.
-type stats map[string]float64
+type stated map[string]float64
 
 // state takes over stated statistics of one base under the rule of sample
 // floors: a percentile of too few requests is absent, whatever the tool printed.
 // samples is the number behind them; negative: not known, and nothing is held back.
-func (r *Result) state(base string, s stats, samples int) {
+func (r *Result) state(base string, s stated, samples int) {
 	for _, st := range metric.Stats() {
 		name := base + "_" + st
 		v, ok := s[st]
 		p, isQuantile := metric.Quantile(st)
-		need := quantile.Floor(p)
+		need := stats.QuantileFloor(p)
 		switch {
 		case !ok:
 			r.lack(name, "not in the file")

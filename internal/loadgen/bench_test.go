@@ -20,8 +20,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/loadgen/affinity"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
 // Truth of the reference server in the benchmarks.
@@ -207,7 +207,7 @@ func report(b *testing.B, name string, x []float64, truth time.Duration) {
 		name string
 		p    float64
 	}{{"p50", 0.5}, {"p99", 0.99}} {
-		b.ReportMetric((quantile.Type7(x, p.p)-truth.Seconds())*1e6, name+"-"+p.name+"-µs")
+		b.ReportMetric((stats.Quantile(x, p.p)-truth.Seconds())*1e6, name+"-"+p.name+"-µs")
 	}
 }
 

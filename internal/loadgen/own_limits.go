@@ -6,9 +6,9 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
 // Limits on the generator itself that are the same on every machine; the others
@@ -105,7 +105,7 @@ func (res *Result) dispatchLag() (p50, p99 time.Duration) {
 	if len(lags) == 0 {
 		return 0, 0
 	}
-	return time.Duration(quantile.Type7(lags, 0.5)), time.Duration(quantile.Type7(lags, 0.99))
+	return time.Duration(stats.Quantile(lags, 0.5)), time.Duration(stats.Quantile(lags, 0.99))
 }
 
 // dispatchLagAt is its mean and its p-quantile.
@@ -114,7 +114,7 @@ func (res *Result) dispatchLagAt(p float64) (mean, top time.Duration) {
 	if len(lags) == 0 {
 		return 0, 0
 	}
-	return time.Duration(stat.Mean(lags, nil)), time.Duration(quantile.Type7(lags, p))
+	return time.Duration(stat.Mean(lags, nil)), time.Duration(stats.Quantile(lags, p))
 }
 
 // dispatchLags are the lags in ascending order.
@@ -246,8 +246,7 @@ func (res *Result) median(of func(*Request) (time.Duration, bool)) (time.Duratio
 	if len(x) == 0 {
 		return 0, false
 	}
-	slices.Sort(x)
-	return time.Duration(quantile.Type7(x, 0.5)), true
+	return time.Duration(stats.Median(x)), true
 }
 
 // highest is the highest percentile, up to p99, that the window has enough
@@ -255,7 +254,7 @@ func (res *Result) median(of func(*Request) (time.Duration, bool)) (time.Duratio
 func (res *Result) highest() string {
 	n, best := res.windowRequests(), "p50"
 	for _, st := range metric.Stats() {
-		if p, ok := metric.Quantile(st); ok && p <= 0.99 && n >= quantile.Floor(p) {
+		if p, ok := metric.Quantile(st); ok && p <= 0.99 && n >= stats.QuantileFloor(p) {
 			best = st
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/sim/mock"
 )
 
@@ -29,7 +29,7 @@ func TestStallInOneStream(t *testing.T) {
 	if longest < stall || longest > stall+300*time.Millisecond { // the upper bound leaves room for a slow machine
 		t.Errorf("longest gap %s, want %s and one gap", longest, stall)
 	}
-	if p := quantile.Type7(x, 0.5); p > 0.1 {
+	if p := stats.Quantile(x, 0.5); p > 0.1 {
 		t.Errorf("median gap %v s", p)
 	}
 }

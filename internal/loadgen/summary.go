@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 )
 
 // SummaryOptions say what a summary needs to know beyond the result.
@@ -28,7 +28,7 @@ type Summary struct {
 	// are of the requests due inside the window that succeeded.
 	Metrics map[string]float64
 	// Upper bounds the percentiles of the requests' latencies from above with 99 %
-	// confidence, by metric; see quantile.Upper. The gaps of itl are too dependent
+	// confidence, by metric; see stats.QuantileUpper. The gaps of itl are too dependent
 	// on each other for it.
 	Upper map[string]float64
 	// Absent names the metrics that could not be estimated, with the reason.
@@ -62,7 +62,7 @@ var latencyBases = []string{"ttft", "tpot", "itl", "e2e", "ttft_sent", "e2e_sent
 // Summarize computes the metrics of a run.
 //
 // Percentiles are Hyndman-Fan type 7, and absent below the sample floor of
-// their quantile (quantile.Floor): 11 samples for p50, 130 for p95, 662 for
+// their quantile (stats.QuantileFloor): 11 samples for p50, 130 for p95, 662 for
 // p99. The samples of itl are the gaps of all requests, so that long answers
 // weigh more; those of the others are requests.
 //
@@ -155,16 +155,16 @@ func (s *Summary) latency(base string, values []float64) {
 	for _, st := range metric.Stats() {
 		name := base + "_" + st
 		p, isQuantile := metric.Quantile(st)
-		switch need := quantile.Floor(p); {
+		switch need := stats.QuantileFloor(p); {
 		case len(values) == 0:
 			s.Absent[name] = s.noSample(base)
 		case !isQuantile:
-			s.Metrics[name] = mean(values)
+			s.Metrics[name] = stats.Mean(values)
 		case len(values) < need:
 			s.Absent[name] = fmt.Sprintf("%d %s, %d needed", len(values), sampleNoun(base), need)
 		default:
-			s.Metrics[name] = quantile.Type7(values, p)
-			if u, ok := quantile.Upper(values, p); ok && base != "itl" {
+			s.Metrics[name] = stats.Quantile(values, p)
+			if u, ok := stats.QuantileUpper(values, p); ok && base != "itl" {
 				s.Upper[name] = u
 			}
 		}
@@ -283,11 +283,11 @@ func (r *Request) meets(limits map[string]float64) bool {
 func (s *Summary) floors() {
 	n := s.Samples["ttft"]
 	for _, st := range metric.Stats() {
-		if p, ok := metric.Quantile(st); ok && n > 0 && n < quantile.Floor(p) {
+		if p, ok := metric.Quantile(st); ok && n > 0 && n < stats.QuantileFloor(p) {
 			if s.TooFew == nil {
 				s.TooFew = map[string]int{}
 			}
-			s.TooFew[st] = quantile.Floor(p)
+			s.TooFew[st] = stats.QuantileFloor(p)
 		}
 	}
 }
@@ -306,16 +306,4 @@ func (s *Summary) tooFew() []notice.Notice {
 	return []notice.Notice{notice.New("too-few-requests", notice.Args{
 		"n": notice.Count(s.Samples["ttft"]), "percentiles": notice.List(missing...),
 	})}
-}
-
-// mean of a sample that is not empty.
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	if len(x) == 0 {
-		return math.NaN()
-	}
-	return sum / float64(len(x))
 }

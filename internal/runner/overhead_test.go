@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/sim/nvmlsim"
@@ -64,5 +65,5 @@ func BenchmarkTTFTBesideTelemetry(b *testing.B) {
 		}
 	}
 	b.Logf("TTFT p99, ms: without %.2f, with %.2f", without, with)
-	b.ReportMetric(median(with)-median(without), "ms-more")
+	b.ReportMetric(stats.Median(with)-stats.Median(without), "ms-more")
 }

@@ -7,12 +7,11 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/quantile"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/wait"
 	"github.com/vllm-sweep/sweep/launcher"
@@ -81,7 +80,7 @@ func (l *lane) settle(ctx context.Context, cfg loadgen.Config, s *launcher.Serve
 	return nil, nil
 }
 
-// medians are the median TTFT and time per output token of a round, seconds; 0:
+// medians are the median TTFT and time per output token of a round, seconds; NaN:
 // no request told it.
 type medians struct{ ttft, tpot float64 }
 
@@ -97,15 +96,7 @@ func mediansOf(res *loadgen.Result) medians {
 			tpot = append(tpot, d.Seconds())
 		}
 	}
-	return medians{median(ttft), median(tpot)}
-}
-
-func median(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	slices.Sort(v)
-	return quantile.Type7(v, 0.5)
+	return medians{stats.Median(ttft), stats.Median(tpot)}
 }
 
 // change is the larger relative change from an earlier round; false when

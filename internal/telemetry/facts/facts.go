@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vllm-sweep/sweep/internal/quantile"
+	"github.com/vllm-sweep/sweep/analysis/stats"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
@@ -183,11 +183,7 @@ func mean(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
 	}
-	var sum float64
-	for _, x := range v {
-		sum += x
-	}
-	return new(sum / float64(len(v)))
+	return new(stats.Mean(v))
 }
 
 func highest(v []float64) *float64 {
@@ -223,13 +219,13 @@ func finite(v float64) *float64 {
 // spread is (p95 − p5) / median; nil for fewer than the 11 values that a
 // median needs here as elsewhere.
 func spread(v []float64) *float64 {
-	if len(v) < quantile.Floor(0.5) {
+	if len(v) < stats.QuantileFloor(0.5) {
 		return nil
 	}
 	v = slices.Sorted(slices.Values(v))
-	median := quantile.Type7(v, 0.5)
+	median := stats.Quantile(v, 0.5)
 	if median == 0 {
 		return nil
 	}
-	return finite((quantile.Type7(v, 0.95) - quantile.Type7(v, 0.05)) / median)
+	return finite((stats.Quantile(v, 0.95) - stats.Quantile(v, 0.05)) / median)
 }

@@ -1,4 +1,4 @@
-package quantile
+package stats
 
 import (
 	"math"
@@ -9,7 +9,7 @@ import (
 
 // With 10,000 samples MLPerf's estimate of p99 leaves 77 above (method of
 // loadgen/early_stopping.cc); at the floor it leaves one.
-func TestUpperOrderStatistic(t *testing.T) {
+func TestQuantileUpperOrderStatistic(t *testing.T) {
 	count := func(n int) []float64 {
 		out := make([]float64, n)
 		for i := range out {
@@ -22,20 +22,20 @@ func TestUpperOrderStatistic(t *testing.T) {
 		p     float64
 		above int
 	}{{10_000, .99, 77}, {662, .99, 1}, {64, .9, 1}, {6636, .999, 1}} {
-		got, ok := Upper(count(c.n), c.p)
+		got, ok := QuantileUpper(count(c.n), c.p)
 		if !ok || int(got) != c.n-1-c.above {
 			t.Errorf("n=%d p=%g: %v, %v; want %d samples above", c.n, c.p, got, ok, c.above)
 		}
 	}
 	for _, n := range []int{0, 1, 661} {
-		if _, ok := Upper(count(n), .99); ok {
+		if _, ok := QuantileUpper(count(n), .99); ok {
 			t.Errorf("an upper bound of p99 from %d samples", n)
 		}
 	}
 }
 
 // Of independent samples the bound holds in at least 99 % of cases.
-func TestUpperCovers(t *testing.T) {
+func TestQuantileUpperCovers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 5))
 	const runs, n, p = 3000, 300, .95
 	missed := 0
@@ -45,7 +45,7 @@ func TestUpperCovers(t *testing.T) {
 			x[i] = rng.ExpFloat64()
 		}
 		slices.Sort(x)
-		if u, ok := Upper(x, p); !ok || u < -math.Log(1-p) {
+		if u, ok := QuantileUpper(x, p); !ok || u < -math.Log(1-p) {
 			missed++
 		}
 	}
