@@ -175,26 +175,55 @@ func confirmStage(p *Plan, e *experiment.Experiment) *ConfirmStage {
 	return &ConfirmStage{Starts: e.Confirm.Starts, Finalists: e.Confirm.Finalists}
 }
 
-// estimateConfirmation bounds the cost of the confirm stage from above: no
-// configuration is a finalist of two use cases, every use case has a
-// combination, and every finalist has a load point of its own.
-func (p *Plan) estimateConfirmation(est *Estimate, e *experiment.Experiment, longest map[string]time.Duration) {
-	if p.ConfirmStage == nil {
-		return
-	}
+// ConfirmExtent is how much a confirm stage may be.
+type ConfirmExtent struct {
+	Starts int
+	Trials map[string]int // by load
+}
+
+// ConfirmExtents bound the confirm stage before its finalists are known. At
+// least, one use case has one finalist beside the baseline: an extent for each of
+// the use cases. At most, no configuration is a finalist of two use cases, every
+// use case has a combination, and every finalist has a load point of its own.
+func (p *Plan) ConfirmExtents() (least []ConfirmExtent, most ConfirmExtent) {
+	rounds, perStart := p.ConfirmStage.Starts, max(1, p.PerStart)
 	each := p.ConfirmStage.Finalists
 	if p.Strategy == experiment.OneAtATime && len(p.Parameters) > 1 {
 		each++ // the combination of the winners
 	}
-	configurations := 1
-	var measuring time.Duration
-	for _, u := range e.UseCases {
+	most = ConfirmExtent{Starts: rounds, Trials: map[string]int{}} // of the baseline
+	for _, u := range p.UseCases {
 		n := min(each, len(p.Configurations))
-		configurations += n
+		most.Starts += rounds * n
 		// The baseline is measured wherever a finalist is, and at its own best point.
-		measuring += time.Duration(2*n+1) * longest[u.Load]
+		most.Trials[u.Load] += rounds * perStart * (2*n + 1)
+		least = append(least, ConfirmExtent{Starts: 2 * rounds, Trials: map[string]int{u.Load: 2 * rounds * perStart}})
 	}
-	est.ConfirmStarts = p.ConfirmStage.Starts * configurations
-	measuring *= time.Duration(max(1, p.PerStart))
-	est.Confirming = time.Duration(est.ConfirmStarts)*(est.PerStart+e.Cooldown.AtLeast) + time.Duration(p.ConfirmStage.Starts)*measuring
+	return least, most
+}
+
+// estimateConfirmation estimates the least and the most that the confirm stage
+// costs; longest are the trials of each load.
+func (p *Plan) estimateConfirmation(est *Estimate, e *experiment.Experiment, longest map[string]time.Duration) {
+	if p.ConfirmStage == nil {
+		return
+	}
+	cost := func(x ConfirmExtent) time.Duration {
+		total := time.Duration(x.Starts) * (est.PerStart + e.Cooldown.AtLeast)
+		for load, n := range x.Trials {
+			total += time.Duration(n) * longest[load]
+		}
+		return total
+	}
+	least, most := p.ConfirmExtents()
+	est.ConfirmStarts, est.Confirming, est.ConfirmingLeast = most.Starts, cost(most), cost(most)
+	for _, x := range least {
+		est.ConfirmingLeast = min(est.ConfirmingLeast, cost(x))
+	}
+}
+
+// Range is the least and the most time that the run takes, confirmation included,
+// as far as that is known before it begins.
+func (e Estimate) Range() (least, most time.Duration) {
+	return e.Total + e.ConfirmingLeast, e.Total + e.Confirming + max(e.CooldownLimit-e.CoolingDown, 0)
 }

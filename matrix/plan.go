@@ -133,10 +133,11 @@ type Estimate struct {
 	CooldownLimit time.Duration `json:"cooldown_limit_ns,omitempty"` // at_most of every start, when conditions are waited for
 	Total         time.Duration `json:"total_ns"`                    //
 	GPUHours      float64       `json:"gpu_hours"`                   // GPUs of each start x its share of the time
-	// The confirm stage, at most; not in the figures above.
-	ConfirmStarts int           `json:"confirm_starts,omitempty"`
-	Confirming    time.Duration `json:"confirming_ns,omitempty"`
-	UnknownTrials int           `json:"unknown_trials"` // trials bounded by requests in closed loop, guessed with an assumed latency
+	// The confirm stage, at most and at least; not in the figures above.
+	ConfirmStarts   int           `json:"confirm_starts,omitempty"`
+	Confirming      time.Duration `json:"confirming_ns,omitempty"`
+	ConfirmingLeast time.Duration `json:"confirming_least_ns,omitempty"`
+	UnknownTrials   int           `json:"unknown_trials"` // trials bounded by requests in closed loop, guessed with an assumed latency
 }
 
 // CommandLine is flags as the run's servers take them, quoted for a POSIX shell.

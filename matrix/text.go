@@ -145,8 +145,10 @@ func (p *Plan) writeConfirmStage(b *strings.Builder) {
 		e := p.Estimate
 		fmt.Fprintf(b, "  confirmation: %s per finalist (baseline, up to %d per use case, a combination of the best single changes), at most %d more launches\n",
 			say.Count(c.Starts, "launch", "launches"), c.Finalists, e.ConfirmStarts)
-		fmt.Fprintf(b, "  total time: about %s for screening, at most %s more for confirmation, together %s\n",
-			say.Duration(e.Total), say.Duration(e.Confirming), say.Duration(e.Total+e.Confirming))
+		least, most := e.Range()
+		fmt.Fprintf(b, "  total time: %s for screening, %s to %s for confirmation, together %s to %s\n",
+			say.Duration(e.Total), say.Duration(e.ConfirmingLeast), say.Duration(e.Confirming),
+			say.Duration(least), say.Duration(most))
 	} else if len(p.UseCases) > 0 && len(p.Configurations) > 1 {
 		b.WriteString("  confirmation: off; recommendations will be marked as not confirmed\n")
 	}

@@ -108,8 +108,10 @@ func (c runCollector) Collect(out chan<- prometheus.Metric) {
 	send("trials_planned", "Planned trials.", float64(st.Total), nil)
 	send("trials_done", "Planned trials that have a record.", float64(st.Done), nil)
 	send("block", "Current round.", float64(st.Block), nil)
-	if st.Left > 0 {
-		send("left_seconds", "Estimated time until the run ends.", max(st.Left-time.Since(st.At), 0).Seconds(), nil)
+	if st.Left.Most > 0 {
+		left := st.Left.After(time.Since(st.At))
+		send("left_least_seconds", "Least estimated time until the run ends.", left.Least.Seconds(), nil)
+		send("left_most_seconds", "Most estimated time until the run ends.", left.Most.Seconds(), nil)
 	}
 	if len(working) == 0 {
 		working = []runner.Status{st}

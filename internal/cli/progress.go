@@ -151,18 +151,30 @@ func progressLine(st runner.Status, now time.Time, width int) string {
 	parts := []string{fmt.Sprintf("%d/%d", st.Done, st.Total)}
 	if width >= barFrom {
 		const bar = 20
-		full := bar * st.Done / max(st.Total, 1)
+		full := min(bar, int(bar*st.Share))
 		parts[0] = fmt.Sprintf("[%s%s] %s", strings.Repeat("#", full), strings.Repeat("-", bar-full), parts[0])
 	}
-	if left := max(st.Left-now.Sub(st.At), 0); st.Left > 0 {
+	if st.More {
+		parts[0] += " + confirmation"
+	}
+	if st.Left.Most > 0 {
 		// Hours can pass between two states (a model is loaded): the estimate
 		// runs down and its end stays.
-		parts = append(parts, fmt.Sprintf("%s left, ends %s", say.Duration(left), now.Add(left).Format("15:04")))
+		parts = append(parts, ends(st.Left.After(now.Sub(st.At)), now))
 	}
 	if st.Block > 0 {
 		parts = append(parts, fmt.Sprintf("round %d/%d", st.Block, st.Blocks))
 	}
 	return say.Clip(strings.Join(append(parts, workParts(st, now)...), " | "), width)
+}
+
+// ends is when a run ends that takes so much longer.
+func ends(left runner.Left, now time.Time) string {
+	least, most := say.Clock(now.Add(left.Least), now), say.Clock(now.Add(left.Most), now)
+	if least == most {
+		return "ends at " + most
+	}
+	return "ends between " + least + " and " + most
 }
 
 // workParts is what is done now: cell and stage.

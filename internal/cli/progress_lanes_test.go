@@ -16,7 +16,9 @@ func TestLanes(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
 	s := &screen{live: true, width: func() int { return 100 }, now: func() time.Time { return now }}
 	lane := func(gpus, configuration, stage string) runner.Status {
-		return runner.Status{GPUs: gpus, Done: 1, Total: 8, Block: 1, Blocks: 2, Configuration: configuration, Stage: stage}
+		return runner.Status{
+			GPUs: gpus, Done: 1, Total: 8, Share: .125, Block: 1, Blocks: 2, Configuration: configuration, Stage: stage,
+		}
 	}
 	s.Status(lane("1", "max-num-seqs=8", runner.StageCooldown))
 	s.Status(lane("0", "baseline", runner.StageStarting))

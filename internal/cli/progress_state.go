@@ -102,7 +102,10 @@ type jsonState struct {
 	Stage         string    `json:"stage,omitempty"`
 	Phase         string    `json:"phase,omitempty"`
 	Waiting       string    `json:"waiting_for,omitempty"`
-	Left          float64   `json:"left_s"`
+	More          bool      `json:"more,omitempty"`  // total grows: the confirmation runs are not planned yet
+	Share         float64   `json:"share,omitempty"` // of the run's time that is over, 0..1
+	LeftLeast     float64   `json:"left_least_s"`
+	LeftMost      float64   `json:"left_most_s"`
 	InWindow      bool      `json:"in_window,omitempty"`
 	Completed     int       `json:"completed,omitempty"`
 	Failed        int       `json:"failed,omitempty"`
@@ -156,10 +159,12 @@ func (s *screen) tell(b *bytes.Buffer) {
 }
 
 func (s *screen) state(st runner.Status, now time.Time) jsonState {
+	left := st.Left.After(now.Sub(st.At))
 	j := jsonState{
 		Time: now, Event: "state", GPUs: st.GPUs, Done: st.Done, Total: st.Total, Block: st.Block, Blocks: st.Blocks,
 		Configuration: st.Configuration, Point: st.Point, Stage: st.Stage, Phase: st.Phase, Waiting: st.Waiting,
-		Left: max(st.Left-now.Sub(st.At), 0).Seconds(), Temperature: st.Live.Temperature, Power: st.Live.Power, Best: s.best,
+		More: st.More, Share: st.Share, LeftLeast: left.Least.Seconds(), LeftMost: left.Most.Seconds(),
+		Temperature: st.Live.Temperature, Power: st.Live.Power, Best: s.best,
 	}
 	if st.Stage == runner.StageMeasuring {
 		j.InWindow, j.Completed, j.Failed, j.InFlight = st.Load.InWindow, st.Load.Completed, st.Load.Failed, st.Load.InFlight

@@ -16,11 +16,12 @@ func TestProgressLine(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 50, 0, 0, time.UTC)
 	st := runner.Status{
 		Done: 12, Total: 48, Configuration: "max-num-seqs=64", Point: "chat c=16", Block: 1, Blocks: 3,
-		Stage: runner.StageMeasuring, StageBegan: now.Add(-7 * time.Second), Left: 97 * time.Minute, At: now.Add(-2 * time.Minute),
+		Stage: runner.StageMeasuring, StageBegan: now.Add(-7 * time.Second), Share: .27, More: true,
+		Left: runner.Left{Least: 97 * time.Minute, Most: 27 * time.Hour}, At: now.Add(-2 * time.Minute),
 		Load: runner.LoadStatus{InWindow: true, Completed: 310, InFlight: 16, Failed: 2},
 	}
-	want := "[#####---------------] 12/48 | 1h 35m left, ends 00:25 | round 1/3 | max-num-seqs=64 | chat c=16 | " +
-		"measuring 7s, 16 in flight, 310 done, 2 FAILED"
+	want := "[#####---------------] 12/48 + confirmation | ends between 00:25 and Sun 01:48 | round 1/3 | " +
+		"max-num-seqs=64 | chat c=16 | measuring 7s, 16 in flight, 310 done, 2 FAILED"
 	if got := progressLine(st, now, 200); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -29,7 +30,7 @@ func TestProgressLine(t *testing.T) {
 	if got, want := stageText(starting, now), "starting, loading weights 41 s"; got != want {
 		t.Errorf("starting: got %q, want %q", got, want)
 	}
-	if got, want := progressLine(st, now, 24), "12/48 | 1h 35m left, en…"; got != want {
+	if got, want := progressLine(st, now, 24), "12/48 + confirmation | …"; got != want {
 		t.Errorf("narrow: got %q, want %q", got, want)
 	}
 	for width := range 80 {
@@ -77,7 +78,10 @@ func TestProgressAsJSON(t *testing.T) {
 	s := &screen{json: true, now: func() time.Time { return now }}
 	out := s.render([]message{{at: now, text: "begun"}}, 0)
 	for range 3 { // a state a second, not more
-		s.Status(runner.Status{Done: 1, Total: 4, Stage: runner.StageCooldown, Waiting: "GPU 0 at 62 °C, 38 wanted", Left: time.Minute, At: now})
+		s.Status(runner.Status{
+			Done: 1, Total: 4, Stage: runner.StageCooldown, Waiting: "GPU 0 at 62 °C, 38 wanted",
+			Left: runner.Left{Least: time.Minute, Most: time.Hour}, At: now,
+		})
 		out = append(out, s.render(nil, 0)...)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -86,7 +90,8 @@ func TestProgressAsJSON(t *testing.T) {
 	if len(lines) != 2 || json.Unmarshal([]byte(lines[0]), &m) != nil || json.Unmarshal([]byte(lines[1]), &st) != nil {
 		t.Fatalf("%q", lines)
 	}
-	if m.Text != "begun" || st.Event != "state" || st.Left != 60 || st.Waiting == "" || st.Total != 4 {
+	if m.Text != "begun" || st.Event != "state" || st.LeftLeast != 60 || st.LeftMost != 3600 ||
+		st.Waiting == "" || st.Total != 4 {
 		t.Errorf("%+v, %+v", m, st)
 	}
 }

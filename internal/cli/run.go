@@ -336,13 +336,18 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		observer = x
 		screen.Message("metrics: " + at)
 	}
-	screen.Message(fmt.Sprintf("%s: %s, about %s", p.Name, extent(p), say.Duration(p.Estimate.Total)))
+	least, most := p.Estimate.Range()
+	takes := "about " + say.Duration(least)
+	if least != most {
+		takes = "between " + say.Duration(least) + " and " + say.Duration(most)
+	}
+	screen.Message(fmt.Sprintf("%s: %s, %s", p.Name, extent(p), takes))
 	if o.past.Code != "" {
 		screen.Message(o.past.String(), o.past)
 	}
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
-		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d launches each: at most %d more launches, %s",
-			c.Starts, p.Estimate.ConfirmStarts, say.Duration(p.Estimate.Confirming)))
+		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d launches each: at most %d more launches",
+			c.Starts, p.Estimate.ConfirmStarts))
 	}
 	if p.Backend == "simulated" {
 		screen.Message("the server is simulated: these are not GPU measurements")

@@ -43,7 +43,7 @@ func (sys *System) answer(r *results, dir string, parts shownParts) (string, err
 	case parts.details:
 		err = t.Details(&out, in)
 	default:
-		end := report.Ending{Dir: dir, Took: worked(r.run.Events)}
+		end := report.Ending{Dir: dir, Took: r.run.Worked()}
 		if page := rundir.ReportPage(dir); fileExists(page) {
 			end.Page = page
 		}
@@ -92,16 +92,4 @@ var errUnread = errors.New("nobody reads it")
 func fileExists(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
-}
-
-// worked is how long sweep worked on a run: the time between its first and its
-// last event, without the pauses before it was resumed.
-func worked(events []rundir.Event) time.Duration {
-	var out time.Duration
-	for i := 1; i < len(events); i++ {
-		if events[i].Event != rundir.EventRunResumed {
-			out += max(events[i].Time.Sub(events[i-1].Time), 0)
-		}
-	}
-	return out
 }

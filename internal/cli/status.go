@@ -7,8 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/runner"
+	"github.com/vllm-sweep/sweep/internal/say"
 )
 
 // runStatus is what `sweep status --json` prints.
@@ -24,6 +27,8 @@ type runStatus struct {
 	Invalid   int             `json:"invalid"`
 	Failed    int             `json:"failed"`
 	Skipped   int             `json:"skipped,omitempty"`
+	LeftLeast float64         `json:"left_least_s,omitempty"` // of a run that is not finished
+	LeftMost  float64         `json:"left_most_s,omitempty"`
 	Resume    string          `json:"resume,omitempty"`
 	Warnings  []notice.Notice `json:"warnings,omitempty"`
 }
@@ -90,6 +95,10 @@ func statusOfRun(run *rundir.Run) *runStatus {
 			s.Resume = resumeCommand(run.Path)
 		}
 	}
+	if e, _ := experiment.Parse(run.Provenance.ExperimentFile, run.Experiment); e != nil && s.State != "finished" {
+		left := runner.Remaining(run, e, time.Now())
+		s.LeftLeast, s.LeftMost = left.Least.Seconds(), left.Most.Seconds()
+	}
 	return s
 }
 
@@ -125,6 +134,15 @@ func (s *runStatus) write(sys *System) error {
 		last = fmt.Sprintf("last event %s: %s", s.LastEvent.Local().Format(time.DateTime), eventText(s.Event))
 	}
 	fmt.Fprintf(sys.Stdout, "\nbegan %s, %s\n", began, last)
+	if s.LeftMost > 0 {
+		seconds := func(x float64) time.Duration { return time.Duration(x * float64(time.Second)) }
+		left, now := runner.Left{Least: seconds(s.LeftLeast), Most: seconds(s.LeftMost)}, time.Now()
+		if s.State == "running" {
+			fmt.Fprintln(sys.Stdout, ends(left, now))
+		} else {
+			fmt.Fprintf(sys.Stdout, "%s to %s left\n", say.Duration(left.Least), say.Duration(left.Most))
+		}
+	}
 	for _, w := range s.Warnings {
 		fmt.Fprintf(sys.Stdout, "warning: %s\n", w)
 	}

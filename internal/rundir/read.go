@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -33,6 +34,18 @@ type Run struct {
 // Finished reports whether the last event is the end of the run.
 func (r *Run) Finished() bool {
 	return len(r.Events) > 0 && r.Events[len(r.Events)-1].Event == EventRunFinished
+}
+
+// Worked is how long sweep worked on the run: the time between its first and its
+// last event, without the pauses before it was resumed.
+func (r *Run) Worked() time.Duration {
+	var out time.Duration
+	for i := 1; i < len(r.Events); i++ {
+		if r.Events[i].Event != EventRunResumed {
+			out += max(r.Events[i].Time.Sub(r.Events[i-1].Time), 0)
+		}
+	}
+	return out
 }
 
 // Read reads a run directory.

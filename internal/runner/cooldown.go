@@ -34,7 +34,7 @@ func (l *lane) cooldown(ctx context.Context, block int) (*telemetry.CooldownResu
 	if err != nil {
 		return nil, err
 	}
-	l.locked(func() { l.clock.cooled(res.Waited) })
+	l.locked(func() { l.clock.cooling.take(res.Waited) })
 	rec.Cooldown = res.Waited
 	if !res.Reached {
 		rec.Warnings = append(rec.Warnings, l.tell(notice.Launch, rec.ID, notice.New("cooldown-not-reached", notice.Args{

@@ -239,7 +239,7 @@ func (l *lane) down(ctx context.Context, s *launcher.Server, rec *rundir.Start, 
 	stopped := time.Now()
 	rec.Stopped = &stopped
 	setRelease(rec, release)
-	l.locked(func() { l.clock.start(rec.Ready + release.StopTook + release.PortTook) })
+	l.locked(func() { l.clock.stopped(*rec) })
 	if stopErr != nil {
 		args := notice.Args{"problem": notice.Text(release.Problem)}
 		n := notice.New("stop-problem", args)

@@ -29,7 +29,8 @@ const (
 
 // Status is the present state of a run.
 type Status struct {
-	Done, Total   int    // trials
+	Done, Total   int    // trials, of the stages that are planned
+	More          bool   // the confirm stage is not planned yet; Total grows
 	Configuration string // label
 	Point         string // label of the load point, while measuring
 	Block, Blocks int
@@ -37,11 +38,12 @@ type Status struct {
 	StageBegan    time.Time
 	Phase         string // of the start-up, while starting
 	PhaseBegan    time.Time
-	Load          LoadStatus    // while measuring
-	Live          Live          // of the load in progress, or the last one
-	Waiting       string        // for what, while cooling down
-	Left          time.Duration // estimated time to the end of the run, as of At
-	At            time.Time     // when this was the present state
+	Load          LoadStatus // while measuring
+	Live          Live       // of the load in progress, or the last one
+	Waiting       string     // for what, while cooling down
+	Left          Left       // estimated time to the end of the run, as of At
+	Share         float64    // of the run's time that is over, 0..1
+	At            time.Time  // when this was the present state
 	// GPUs of the lane whose state this is, "0" or "0,1", where starts run side
 	// by side; a lane without a Stage has ended. Empty: there is one lane.
 	GPUs string

@@ -35,6 +35,12 @@ func (p *repeats) next(id string) (next, repeated string) {
 	return id, ""
 }
 
+// due reports whether a trial will be repeated, at the end of its round at the
+// latest.
+func (p *repeats) due(id string, done map[string]rundir.Trial) bool {
+	return p.again[id] || done[id].Outcome == rundir.OutcomeInvalid && p.kept[id] <= p.most
+}
+
 // requeue puts trials that do not count in line again, and returns how many.
 func (p *repeats) requeue(trials []matrix.Trial, done map[string]rundir.Trial) (n int) {
 	for _, t := range trials {

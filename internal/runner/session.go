@@ -29,6 +29,8 @@ type session struct {
 	runID  string // of labels and of the prompts' salt
 	gpuSet []int  // GPUs that the servers may use; empty: any
 	loads  *loads
+	worked time.Duration // on the run in earlier sessions
+	opened time.Time     // this session
 	origin *origin
 	told   notices
 
@@ -72,7 +74,6 @@ func newSession(o Options) (*session, error) {
 		return nil, err
 	}
 	r.loads.salt, r.loads.ratesOf = r.runID, r.ratesOf
-	r.clock = newClock(o.Plan, o.Experiment, r.done)
 	return r, nil
 }
 
@@ -102,6 +103,9 @@ func (r *session) recover() error {
 		r.prune.remember(s, r.RetryFailed)
 	}
 	r.recallLosses(past)
+	r.clock = newClock(r.Plan, r.Experiment)
+	r.clock.take(past)
+	r.worked, r.opened = past.Worked(), time.Now()
 	for _, e := range past.Events {
 		for load, rates := range e.Rates {
 			r.rates[load] = rates
@@ -198,6 +202,7 @@ func (r *session) finish(t rundir.Trial) error {
 // beginning of a run, and ends the run where abort_when says so.
 func (r *session) heed(t rundir.Trial) error {
 	r.mu.Lock()
+	r.clock.trial(t)
 	r.losses.took(t)
 	warning, warn := r.losses.warning()
 	why, abort := r.losses.abort()
@@ -224,9 +229,6 @@ func (r *session) took(t rundir.Trial) {
 	defer r.mu.Unlock()
 	r.done[planned(t.ID)] = t
 	r.repeats.took(t)
-	if r.clock != nil && measured(t.Outcome) {
-		r.clock.trial(t.LoadPoint, t.Ended.Sub(t.Began))
-	}
 }
 
 // locked is for what a lane reads or changes of the session: a map or a policy,
@@ -393,10 +395,20 @@ func (r *session) result() Result {
 // complete is a state with the counts and the time left of the whole run.
 func (r *session) complete(s Status) Status {
 	s.Done, s.Total = r.counts()
-	r.mu.Lock()
-	s.Left = r.clock.left(r.done, r.prune.hopeless, s.StageBegan)
-	r.mu.Unlock()
 	s.At = time.Now()
+	var spent time.Duration
+	if !s.StageBegan.IsZero() {
+		spent = s.At.Sub(s.StageBegan)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Left = r.clock.left(r.done, func(id string) bool { return r.repeats.due(id, r.done) },
+		func(id string) bool { _, hopeless := r.prune.hopeless[id]; return hopeless }, spent)
+	s.More = r.Plan.ConfirmStage != nil && r.Plan.Confirmation == nil
+	worked := r.worked + s.At.Sub(r.opened)
+	if all := worked + (s.Left.Least+s.Left.Most)/2; all > 0 {
+		s.Share = worked.Seconds() / all.Seconds()
+	}
 	return s
 }
 
@@ -456,6 +468,8 @@ func (r *session) exportRound(ctx context.Context) {
 	if r.RoundDone == nil || ctx.Err() != nil {
 		return
 	}
+	began := time.Now()
+	defer func() { r.locked(func() { r.clock.export.take(time.Since(began)) }) }()
 	if err := r.RoundDone(ctx); err != nil {
 		r.announce(notice.New("results-not-exported", notice.Args{"error": notice.Text(err.Error())}))
 	}

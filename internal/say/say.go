@@ -93,6 +93,15 @@ func Duration(d time.Duration) string {
 	return strconv.Itoa(minutes/60) + "h " + two(minutes%60) + "m"
 }
 
+// Clock is a time of day, with the day of the week where it is not within the
+// next 24 hours.
+func Clock(t, now time.Time) string {
+	if t.Sub(now) >= 24*time.Hour {
+		return t.Format("Mon 15:04")
+	}
+	return t.Format("15:04")
+}
+
 func two(n int) string {
 	if n < 10 {
 		return "0" + strconv.Itoa(n)
