@@ -79,7 +79,7 @@ docs/interop.md has the details.`,
 	return cmd
 }
 
-func (sys *System) importResults(_ context.Context, args []string, o importOptions) error {
+func (sys *System) importResults(ctx context.Context, args []string, o importOptions) error {
 	columns, err := importer.ParseColumns(o.columns)
 	if err != nil {
 		return withCode(exitUsage, fmt.Errorf("--map: %w", err))
@@ -126,7 +126,7 @@ func (sys *System) importResults(_ context.Context, args []string, o importOptio
 	if o.dryRun {
 		return nil
 	}
-	return exportRun(path, true)
+	return exportRun(ctx, path, true)
 }
 
 // plainName is what an experiment may be called.

@@ -56,10 +56,8 @@ func (sys *System) tellEnd(ctx context.Context, e *experiment.Experiment, runID,
 	case runErr != nil:
 		m.End, m.Error = experiment.NotifyFailed, runErr.Error()
 	}
-	if res, err := readResults(path); err == nil {
-		for _, rec := range res.findings.Recommendations {
-			m.Recommendations = append(m.Recommendations, notify.Recommendation{UseCase: rec.UseCase, Text: briefly(rec)})
-		}
+	if ctx.Err() == nil { // after Ctrl-C an analysis would hold up the end
+		m.Recommendations = recommended(path)
 	}
 	m.Text = notice.New("run-ended", notice.Args{
 		"name": notice.Text(e.Name), "end": notice.Text(m.End), "took": notice.Span(time.Since(began)),
@@ -77,4 +75,18 @@ func (sys *System) tellEnd(ctx context.Context, e *experiment.Experiment, runID,
 	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Send(ctx, e.Notify, m); err != nil {
 		sys.say("warning: %v", err)
 	}
+}
+
+// recommended are a run's recommendations in a few words; none where it cannot
+// be read.
+func recommended(path string) []notify.Recommendation {
+	res, err := readResults(path)
+	if err != nil {
+		return nil
+	}
+	var out []notify.Recommendation
+	for _, rec := range res.findings.Recommendations {
+		out = append(out, notify.Recommendation{UseCase: rec.UseCase, Text: briefly(rec)})
+	}
+	return out
 }

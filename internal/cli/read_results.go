@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -100,11 +101,12 @@ func (r *results) reportInput() report.Input {
 }
 
 // export writes the report of a run; with figures it draws them anew, without
-// it keeps the ones of the last time out of the page.
-func (r *results) export(figures bool) error {
+// it keeps the ones of the last time out of the page. It ends with ctx, between
+// two figures.
+func (r *results) export(ctx context.Context, figures bool) error {
 	in := r.reportInput()
 	if figures {
-		drawn, err := r.draw(rundir.FiguresDir(r.run.Path))
+		drawn, err := r.draw(ctx, rundir.FiguresDir(r.run.Path))
 		if err != nil {
 			return err
 		}
@@ -133,19 +135,21 @@ func (r *results) plotInput() plots.Input {
 }
 
 // draw writes all figures, light and dark, and returns them for the page.
-func (r *results) draw(dir string) ([]report.Figure, error) {
+func (r *results) draw(ctx context.Context, dir string) ([]report.Figure, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	figures := plots.Figures(r.plotInput())
-	if _, err := plots.Write(dir, figures, plots.Options{}); err != nil {
-		return nil, err
-	}
-	if _, err := plots.Write(dir, figures, plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}); err != nil {
-		return nil, err
-	}
 	var out []report.Figure
-	for _, f := range figures {
+	for _, f := range plots.Figures(r.plotInput()) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, err := plots.Write(dir, []plots.Figure{f}, plots.Options{}); err != nil {
+			return nil, err
+		}
+		if _, err := plots.Write(dir, []plots.Figure{f}, plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}); err != nil {
+			return nil, err
+		}
 		var light, dark bytes.Buffer
 		if err := errors.Join(f.WriteSVG(&light, plots.Light()), f.WriteSVG(&dark, plots.Dark())); err != nil {
 			return nil, err

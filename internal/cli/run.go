@@ -373,7 +373,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path, screen) },
 		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
 		Warned:    func(n notice.Notice) { warnings.warn(ctx, e, n) },
-		RoundDone: func(context.Context) error { return exportRun(dir.Path, false) },
+		RoundDone: func(ctx context.Context) error { return exportRun(ctx, dir.Path, false) },
 	})
 	screen.End()
 	defer sys.tellEnd(ctx, e, dir.RunID(), dir.Path, began, result, err)

@@ -25,25 +25,36 @@ func briefly(rec analysis.Recommendation) string {
 	return text
 }
 
-func exportRun(path string, figures bool) error {
+func exportRun(ctx context.Context, path string, figures bool) error {
 	r, err := readResults(path)
 	if err != nil {
 		return err
 	}
-	return r.export(figures)
+	return r.export(ctx, figures)
 }
 
-// conclude exports the final report, prints the answer and chooses the exit code.
+// conclude exports the final report, prints the answer and chooses the exit
+// code. After an interrupt it draws nothing, because drawing takes seconds.
 func (sys *System) conclude(ctx context.Context, shown, path string, parts shownParts, result runner.Result, runErr error) error {
+	again := "sweep report " + say.ShellWord(shown)
+	if errors.Is(runErr, runner.ErrInterrupted) {
+		sys.toContinue(result.Finished(), result.Planned, shown)
+		sys.say("To write the report of what is measured:\n  %s", again)
+		return quiet(exitInterrupted)
+	}
 	res, err := readResults(path)
 	if err == nil {
-		err = res.export(true)
+		err = res.export(ctx, true)
+	}
+	if err != nil && ctx.Err() != nil && runErr == nil {
+		sys.say("The records are complete. To write the report:\n  %s", again)
+		return quiet(exitInterrupted)
 	}
 	if err != nil {
 		err = fmt.Errorf("export the results of %s: %w", shown, err)
 	}
 	if runErr == nil && err != nil {
-		return withCode(exitCode(err), err, fmt.Sprintf("The records are complete. Write the report again: sweep report %s", say.ShellWord(shown)))
+		return withCode(exitCode(err), err, "The records are complete. Write the report again: "+again)
 	}
 	if runErr != nil {
 		if err != nil {
@@ -52,10 +63,7 @@ func (sys *System) conclude(ctx context.Context, shown, path string, parts shown
 		if errors.Is(runErr, runner.ErrRefused) {
 			return withCode(exitFailed, runErr, "Change the experiment and run it again. If you only had to fix the server: "+resumeCommand(shown)+" --retry-failed")
 		}
-		sys.toContinue(result.OK+result.Invalid+result.Failed+result.Skipped, result.Planned, shown)
-		if errors.Is(runErr, runner.ErrInterrupted) {
-			return quiet(exitInterrupted)
-		}
+		sys.toContinue(result.Finished(), result.Planned, shown)
 		if errors.Is(runErr, runner.ErrAborted) {
 			return quiet(exitAborted) // the run has said why
 		}
