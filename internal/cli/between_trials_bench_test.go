@@ -103,7 +103,11 @@ func BenchmarkBetweenTrials(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	self, err := exec.LookPath("sweep") // the test binary, as for the scripts
+	self, err := exec.LookPath("sweep") // the test binary, as for the scripts; the simulator is beside it
+	if err != nil {
+		b.Fatal(err)
+	}
+	server, err := (&System{Self: self}).simulator(e.Server)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -119,7 +123,7 @@ func BenchmarkBetweenTrials(b *testing.B) {
 		costs := &trialCosts{Observer: screen, between: map[int]time.Duration{}, whole: map[int]time.Duration{}}
 		best := newBestSoFar(e, plan, nil, screen)
 		result, err := runner.Run(b.Context(), runner.Options{
-			Experiment: e, Plan: plan, Dir: dir, Backend: runner.NewBackend(e.Server, self, nil), Observer: costs, LookupEnv: os.LookupEnv,
+			Experiment: e, Plan: plan, Dir: dir, Backend: runner.NewBackend(e.Server, server, nil), Observer: costs, LookupEnv: os.LookupEnv,
 			TrialDone: func(t rundir.Trial) { best.Take(t); costs.done() },
 			RoundDone: func(ctx context.Context) error { return exportRun(ctx, dir.Path, false) },
 		})
