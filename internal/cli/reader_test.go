@@ -155,6 +155,9 @@ func (s *small) interrupted(cmd *exec.Cmd) error {
 	err := cmd.Wait()
 	took := time.Since(began)
 	s.t.Logf("ended %s after Ctrl-C: %v", took.Round(time.Millisecond), err)
+	if drawn, _ := filepath.Glob(filepath.Join(s.dir, "runs", "*", "*", "report", "figures", "*")); len(drawn) > 0 && exitStatus(err) == exitInterrupted {
+		s.t.Errorf("an interrupted run drew figures: %v", drawn)
+	}
 	if took > promptly {
 		s.t.Errorf("ended %s after Ctrl-C, want %s", took, promptly)
 	}

@@ -97,6 +97,8 @@ func TestTorture(t *testing.T) {
 
 // The same with servers in containers, an eighth as often.
 func TestTortureInPodman(t *testing.T) {
+	program.Path(t) // before the service starts, which ends when it is idle for long
+	simulator.Path(t)
 	mark, socket := newMark(), podmantest.Service(t)
 	image := podmantest.Image(t, simulator.Path(t), "--sim-speedup", "4", "--sim-startup", "0", "--sim-seed", mark)
 	torture(t, max(2, wanted()/8), place{
@@ -172,9 +174,10 @@ func newVictim(t *testing.T, random *rand.Rand, p place) *victim {
 }
 
 func (v *victim) command(args ...string) *exec.Cmd {
+	sweep := program.Path(v.t)
 	ctx, cancel := context.WithTimeout(v.t.Context(), longestRun)
 	v.t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, program.Path(v.t), args...)
+	cmd := exec.CommandContext(ctx, sweep, args...)
 	cmd.Dir, cmd.Env = v.work, v.env
 	return cmd
 }
