@@ -95,7 +95,8 @@ func BenchmarkBetweenTrials(b *testing.B) {
 	for n := range points {
 		concurrency = append(concurrency, strconv.Itoa(n+1))
 	}
-	e, diags := experiment.Parse("many.yaml", fmt.Appendf(nil, manyTrials, strings.Join(concurrency, ", "), requests, rounds))
+	text := fmt.Appendf(nil, manyTrials, strings.Join(concurrency, ", "), requests, rounds)
+	e, diags := experiment.Parse("many.yaml", text)
 	if diags.HasErrors() {
 		b.Fatal(diags)
 	}
@@ -123,7 +124,8 @@ func BenchmarkBetweenTrials(b *testing.B) {
 		costs := &trialCosts{Observer: screen, between: map[int]time.Duration{}, whole: map[int]time.Duration{}}
 		best := newBestSoFar(e, plan, nil, screen)
 		result, err := runner.Run(b.Context(), runner.Options{
-			Experiment: e, Plan: plan, Dir: dir, Backend: runner.NewBackend(e.Server, server, nil), Observer: costs, LookupEnv: os.LookupEnv,
+			Experiment: e, Plan: plan, Dir: dir, Observer: costs, LookupEnv: os.LookupEnv,
+			Backend:   runner.NewBackend(e.Server, server, nil),
 			TrialDone: func(t rundir.Trial) { best.Take(t); costs.done() },
 			RoundDone: func(ctx context.Context) error { return exportRun(ctx, dir.Path, false) },
 		})

@@ -139,16 +139,19 @@ func (r *results) draw(ctx context.Context, dir string) ([]report.Figure, error)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	dark := plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}
 	var out []report.Figure
 	for _, f := range plots.Figures(r.plotInput()) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if _, err := plots.Write(dir, []plots.Figure{f}, plots.Options{}); err != nil {
-			return nil, err
-		}
-		if _, err := plots.Write(dir, []plots.Figure{f}, plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}); err != nil {
-			return nil, err
+		for _, o := range []plots.Options{{}, dark} {
+			if _, err := plots.Write(dir, []plots.Figure{f}, o); err != nil {
+				return nil, err
+			}
 		}
 		var light, dark bytes.Buffer
 		if err := errors.Join(f.WriteSVG(&light, plots.Light()), f.WriteSVG(&dark, plots.Dark())); err != nil {

@@ -18,7 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // These tests run sweep with readers and receivers that hang.
@@ -155,7 +157,8 @@ func (s *small) interrupted(cmd *exec.Cmd) error {
 	err := cmd.Wait()
 	took := time.Since(began)
 	s.t.Logf("ended %s after Ctrl-C: %v", took.Round(time.Millisecond), err)
-	if drawn, _ := filepath.Glob(filepath.Join(s.dir, "runs", "*", "*", "report", "figures", "*")); len(drawn) > 0 && exitStatus(err) == exitInterrupted {
+	drawn, _ := filepath.Glob(filepath.Join(s.dir, "runs", "*", "*", "report", "figures", "*"))
+	if len(drawn) > 0 && exitStatus(err) == exitInterrupted {
 		s.t.Errorf("an interrupted run drew figures: %v", drawn)
 	}
 	if took > promptly {
@@ -305,4 +308,17 @@ func TestRunWithScrapersThatHang(t *testing.T) {
 		t.Error(err)
 	}
 	s.complete(cmd.Wait())
+}
+
+// Ctrl-C ends the drawing of figures, too.
+func TestInterruptWhileFiguresAreDrawn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &results{run: &rundir.Run{Path: t.TempDir(), Plan: &matrix.Plan{}}, findings: &analysis.Findings{}}
+	if err := r.export(ctx, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	if drawn, _ := os.ReadDir(rundir.FiguresDir(r.run.Path)); len(drawn) > 0 {
+		t.Errorf("drawn after Ctrl-C: %v", drawn)
+	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -152,18 +151,5 @@ func BenchmarkReport300Cells(b *testing.B) {
 		if err := r.export(b.Context(), true); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// Ctrl-C ends the drawing of figures between two of them.
-func TestInterruptWhileFiguresAreDrawn(t *testing.T) {
-	r := largeRun(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := r.export(ctx, true); !errors.Is(err, context.Canceled) {
-		t.Errorf("err = %v", err)
-	}
-	if drawn, _ := filepath.Glob(filepath.Join(rundir.FiguresDir(r.run.Path), "*")); len(drawn) > 0 {
-		t.Errorf("drawn after Ctrl-C: %v", drawn)
 	}
 }

@@ -31,7 +31,8 @@ func newDisk(t *testing.T, folder string) *disk {
 		t.Fatal(err)
 	}
 	f.Close()
-	if command("mkfs.ext4", "-q", "-F", "-m", "0", d.image) != nil || command("mount", "-o", "loop", d.image, folder) != nil {
+	if command("mkfs.ext4", "-q", "-F", "-m", "0", d.image) != nil ||
+		command("mount", "-o", "loop", d.image, folder) != nil {
 		t.Log("NOT TESTED: ext4 cannot be mounted from a file, so the disk is never full, slow or broken")
 		return nil
 	}
@@ -67,7 +68,9 @@ func (d *disk) mend(t *testing.T) {
 	}
 	broken := d.image
 	d.image += "'"
-	if err := errors.Join(command("cp", broken, d.image), os.Remove(broken), command("mount", "-o", "loop", d.image, d.folder)); err != nil {
+	err := errors.Join(command("cp", broken, d.image), os.Remove(broken),
+		command("mount", "-o", "loop", d.image, d.folder))
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -52,7 +52,8 @@ var injuries = []injury{
 		kill(s.Process.Pid, syscall.SIGINT)
 	}},
 	{"a second runner resumes beside it, and sweep clean runs", false, func(v *victim, s *exec.Cmd) {
-		for _, args := range [][]string{{"run", "--resume", v.dir()}, append([]string{"clean", v.dir()}, v.place.clean...)} {
+		clean := append([]string{"clean", v.dir()}, v.place.clean...)
+		for _, args := range [][]string{{"run", "--resume", v.dir()}, clean} {
 			alive := syscall.Kill(s.Process.Pid, 0) == nil && v.recorded() == ""
 			out, err := v.command(args...).CombinedOutput()
 			// The run may have ended meanwhile; then there is nothing to refuse.
