@@ -2,12 +2,14 @@ package preflight
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
+	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
 	"github.com/vllm-sweep/sweep/matrix"
 	"github.com/vllm-sweep/sweep/sim/vllmsim"
 	"github.com/vllm-sweep/sweep/sim/vllmsim/catalog"
@@ -45,7 +47,9 @@ func TestWhatIsImpossibleDoesNotStart(t *testing.T) {
 		if n, ok := whole(flags, "tensor-parallel-size"); ok {
 			conf.GPUs = n
 		}
-		facts := Facts{Release: vllmflags.Newest(), Known: true, Exact: true, Model: &m, GPUs: count, GPUMemory: g.Memory, A100: g.Name == "A100-80" || g.Name == "A100-40"}
+		shape, _ := vllmmemory.FindModel(m.ID)
+		facts := Facts{Release: vllmflags.Newest(), Known: true, Exact: true, Model: &shape, GPUs: count,
+			GPUMemory: g.Memory, A100: strings.HasPrefix(g.Name, "A100")}
 		r := Check(&experiment.Experiment{Server: experiment.Server{Engine: experiment.EngineVLLM}}, &matrix.Plan{Configurations: []matrix.Configuration{conf}}, facts)
 		args := append([]string{m.ID, "--sim-gpu", g.Name, "--sim-gpus", strconv.Itoa(count)}, flags.Args("")...)
 		_, err := vllmsim.Simulate(args, []vllmsim.Arrival{{Prompt: 8, Output: 1}}, 1)

@@ -4,8 +4,7 @@
 // options.tsv, made by options.py where that vLLM is installed; what the
 // parser does not tell (ranges, what replaced a removed flag, words that
 // plug-ins add to) is knowledge.go. The simulated server parses its command
-// line with the same catalogue, so that what the catalogue calls wrong is
-// refused there as vLLM refuses it.
+// line with the same catalogue of flags, types and values.
 package vllmflags
 
 import (

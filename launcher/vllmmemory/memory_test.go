@@ -81,6 +81,22 @@ func TestWhatIsFarTooLargeIsImpossible(t *testing.T) {
 	}
 }
 
+// TestStages: of 64 layers in three stages, the one of 22 is not one with the
+// embedding; in five, the first has 13 and the embedding.
+func TestStages(t *testing.T) {
+	m, _ := FindModel("Qwen/Qwen3-32B") // 64 layers
+	layer, table := 2*m.Linear(), 2*m.Embedding()
+	for pp, want := range map[int]float64{
+		1: 64*layer + 2*table, 2: 32*layer + table, 3: 21*layer + table, 5: 13*layer + table, 7: 9*layer + table,
+	} {
+		c := h100(m, 1, 0.9, 16000)
+		c.PP = pp
+		if got := Plan(c).Weights; math.Abs(got-want) > 0.031*GiB {
+			t.Errorf("%d stages: %.2f GiB of weights, want %.2f", pp, got/GiB, want/GiB)
+		}
+	}
+}
+
 const llamaConfig = `{"architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "intermediate_size": 14336, "max_position_embeddings": 131072,
  "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8, "tie_word_embeddings": false, "torch_dtype": "bfloat16",
  "vocab_size": 128256, "rope_scaling": {"factor": 8.0, "rope_type": "llama3"}}`
@@ -136,7 +152,7 @@ func TestParseConfig(t *testing.T) {
 		if err != nil || !c.check(m) {
 			t.Errorf("%s: %+v, %v", name, m, err)
 		}
-		if got := (Config{Model: m, TP: 1, PP: 1, KVBytes: 2}).KVBytesPerToken(); got != c.perTok {
+		if got := (Config{Model: m, TP: 1, PP: 1, KVBytes: 2}).kvRank(); got != c.perTok {
 			t.Errorf("%s: %.0f bytes a token, want %.0f", name, got, c.perTok)
 		}
 	}

@@ -1,8 +1,8 @@
 // Package vllmmemory predicts how vLLM divides a GPU's memory at its start:
 // weights, activations, CUDA graphs, and what is left for the KV cache. The
-// simulated server plans its memory with the same formulas; the launcher's
-// pre-flight check asks whether a configuration can start at all. Sizes are
-// bytes, lengths tokens.
+// launcher's pre-flight check asks whether a configuration can start at all. The
+// simulated server has an account of its own, which tests hold against this one.
+// Sizes are bytes, lengths tokens.
 package vllmmemory
 
 import "math"
@@ -14,8 +14,6 @@ const GiB = 1 << 30
 // llm-d-planner's measurements on an H100 (vLLM 0.11, 1024 sequences, 8192
 // batched tokens), where they reproduce activation and KV cache within 1 %.
 const (
-	// CUDAContext is what the CUDA context takes before the first snapshot.
-	CUDAContext = 0.49 * GiB
 	// samplerCopies is the peak of the sampler's warm-up in float32 copies of
 	// the logits of MaxNumSeqs rows. The measured peaks follow the vocabulary
 	// (128k: 4.76 GiB, 152k: 5.56 GiB, 201k: 7.38 GiB), not the model's size.
@@ -32,9 +30,9 @@ const (
 
 // Config is what decides the memory of one engine: every value resolved.
 type Config struct {
-	Model       Model
-	Total, Free float64 // of each GPU; Free 0: all but the CUDA context
-	TP, PP      int
+	Model  Model
+	Total  float64 // of each GPU
+	TP, PP int
 
 	MaxModelLen      int
 	BlockSize        int // tokens per KV cache block
@@ -56,13 +54,11 @@ type Config struct {
 // Memory is the plan of one GPU's memory at start, in bytes, as vLLM's
 // gpu_worker.py determines it (v0.21 and later).
 type Memory struct {
-	Total, Free   float64
 	Requested     float64 // ceil(Total * utilization)
 	Weights       float64
 	NonTorch      float64
 	Activation    float64 // transient peak of the profile run
 	GraphEstimate float64
-	Graph         float64 // what capturing really takes
 	Available     float64 // for the KV cache; may be negative
 	BlockBytes    float64 // one block over this rank's layers
 	Blocks        int
@@ -73,26 +69,21 @@ type Memory struct {
 // Plan computes the memory plan; it always succeeds, the caller checks the
 // outcome.
 func Plan(c Config) Memory {
-	m := Memory{Total: c.Total, Free: c.Free}
-	if m.Free == 0 {
-		m.Free = m.Total - CUDAContext
-	}
-	m.Requested = math.Ceil(m.Total * c.Utilization)
+	m := Memory{Requested: math.Ceil(c.Total * c.Utilization)}
 	m.Weights = max(0, c.weightsRank()-c.CPUOffload)
 	m.NonTorch = nonTorchOne
 	if c.TP*c.PP > 1 {
 		m.NonTorch = nonTorchMany
 	}
 	m.Activation = c.activation()
-	m.Graph = graphPerSize * float64(c.GraphSizes*c.LayersRank())
 	if c.GraphEstimate {
-		m.GraphEstimate = m.Graph
+		m.GraphEstimate = graphPerSize * float64(c.GraphSizes*c.layersRank())
 	}
 	m.Available = m.Requested - m.Weights - m.NonTorch - m.Activation - m.GraphEstimate
 	if c.KVCacheMemory > 0 {
 		m.Available = c.KVCacheMemory
 	}
-	m.BlockBytes = float64(c.BlockSize) * c.KVRank()
+	m.BlockBytes = float64(c.BlockSize) * c.kvRank()
 	m.Blocks = max(0, int(m.Available/m.BlockBytes))
 	if c.BlocksOverride > 0 {
 		m.Blocks = c.BlocksOverride
@@ -102,34 +93,16 @@ func Plan(c Config) Memory {
 	return m
 }
 
-// MaxConcurrency is the number of requests of the full model length that the
-// cache holds.
-func (m Memory) MaxConcurrency() float64 {
-	if m.NeededBlocks == 0 {
-		return 0
-	}
-	return float64(m.Blocks) / float64(m.NeededBlocks)
-}
-
 // FittingLength is the longest model length whose cache fits, rounded down
 // to whole blocks.
 func (m Memory) FittingLength(blockSize int) int {
 	return max(0, int(m.Available/m.BlockBytes)) * blockSize
 }
 
-// KVBytesPerToken is the size of one token's keys and values over all layers
-// and ranks: 131,072 for Llama-3.1-8B in bf16.
-func (c Config) KVBytesPerToken() float64 {
-	m := c.Model
-	if m.Latent > 0 {
-		return float64(m.kvLayers()*m.Latent) * c.KVBytes
-	}
-	return 2 * float64(m.kvLayers()*m.KVHeads*m.HeadDim) * c.KVBytes
-}
-
-// KVRank is the share of KVBytesPerToken that one GPU holds. Fewer heads than
-// ranks are replicated, and so is the vector of latent attention.
-func (c Config) KVRank() float64 {
+// kvRank is what one GPU holds of one token's keys and values over all layers:
+// 131,072 bytes for Llama-3.1-8B in bf16 on one GPU. Fewer heads than ranks are
+// replicated, and so is the vector of latent attention.
+func (c Config) kvRank() float64 {
 	m := c.Model
 	layers := (m.kvLayers() + c.PP - 1) / c.PP
 	if m.Latent > 0 {
@@ -146,12 +119,12 @@ func (m Model) kvLayers() int {
 	return m.Layers
 }
 
-// LayersRank is the number of layers of the largest pipeline stage.
-func (c Config) LayersRank() int { return (c.Model.Layers + c.PP - 1) / c.PP }
+// layersRank is the number of layers of the largest pipeline stage.
+func (c Config) layersRank() int { return (c.Model.Layers + c.PP - 1) / c.PP }
 
-// BytesPerLinear is the size of one matrix parameter as stored. 4-bit weights
+// bytesPerLinear is the size of one matrix parameter as stored. 4-bit weights
 // carry a scale and a zero per group of 128.
-func (c Config) BytesPerLinear() float64 {
+func (c Config) bytesPerLinear() float64 {
 	switch c.Quantization {
 	case "fp8":
 		return 1
@@ -164,8 +137,10 @@ func (c Config) BytesPerLinear() float64 {
 // weightsRank is the memory of one rank's weights. The embedding and the
 // head are split over the tensor-parallel ranks and stay unquantised; they
 // sit on the first and the last pipeline stage, which are the same for PP 1.
-// Where the size of the weight files is known, and the weights are loaded as
-// they are stored, it counts.
+// Of layers that do not divide, vLLM gives the last stage none more and the
+// first one only if every other has one (vllm/distributed/utils.py). Where the
+// size of the weight files is known, and the weights are loaded as they are
+// stored, it counts.
 func (c Config) weightsRank() float64 {
 	m := c.Model
 	if m.Stored > 0 && c.Quantization == m.Quantization {
@@ -175,8 +150,13 @@ func (c Config) weightsRank() float64 {
 	if m.Tied || c.PP > 1 {
 		heads = 1
 	}
-	layers := float64(c.LayersRank()) * m.Linear() * c.BytesPerLinear()
-	return (layers+heads*m.Embedding()*c.WeightBytes)/float64(c.TP) + 0.03*GiB
+	outer := m.Layers / c.PP // layers of the fuller of the first and the last stage
+	if m.Layers%c.PP == c.PP-1 {
+		outer = c.layersRank()
+	}
+	layer := m.Linear() * c.bytesPerLinear()
+	most := max(float64(outer)*layer+heads*m.Embedding()*c.WeightBytes, float64(c.layersRank())*layer)
+	return most/float64(c.TP) + 0.03*GiB
 }
 
 // activation is the transient peak: hidden states of a full batch stay while

@@ -59,9 +59,3 @@ type Config struct {
 	Noise   Noise
 	Thermal Thermal
 }
-
-// kvRank is the share of one token's keys and values that one GPU holds.
-func (c Config) kvRank() float64 { return c.memory().KVRank() }
-
-// bytesPerLinear is the size of one matrix parameter as stored.
-func (c Config) bytesPerLinear() float64 { return c.memory().BytesPerLinear() }

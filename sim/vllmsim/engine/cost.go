@@ -74,12 +74,13 @@ func newCost(c Config) cost {
 	layers := float64(m.Layers)
 	rate, share := matrixRates(c)
 	k := cost{c: c, layers: layers, padded: padding(c.GraphSizes)}
-	k.tokenFLOP = 2 * m.Active() * layers / tp / rate
+	fixed := m.Attention(1) + m.Router() // weights of a layer that every token passes
+	k.tokenFLOP = 2 * (fixed + m.Expert()*float64(max(1, m.TopK))) * layers / tp / rate
 	k.headFLOP = 2 * m.Embedding() / tp / (g.BF16 * g.MFU)
 	experts := m.Expert() * float64(max(1, m.Experts)) * layers
 	perByte := 1 / (g.Bandwidth * share * tp)
 	k.expert = experts * c.bytesPerLinear() * perByte
-	k.dense = (m.Linear()*layers-experts)*c.bytesPerLinear()*perByte + m.Embedding()*c.WeightBytes/(g.Bandwidth*g.WeightShare*tp)
+	k.dense = fixed*layers*c.bytesPerLinear()*perByte + m.Embedding()*c.WeightBytes/(g.Bandwidth*g.WeightShare*tp)
 	if m.Experts > 0 {
 		k.expertMisses = 1 - float64(m.TopK)/float64(m.Experts)
 	}
