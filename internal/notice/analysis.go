@@ -131,8 +131,8 @@ var analysis = []entry{
 	},
 	{
 		Code: "confirmation-not-needed", Severity: Note,
-		Says:    "The baseline was not measured again. It is kept, so there is no change to confirm.",
-		Means:   "Nothing changes, so there is nothing to confirm.",
+		Says:    "The baseline needs no confirmation runs, because nothing changes.",
+		Means:   "sweep confirms changes only. Here it recommends the baseline.",
 		Example: Args{},
 	},
 	{

@@ -85,9 +85,9 @@ var launch = []entry{
 		Example: Args{},
 	},
 	{
-		Code: "configuration-not-told", Severity: Note,
-		Says:    "The server failed when it was asked for its configuration: {error}. sweep uses its log and its metrics instead.",
-		Means:   "The configuration in effect is then known only as far as log and metrics show.",
+		Code: "configuration-unread", Severity: Note,
+		Says:    "sweep could not read the configuration from the server: {error}. It uses the log and the metrics instead.",
+		Means:   "sweep then knows only the settings that the log and the metrics show.",
 		Example: Args{"error": Text("500 Internal Server Error")},
 	},
 	{

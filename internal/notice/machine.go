@@ -146,7 +146,7 @@ var machine = []entry{
 	},
 	{
 		Code: "runs-not-writable", Severity: Caveat,
-		Says:    "There is no permission to write to {path}.",
+		Says:    "sweep has no write permission for {path}.",
 		Do:      "Choose another directory with --out DIR, or change its permissions.",
 		Means:   "sweep would create run directories there.",
 		Example: Args{"path": Text("/srv/runs")},
@@ -174,7 +174,7 @@ var machine = []entry{
 	},
 	{
 		Code: "model-folder-absent", Severity: Caveat,
-		Says:    "There is no such folder: {model}.",
+		Says:    "The model folder {model} does not exist.",
 		Do:      "Set server.model to the folder that has the model's config.json, or to a Hugging Face name (organization/model).",
 		Means:   "Every launch would fail, unless the command runs the server on another machine.",
 		Example: Args{"model": Text("/models/bot")},

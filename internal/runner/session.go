@@ -456,7 +456,7 @@ func (r *session) tellRefused(e *launcher.Effective) {
 		return
 	}
 	r.told.refused.Do(func() {
-		n := notice.New("configuration-not-told", notice.Args{"error": notice.Text(e.Refused)})
+		n := notice.New("configuration-unread", notice.Args{"error": notice.Text(e.Refused)})
 		r.Observer.Message("warning: "+n.String(), n)
 	})
 }
