@@ -19,7 +19,8 @@ var agreement = []entry{
 		"Streams of equal lengths that a tool starts at once stay in step, so prefills meet."),
 	differs("agree-e2e", "The aligned figure starts at the actual send. "+
 		"A tool that reads late adds its delay to the first and to the last token."),
-	differs("agree-itl", "It is the gap between chunks. GuideLLM keeps none, and chunks of one read have gap 0."),
+	differs("agree-itl", "It is the gap between chunks. GuideLLM keeps none, and chunks that arrive in one read "+
+		"have a gap of 0."),
 	{
 		Code: "client-differs", Severity: Caveat,
 		Says:    "{metric} of {tool} is off by {off}",

@@ -45,7 +45,7 @@ var analysis = []entry{
 	{
 		Code: "drift", Severity: Caveat, Apart: "metric",
 		Says: "From the first to the last trial, {metric} at {point} drifted by {change}. " +
-			"Comparisons are safe from it, values are not.",
+			"Randomized rounds protect comparisons from it, but not absolute values.",
 		Evidence: "[The trend within rounds has {p}, corrected for all trends that were tested.]",
 		Means:    "Results change with the time of the run, by a significant trend within rounds. Randomized rounds keep it out of comparisons.",
 		Example: Args{
@@ -80,14 +80,15 @@ var analysis = []entry{
 	},
 	{
 		Code: "runs-once", Severity: Caveat,
-		Says:    "Each of the two runs was made once. Whatever else differed between them looks like an effect.",
+		Says:    "Each of the two runs was made once. Any other difference between them looks like an effect.",
 		Means:   "Temperature, neighbors and drivers differ between runs, and randomization within a run does not remove that.",
 		Example: Args{},
 	},
 	{
 		Code: "runs-differ", Severity: Caveat, Apart: "what",
-		Says:    "The runs differ in {what}: {first}, then {second}.",
-		Means:   "Of the severity refused, the difference makes a comparison meaningless. Of the severity note, it is what is compared.",
+		Says: "The runs differ in {what}: {first}, then {second}.",
+		Means: "With severity refused, the difference makes the comparison meaningless. With severity note, the " +
+			"difference is what you compare.",
 		Example: Args{"what": Text("GPU driver"), "first": Text("570.86"), "second": Text("575.51")},
 	},
 	{
@@ -176,7 +177,7 @@ var analysis = []entry{
 		Code: "few-trials", Severity: Caveat,
 		Says:    "It rests on {n|trial|trials}.",
 		Do:      "Measure more trials.",
-		Means:   "Fewer than three trials say little about their scatter.",
+		Means:   "Fewer than three trials show little of the scatter.",
 		Example: Args{"n": Count(2)},
 	},
 	{
@@ -188,7 +189,7 @@ var analysis = []entry{
 	{
 		Code: "only-candidate", Severity: Caveat,
 		Says:    "It is the only candidate: no other configuration has a valid trial at this load.",
-		Means:   "It was not chosen as the best of several.",
+		Means:   "sweep had no alternative to compare it with.",
 		Example: Args{},
 	},
 	{
@@ -218,22 +219,23 @@ var analysis = []entry{
 	{
 		Code: "baseline-not-comparable", Severity: Caveat,
 		Says:    "It is not comparable with the baseline: {reason}.",
-		Means:   "Lengths of answers or prompts differ, so rates and latencies are those of two different loads.",
+		Means:   "Answer or prompt lengths differ, so rates and latencies describe two different loads.",
 		Example: Args{"reason": Text("answers of 56 instead of 200 tokens")},
 	},
 	{
 		Code: "baseline-undecided", Severity: Caveat,
 		Says:    "Whether it differs from the baseline is undecided: {reason}.",
 		Do:      "Measure more rounds (trials.repeat).",
-		Means:   "The interval of the change reaches over the margin.",
+		Means:   "The interval of the change extends beyond the margin.",
 		Example: Args{"reason": Text("interval spans 1")},
 	},
 	{
 		Code: "leader-undecided", Severity: Caveat,
 		Says: "{configuration} at {point} is ahead in {metric} ({change}), but not shown to be better than the baseline: {reason}" +
 			"[; about {more|more round|more rounds} would decide it].",
-		Do:    "Measure more rounds (trials.repeat), or keep the baseline.",
-		Means: "A change is recommended if it is shown to be better than the baseline. This one is ahead by its estimate alone.",
+		Do: "Measure more rounds (trials.repeat), or keep the baseline.",
+		Means: "sweep recommends a change only if it is shown to be better than the baseline. This one is ahead by " +
+			"its estimate alone.",
 		Example: Args{
 			"configuration": Text("max-num-seqs=8"), "point": Text("chat c=16"), "metric": Text("output throughput"),
 			"change": Ratio(1.26), "reason": Text("n=2"),
@@ -256,7 +258,7 @@ var analysis = []entry{
 		Code: "not-ranked", Severity: Caveat,
 		Says: "{configuration} at {point} is not ranked.[ Its answers have {answers|token|tokens} instead of {usual_answers}.]" +
 			"[ Its prompts have {prompts|token|tokens} instead of {usual_prompts}.]",
-		Means: "With other lengths, rates and end-to-end latencies are those of another load.",
+		Means: "With different lengths, rates and end-to-end latencies describe different loads.",
 		Example: Args{
 			"configuration": Text("max-num-seqs=2"), "point": Text("chat c=16"), "answers": Number(56), "usual_answers": Number(200),
 		},
@@ -276,7 +278,7 @@ var analysis = []entry{
 	{
 		Code: "launches-failed", Severity: Caveat,
 		Says:    "Its server did not start in {n} of {launches|launch|launches}[: {cause}].",
-		Means:   "The configuration starts sometimes only, for example because memory is short.",
+		Means:   "The configuration starts only sometimes, for example because memory is short.",
 		Example: Args{"n": Count(1), "launches": Count(4), "cause": Text("out of memory")},
 	},
 	{
@@ -284,7 +286,7 @@ var analysis = []entry{
 		Says: "Of {trials|trial|trials} of this configuration, {n} failed.[ In {did_not_start}, the server did not start.]" +
 			"[ In {refused}, the server refused every request.][ In {no_success}, no request succeeded.]" +
 			"[ In {no_rates}, the rates of the load were not found.][ In {load}, the load could not be made.]",
-		Means:   "The configuration does not serve the load reliably, whatever its numbers are when it does.",
+		Means:   "The configuration does not serve the load reliably, however good its numbers are when it does.",
 		Example: Args{"trials": Count(5), "n": Count(1), "refused": Count(1)},
 	},
 }

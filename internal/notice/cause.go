@@ -14,7 +14,7 @@ const (
 	meansExit     = "The server ended by itself. Its log named no cause."
 	meansWatch    = "sweep watches a server under load. What the server's log says about it follows."
 	meansIdentity = "Before any load, sweep verifies that the server that answers is the one to measure."
-	meansPruned   = "With matrix.prune, sweep does not launch what is certain to fail like another configuration."
+	meansPruned   = "With matrix.prune, sweep skips a configuration that is certain to fail like another one."
 )
 
 // causes are what ended a launch or a server, in the diagnosis of its record.
@@ -87,7 +87,7 @@ var causes = []entry{
 		}),
 	cause("no-api-server",
 		"vLLM launched no API server: {line}[ ({why})]",
-		"vLLM's log says that it launched engines alone, so nothing answers sweep.",
+		"vLLM's log says that it launched only engines, so nothing answers sweep.",
 		Args{
 			"line": Text("Launching 2 data parallel engine(s) in headless mode"),
 		}),
@@ -105,7 +105,7 @@ var causes = []entry{
 		}),
 	cause("value-not-applied",
 		"{flag} {asked} was requested, but {in_effect} is in effect[, and other values of {others}, too]",
-		"The server reports another value than the experiment asks for. Its results would be those of another configuration.",
+		"The server reports a different value than requested. Its results would be those of another configuration.",
 		Args{
 			"flag": Text("max-model-len"), "asked": Text("32768"), "in_effect": Text("4096"),
 		}),
@@ -136,23 +136,23 @@ var causes = []entry{
 			"finding": Text("max-model-len 1,000,000 exceeds the model's 131,072"),
 		}),
 	cause("pruned-memory",
-		"pruned: {flags} needs more memory than {configuration}, which could not start ({launch}): {why}",
+		"pruned: {flags} needs more memory than {configuration}, which could not start: {why} (launch {launch})",
 		meansPruned,
 		Args{
 			"flags": List("max-model-len=32768"), "configuration": Text("max-model-len=16384"),
 			"launch": Text("s001"), "why": Text("CUDA out of memory"),
 		}),
 	cause("pruned-above",
-		"pruned: {flag} must be at most {limit}, which was found with {configuration}, which could not start "+
-			"({launch}): {why}",
+		"pruned: {flag} must be at most {limit}, which was found with {configuration}, which could not start: "+
+			"{why} (launch {launch})",
 		meansPruned,
 		Args{
 			"flag": Text("max-num-seqs"), "limit": Count(600), "configuration": Text("max-num-seqs=1024"),
 			"launch": Text("s001"), "why": Text("no room"),
 		}),
 	cause("pruned-below",
-		"pruned: {flag} must be at least {limit}, which was found with {configuration}, which could not start "+
-			"({launch}): {why}",
+		"pruned: {flag} must be at least {limit}, which was found with {configuration}, which could not start: "+
+			"{why} (launch {launch})",
 		meansPruned,
 		Args{
 			"flag": Text("max-lora-rank"), "limit": Count(64), "configuration": Text("max-lora-rank=16"),

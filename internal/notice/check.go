@@ -27,7 +27,7 @@ var check = []entry{
 		Code: "server-queue", Severity: Note,
 		Says: "[On average {in_flight|request was|requests were} in flight, but max-num-seqs is {places}. About {beyond} waited at the server. Their wait is part of TTFT.]" +
 			"[{waiting|request|requests} waited at the server on average. Their wait is part of TTFT.]",
-		Means:   "Requests beyond those that the server runs at once wait in its queue.",
+		Means:   "Requests above that number wait in the server's queue.",
 		Example: Args{"in_flight": Number(4), "places": Number(2), "beyond": Number(2)},
 	},
 	{
@@ -38,8 +38,9 @@ var check = []entry{
 	},
 	{
 		Code: "token-count", Severity: Caveat,
-		Says:    "[The client counted {client}, and the server counted {server}.][The engine's own figures are left out: {why}.]",
-		Means:   "Client and server counted different tokens or requests. Others may have used the server, or its figures are of one of several workers.",
+		Says: "[The client counted {client}, and the server counted {server}.][The engine's own figures are left out: {why}.]",
+		Means: "Client and server counted different tokens or requests. Other clients may have used the server, " +
+			"or its figures cover one of several workers.",
 		Example: Args{"client": Metric("output_throughput", 400), "server": Metric("output_throughput", 500)},
 	},
 	{
@@ -58,20 +59,22 @@ var check = []entry{
 	{
 		Code: "saturated", Severity: Note,
 		Says:    "The load asks for {asked}, and the server completed {completed}. It is saturated, so latencies grow with the length of the run.",
-		Means:   "The queue of a saturated server grows as long as the load lasts. Its throughput means something, its latencies do not.",
+		Means:   "The queue of a saturated server grows as long as the load lasts. Only its throughput is meaningful.",
 		Example: Args{"asked": requestRate(8), "completed": requestRate(4)},
 	},
 	{
 		Code: "prefix-cache", Severity: Note,
-		Says:    "{share} of the prompt tokens came from the prefix cache.",
-		Means:   "That is right for a load that shares prefixes. Otherwise prompts were sent before, and prefill was faster than for new ones.",
+		Says: "{share} of the prompt tokens came from the prefix cache.",
+		Means: "That is expected of a load that shares prefixes. Otherwise prompts were repeated, and prefill was " +
+			"faster than for new ones.",
 		Example: Args{"share": Fraction(0.4)},
 	},
 	{
 		Code: "roofline", Severity: Discarded,
 		Says: "[{rate} is more than {gpus} can compute for {parameters} billion parameters, which is {most}.]" +
 			"[A TPOT of {tpot} is shorter than {gpus} takes to read the weights, which is {least}.]",
-		Means: "A token costs two operations per parameter, and a step reads every weight once. Requests were refused, or prompts were not processed.",
+		Means: "Each token costs two operations per parameter, and each step reads every weight once. Requests were " +
+			"refused, or prompts were not processed.",
 		Example: Args{
 			"rate": Metric("total_throughput", 200000), "gpus": Text("1 x H100"), "parameters": Number(8), "most": Metric("total_throughput", 123688),
 		},
@@ -87,7 +90,7 @@ var check = []entry{
 	{
 		Code: "identical-cache", Severity: Caveat,
 		Says:    "{one} and {other} have the same KV cache of {tokens|token|tokens}, so {flag} seems not to be in effect.",
-		Means:   "The flag must change the size of the KV cache, and the servers' logs report the same size.",
+		Means:   "The flag must change the size of the KV cache, but the servers' logs report the same size.",
 		Example: Args{"one": Text("baseline"), "other": Text("gpu-memory-utilization=0.95"), "tokens": Count(50000), "flag": Text("gpu-memory-utilization")},
 	},
 	{

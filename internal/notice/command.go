@@ -33,7 +33,7 @@ var command = []entry{
 	},
 	{
 		Code: "simulated", Severity: Caveat,
-		Says:    "The server was sweep's simulator. Its numbers show what such a run looks like, and say nothing about a real GPU.",
+		Says:    "The server was sweep's simulator. Its numbers show what a run looks like, not what a real GPU does.",
 		Means:   "The experiment's server is simulated, to try sweep without a GPU.",
 		Example: Args{},
 	},

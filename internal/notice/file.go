@@ -31,14 +31,14 @@ var file = []entry{
 		Code: "empty-text", Severity: Refused,
 		Says:    "{path} must be {want}",
 		Label:   "found empty text",
-		Means:   "The field needs text that is more than spaces.",
+		Means:   "The field must not be blank.",
 		Example: Args{"path": Text("server.model"), "want": Text("the name of a model")},
 	},
 	{
 		Code: "nul-character", Severity: Refused,
 		Says:    "{path} must be {want}",
 		Label:   "found a NUL character",
-		Means:   "No program can be given text with a NUL character.",
+		Means:   "Programs do not accept arguments with a NUL character.",
 		Example: Args{"path": Text("server.model"), "want": Text("the name of a model")},
 	},
 	{
@@ -52,7 +52,7 @@ var file = []entry{
 		Code: "unknown-value", Severity: Refused,
 		Says:    `unknown value of {path} "{value}"`,
 		Label:   `[did you mean "{near}"?][expected {known}]`,
-		Means:   "The field takes one of a fixed set of words, and this is none of them.",
+		Means:   "The field takes one of a fixed set of words, and this word is not in it.",
 		Example: Args{"path": Text("server.podman.pull"), "value": Text("alway"), "near": Text("always")},
 	},
 	{
@@ -80,7 +80,7 @@ var file = []entry{
 		Code: "duplicate-field", Severity: Refused,
 		Says:    `duplicate field "{field}"`,
 		Label:   "given again here",
-		Means:   "YAML would drop one of the two values without a word.",
+		Means:   "YAML would silently drop one of the two values.",
 		Example: Args{"field": Text("trials")},
 	},
 	{
@@ -102,7 +102,7 @@ var file = []entry{
 		Says:    "{path} must have at least one {what}",
 		Label:   "found an empty list",
 		Do:      "[omit {omit}, or write null]",
-		Means:   "An empty list says nothing here.",
+		Means:   "An empty list has no effect here.",
 		Example: Args{"path": Text("matrix.parameters.max-num-seqs"), "what": Text("value")},
 	},
 	{
@@ -138,7 +138,7 @@ var file = []entry{
 		Says:    "{path} cannot be read",
 		Label:   "no such file",
 		Do:      "paths are relative to the experiment file",
-		Means:   "The file that the field names is not there, or this user may not read it.",
+		Means:   "The file that the field names does not exist, or this user may not read it.",
 		Example: Args{"path": Text("server.endpoint.tls.ca")},
 	},
 	{
@@ -146,19 +146,19 @@ var file = []entry{
 		Says:    "{path} must be {want}",
 		Label:   "{error}",
 		Do:      "paths are relative to the experiment file",
-		Means:   "sweep reads such files before the run, so that it does not stop in the middle of it.",
+		Means:   "sweep reads such files before the run, so that the run does not fail halfway.",
 		Example: Args{"path": Text("loads.chat.dataset.file"), "want": Text("a dataset in the format jsonl"), "error": Text("line 3: no prompt")},
 	},
 	{
 		Code: "file-unreadable", Severity: Refused,
 		Says:    "read the experiment file: {error}",
-		Means:   "The file is not there, or is not a plain file that this user may read.",
+		Means:   "The file does not exist, or it is not a plain file that this user may read.",
 		Example: Args{"error": Text("it is a directory")},
 	},
 	{
 		Code: "file-too-large", Severity: Refused,
 		Says:    "the file has {size|byte|bytes}, more than the limit of {limit}",
-		Means:   "An experiment file has a few kilobytes. Traces and datasets are files of their own.",
+		Means:   "An experiment file has a few kilobytes. Traces and datasets belong in separate files.",
 		Example: Args{"size": Count(2000000), "limit": Count(1048576)},
 	},
 	{
@@ -306,14 +306,14 @@ var file = []entry{
 		Says:    "{name} would be copied into every run directory",
 		Label:   "looks like a secret in plain text",
 		Do:      "pass secrets by reference[: {reference}][, in env: {variable}]",
-		Means:   "The name is that of a secret, and its value stands in the file.",
+		Means:   "The name looks like a secret, and its value is in the file.",
 		Example: Args{"name": Text("HF_TOKEN"), "variable": Text("{HF_TOKEN: {from_env: NAME}}")},
 	},
 	{
 		Code: "variable-name-wrong", Severity: Refused,
 		Says:    `{path}: "{name}" must be letters, digits and underscores`,
 		Label:   "not the name of a variable",
-		Means:   "Environment variables have such names.",
+		Means:   "Names of environment variables have no other characters.",
 		Example: Args{"path": Text("server.process.env"), "name": Text("HF-HOME")},
 	},
 	{
@@ -336,7 +336,7 @@ var file = []entry{
 		Code: "certificate-missing", Severity: Refused,
 		Says:    "{path}.key needs a certificate",
 		Label:   "no certificate",
-		Means:   "A private key is shown to the server together with its certificate.",
+		Means:   "A client presents its private key together with a certificate.",
 		Example: Args{"path": Text("server.endpoint.tls")},
 	},
 	{
@@ -344,7 +344,7 @@ var file = []entry{
 		Says:    `duplicate flag "{flag}"`,
 		Label:   "given again here",
 		Do:      `["{other}" is the same flag: hyphens, underscores and leading dashes make no difference]`,
-		Means:   "The server would take one of the two values without a word.",
+		Means:   "The server would silently take one of the two values.",
 		Example: Args{"flag": Text("max-num-seqs"), "other": Text("max_num_seqs")},
 	},
 	{
@@ -352,7 +352,7 @@ var file = []entry{
 		Says:    `unknown flag "{flag}"`,
 		Label:   "not the name of a flag",
 		Do:      "spell flags as the server does: max-model-len",
-		Means:   "Flags are letters, digits and hyphens. Keys of a flag that takes a mapping follow after a dot.",
+		Means:   "Flags are letters, digits and hyphens. Keys of a mapping follow after a dot.",
 		Example: Args{"flag": Text("max model len")},
 	},
 	{
@@ -360,7 +360,7 @@ var file = []entry{
 		Says:    `sweep sets flag "{flag}" itself`,
 		Label:   "cannot be set here",
 		Do:      "{instead}",
-		Means:   "sweep could not find or identify its server if this flag had another value.",
+		Means:   "If this flag had another value, sweep could not find or identify its server.",
 		Example: Args{"flag": Text("port"), "instead": Text("sweep chooses a free port itself")},
 	},
 	{
@@ -368,7 +368,7 @@ var file = []entry{
 		Says:    `flag "{flag}" is a negation`,
 		Label:   `did you mean "{positive}"?`,
 		Do:      "write {positive}: false, which becomes --{flag}",
-		Means:   "Each flag has one name in the file, so that values can be compared.",
+		Means:   "Each flag has one name in the file, so that sweep can compare values.",
 		Example: Args{"flag": Text("no-enable-prefix-caching"), "positive": Text("enable-prefix-caching")},
 	},
 	{
@@ -376,7 +376,7 @@ var file = []entry{
 		Says:    "served-model-name must be the same everywhere",
 		Label:   "cannot vary",
 		Do:      "requests name one model",
-		Means:   "All configurations get the same requests, and those name the model.",
+		Means:   "All configurations get the same requests, which name the model.",
 		Example: Args{},
 	},
 	{
@@ -459,10 +459,11 @@ var file = []entry{
 	},
 	{
 		Code: "requests-per-slot-few", Severity: Caveat,
-		Says:    "{path}.requests gives fewer than {least|request|requests} per slot at concurrency {slots}, so throughput will be imprecise",
-		Label:   "less than {least} × {slots}",
-		Do:      "raise requests to at least {enough}",
-		Means:   "The first and the last requests of a closed loop run with fewer next to them. With few requests, they are a large part of the window.",
+		Says:  "{path}.requests gives fewer than {least|request|requests} per slot at concurrency {slots}, so throughput will be imprecise",
+		Label: "less than {least} × {slots}",
+		Do:    "raise requests to at least {enough}",
+		Means: "The first and last requests of a closed loop run at lower concurrency. With few requests, they " +
+			"are a large part of the window.",
 		Example: Args{"path": Text("loads.chat"), "least": Count(5), "slots": Count(64), "enough": Text("320")},
 	},
 	{
@@ -536,7 +537,7 @@ var file = []entry{
 		Says:    "loads.{load}: the warm-up of {warmup} uses up the whole trace",
 		Label:   "the trace lasts {lasts} at speed {speed}",
 		Do:      "shorten trials.warmup, or replay the trace more slowly",
-		Means:   "The window opens after the warm-up. Nothing of the trace would be left to measure.",
+		Means:   "The window opens after the warm-up. Nothing would be left to measure.",
 		Example: Args{"load": Text("chat"), "warmup": Span(10 * time.Second), "lasts": Span(8 * time.Second), "speed": Number(2)},
 	},
 	{
@@ -558,14 +559,14 @@ var file = []entry{
 		Code: "sessions-arrivals", Severity: Refused,
 		Says:    "{path}: sessions arrive at a rate or have a fixed concurrency",
 		Label:   "not possible with {kind}",
-		Means:   "Arrivals of a load with sessions are those of the sessions.",
+		Means:   "With sessions, arrivals start sessions, not requests.",
 		Example: Args{"path": Text("loads.chat"), "kind": Text("trace")},
 	},
 	{
 		Code: "sessions-with-dataset", Severity: Refused,
 		Says:    "{path}: a dataset has single prompts, not conversations",
 		Label:   "not possible with a dataset",
-		Means:   "sweep makes the text of conversations itself.",
+		Means:   "sweep generates the text of conversations itself.",
 		Example: Args{"path": Text("loads.chat")},
 	},
 	{
@@ -586,7 +587,7 @@ var file = []entry{
 		Code: "header-twice", Severity: Refused,
 		Says:    "{path}: {name} is given twice",
 		Label:   "given twice",
-		Means:   "Names of headers do not depend on upper and lower case.",
+		Means:   "Header names ignore upper and lower case.",
 		Example: Args{"path": Text("loads.chat.headers"), "name": Text("X-Tenant")},
 	},
 	{
@@ -638,7 +639,7 @@ var file = []entry{
 		Says:    "{path}: {tool} does not support {what}",
 		Label:   "{tool} cannot do this",
 		Do:      "it supports {supported}",
-		Means:   "The tool that makes the load has other forms of it.",
+		Means:   "The tool that makes the load supports only other forms of it.",
 		Example: Args{"path": Text("loads.chat"), "tool": Text("GuideLLM"), "what": Text("lognormal lengths"), "supported": Text("fixed, normal, uniform lengths")},
 	},
 	{
@@ -690,7 +691,7 @@ var file = []entry{
 		Code: "limit-wrong-side", Severity: Caveat,
 		Says:    "{metric} {op}: this metric gets worse as it gets {worse}",
 		Label:   "limits the wrong side",
-		Means:   "The limit keeps good values out and lets bad ones in.",
+		Means:   "The limit excludes good values and accepts bad ones.",
 		Example: Args{"metric": Text("ttft_p95"), "op": Text(">="), "worse": Text("higher")},
 	},
 	{

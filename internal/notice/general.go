@@ -10,8 +10,9 @@ var general = []entry{
 	},
 	{
 		Code: "messages-left-out", Severity: Note,
-		Says:    "{n|message is|messages are} left out here, because this output was not read for a while.",
-		Means:   "sweep does not wait for whoever reads its messages. It keeps the last 1,000. The journal and the records of the run are complete.",
+		Says: "{n|message is|messages are} left out here, because this output was not read for a while.",
+		Means: "sweep does not wait for a reader. It keeps the last 1,000 messages. The journal and the records " +
+			"of the run are complete.",
 		Example: Args{"n": Count(312)},
 	},
 	{

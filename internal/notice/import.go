@@ -11,22 +11,23 @@ func unread(code Code, says string, example Args) entry {
 // reasons are why a file is not read.
 var reasons = []entry{
 	unread("import-empty", "the file is empty", nil),
-	unread("import-binary", "binary: no format that is read here", nil),
+	unread("import-binary", "binary: a format that sweep does not read", nil),
 	unread("import-page", "a page: the results are in the tool's JSON report", nil),
-	unread("import-manifest", "a manifest of the server: read with the results", nil),
-	unread("import-perf-configuration", "a configuration of inference-perf: read with the results", nil),
+	unread("import-manifest", "a manifest of the server: sweep reads it with the results", nil),
+	unread("import-perf-configuration", "a configuration of inference-perf: sweep reads it with the results", nil),
 	unread("import-unknown", "none of the known formats", nil),
 	unread("import-unknown-json", "JSON, but none of the known formats", nil),
 	unread("import-without-keys", "a document without keys", nil),
 	unread("guidellm-table", "GuideLLM's table: its headings are not unique, and the results are in its JSON report", nil),
-	unread("aiperf-several", "AIPerf's account of several runs: each of them is read by itself", nil),
-	unread("aiperf-slices", "parts of an AIPerf run: the whole of it is read", nil),
-	unread("aiperf-table", "a table of AIPerf, one metric a row: the results are in its JSON files", nil),
-	unread("aiperf-account", "AIPerf's account of its run or of the server: read with its results, or not needed", nil),
+	unread("aiperf-several", "AIPerf's account of several runs: sweep reads each run separately", nil),
+	unread("aiperf-slices", "parts of an AIPerf run: sweep reads the whole run", nil),
+	unread("aiperf-table", "a table of AIPerf, one metric per row: the results are in its JSON files", nil),
+	unread("aiperf-account", "AIPerf's account of its run or of the server: sweep reads it with the results, or "+
+		"does not need it", nil),
 	unread("aiperf-warmup", "a warm-up of an AIPerf run, in which nothing was measured", nil),
 	unread("aiperf-phase", "one phase of the AIPerf run above it", nil),
-	unread("aiperf-summary", "sums up the records next to it, and load and model are taken from it", nil),
-	unread("aiperf-pool", "pools the phases below it: each of them is read by itself", nil),
+	unread("aiperf-summary", "sums up the records next to it: sweep takes the load and the model from it", nil),
+	unread("aiperf-pool", "pools the phases below it: sweep reads each phase separately", nil),
 	unread("runs-summary", "repeats the runs next to it", nil),
 	unread("runs-warmup", "the warm-up of the runs next to it", nil),
 	unread("runs-table", "repeats the runs below it", nil),
@@ -49,7 +50,7 @@ var imports = []entry{
 	{
 		Code: "results-known", Severity: Note,
 		Says:    "{n} of {all|result|results} {n:is|are} in another file already.",
-		Means:   "Tools write the same measurement into several files. sweep keeps the one that says most.",
+		Means:   "Tools write the same measurement into several files. sweep keeps the most detailed one.",
 		Example: Args{"n": Count(3), "all": Count(12)},
 	},
 	{
@@ -71,7 +72,7 @@ var imports = []entry{
 	{
 		Code: "clock-from-send", Severity: Caveat,
 		Says:    "Latencies count from the actual send, because the file does not record when requests were due.",
-		Means:   "In an open loop, a wait in the load generator is then not part of the latencies.",
+		Means:   "In an open loop, the latencies then leave out any wait in the load generator.",
 		Example: Args{},
 	},
 	{
@@ -82,7 +83,8 @@ var imports = []entry{
 	},
 	{
 		Code: "clock-unknown", Severity: Caveat,
-		Says:    "The table does not say from which moment its latencies count, or what its percentiles weigh.",
+		Says: "The table does not say from which moment its latencies count, or whether its percentiles count " +
+			"requests or tokens.",
 		Means:   "Tools count latencies from the intended or the actual send, and percentiles over requests or tokens.",
 		Example: Args{},
 	},
@@ -139,7 +141,7 @@ var imports = []entry{
 	{
 		Code: "requests-stripped", Severity: Caveat,
 		Says:    "The file has {n} of {all|request|requests}, so sweep used the tool's own summary.",
-		Means:   "The tool wrote a sample of its requests only.",
+		Means:   "The tool wrote only a sample of its requests.",
 		Example: Args{"n": Count(1), "all": Count(46)},
 	},
 	{
@@ -159,7 +161,7 @@ var imports = []entry{
 	{
 		Code: "sends-impossible", Severity: Discarded,
 		Says:    "{n} of {all|intended send|intended sends} cannot be right.",
-		Means:   "They lie before the run began, or after the request was sent, so the schedule was not kept.",
+		Means:   "They are earlier than the run, or later than the request was sent, so the schedule was not kept.",
 		Example: Args{"n": Count(10), "all": Count(48)},
 	},
 	{
@@ -171,7 +173,7 @@ var imports = []entry{
 	{
 		Code: "rate-not-sent", Severity: Caveat,
 		Says:    "The load generator sent {sent} instead of {asked}[, with 99% of the requests up to {late} late].",
-		Means:   "The load generator's limit held requests back, and its latencies leave that wait out.",
+		Means:   "The load generator held requests back, and its latencies leave that wait out.",
 		Example: Args{"sent": requestRate(7.4), "asked": requestRate(10), "late": Latency(2 * time.Second)},
 	},
 	{
@@ -206,12 +208,12 @@ var imports = []entry{
 		Says: "The file states a time per output token of {stated}, but its other latencies give {implied}. " +
 			"sweep leaves the stated one out.",
 		Means: "End-to-end latency is TTFT plus the time of all further tokens. " +
-			"Tools that count events without a token as tokens get the time per token wrong.",
+			"Tools that count events without a token as tokens compute a wrong time per token.",
 		Example: Args{"stated": Seconds(0.004), "implied": Seconds(0.0085)},
 	},
 	{
 		Code: "tpot-client-server", Severity: Caveat,
-		Says:    "The time per output token is {client} by the client and {server} by the server.",
+		Says:    "The client measured a time per output token of {client}, the server {server}.",
 		Means:   "The tool recorded the server's own histogram too, and the two means differ by more than 30%.",
 		Example: Args{"client": Seconds(0.004), "server": Seconds(0.0085)},
 	},
@@ -234,7 +236,7 @@ var imports = []entry{
 	{
 		Code: "imported", Severity: Caveat,
 		Says:    "sweep did not launch these servers or make this load. What the files do not say is unknown.",
-		Means:   "The results of an import are those of other tools, with their validity checks and not sweep's.",
+		Means:   "Imported results come from other tools, with their validity checks instead of sweep's.",
 		Example: Args{},
 	},
 	{
@@ -247,13 +249,13 @@ var imports = []entry{
 	{
 		Code: "import-order-unknown", Severity: Caveat,
 		Says:    "The files do not say that the order of the configurations was randomized, so drift may look like an effect of flags.",
-		Means:   "Configurations that were measured one after another differ in their flags and in their time.",
+		Means:   "Configurations that were measured one after another differ in their flags and in the time of day.",
 		Example: Args{},
 	},
 	{
 		Code: "several-changes", Severity: Caveat,
 		Says:    "Compared with {middle}, {configuration} changes several flags at once: {flags}.",
-		Means:   "An effect there cannot be ascribed to any one of the flags.",
+		Means:   "The effect cannot be assigned to one of the flags.",
 		Example: Args{"middle": Text("max-num-seqs=512"), "configuration": Text("max-num-seqs=1024"), "flags": List("max-num-seqs", "max-num-batched-tokens")},
 	},
 }

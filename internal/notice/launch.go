@@ -5,13 +5,13 @@ import "time"
 // condition is the entry of what a cool-down waits for: a clause.
 func condition(code Code, says string, example Args) entry {
 	return entry{Code: code, Severity: Note, Says: says, Example: example,
-		Means: "The cool-down before a launch waits for the GPUs to be as cooldown asks for."}
+		Means: "The cool-down before a launch waits until the GPUs meet the targets of cooldown."}
 }
 
 // because is the entry of how sweep knows where client and server run: a clause.
 func because(code Code, says string, example Args) entry {
 	return entry{Code: code, Severity: Note, Says: says, Example: example,
-		Means: "A load generator that shares the machine with the server is judged by other limits."}
+		Means: "sweep applies looser limits to a load generator that shares CPUs with the server."}
 }
 
 // sharing is how that is known.
@@ -48,21 +48,23 @@ var conditions = []entry{
 var launch = []entry{
 	{
 		Code: "cooldown-not-reached", Severity: Caveat,
-		Says:    "The cool-down ended at its limit, after {waited}: {missing}.",
-		Do:      "Raise cooldown.at_most.",
-		Means:   "The GPUs had not reached their targets when the next server was launched: they were too warm, or not as at the round's first launch.",
+		Says: "The cool-down ended at its limit, after {waited}: {missing}.",
+		Do:   "Raise cooldown.at_most.",
+		Means: "The GPUs had not reached their targets when the next server was launched: they were too warm, or " +
+			"in a different state than at the round's first launch.",
 		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 is at 58 °C (target 50 °C)")},
 	},
 	{
 		Code: "gpu-memory-kept", Severity: Caveat,
-		Says:    "GPU memory was not released: {memory} more than before the launch is still in use on {gpus}.[ It is held by {holders}.]",
-		Do:      "End what holds the memory.",
-		Means:   "After the stop, memory in use did not come back to its level before the launch. The next launch is put off, so that nothing is measured next to it.",
+		Says: "GPU memory was not released: {memory} more than before the launch is still in use on {gpus}.[ It is held by {holders}.]",
+		Do:   "End what holds the memory.",
+		Means: "After the server stopped, memory in use did not return to its level before the launch. sweep " +
+			"postpones the next launch, so that nothing is measured next to it.",
 		Example: Args{"gpus": List("GPU 0", "GPU 1"), "memory": Bytes(12 << 30), "holders": List("process 4711 (python3) 11.8 GiB")},
 	},
 	{
 		Code: "gpu-memory-unread", Severity: Caveat,
-		Says:    "The GPUs cannot be read, so their memory was not seen released.",
+		Says:    "The GPUs cannot be read, so sweep could not verify that their memory was released.",
 		Means:   "sweep compares GPU memory before the launch and after the stop. The second reading is missing.",
 		Example: Args{},
 	},
@@ -74,19 +76,21 @@ var launch = []entry{
 	},
 	{
 		Code: "release-not-proved", Severity: Caveat,
-		Says:    "The server was not seen to release its resources: {problem}.",
-		Means:   "After the stop, a process or container was left, or the port was still taken.",
+		Says:    "The server did not release its resources: {problem}.",
+		Means:   "After the server stopped, a process or container was left, or the port was still taken.",
 		Example: Args{"problem": Text("port 8000 is still in use")},
 	},
 	{
 		Code: "launch-put-off", Severity: Note,
-		Says:    "The launch was put off to the end of the plan.",
-		Means:   "The GPUs were not as they were before the last launch. sweep tries once more after all others.",
+		Says: "sweep postponed the launch to the end of the plan.",
+		Means: "The GPUs did not return to their state before the last launch. sweep tries once more after all " +
+			"other launches.",
 		Example: Args{},
 	},
 	{
 		Code: "configuration-unread", Severity: Note,
-		Says:    "sweep could not read the configuration from the server: {error}. It uses the log and the metrics instead.",
+		Says: "sweep could not read the configuration from the server: {error}. It uses the log and the metrics " +
+			"instead.",
 		Means:   "sweep then knows only the settings that the log and the metrics show.",
 		Example: Args{"error": Text("500 Internal Server Error")},
 	},
@@ -98,8 +102,8 @@ var launch = []entry{
 	},
 	{
 		Code: "not-released", Severity: Caveat,
-		Says:    "The server was not seen to release its resources after the stop.",
-		Means:   "Its processes, its port or its container may have been there when the next server was launched.",
+		Says:    "sweep could not verify that the server released its resources after it stopped.",
+		Means:   "Its processes, port or container may still have existed when the next server was launched.",
 		Example: Args{},
 	},
 }

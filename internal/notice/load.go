@@ -58,21 +58,23 @@ var load = []entry{
 	},
 	{
 		Code: "client-cpu", Severity: Discarded,
-		Says:    "The load generator used {share} of its CPUs. The limit is {limit}.",
-		Do:      moreRoom,
-		Means:   "A load generator that is short of CPU time delays requests and reads, even where no single lag is beyond its limit.",
+		Says: "The load generator used {share} of its CPUs. The limit is {limit}.",
+		Do:   moreRoom,
+		Means: "A load generator that is short of CPU time delays requests and reads, even if no single lag " +
+			"exceeds its limit.",
 		Example: Args{"share": Fraction(0.82), "limit": Fraction(0.7)},
 	},
 	{
 		Code: "run-canceled", Severity: Discarded,
-		Says:    "The run was canceled before its end.",
-		Means:   "The tool's own file says that its user stopped the run. The part before that is not the load that was asked for.",
+		Says: "The run was canceled before its end.",
+		Means: "The tool's own file says that its user stopped the run. The part before that is not the requested " +
+			"load.",
 		Example: Args{},
 	},
 	{
 		Code: "run-incomplete", Severity: Discarded,
 		Says:    "{tool} calls the run incomplete[: {why}].",
-		Means:   "The tool's own file says that it did not carry out the load to its end.",
+		Means:   "The tool's own file says that it did not complete the load.",
 		Example: Args{"tool": Text("AIPerf"), "why": Text("the server ended")},
 	},
 
@@ -93,7 +95,7 @@ var load = []entry{
 	{
 		Code: "few-kernel-timestamps", Severity: Caveat,
 		Says:    "Only {share} of the reads have a kernel timestamp. The other latencies include the load generator's own read lag.",
-		Means:   "The kernel stamped some chunks only.",
+		Means:   "The kernel stamped only some of the chunks.",
 		Example: Args{"share": Fraction(0.83)},
 	},
 	{
@@ -126,7 +128,7 @@ var load = []entry{
 		Code: "littles-law", Severity: Caveat,
 		Says:    "{mean|request was|requests were} in flight on average, but rate × latency gives {product}.",
 		Do:      "Lengthen the window.",
-		Means:   "Little's law holds in a steady state. Where it is off by more than 5%, the window is not steady.",
+		Means:   "Little's law holds in a steady state. If it is off by more than 5%, the window is not steady.",
 		Example: Args{"mean": Number(12.1), "product": Number(9.4)},
 	},
 	{
@@ -164,13 +166,13 @@ var load = []entry{
 	{
 		Code: "warmup-failed", Severity: Caveat,
 		Says:    "The warm-up failed completely[: none of {n|request|requests} succeeded ({classes})][: {error}].",
-		Means:   "What was to be warm was cold when the window opened, so the first requests of the window may be slow.",
+		Means:   "The server was cold when the window opened, so the first requests of the window may be slow.",
 		Example: Args{"n": Count(8), "classes": Text("http 8"), "error": Text("503 Service Unavailable")},
 	},
 	{
 		Code: "requests-failed", Severity: Caveat, Apart: "class",
 		Says:    "{n|request|requests} failed ({class})[: {error}].",
-		Means:   "Failed requests are not in the latencies, which therefore describe the others only.",
+		Means:   "Latencies leave out failed requests, so they describe only the others.",
 		Example: Args{"n": Count(3), "class": Text("timeout"), "error": Text("the time-out of the request was reached")},
 	},
 	{
@@ -182,8 +184,9 @@ var load = []entry{
 	},
 	{
 		Code: "tokens-not-counted", Severity: Caveat,
-		Says:    "{n} of {all|answer|answers} came without token counts (usage), so each chunk counts as one token.",
-		Means:   "The server did not say how many tokens an answer has. Where a chunk carries several, throughput is too low.",
+		Says: "{n} of {all|answer|answers} came without token counts (usage), so each chunk counts as one token.",
+		Means: "The server did not report the number of tokens. If a chunk carries several, the throughput is too " +
+			"low.",
 		Example: Args{"n": Count(40), "all": Count(200)},
 	},
 	{
@@ -201,7 +204,7 @@ var load = []entry{
 	{
 		Code: "prompt-lengths-assumed", Severity: Caveat,
 		Says:    "Prompt lengths are assumed ({error}): {tokens|token|tokens} per word and {template} more for the chat template.",
-		Means:   "The server has no route that counts tokens, so sweep assumes what is usual.",
+		Means:   "The server has no route that counts tokens, so sweep uses typical values.",
 		Example: Args{"tokens": Number(1), "template": Count(8), "error": Text("POST /tokenize: 404 Not Found")},
 	},
 	{
@@ -247,7 +250,7 @@ var load = []entry{
 		Code: "too-few-requests", Severity: Note,
 		Says:    "{n|successful request is|successful requests are} too few for {percentiles}.",
 		Do:      "Lengthen the window to get them.",
-		Means:   "A percentile needs a number of requests behind it. Below that number, sweep leaves it out.",
+		Means:   "Each percentile needs a minimum number of requests. Below it, sweep leaves the percentile out.",
 		Example: Args{"n": Count(200), "percentiles": List("p97 (219)", "p99 (662)")},
 	},
 
@@ -289,7 +292,7 @@ var arrival = []entry{
 	{
 		Code: "arrivals-rate", Severity: Discarded,
 		Says:    "The load generator sent {n|request|requests} in {time}, but {law} asks for about {expected}.",
-		Means:   "The number of requests is further from the rate that was asked for than chance explains.",
+		Means:   "The number of requests differs from the requested rate by more than chance explains.",
 		Example: Args{"n": Count(876), "time": Span(12 * time.Second), "law": Text("poisson 4/s"), "expected": Number(48)},
 	},
 	{
@@ -301,7 +304,7 @@ var arrival = []entry{
 	{
 		Code: "arrivals-shape", Severity: Discarded,
 		Says:    "The gaps between sends are not those of {law}: their distribution is off by {off}, and they vary by {variation} of their mean.",
-		Means:   "The gaps follow another distribution than the one that was asked for, so bursts are stronger or weaker.",
+		Means:   "The gaps follow a different distribution than requested, so bursts are stronger or weaker.",
 		Example: Args{"law": Text("poisson 4/s"), "off": Fraction(0.31), "variation": Number(0.1)},
 	},
 	{

@@ -9,7 +9,7 @@ var machine = []entry{
 		Code: "service-silent", Severity: Caveat,
 		Says:    "{error}",
 		Do:      "[{remedy}]",
-		Means:   "The container service that the experiment needs, or the only one that sweep could use, does not answer.",
+		Means:   "The container service that the experiment needs does not answer.",
 		Example: Args{"error": Text("the podman service does not answer"), "remedy": Text("systemctl --user start podman.socket")},
 	},
 	{
@@ -30,7 +30,7 @@ var machine = []entry{
 		Code: "image-absent", Severity: Caveat,
 		Says:    "{image} is not on this machine: sweep pulls it before the first launch.",
 		Do:      "Run: {pull}",
-		Means:   "A pull can take long and can fail. It is better done before the run.",
+		Means:   "A pull can take long and can fail. Do it before the run.",
 		Example: Args{"image": Text("docker.io/vllm/vllm-openai:v0.27.1"), "pull": Command("podman", "pull", "docker.io/vllm/vllm-openai:v0.27.1")},
 	},
 	{
@@ -57,14 +57,14 @@ var machine = []entry{
 		Code: "gpu-driver-silent", Severity: Caveat,
 		Says:    "The NVIDIA driver is loaded but does not answer: {error}.",
 		Do:      "Run nvidia-smi. After a driver update, reboot the machine.",
-		Means:   "The driver in the kernel and the library usually have different versions.",
+		Means:   "Usually the kernel's driver and the library have different versions.",
 		Example: Args{"error": Text("driver/library version mismatch")},
 	},
 	{
 		Code: "gpu-missing", Severity: Caveat,
 		Says:    "No GPU was found: {error}.",
 		Do:      "Install the NVIDIA driver, or find out why nvidia-smi does not work.",
-		Means:   "The experiment gives its servers GPUs of this machine.",
+		Means:   "The experiment assigns GPUs of this machine to its servers.",
 		Example: Args{"error": Text("no NVIDIA GPU")},
 	},
 	{
@@ -77,7 +77,7 @@ var machine = []entry{
 	{
 		Code: "gpu-in-use", Severity: Caveat, Apart: "gpu",
 		Says:    "{memory} of GPU {gpu} are already in use[ by {processes}].",
-		Do:      "Stop what uses the GPU, or the servers must share memory and speed with it.",
+		Do:      "Stop what uses the GPU. Otherwise the servers share its memory and speed.",
 		Means:   "An idle GPU shows less than 1 GiB. Other work on it slows the servers.",
 		Example: Args{"memory": Bytes(12 << 30), "gpu": Text("0"), "processes": List("process 4711 (11 GiB)")},
 	},
@@ -85,14 +85,14 @@ var machine = []entry{
 		Code: "gpu-hot-idle", Severity: Caveat, Apart: "gpu",
 		Says:    "GPU {gpu} is at {temperature} °C while idle.",
 		Do:      "Check its cooling, and set cooldown.gpu_temperature so that every launch starts at the same temperature.",
-		Means:   "The GPU is badly cooled, or something uses it. It may be throttled under load.",
+		Means:   "The GPU is badly cooled or in use. It may be throttled under load.",
 		Example: Args{"gpu": Text("0"), "temperature": Number(81)},
 	},
 	{
 		Code: "gpu-memory-errors", Severity: Caveat, Apart: "gpu",
 		Says:    "GPU {gpu} reported {n|uncorrected memory error|uncorrected memory errors} since the driver was loaded.",
 		Do:      "Reset or replace the GPU before you start a run on it.",
-		Means:   "Servers may die on it, or compute wrong answers.",
+		Means:   "Servers may crash on it, or compute wrong answers.",
 		Example: Args{"gpu": Text("0"), "n": Count(2)},
 	},
 	{
@@ -106,14 +106,14 @@ var machine = []entry{
 		Code: "memory-low", Severity: Caveat,
 		Says:    "Only {available} of memory is available, so a server may be killed while it loads its model.",
 		Do:      "Free memory, or use a smaller model.",
-		Means:   "A launch takes some gigabytes of the host's memory next to the GPU's.",
+		Means:   "Besides the GPU's memory, a launch takes some gigabytes of the host's.",
 		Example: Args{"available": Bytes(1 << 30)},
 	},
 	{
 		Code: "governor-powersave", Severity: Caveat,
 		Says:    "The CPU governor is powersave on {n} of {cores|core|cores}, so the client's latencies vary with the clock.",
 		Do:      "Run: sudo cpupower frequency-set -g performance",
-		Means:   "The processor lowers its clock when it has little to do, as between two requests.",
+		Means:   "The processor lowers its clock when idle, such as between two requests.",
 		Example: Args{"n": Count(1), "cores": Count(2)},
 	},
 	{
@@ -127,7 +127,7 @@ var machine = []entry{
 		Code: "machine-busy", Severity: Caveat,
 		Says:    "The load of this machine is {load} on {cores|core|cores}.",
 		Do:      "Stop other work on this machine: it disturbs the client and the server.",
-		Means:   "Processes wait for a processor already before the run begins.",
+		Means:   "Processes already wait for a CPU before the run begins.",
 		Example: Args{"load": Number(10.1), "cores": Count(2)},
 	},
 	{
@@ -155,7 +155,7 @@ var machine = []entry{
 		Code: "model-not-cached", Severity: Caveat,
 		Says:    "The model cache {cache} lacks {model}, so the first launch downloads it from {hub}.",
 		Do:      "Run: hf download {model}",
-		Means:   "A download can take long and can fail. It is better done before the run.",
+		Means:   "A download can take long and can fail. Do it before the run.",
 		Example: Args{"cache": Text("/home/me/.cache/huggingface"), "model": Text("acme/bot"), "hub": Text("https://huggingface.co")},
 	},
 	{
@@ -198,7 +198,7 @@ var machine = []entry{
 		Says: "Timers end {p50} (p50), {p99} (p99) and at most {max} late. A busy thread waited up to {stolen} for the CPU. " +
 			"Clients here can keep a limit of {shared}, but not of {strict}.",
 		Do:    "Stop other work on this machine, or give sweep its own CPU cores (taskset). Next to a server that computes on these CPU cores, this is expected.",
-		Means: "The client is as exact as the timers of its machine. gates.client says by which limit it is judged.",
+		Means: "The client is as exact as the machine's timers. gates.client selects its limit.",
 		Example: Args{
 			"p50": Latency(100 * time.Microsecond), "p99": Latency(3 * time.Millisecond), "max": Latency(9 * time.Millisecond),
 			"stolen": Latency(4 * time.Millisecond), "shared": Latency(5 * time.Millisecond), "strict": Latency(time.Millisecond),
@@ -209,7 +209,7 @@ var machine = []entry{
 		Says: "Timers end {p50} (p50), {p99} (p99) and at most {max} late. A busy thread waited up to {stolen} for the CPU. " +
 			"Clients here exceed even the {shared} that a shared machine allows. Open loops need a median TTFT above {ttft}.",
 		Do:    "Stop other work on this machine, or give sweep its own CPU cores (taskset).",
-		Means: "sweep would discard trials whose latencies are not long next to these delays.",
+		Means: "sweep would discard trials whose latencies are short compared with these delays.",
 		Example: Args{
 			"p50": Latency(200 * time.Microsecond), "p99": Latency(8 * time.Millisecond), "max": Latency(9 * time.Millisecond),
 			"stolen": Latency(4 * time.Millisecond), "shared": Latency(5 * time.Millisecond), "ttft": Latency(160 * time.Millisecond),

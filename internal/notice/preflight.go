@@ -12,9 +12,10 @@ const choices = "[write {kind}][known values are {known}, and plug-ins or other 
 var preflight = []entry{
 	{
 		Code: "flag-without-keys", Severity: Refused,
-		Says:    "{flag} has no keys",
-		Do:      "only flags that take JSON have keys after a dot",
-		Means:   "The name of a flag goes on after a dot, as in compilation-config.mode, but this flag takes no mapping.",
+		Says: "{flag} has no keys",
+		Do:   "only flags that take JSON have keys after a dot",
+		Means: "A key follows the flag's name after a dot, as in compilation-config.mode. This flag takes no " +
+			"mapping.",
 		Example: Args{"flag": Text("max-num-seqs")},
 	},
 	{
@@ -61,7 +62,7 @@ var preflight = []entry{
 		Label: catalogOfFlags,
 		Do: "[the catalog covers vLLM up to {newest}, and a newer release or a plug-in may have this flag]" +
 			"[unless a plug-in adds the flag, vLLM {release} will fail with: unrecognized arguments: --{flag}]",
-		Means:   "The flag may be misspelled, or belong to a plug-in or a newer release. Only the server knows.",
+		Means:   "The flag may be misspelled, or belong to a plug-in or a newer release. Only the server can tell.",
 		Example: Args{"flag": Text("max-num-sqs"), "near": Text("max-num-seqs"), "release": Text("0.27")},
 	},
 	{
@@ -82,7 +83,7 @@ var preflight = []entry{
 		Code: "flag-takes-value", Severity: Refused,
 		Says:    "{flag} takes a value, not true or false",
 		Do:      choices,
-		Means:   "YAML reads true, false, yes and no as switches. Quote them where they are meant as text.",
+		Means:   "YAML reads true, false, yes and no as switches. Quote them if you mean text.",
 		Example: Args{"flag": Text("scheduling-policy"), "choices": Choice("fcfs", "priority")},
 	},
 	{
@@ -105,7 +106,7 @@ var preflight = []entry{
 		Says:    `{flag} has no value "{value}"`,
 		Label:   `[did you mean "{near}"?]`,
 		Do:      choices,
-		Means:   "The flag takes one of a fixed set of values, and this is none of them.",
+		Means:   "The flag takes one of a fixed set of values, and this value is not in it.",
 		Example: Args{"flag": Text("scheduling-policy"), "value": Text("priorty"), "near": Text("priority"), "choices": Choice("fcfs", "priority")},
 	},
 	{
@@ -113,7 +114,7 @@ var preflight = []entry{
 		Says:    `unknown value "{value}" of {flag}`,
 		Label:   catalogOfFlags,
 		Do:      choices,
-		Means:   "Plug-ins and other releases may add values to this flag. Only the server knows.",
+		Means:   "Plug-ins and other releases may add values to this flag. Only the server can tell.",
 		Example: Args{"flag": Text("attention-backend"), "value": Text("flashinfr"), "near": Text("FLASHINFER"), "known": List("FLASHINFER", "FLASH_ATTN")},
 	},
 	{
@@ -155,7 +156,7 @@ var preflight = []entry{
 		Code: "model-len-too-long", Severity: Refused,
 		Says:    "max-model-len {length} is greater than the model's maximum, {most}",
 		Do:      "set it to at most {most}, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 if the model supports more",
-		Means:   "The model's config.json gives the longest context for which it was made.",
+		Means:   "The model's config.json gives its longest context.",
 		Example: Args{"length": Text("200000"), "most": Text("131072")},
 	},
 	{
@@ -187,8 +188,9 @@ var preflight = []entry{
 		Code: "kv-cache-tight", Severity: Caveat,
 		Says: "max-model-len {length} probably needs more KV cache than fits: {needed} of about {free}" +
 			"[ at {utilization} of {total}][ with kv-cache-memory-bytes {reserved}]. The weights take {weights}",
-		Do:    "set it to at most {largest} (estimated), raise gpu-memory-utilization, or use kv-cache-dtype fp8",
-		Means: "sweep plans the GPU's memory as vLLM does, from the model's shape. It comes out so close that only the server knows.",
+		Do: "set it to at most {largest} (estimated), raise gpu-memory-utilization, or use kv-cache-dtype fp8",
+		Means: "sweep plans the GPU's memory as vLLM does, from the model's shape. The result is so close that only " +
+			"the server knows.",
 		Example: Args{
 			"length": Text("32768"), "needed": Bytes(4 << 30), "free": Bytes(3.9 * (1 << 30)), "utilization": Number(0.86),
 			"total": Bytes(22 << 30), "weights": Bytes(15 << 30), "largest": Text("31744"),

@@ -18,27 +18,28 @@ var progress = []entry{
 	{
 		Code: "repeating-discarded", Severity: Note,
 		Says:    "Round {round}: repeating {n|discarded trial|discarded trials}.",
-		Means:   "Trials that do not count are measured again at the end of their round, as often as gates.requeue says.",
+		Means:   "sweep measures discarded trials again at the end of their round, as often as gates.requeue allows.",
 		Example: Args{"round": Count(2), "n": Count(3)},
 	},
 	{
 		Code: "cooldown-factor", Severity: Note,
 		Says: "The baseline of round {round} differs by {drift} from that of round 1. " +
 			"The waits of the cool-down are multiplied by {factor} from now on.",
-		Means:   "With cooldown.adaptive the waits get shorter while the baseline repeats, and whole again when it drifts.",
+		Means: "With cooldown.adaptive, sweep shortens the waits while the baseline is stable, and restores them " +
+			"when it drifts.",
 		Example: Args{"round": Count(2), "drift": Fraction(.012), "factor": Number(.5)},
 	},
 	{
 		Code: "gpu-memory-back", Severity: Note,
-		Says:    "GPU memory is back at its level.",
-		Means:   "Memory that was held after the stop of a server is free again, so launches go on.",
+		Says:    "GPU memory is free again.",
+		Means:   "The memory that was held after a server stopped is free again, so launches continue.",
 		Example: Args{},
 	},
 	{
 		Code: "gpu-reader-left", Severity: Caveat,
-		Says:    "The GPU driver does not answer. Its reader was left behind.",
+		Says:    "The GPU driver does not answer, so the run ended without it.",
 		Do:      "Check the driver with nvidia-smi.",
-		Means:   "A call into the driver did not return. The run ended without it.",
+		Means:   "A call into the driver did not return.",
 		Example: Args{},
 	},
 	{
@@ -68,20 +69,20 @@ var progress = []entry{
 	},
 	{
 		Code: "rates-search-failed", Severity: Caveat,
-		Says:    "Try {try} of {of} to find the rates of load {load} failed: {error}.",
-		Means:   "The client may have been held up by something that passes. After the last try the load fails.",
+		Says:    "Attempt {try} of {of} to find the rates of load {load} failed: {error}.",
+		Means:   "The cause may be temporary. After the last attempt, the load fails.",
 		Example: Args{"try": Count(1), "of": Count(3), "load": Text("chat"), "error": Text("no request succeeded")},
 	},
 	{
 		Code: "probe-unanswered", Severity: Caveat,
 		Says:    "A first request of load {load} was not answered: {error}.",
-		Means:   "The server is silent or busy. The load itself is sent, and its trial is judged.",
+		Means:   "The server is silent or busy. sweep sends the load anyway and then checks the trial.",
 		Example: Args{"load": Text("chat"), "error": Text("time-out after 30 s")},
 	},
 	{
 		Code: "launch-retried", Severity: Note,
 		Says:    "{cause} sweep launches it again in {wait}.",
-		Means:   "The cause may pass by itself, such as a taken port. The number of tries is limited.",
+		Means:   "The cause may be temporary, such as a taken port. The number of attempts is limited.",
 		Example: Args{"cause": Text("The port is taken."), "wait": Span(3e9)},
 	},
 	{
@@ -113,7 +114,7 @@ var progress = []entry{
 	{
 		Code: "trials-without-server", Severity: Note,
 		Says:    "{n|trial|trials} {outcome}[ (see launch {launch})].",
-		Means:   "The server of these trials is not launched, for the reason of an earlier launch.",
+		Means:   "sweep did not launch the server of these trials, because an earlier launch failed.",
 		Example: Args{"n": Count(2), "outcome": Text("skipped"), "launch": Text("s03-c0821f22e")},
 	},
 }

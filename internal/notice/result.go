@@ -14,7 +14,8 @@ var result = []entry{
 	},
 	{
 		Code: "stands-apart", Severity: Caveat,
-		Says:    "It does not follow what rounds do to the other configurations, so it is judged by its own spread: {metrics}.",
+		Says: "It varies between rounds unlike the other configurations, so sweep judges it by its own spread: " +
+			"{metrics}.",
 		Means:   "A saturated configuration varies unlike the others. Pooling its variance with theirs would be wrong.",
 		Example: Args{"metrics": List("TTFT p50", "E2E p50")},
 	},
@@ -33,7 +34,7 @@ var result = []entry{
 	{
 		Code: "discarded-matter", Severity: Caveat, Apart: "metric",
 		Says:    "The discarded trials would move {metric} from {without} to {with}.",
-		Means:   "Discarding trials moves this result by more than the margin, so the cause for which they were discarded deserves a look.",
+		Means:   "Discarding trials moves this result by more than the margin, so check why they were discarded.",
 		Example: Args{"metric": Text("TTFT p50"), "without": Metric("ttft_p50", 0.031), "with": Metric("ttft_p50", 0.044)},
 	},
 	{
@@ -55,7 +56,7 @@ var result = []entry{
 		Code: "trials-discarded", Severity: Caveat,
 		Says: "{n|trial was|trials were} discarded[ ({causes})].[ {again|repetition|repetitions} followed.]" +
 			"[ {left|planned trial is|planned trials are} left without a valid trial.]",
-		Means:   "A discarded trial is kept, does not count, and is measured again at the end of its round.",
+		Means:   "sweep keeps a discarded trial with its reasons and measures it again at the end of its round.",
 		Example: Args{"n": Count(2), "causes": List("client 1", "throttled 1"), "again": Count(2)},
 	},
 	{
@@ -64,13 +65,13 @@ var result = []entry{
 			"[ {refused|trial|trials} failed because the server refused every request.][ {no_success|trial|trials} failed because no request succeeded.]" +
 			"[ {no_rates|trial|trials} failed because the rates of the load were not found.][ {load|trial|trials} failed because the load could not be made.]",
 		Do:      "See Failures.",
-		Means:   "No measurement came of these trials.",
+		Means:   "These trials have no measurements.",
 		Example: Args{"did_not_start": Count(12), "refused": Count(1)},
 	},
 	{
 		Code: "trials-skipped", Severity: Caveat,
 		Says:    "{n|trial was|trials were} skipped, because the server cannot start or a lower point of the load saturated it.",
-		Means:   "What is known to fail is not tried, and a point above a saturated one is not measured.",
+		Means:   "sweep skips what is certain to fail, and load points above a saturated one.",
 		Example: Args{"n": Count(8)},
 	},
 	{
@@ -89,8 +90,9 @@ var result = []entry{
 	},
 	{
 		Code: "order-sequential", Severity: Caveat,
-		Says:    "With order: sequential, each configuration gets one launch, so drift and differences between launches look like effects of its flags.",
-		Means:   "Randomized rounds spread drift over all configurations. A sequential run gives that up for fewer launches, and repeats on one launch are not independent.",
+		Says: "With order: sequential, each configuration gets one launch, so drift and differences between launches look like effects of its flags.",
+		Means: "Randomized rounds spread drift over all configurations. A sequential run saves launches instead, " +
+			"and repeats on one launch are not independent.",
 		Example: Args{},
 	},
 	{
@@ -110,7 +112,7 @@ var result = []entry{
 	{
 		Code: "slo-undecided", Severity: Caveat,
 		Says:    "For {n|result|results}, the data do not show whether the SLO is met.",
-		Means:   "The interval reaches over the limit.",
+		Means:   "The interval includes the limit.",
 		Do:      "Measure more trials.",
 		Example: Args{"n": Count(3)},
 	},

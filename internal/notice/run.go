@@ -53,7 +53,7 @@ var trial = []entry{
 	{
 		Code: "gpu-ecc", Severity: Discarded,
 		Says:    "The GPUs reported {n|uncorrected ECC error|uncorrected ECC errors}.",
-		Means:   "Results that rest on damaged memory are not to be trusted.",
+		Means:   "Do not trust results from damaged memory.",
 		Example: Args{"n": Count(2)},
 	},
 	{
@@ -72,14 +72,15 @@ var trial = []entry{
 	// Failed.
 	{
 		Code: "server-died", Severity: Failed,
-		Says:    "The server died under load ({class}): {cause}.",
-		Means:   "The server process ended or stopped answering while it was measured. Its log and diagnosis are in the record of the launch.",
+		Says: "The server died under load ({class}): {cause}.",
+		Means: "The server process ended or stopped answering while it was measured. The record of the launch has " +
+			"its log and diagnosis.",
 		Example: Args{"class": Text("engine-dead"), "cause": Text("exit code 137")},
 	},
 	{
 		Code: "server-died-again", Severity: Failed,
 		Says:    "The server died under load {n|time|times}, so sweep does not launch it again.",
-		Means:   "sweep launches a server once more after it died under load, for the trials that were still to come.",
+		Means:   "After a server died under load, sweep launches it once more for the remaining trials.",
 		Example: Args{"n": Count(2)},
 	},
 	{
@@ -97,7 +98,7 @@ var trial = []entry{
 	{
 		Code: "no-latency", Severity: Failed,
 		Says:    "{n|request|requests} succeeded, but none has a latency[: {why}].",
-		Means:   "Answers came without a chunk that can be timed.",
+		Means:   "No answer had a chunk that can be timed.",
 		Example: Args{"n": Count(40)},
 	},
 	{
@@ -132,17 +133,19 @@ var trial = []entry{
 	},
 	{
 		Code: "not-launched-suspect", Severity: Failed,
-		Says:    "sweep did not launch the server, because its GPUs were not free.",
-		Do:      "End what holds their memory, and resume the run with --retry-failed.",
-		Means:   "A launch on GPUs that are not as they were would measure their other work too. It was put off to the end and refused then.",
+		Says: "sweep did not launch the server, because its GPUs were not free.",
+		Do:   "End what holds their memory, and resume the run with --retry-failed.",
+		Means: "On GPUs that are in use, sweep would measure their other work too. It postponed the launch to the " +
+			"end and refused it then.",
 		Example: Args{},
 	},
 
 	// Skipped.
 	{
 		Code: "launch-skipped", Severity: Note,
-		Says:    "The server was not launched ({class}): {cause}.",
-		Means:   "It was known that the configuration cannot start: the check before the run, or a failure that repeats for certain, says so.",
+		Says: "The server was not launched ({class}): {cause}.",
+		Means: "The checks before the run, or a failure that is certain to repeat, show that the configuration " +
+			"cannot start.",
 		Example: Args{"class": Text("kv-cache"), "cause": Text("max-model-len=64k needs more memory than max-model-len=32k, which did not start")},
 	},
 	{
@@ -163,7 +166,7 @@ var trial = []entry{
 	{
 		Code: "prefix-cache-kept", Severity: Caveat,
 		Says:    "The server did not reset its prefix cache. The prompts are salted.",
-		Means:   "The server answered that the reset failed. Salted prompts are new to the cache all the same.",
+		Means:   "The server answered that the reset failed. Salted prompts are new to the cache anyway.",
 		Example: Args{},
 	},
 	{
@@ -175,13 +178,13 @@ var trial = []entry{
 	{
 		Code: "measured-again", Severity: Caveat,
 		Says:    "The trial was measured a second time, because its server died during the first.",
-		Means:   "A death may have a cause that has passed. The reasons of the first attempt follow in the record.",
+		Means:   "The cause of the crash may have been temporary. The record has the reasons of the first attempt.",
 		Example: Args{},
 	},
 	{
 		Code: "tool-warns", Severity: Caveat, Apart: "text",
 		Says:    "{tool} warns: {text}",
-		Means:   "The tool that made the load says this of its own run.",
+		Means:   "The tool that made the load reports this about its own run.",
 		Example: Args{"tool": Text("guidellm"), "text": Text("root_late: p95 of the lateness is 0.2 s")},
 	},
 }
@@ -191,13 +194,13 @@ var record = []entry{
 	{
 		Code: "value-not-finite", Severity: Caveat,
 		Says:    "{field} was not a finite number, so it is absent from the record.",
-		Means:   "JSON has no form for infinity or NaN.",
+		Means:   "JSON cannot represent infinity or NaN.",
 		Example: Args{"field": Text("telemetry.gpu.energy_j")},
 	},
 	{
 		Code: "resumed-elsewhere", Severity: Caveat, Apart: "what",
 		Says:    "The run was resumed with another {what}: {now} instead of {before}.",
-		Means:   "Trials of one run were measured under conditions that differ and may matter.",
+		Means:   "Trials of one run were measured under different conditions, which may matter.",
 		Example: Args{"what": Text("GPU driver"), "now": Text("580.65.06"), "before": Text("570.86.15")},
 	},
 	{
@@ -208,8 +211,8 @@ var record = []entry{
 	},
 	{
 		Code: "record-unreadable", Severity: Caveat,
-		Says:    "{record} was passed over: {error}.",
-		Means:   "A damaged record must not hide the others. Its trial or launch is missing from the results.",
+		Says:    "{record} was skipped: {error}.",
+		Means:   "The trial or launch of the damaged record is missing from the results.",
 		Example: Args{"record": Text("trials/t003-x"), "error": Text("trial.json is damaged")},
 	},
 	{
@@ -227,13 +230,13 @@ var record = []entry{
 	},
 	{
 		Code: "journal-missing", Severity: Caveat,
-		Says:    "The run has no journal.jsonl, so what happened when is not known.",
+		Says:    "The run has no journal.jsonl, so sweep does not know what happened when.",
 		Means:   "The records of trials do not depend on the journal.",
 		Example: Args{},
 	},
 	{
 		Code: "journal-torn", Severity: Note,
-		Says:    "The last line of the journal was half written and is left out.",
+		Says:    "sweep left out the last line of the journal, which was half written.",
 		Means:   "The process or the machine ended while it wrote. Nothing else is lost.",
 		Example: Args{},
 	},

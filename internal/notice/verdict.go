@@ -6,9 +6,10 @@ var verdict = []entry{
 	// sentence: they stand after "undecided: ", joined by semicolons.
 	{
 		Code: "too-few-to-compare", Severity: Note,
-		Says:    "n={n}",
-		Do:      "Measure more trials.",
-		Means:   "One of the two has so few trials (n) that no spread is known, so there is neither an interval nor a test.",
+		Says: "n={n}",
+		Do:   "Measure more trials.",
+		Means: "One of the two has too few trials (n) to know its spread, so there is neither an interval nor a " +
+			"test.",
 		Example: Args{"n": Count(1)},
 	},
 	{
@@ -44,19 +45,19 @@ var verdict = []entry{
 	{
 		Code: "answer-lengths-differ", Severity: Note,
 		Says:    "answers of {mean} instead of {usual} tokens",
-		Means:   "With other lengths of answers, rates and end-to-end latencies are those of another load.",
+		Means:   "With different answer lengths, rates and end-to-end latencies describe different loads.",
 		Example: Args{"mean": Number(56), "usual": Number(200)},
 	},
 	{
 		Code: "prompt-lengths-differ", Severity: Note,
 		Says:    "prompts of {mean} instead of {usual} tokens",
-		Means:   "With other lengths of prompts, rates and latencies are those of another load.",
+		Means:   "With different prompt lengths, rates and latencies describe different loads.",
 		Example: Args{"mean": Number(500), "usual": Number(1000)},
 	},
 	{
 		Code: "lengths-differ", Severity: Note,
 		Says:    "the lengths of answers or prompts differ",
-		Means:   "Of the configurations that are compared, some have answers or prompts of other lengths than the others.",
+		Means:   "Some of the compared configurations have different answer or prompt lengths than the others.",
 		Example: Args{},
 	},
 	{
@@ -74,7 +75,7 @@ var verdict = []entry{
 	{
 		Code: "rank-test-differs", Severity: Note,
 		Says:    "an exact rank test does not confirm it (p={p})",
-		Means:   "A test that assumes nothing of the distribution of the trials finds no difference.",
+		Means:   "A test that assumes no distribution of the trials finds no difference.",
 		Example: Args{"p": Number(0.2)},
 	},
 
@@ -88,7 +89,7 @@ var verdict = []entry{
 	{
 		Code: "preferred-baseline", Severity: Note,
 		Says:    "{configuration}[ at {point}] is ahead by less than the margin of {margin} ({value}). The baseline is kept because it needs no change.",
-		Means:   "By the estimates, the two differ by less than what matters, so nothing has to change.",
+		Means:   "By the estimates, the two differ by less than what matters, so no change is needed.",
 		Example: Args{"configuration": Text("max-num-seqs=64"), "margin": Fraction(0.03), "value": Metric("output_throughput", 5191)},
 	},
 	{
@@ -114,7 +115,7 @@ var verdict = []entry{
 	{
 		Code: "objective-zero", Severity: Note,
 		Says:    "{metric} is 0.",
-		Means:   "A result with none of what is to be maximized is not recommended.",
+		Means:   "sweep does not recommend a result whose objective is 0.",
 		Example: Args{"metric": Text("goodput")},
 	},
 
@@ -122,7 +123,7 @@ var verdict = []entry{
 	{
 		Code: "load-not-planned", Severity: Refused,
 		Says:    "The plan has no result on load {load}.",
-		Means:   "The use case names a load that no configuration is measured at.",
+		Means:   "The use case names a load at which no configuration is measured.",
 		Example: Args{"load": Text("chat")},
 	},
 	{
