@@ -38,7 +38,8 @@ var check = []entry{
 	},
 	{
 		Code: "token-count", Severity: Caveat,
-		Says: "[The client counted {client}, and the server counted {server}.][The engine's own figures are left out: {why}.]",
+		Says: "[The client counted {client}, and the server counted {server}.][The engine's own figures are left " +
+			"out: {why}.]",
 		Means: "Client and server counted different tokens or requests. Other clients may have used the server, " +
 			"or its figures cover one of several workers.",
 		Example: Args{"client": Metric("output_throughput", 400), "server": Metric("output_throughput", 500)},

@@ -459,7 +459,8 @@ var file = []entry{
 	},
 	{
 		Code: "requests-per-slot-few", Severity: Caveat,
-		Says:  "{path}.requests gives fewer than {least|request|requests} per slot at concurrency {slots}, so throughput will be imprecise",
+		Says: "{path}.requests gives fewer than {least|request|requests} per slot at concurrency {slots}, so " +
+			"throughput will be imprecise",
 		Label: "less than {least} × {slots}",
 		Do:    "raise requests to at least {enough}",
 		Means: "The first and last requests of a closed loop run at lower concurrency. With few requests, they " +

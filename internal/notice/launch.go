@@ -56,8 +56,9 @@ var launch = []entry{
 	},
 	{
 		Code: "gpu-memory-kept", Severity: Caveat,
-		Says: "GPU memory was not released: {memory} more than before the launch is still in use on {gpus}.[ It is held by {holders}.]",
-		Do:   "End what holds the memory.",
+		Says: "GPU memory was not released: {memory} more than before the launch is still in use on {gpus}.[ It is " +
+			"held by {holders}.]",
+		Do: "End what holds the memory.",
 		Means: "After the server stopped, memory in use did not return to its level before the launch. sweep " +
 			"postpones the next launch, so that nothing is measured next to it.",
 		Example: Args{"gpus": List("GPU 0", "GPU 1"), "memory": Bytes(12 << 30), "holders": List("process 4711 (python3) 11.8 GiB")},

@@ -90,7 +90,8 @@ var result = []entry{
 	},
 	{
 		Code: "order-sequential", Severity: Caveat,
-		Says: "With order: sequential, each configuration gets one launch, so drift and differences between launches look like effects of its flags.",
+		Says: "With order: sequential, each configuration gets one launch, so drift and differences between " +
+			"launches look like effects of its flags.",
 		Means: "Randomized rounds spread drift over all configurations. A sequential run saves launches instead, " +
 			"and repeats on one launch are not independent.",
 		Example: Args{},
