@@ -94,7 +94,7 @@ func (f *Failure) Error() string { return string(f.Diagnosis.Class) + ": " + f.D
 // Unwrap returns the underlying error.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Phase is a part of the start-up with its time since the launch.
+// Phase is a part of the startup with its time since the launch.
 type Phase struct {
 	Name string // launched, loading, compiling, profiling, graphs, ready
 	At   time.Duration
@@ -108,7 +108,7 @@ type Identity struct {
 	Owner       string // what proved ownership: container ID, pid; "" for endpoint
 }
 
-// Logged is what the server's log told about its own size during start-up.
+// Logged is what the server's log told about its own size during startup.
 // Zero values were not logged.
 type Logged struct {
 	EngineVersion  string

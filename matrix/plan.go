@@ -10,6 +10,7 @@
 package matrix
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
@@ -51,6 +52,23 @@ type Plan struct {
 	Confirmation *Confirmation `json:"-"`
 	// Warnings say what the results will not be able to show.
 	Warnings []notice.Notice `json:"warnings,omitempty"`
+}
+
+// Round places a block: a round of the screening, or one of the confirmation,
+// which has its own count. Blocks count on from one to the other.
+func (p *Plan) Round(block int) (round, of int, confirming bool) {
+	if n := block - p.Blocks; n > 0 && p.ConfirmStage != nil {
+		return n, p.ConfirmStage.Starts, true
+	}
+	return block, p.Blocks, false
+}
+
+// RoundText names a round: "round 1/3", "confirmation 1/2".
+func RoundText(round, of int, confirming bool) string {
+	if confirming {
+		return fmt.Sprintf("confirmation %d/%d", round, of)
+	}
+	return fmt.Sprintf("round %d/%d", round, of)
 }
 
 // Configuration is a complete set of server flags.

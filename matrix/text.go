@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -49,7 +50,7 @@ func table(b *strings.Builder, rows func(w io.Writer)) {
 func (p *Plan) writeConfigurations(b *strings.Builder) {
 	fmt.Fprintf(b, "\nConfigurations (%d)\n", len(p.Configurations))
 	table(b, func(w io.Writer) {
-		for _, c := range p.Configurations {
+		for i, c := range p.Configurations {
 			text := c.Label
 			if c.Baseline {
 				text = "baseline"
@@ -60,18 +61,16 @@ func (p *Plan) writeConfigurations(b *strings.Builder) {
 			if c.GPUs > 0 {
 				text = say.Count(c.GPUs, "GPU") + "\t" + text
 			}
-			fmt.Fprintf(w, "  %s\t%s\n", c.ID, text)
+			fmt.Fprintf(w, "  %d\t%s\n", i+1, text)
 		}
 	})
 }
 
 func (p *Plan) writeLoadPoints(b *strings.Builder) {
 	fmt.Fprintf(b, "\nLoad points (%d)\n", len(p.LoadPoints))
-	table(b, func(w io.Writer) {
-		for _, l := range p.LoadPoints {
-			fmt.Fprintf(w, "  %s\t%s\n", l.ID, l.Label)
-		}
-	})
+	for _, l := range p.LoadPoints {
+		fmt.Fprintf(b, "  %s\n", l.Label)
+	}
 }
 
 func (p *Plan) writeExcluded(b *strings.Builder) {
@@ -86,12 +85,17 @@ func (p *Plan) writeExcluded(b *strings.Builder) {
 	})
 }
 
-// writeOrder prints one line per round: the configurations in run order.
+// writeOrder prints one line per round: the numbers of the configurations in run
+// order.
 func (p *Plan) writeOrder(b *strings.Builder) {
-	b.WriteString("\nRun order\n")
+	b.WriteString("\nRun order, by number of configuration\n")
+	number := map[string]string{}
+	for i, c := range p.Configurations {
+		number[c.ID] = strconv.Itoa(i + 1)
+	}
 	if p.Order == experiment.Sequential {
 		if p.Starts[0].Purpose == PurposeFindRates {
-			fmt.Fprintf(b, "  rate search: %s\n", p.Starts[0].Configuration)
+			fmt.Fprintf(b, "  rate search: %s\n", number[p.Starts[0].Configuration])
 		}
 		fmt.Fprintf(b, "  one launch per configuration in the order above, with %s each\n", say.Count(p.Blocks, "repeat"))
 		return
@@ -105,10 +109,10 @@ func (p *Plan) writeOrder(b *strings.Builder) {
 			if s.Purpose == PurposeFindRates {
 				name = "rate search: "
 			}
-			lines = append(lines, name+s.Configuration)
+			lines = append(lines, name+number[s.Configuration])
 			continue
 		}
-		lines[len(lines)-1] += " " + s.Configuration
+		lines[len(lines)-1] += " " + number[s.Configuration]
 	}
 	for _, l := range lines {
 		fmt.Fprintf(b, "  %s\n", l)

@@ -40,7 +40,7 @@ type Input struct {
 	SLO      []experiment.Constraint
 	Facts    Facts
 	// Trials and Starts are the records behind the timeline, the figures of
-	// drift and of start-up; without them those are absent.
+	// drift and of startup; without them those are absent.
 	Trials []rundir.Trial
 	Starts []rundir.Start
 	// Latencies reads the histograms of a trial by base ("ttft", "itl", "e2e"),

@@ -13,7 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
-// startupPlot is the start-up time of each configuration, split into phases.
+// startupPlot is the startup time of each configuration, split into phases.
 type startupPlot struct {
 	rows   []startupRow
 	phases []string

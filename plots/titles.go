@@ -222,9 +222,9 @@ func trialsText(points []point) string {
 	}
 	switch {
 	case lo == hi:
-		return say.Count(lo, "trial") + " per configuration and load"
+		return say.Count(lo, "trial") + " per configuration and load point"
 	default:
-		return fmt.Sprintf("%d to %d trials per configuration and load", lo, hi)
+		return fmt.Sprintf("%d to %d trials per configuration and load point", lo, hi)
 	}
 }
 

@@ -20,9 +20,9 @@ func newAnalyze(sys *System) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "analyze DIR",
-		Short: "Analyze a run again and print what it recommends; nothing is written",
-		Long: `Analyze a run again and print what it recommends: what to change, what that
-brings and costs, and what to know before acting on it. Nothing is written.`,
+		Short: "Print what a run recommends, without writing files",
+		Long: `Analyze a run again and print its recommendations: what to change, what that
+gains and costs, and what to know before you act on it. sweep writes no files.`,
 		Example: `  sweep analyze runs/acme-support-bot/20261123-221004
   sweep analyze --table DIR             every configuration at every load
   sweep analyze --details DIR           the evidence: intervals, rivals, frontiers, checks

@@ -50,8 +50,8 @@ func newBench(sys *System) *cobra.Command {
 	var o benchOptions
 	cmd := &cobra.Command{
 		Use:   "bench URL",
-		Short: "Load a running server once and print what it achieved",
-		Long: `Load a running OpenAI-compatible server once and print what it achieved.
+		Short: "Load a running server once and print its throughput and latency",
+		Long: `Load a running OpenAI-compatible server once and print its throughput and latency.
 
 In open loop (--poisson, --constant), latency counts from the intended send. sweep
 discards a result that its own client limited (exit code 3). It first sends one

@@ -26,12 +26,12 @@ type clientOptions struct {
 func (c *clientOptions) addClients(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.with, "with", nil, "send the same load with these clients in turn and compare them: native,guidellm,vllm,aiperf")
-	f.IntVar(&c.rounds, "rounds", 3, "with --with: turns per client")
+	f.IntVar(&c.rounds, "rounds", 3, "with --with: how many times each client runs")
 	f.StringVar(&c.guidellm, "guidellm", "guidellm", "with --with: `command` that runs GuideLLM")
 	f.StringVar(&c.vllm, "vllm", "vllm", "with --with: `command` that runs vllm")
 	f.StringVar(&c.aiperf, "aiperf", "aiperf", "with --with: `command` that runs AIPerf")
 	f.StringVar(&c.tokens, "tokenizer", "", "with --with: tokenizer of the other clients, as a `model` or path (default: the served model)")
-	f.StringVar(&c.keep, "keep", "", "with --with: `directory` to keep the other clients' files in")
+	f.StringVar(&c.keep, "keep", "", "with --with: `directory` for the files of the other clients")
 }
 
 // tools are the clients other than ours.

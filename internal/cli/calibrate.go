@@ -37,7 +37,7 @@ floor of each load point. 'sweep run' uses the floor. It never calls a differenc
 in latency better or worse if the difference is below the floor.
 
 The reference server runs on this machine next to the client, so the floor
-includes what the two cost each other. Exit code 3: the client cannot keep up with a load.`,
+includes how they slow each other down. Exit code 3: the client cannot keep up with a load.`,
 		Example: `  sweep calibrate experiment.yaml
   sweep calibrate --window 10s --out /data/runs experiment.yaml`,
 		Args: exactly("FILE"),

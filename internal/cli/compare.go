@@ -25,7 +25,7 @@ func newCompare(sys *System) *cobra.Command {
 	var o compareOptions
 	cmd := &cobra.Command{
 		Use:   "compare A B",
-		Short: "Compare two runs: last month's and tonight's, or two versions of vLLM",
+		Short: "Compare two runs, such as last month's and today's, or two versions of vLLM",
 		Long: `Compare two runs, result by result. Two results belong together if their flags
 and loads are the same. Every change has an interval and a verdict, corrected for
 the number of comparisons.

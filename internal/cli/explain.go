@@ -19,8 +19,8 @@ func newExplain(sys *System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [CODE]",
 		Short: "Explain a message by its code",
-		Long: `Explain what a message of sweep means and what to do about it. Without a code, list
-all of them. Codes are in --json output, in records, in the lines of
+		Long: `Explain what a message means and what to do about it. Without a code, list all
+messages. Codes are in --json output, in records, in the lines of
 --progress json, and on the page (data-code).`,
 		Example: `  sweep explain
   sweep explain client-late

@@ -28,8 +28,8 @@ func newPlot(sys *System) *cobra.Command {
 	var o plotOptions
 	cmd := &cobra.Command{
 		Use:   "plot DIR",
-		Short: "Draw the figures of a run again as PNG, SVG and CSV",
-		Long: `Draw the figures of a run again. Every figure comes with its data as CSV.
+		Short: "Redraw the figures of a run as PNG, SVG and CSV",
+		Long: `Redraw the figures of a run. Every figure comes with its data as CSV.
 
 With --x and --y, sweep draws one metric against another instead. --where keeps
 the results that meet all conditions, joined by "and". A condition is NAME OP

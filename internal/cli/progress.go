@@ -12,6 +12,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // Kinds of progress.
@@ -163,7 +164,7 @@ func progressLine(st runner.Status, now time.Time, width int) string {
 		parts = append(parts, ends(st.Left.After(now.Sub(st.At)), now))
 	}
 	if st.Block > 0 {
-		parts = append(parts, fmt.Sprintf("round %d/%d", st.Block, st.Blocks))
+		parts = append(parts, matrix.RoundText(st.Block, st.Blocks, st.Confirming))
 	}
 	return say.Clip(strings.Join(append(parts, workParts(st, now)...), " | "), width)
 }

@@ -97,6 +97,7 @@ type jsonState struct {
 	Total         int       `json:"total"`
 	Block         int       `json:"block,omitempty"`
 	Blocks        int       `json:"blocks,omitempty"`
+	Confirming    bool      `json:"confirming,omitempty"` // block and blocks count confirmation rounds
 	Configuration string    `json:"configuration,omitempty"`
 	Point         string    `json:"load_point,omitempty"`
 	Stage         string    `json:"stage,omitempty"`
@@ -162,6 +163,7 @@ func (s *screen) state(st runner.Status, now time.Time) jsonState {
 	left := st.Left.After(now.Sub(st.At))
 	j := jsonState{
 		Time: now, Event: "state", GPUs: st.GPUs, Done: st.Done, Total: st.Total, Block: st.Block, Blocks: st.Blocks,
+		Confirming:    st.Confirming,
 		Configuration: st.Configuration, Point: st.Point, Stage: st.Stage, Phase: st.Phase, Waiting: st.Waiting,
 		More: st.More, Share: st.Share, LeftLeast: left.Least.Seconds(), LeftMost: left.Most.Seconds(),
 		Temperature: st.Live.Temperature, Power: st.Live.Power, Best: s.best,

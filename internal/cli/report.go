@@ -12,7 +12,7 @@ func newReport(sys *System) *cobra.Command {
 	var open bool
 	cmd := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Write the report of a run again: HTML, Markdown, CSV, JSON, Parquet and figures",
+		Short: "Rebuild the report of a run: HTML, Markdown, CSV, JSON, Parquet and figures",
 		Example: `  sweep report runs/acme-support-bot/20261123-221004
   sweep report --open DIR`,
 		Args:              exactly("DIR"),

@@ -346,7 +346,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message(o.past.String(), o.past)
 	}
 	if c := p.ConfirmStage; c != nil && p.Confirmation == nil {
-		screen.Message(fmt.Sprintf("then the finalists are confirmed on %d launches each: at most %d more launches",
+		screen.Message(fmt.Sprintf("then sweep confirms finalists on %d restarts each: at most %d more launches",
 			c.Starts, p.Estimate.ConfirmStarts))
 	}
 	if p.Backend == "simulated" {
@@ -388,7 +388,7 @@ func finalists(path string, s *screen) ([]matrix.Finalist, error) {
 		return nil, err
 	}
 	for _, rec := range r.findings.Recommendations {
-		s.Message("screening: " + rec.UseCase + ": " + briefly(rec))
+		s.Message("screening result for " + rec.UseCase + ": " + briefly(rec))
 	}
 	return r.findings.Finalists, nil
 }

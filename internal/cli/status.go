@@ -37,7 +37,7 @@ func newStatus(sys *System) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status DIR",
-		Short: "Show how far a run is, also while it is running",
+		Short: "Show the progress of a run, live or finished",
 		Example: `  sweep status runs/acme-support-bot/20261123-221004
   sweep status --json runs/acme-support-bot/20261123-221004`,
 		Args:              exactly("DIR"),

@@ -8,9 +8,9 @@ func differs(code Code, says string) entry {
 
 // agreement are the entries of a comparison of clients.
 var agreement = []entry{
-	differs("agree-window", "Tools count from the first send to the last answer, with the start and the end of the load. "+
+	differs("agree-window", "Tools count from the first send to the last answer, including its ramp-up and ramp-down. "+
 		"sweep's own run counts a steady window."),
-	differs("agree-output", "Tools count from the first send to the last answer, with the start and the end of the load. "+
+	differs("agree-output", "Tools count from the first send to the last answer, including its ramp-up and ramp-down. "+
 		"The lengths of their prompts change the server's speed too."),
 	differs("agree-tpot", "It is (last - first token) / (tokens - 1) in all. "+
 		"GuideLLM and AIPerf call it inter-token latency, and count only chunks with text as tokens."),

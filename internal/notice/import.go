@@ -33,9 +33,11 @@ var reasons = []entry{
 	unread("runs-table", "repeats the runs below it", nil),
 	unread("runs-failed", "a failed benchmark of vllm bench sweep: nothing was measured", nil),
 	unread("stages-pool", "pools the stages next to it", nil),
-	unread("import-of-server", "{what}: read with the client's file", Args{"what": Text("the server's metrics of inference-perf")}),
+	unread("import-of-server", "{what}: sweep reads it with the client's file",
+		Args{"what": Text("the server's metrics of inference-perf")}),
 	unread("import-without-results", "no results: {error}", Args{"error": Text("invalid JSON")}),
-	unread("import-other-table", "a table of something else: {error}", Args{"error": Text("no column is a metric that we know")}),
+	unread("import-other-table", "a table of something else: {error}",
+		Args{"error": Text("sweep knows no metric among its columns")}),
 }
 
 // imports are the entries about results that other tools measured.
@@ -220,7 +222,7 @@ var imports = []entry{
 	{
 		Code: "impossibly-fast", Severity: Discarded,
 		Says: "The table gives {each} per output token in each stream, and no server generates that fast.",
-		Means: "Requests were refused, or the counts are not what was generated: " +
+		Means: "Requests were refused, or the counts are wrong: " +
 			"a server reads its weights once per step, which takes longer than 1 ms.",
 		Example: Args{"each": Seconds(0.0003)},
 	},

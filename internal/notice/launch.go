@@ -50,7 +50,7 @@ var launch = []entry{
 		Code: "cooldown-not-reached", Severity: Caveat,
 		Says: "The cool-down ended at its limit, after {waited}: {missing}.",
 		Do:   "Raise cooldown.at_most.",
-		Means: "The GPUs had not reached their targets when the next server was launched: they were too warm, or " +
+		Means: "The GPUs had not reached their targets when sweep launched the next server. They were too warm, or " +
 			"in a different state than at the round's first launch.",
 		Example: Args{"waited": Span(5 * time.Minute), "missing": Text("GPU 0 is at 58 °C (target 50 °C)")},
 	},

@@ -5,7 +5,8 @@ package notice
 var planned = []entry{
 	{
 		Code: "one-round", Severity: Caveat,
-		Says:    "With repeat: 1, there is one trial per configuration and load, so results have no intervals and no verdicts.",
+		Says: "With repeat: 1, there is one trial per configuration and load point, so results have no intervals " +
+			"and no verdicts.",
 		Do:      "Raise trials.repeat.",
 		Means:   "One trial says nothing about the scatter of the next.",
 		Example: Args{},

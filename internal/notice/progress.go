@@ -17,7 +17,7 @@ var progress = []entry{
 	},
 	{
 		Code: "repeating-discarded", Severity: Note,
-		Says:    "Round {round}: repeating {n|discarded trial|discarded trials}.",
+		Says:    "[Round {round}][Confirmation {confirmation}]: repeating {n|discarded trial|discarded trials}.",
 		Means:   "sweep measures discarded trials again at the end of their round, as often as gates.requeue allows.",
 		Example: Args{"round": Count(2), "n": Count(3)},
 	},
@@ -113,7 +113,7 @@ var progress = []entry{
 	},
 	{
 		Code: "trials-without-server", Severity: Note,
-		Says:    "{n|trial|trials} {outcome}[ (see launch {launch})].",
+		Says:    "{n|trial|trials} {outcome}[ (launch {launch})].",
 		Means:   "sweep did not launch the server of these trials, because an earlier launch failed.",
 		Example: Args{"n": Count(2), "outcome": Text("skipped"), "launch": Text("s03-c0821f22e")},
 	},

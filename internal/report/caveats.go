@@ -11,12 +11,15 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // doubt is one reason to trust the numbers less.
 type doubt struct {
 	Text  string
 	Where string // what it concerns, where that is less than the run
+	IDs   string // of the trials and launches among them: the names of their folders
 	Code  string
 }
 
@@ -213,10 +216,13 @@ func (l *doubtList) about(kind notice.Kind, id string, list ...notice.Notice) {
 func (b *build) merged(l doubtList) []doubt {
 	var out []doubt
 	for _, g := range notice.Merge(l) {
-		var places []string
+		var places, ids []string
 		for _, s := range g.Subjects {
 			if p := b.place(s); p != "" {
 				places = append(places, p)
+			}
+			if s.Kind == notice.Trial || s.Kind == notice.Launch {
+				ids = append(ids, s.ID)
 			}
 		}
 		where := strings.Join(places, ", ")
@@ -224,13 +230,13 @@ func (b *build) merged(l doubtList) []doubt {
 		case len(places) > 1 && len(places) <= 3 && g.Differs:
 			where = places[0] + "; also in " + strings.Join(places[1:], ", ")
 		case len(places) > 3:
-			where = fmt.Sprintf("%s, and the like in %d other places", strings.Join(places[:2], ", "), len(places)-2)
+			where = fmt.Sprintf("%s and %d others", strings.Join(places[:2], ", "), len(places)-2)
 		}
-		text := g.String()
+		text := say.Typographic(g.String())
 		if g.Severity == notice.Discarded {
 			text = "Trial discarded: " + text
 		}
-		out = append(out, doubt{text, where, string(g.Code)})
+		out = append(out, doubt{text, where, strings.Join(ids, ", "), string(g.Code)})
 	}
 	return out
 }
@@ -241,6 +247,18 @@ func (b *build) place(s notice.Subject) string {
 	case notice.Result:
 		c := b.cells[s.ID]
 		return c.Label + " at " + c.PointLabel
+	case notice.Trial:
+		for _, t := range b.Trials {
+			if c := b.cells[t.Cell]; t.ID == s.ID && c.ID != "" {
+				return c.Label + " at " + c.PointLabel + ", " + matrix.RoundText(b.Plan.Round(t.Block))
+			}
+		}
+	case notice.Launch:
+		for _, l := range b.Starts {
+			if l.ID == s.ID {
+				return l.Label + ", " + matrix.RoundText(b.Plan.Round(l.Block))
+			}
+		}
 	case notice.Configuration:
 		if c, ok := b.Plan.Configuration(s.ID); ok {
 			return c.Label

@@ -228,7 +228,7 @@ func TestExploreInChromium(t *testing.T) {
 		t.Errorf("the arrow key leads nowhere: %s", second)
 	}
 	b.choose("explore-x", "tpot_p50")
-	if got := b.Text("#explore-chart .axis"); !strings.HasPrefix(got, "time per output token, p50") {
+	if got := b.Text("#explore-chart .axis"); !strings.HasPrefix(got, "TPOT p50") {
 		t.Errorf("the axis is %s", got)
 	}
 	b.choose("explore-load", "documents")

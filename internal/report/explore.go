@@ -77,7 +77,9 @@ func (b *build) exploration() *exploration {
 		if err != nil {
 			continue
 		}
-		x.Metrics = append(x.Metrics, exploreMetric{name, metric.Title(name), string(m.Unit), m.Better == metric.Higher})
+		x.Metrics = append(x.Metrics, exploreMetric{
+			name, metric.Short(name), string(m.Unit), m.Better == metric.Higher,
+		})
 	}
 	for _, c := range b.Findings.Cells {
 		if len(c.Estimates) == 0 {

@@ -142,7 +142,7 @@ func (b *build) seeds() string {
 	}
 	var parts []string
 	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
-		parts = append(parts, fmt.Sprintf("round %d: %s", block, strings.Join(byBlock[block], ", ")))
+		parts = append(parts, matrix.RoundText(b.Plan.Round(block))+": "+strings.Join(byBlock[block], ", "))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -177,7 +177,8 @@ func (b *build) question() question {
 	if b.Plan.Order == experiment.Sequential {
 		order = "one after another"
 	}
-	q.Trials = fmt.Sprintf("%s per configuration and load %s, seed %d", say.Count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
+	q.Trials = fmt.Sprintf("%s per configuration and load point %s, seed %d",
+		say.Count(b.Plan.Blocks, "trial"), order, b.Plan.Seed)
 	for _, c := range b.Plan.SLO {
 		q.SLO = append(q.SLO, constraintText(c.Metric, c.Op, c.Value))
 	}

@@ -70,9 +70,9 @@ func (b *build) answer(r analysis.Recommendation) answer {
 	for _, d := range r.Doubts {
 		// What is said of the whole run need not be said again for each answer.
 		if d.Code == analysis.CodeLeaderUndecided {
-			a.Leader = d.Text()
+			a.Leader = say.Typographic(d.Text())
 		} else if !slices.ContainsFunc(b.Findings.Warnings, d.Equal) {
-			a.Doubts = append(a.Doubts, d.Text())
+			a.Doubts = append(a.Doubts, say.Typographic(d.Text()))
 		}
 	}
 	if r.Preferred != nil {
@@ -103,7 +103,7 @@ func (b *build) answer(r analysis.Recommendation) answer {
 		a.Turns = append(a.Turns, sensitivityText(s))
 	}
 	for _, o := range r.Overturn[:min(len(r.Overturn), shownRivals)] {
-		a.Turns = append(a.Turns, rivalText(o))
+		a.Turns = append(a.Turns, say.Typographic(rivalText(o)))
 	}
 	if r.Confirmed && r.Screening != nil {
 		a.Screening = say.Metric(r.Objective, r.Screening.Center) + " (" + estimateDoubt(r.Objective, *r.Screening) + ")"

@@ -89,11 +89,12 @@ func (s *answerScreen) head() []string {
 		}
 	}
 	extent := fmt.Sprintf("%s × %s, %s", say.Count(len(s.Plan.Configurations), "configuration"),
-		say.Count(len(s.Plan.LoadPoints), "load"), say.Count(planned, "trial"))
-	if repeated > 0 {
-		extent += fmt.Sprintf(" (%d repeated)", repeated)
+		say.Count(len(s.Plan.LoadPoints), "load point"), say.Count(planned, "trial"))
+	line := fmt.Sprintf("%s: %s. %s", s.Plan.Name, state, extent)
+	if more := fmt.Sprintf(" (%d repeated)", repeated); repeated > 0 && columns(line+more) <= s.width {
+		line += more
 	}
-	out := []string{s.clip(bold, fmt.Sprintf("%s: %s. %s", s.Plan.Name, state, extent))}
+	out := []string{s.clip(bold, line)}
 	if simulated(s.Input) {
 		gpu := ""
 		if s.Provenance != nil {

@@ -121,7 +121,7 @@ func (d *details) recommendation(r analysis.Recommendation) {
 		d.row("ahead, undecided", l.Label+" at "+l.PointLabel+": "+estimateText(r.Objective, l.Estimate))
 		d.row("", ratioText(l.Ratio, ""))
 	}
-	rows(d, "tied with", r.Ties, func(t analysis.Tie) string {
+	rows(d, "statistically tied", r.Ties, func(t analysis.Tie) string {
 		return t.Label + " at " + t.PointLabel + ": " + estimateText(r.Objective, t.Estimate)
 	})
 	rows(d, "sensitivity", r.Sensitivity, sensitivityText)
@@ -195,7 +195,7 @@ func ratioText(q analysis.Ratio, point string) string {
 		s += ": " + q.Reason()
 	}
 	if q.MoreTrials > 0 {
-		s += fmt.Sprintf(", about %s more to decide", say.Count(q.MoreTrials, "round"))
+		s += fmt.Sprintf(" (about %s would decide it)", say.Count(q.MoreTrials, "more round"))
 	}
 	return s
 }
@@ -220,10 +220,9 @@ func confirmationText(r analysis.Recommendation) string {
 	case !r.Confirmed:
 		return s
 	case r.Screening == nil:
-		return s + fmt.Sprintf(", on %s with new seeds; the screening runs had not measured it",
-			say.Count(r.Estimate.N, "restart"))
+		return s + fmt.Sprintf(": %s with new seeds. It has no screening runs.", say.Count(r.Estimate.N, "restart"))
 	}
-	return s + fmt.Sprintf(", on %s with new seeds; the screening runs had %s (%s)", say.Count(r.Estimate.N, "restart"),
+	return s + fmt.Sprintf(": %s with new seeds. Screening runs: %s (%s)", say.Count(r.Estimate.N, "restart"),
 		say.Metric(r.Objective, r.Screening.Center), say.Change(1+*r.Shrinkage))
 }
 
@@ -342,18 +341,15 @@ func (d *details) checks() {
 	d.WriteString("Consistency\n")
 	notice.Gravest(all)
 	for _, g := range notice.Merge(all) {
-		var places []string
-		if g.Subject.Kind == notice.Trial {
-			places = append(places, g.Subject.ID)
-		}
-		if g.Others > 0 {
-			places = append(places, fmt.Sprintf("%d more", g.Others))
-		}
 		where := ""
-		if len(places) > 0 {
-			where = " (" + strings.Join(places, ", ") + ")"
+		if g.Subject.Kind == notice.Trial {
+			where = " in " + say.Count(len(g.Subjects), "trial")
 		}
-		d.wrap("  - ", fmt.Sprintf("%s, %s%s: %s", g.Code, g.Severity, where, g.String()))
+		text := fmt.Sprintf("%s%s: %s [%s]", g.Severity, where, g.String(), g.Code)
+		if g.Subject.Kind == notice.Trial {
+			text += " (trial " + g.Subject.ID + ")"
+		}
+		d.wrap("  - ", text)
 	}
 	d.WriteString("\n")
 }
@@ -364,7 +360,7 @@ func (d *details) failures() {
 	}
 	d.WriteString("Failures\n")
 	for _, f := range d.Findings.Failures {
-		when, times := failedWhen(f), say.Count(len(f.Starts), "start")
+		when, times := failedWhen(f), say.Count(len(f.Starts), "launch")
 		if f.Skipped {
 			when = "was skipped"
 		}

@@ -192,7 +192,7 @@ func (s *answerScreen) verdict(r analysis.Recommendation) styled {
 			return styled{"UNDECIDED", yellow}
 		}
 		if n := len(r.Ties); n > 0 {
-			return styled{fmt.Sprintf("tied with %d", n), plain}
+			return styled{"tied with " + say.Count(n, "other"), plain}
 		}
 		return styled{"nothing better", plain}
 	}
@@ -287,8 +287,10 @@ func (s *answerScreen) ties(r analysis.Recommendation) string {
 	names[0] = first.Label + " at " + shortPoint(first.PointLabel, r.Load)
 	brief := "tied with " + say.Few(names, 1)
 	names[0] += " (" + say.Metric(r.Objective, first.Estimate.Center) + ")"
-	if text := "tied with " + say.Few(names, 1); columns(text) <= s.beside(r) {
-		return text
+	for _, text := range []string{"statistically tied with " + say.Few(names, 1), "statistically " + brief} {
+		if columns(text) <= s.beside(r) {
+			return text
+		}
 	}
 	return brief
 }

@@ -288,7 +288,7 @@ func (s *answerScreen) legend(signs map[string]string, hidden int, brief bool) [
 		more = append(more, say.Count(hidden, "more configuration"))
 	}
 	if n := len(s.Plan.LoadPoints) - 1; n > 0 && brief {
-		more = append(more, say.Count(n, "more load"))
+		more = append(more, say.Count(n, "more load point"))
 	}
 	if len(more) > 0 {
 		parts = append(parts, strings.Join(more, ", ")+": sweep analyze --table")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // night is the run in time: every start in order.
@@ -83,7 +84,7 @@ type part struct {
 	took time.Duration
 }
 
-// parts splits a start into start-up, load, stop and cool-down. The start-up
+// parts splits a start into startup, load, stop and cool-down. The startup
 // of a failed start lasts until it was stopped.
 func parts(s rundir.Start, trials []rundir.Trial) []part {
 	startup := s.Ready
@@ -114,13 +115,13 @@ func total(ps []part) time.Duration {
 func (b *build) nightRow(s rundir.Start, trials []rundir.Trial, longest time.Duration) nightRow {
 	ps := parts(s, trials)
 	r := nightRow{
-		ID: s.ID, Label: s.Label, Block: fmt.Sprint(s.Block),
+		ID: s.ID, Label: s.Label, Block: matrix.RoundText(b.Plan.Round(s.Block)),
 		Began: s.Began.Format("15:04:05"), Stamp: s.Began.Format(time.RFC3339),
 		Ready: span(ps[0].took), Load: span(ps[1].took), Stop: span(ps[2].took), Cooldown: span(ps[3].took),
 		Outcome: s.Outcome, Bad: s.Outcome == rundir.StartFailed,
 	}
 	if s.Block == 0 {
-		r.Block = "calibration"
+		r.Block = "rate search"
 	}
 	if s.Diagnosis != nil {
 		r.Bad = true

@@ -58,12 +58,13 @@ func sensitivityText(s analysis.Sensitivity) string {
 	name := metric.Short(s.Metric)
 	switch {
 	case s.Loosest == nil && s.Op == experiment.AtLeast:
-		return fmt.Sprintf("still the winner for any %s limit up to %s", name, value(s.Tightest))
+		return fmt.Sprintf("still the winner for any %s limit ≤ %s", name, value(s.Tightest))
 	case s.Loosest == nil:
-		return fmt.Sprintf("still the winner for any %s limit from %s on", name, value(s.Tightest))
+		return fmt.Sprintf("still the winner for any %s limit ≥ %s", name, value(s.Tightest))
 	}
 	low, high := math.Min(s.Tightest, *s.Loosest), math.Max(s.Tightest, *s.Loosest)
-	return fmt.Sprintf("still the winner for any %s limit between %s and %s; beyond that it is %s", name, value(low), value(high), s.Looser)
+	return fmt.Sprintf("still the winner for any %s limit from %s to %s. Beyond that, it is %s",
+		name, value(low), value(high), s.Looser)
 }
 
 // rivalText is a runner-up of a recommendation, with its change from the winner.

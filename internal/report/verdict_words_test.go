@@ -37,11 +37,11 @@ func TestEvidence(t *testing.T) {
 		numbers  = "the single changes predict +25% [+20%, +30%], measured +25% [+20%, +30%]: "
 	)
 	for _, c := range []struct{ got, want string }{
-		{sensitivityText(limit), "still the winner for any TTFT p90 limit from 310 ms on"},
-		{sensitivityText(bounded), "still the winner for any TTFT p90 limit between 310 ms and 900 ms; " +
-			"beyond that it is max-num-seqs=2 at chat c=8"},
+		{sensitivityText(limit), "still the winner for any TTFT p90 limit ≥ 310 ms"},
+		{sensitivityText(bounded), "still the winner for any TTFT p90 limit from 310 ms to 900 ms. " +
+			"Beyond that, it is max-num-seqs=2 at chat c=8"},
 		{sensitivityText(analysis.Sensitivity{Metric: "output_throughput", Op: experiment.AtLeast, Tightest: 900}),
-			"still the winner for any output throughput limit up to 900 tok/s"},
+			"still the winner for any output throughput limit ≤ 900 tok/s"},
 		{rivalText(analysis.Rival{Label: "b", PointLabel: "chat c=4", Ratio: .8, Probability: 1e-9}),
 			"b at chat c=4: -20% (P(better) under 0.1%)"},
 		{rivalText(analysis.Rival{Label: "b", PointLabel: "chat c=4", Ratio: 1.02}), "b at chat c=4: +2%"},

@@ -55,11 +55,7 @@ func (l *lane) launch(ctx context.Context, p matrix.Start, conf matrix.Configura
 	rec := l.newRecord(p, conf)
 	l.update(func(s *Status) {
 		s.Configuration, s.Point, s.Phase = conf.Label, "", ""
-		s.Block, s.Blocks = p.Block, l.Plan.Blocks
-		if p.Purpose == matrix.PurposeConfirm {
-			s.Configuration = "confirming " + conf.Label
-			s.Block, s.Blocks = p.Block-l.Plan.Blocks, l.Plan.ConfirmStage.Starts
-		}
+		s.Block, s.Blocks, s.Confirming = l.Plan.Round(p.Block)
 	})
 	l.stage(StageStarting)
 	if err := l.watchNight(rec); err != nil {
@@ -127,7 +123,7 @@ func (l *lane) ready(s *launcher.Server, rec *rundir.Start) error {
 		(*rundir.Identity)(&s.Identity), recordLogged(s.Logged)
 	rec.Effective, rec.Compute = recordEffective(s.Effective), s.Compute
 	l.tellRefused(s.Effective)
-	l.message("%s %s: ready after %s%s", rec.ID, rec.Label, say.Duration(s.ReadyAfter), phaseTimes(s.Phases))
+	l.message("%s: ready after %s%s", rec.Label, say.Duration(s.ReadyAfter), phaseTimes(s.Phases))
 	err := errors.Join(
 		l.origin.same(rec),
 		l.dir.WriteStart(*rec),
@@ -152,7 +148,8 @@ func (l *lane) failed(ctx context.Context, p matrix.Start, rec *rundir.Start, f 
 		rec.Released = true // nothing was launched
 	}
 	n := notice.New("did-not-start", diagnosed(d)).On(notice.Launch, rec.ID)
-	l.Observer.Message(fmt.Sprintf("%s %s: did not start: %s: %s", rec.ID, rec.Label, d.Class, d.Cause.Text()), n)
+	text := fmt.Sprintf("%s: did not start (%s): %s (launch %s)", rec.Label, d.Class, d.Cause.Text(), rec.ID)
+	l.Observer.Message(text, n)
 	l.locked(func() { l.prune.failed(l.Plan.Configurations, rec.Configuration, rec.ID, d) })
 	if err := l.stepStart(rundir.EventStartFailed, rec, "", n); err != nil {
 		return err

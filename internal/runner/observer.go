@@ -33,10 +33,11 @@ type Status struct {
 	More          bool   // the confirm stage is not planned yet; Total grows
 	Configuration string // label
 	Point         string // label of the load point, while measuring
-	Block, Blocks int
+	Block, Blocks int    // round and number of rounds, of the confirmation if Confirming
+	Confirming    bool
 	Stage         string
 	StageBegan    time.Time
-	Phase         string // of the start-up, while starting
+	Phase         string // of the startup, while starting
 	PhaseBegan    time.Time
 	Load          LoadStatus // while measuring
 	Live          Live       // of the load in progress, or the last one

@@ -307,7 +307,12 @@ func (r *session) requeue(round []matrix.Start) bool {
 	}
 	r.mu.Unlock()
 	if n > 0 {
-		r.announce(notice.New("repeating-discarded", notice.Args{"round": notice.Count(round[0].Block), "n": notice.Count(n)}))
+		number, _, confirming := r.Plan.Round(round[0].Block)
+		name := "round"
+		if confirming {
+			name = "confirmation"
+		}
+		r.announce(notice.New("repeating-discarded", notice.Args{name: notice.Count(number), "n": notice.Count(n)}))
 	}
 	return n > 0
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/matrix"
 )
 
 // headline metrics of the line printed after each trial.
@@ -19,12 +20,13 @@ var headline = []string{"request_throughput", "output_throughput", "ttft_p50", "
 func (r *session) describe(t rundir.Trial) string {
 	conf, _ := r.Plan.Configuration(t.Configuration)
 	point, _ := r.Plan.LoadPoint(t.LoadPoint)
-	head := fmt.Sprintf("%s round %d %s, %s:", t.ID, t.Block, conf.Label, point.Label)
-	if t.Outcome == rundir.OutcomeSkipped {
+	head := fmt.Sprintf("%s, %s, %s:", conf.Label, point.Label, matrix.RoundText(r.Plan.Round(t.Block)))
+	why := notice.Join(t.Reasons) + " (trial " + t.ID + ")"
+	switch t.Outcome {
+	case rundir.OutcomeSkipped:
 		return head + " skipped: " + notice.Join(t.Reasons)
-	}
-	if t.Outcome == rundir.OutcomeFailed {
-		return head + " failed: " + notice.Join(t.Reasons)
+	case rundir.OutcomeFailed:
+		return head + " failed: " + why
 	}
 	var parts []string
 	for _, name := range headline {
@@ -37,7 +39,7 @@ func (r *session) describe(t rundir.Trial) string {
 		}
 	}
 	if t.Outcome == rundir.OutcomeInvalid {
-		parts = append(parts, "INVALID: "+notice.Join(t.Reasons))
+		parts = append(parts, "DISCARDED: "+why)
 	}
 	return head + " " + strings.Join(parts, ", ")
 }

@@ -9,6 +9,7 @@ package say
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -289,9 +290,12 @@ func Shell(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// Typographic replaces the ASCII minus of a printed number by a minus sign
+// minus is the sign of a printed number, not the hyphen of a name.
+var minus = regexp.MustCompile(`(^|[\s(\[])-(\d)`)
+
+// Typographic replaces the ASCII minus of printed numbers by a minus sign
 // (U+2212), for pages and figures.
-func Typographic(number string) string { return strings.ReplaceAll(number, "-", "\u2212") }
+func Typographic(text string) string { return minus.ReplaceAllString(text, "$1\u2212$2") }
 
 // significant prints three significant digits.
 func significant(v float64) string {

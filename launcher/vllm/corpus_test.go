@@ -4,7 +4,7 @@ import (
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
-// corpus holds excerpts of start-up logs, written from the messages in vLLM's
+// corpus holds excerpts of startup logs, written from the messages in vLLM's
 // source (2025 and 2026 releases), with what is to be made of them.
 var corpus = []struct {
 	name   string

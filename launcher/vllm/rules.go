@@ -175,7 +175,7 @@ var rules = []launcher.Rule{
 	launcher.On(launcher.ClassEngineDead, `proc \S+ died unexpectedly`, `engine core exited unexpectedly`, `EngineDeadError`,
 		"engine-process-died"),
 
-	// Start-up that never ends: v1/engine/core_client.py.
+	// Startup that never ends: v1/engine/core_client.py.
 	launcher.On(launcher.ClassTimeout, `Timed out waiting for engine (core )?processes to start`,
 		"engine-start-timeout"),
 }

@@ -23,7 +23,7 @@ const (
 	nonTorchOne  = 0.13 * GiB
 	nonTorchMany = 0.55 * GiB
 	// graphPerSize is the memory of one captured batch size per layer.
-	// Estimated from memory of start-up logs: about 0.4 GiB for the 51 default
+	// Estimated from memory of startup logs: about 0.4 GiB for the 51 default
 	// sizes of a 32-layer model.
 	graphPerSize = 0.25 * 1024 * 1024
 )

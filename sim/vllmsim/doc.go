@@ -1,5 +1,5 @@
 // Package vllmsim is a simulated vLLM server: `vllm serve` with the same
-// flags, start-up lines, failures, HTTP routes and metrics, on top of a model
+// flags, startup lines, failures, HTTP routes and metrics, on top of a model
 // of a GPU's memory, vLLM's scheduler and the duration of its steps.
 //
 // Command is the program vllm-sim, Main one server. Simulate runs the same configuration on a virtual

@@ -35,7 +35,7 @@ type setup struct {
 const defaultModel = "Qwen/Qwen3-0.6B"
 
 // resolve turns flags into a configuration in vLLM's order of checks.
-// refused is the start-up failure that vLLM would report, nil if none; err is
+// refused is the startup failure that vLLM would report, nil if none; err is
 // a mistake in the simulator's own flags.
 func resolve(v *flags.Values, seed uint64) (s *setup, refused *failure, err error) {
 	s = &setup{values: v, model: v.Text("model", defaultModel)}

@@ -10,7 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/sim/vllmsim/engine"
 )
 
-// Durations of the start-up phases in seconds at --sim-startup 1: estimates
+// Durations of the startup phases in seconds at --sim-startup 1: estimates
 // for a server with weights on local NVMe and a cold compile cache.
 const (
 	importSeconds   = 9.0   // Python, CUDA context, NCCL

@@ -46,7 +46,7 @@ func own() []Flag {
 		{Name: "sim-gpu", Kind: Text, Help: "GPU of the library (H100)"},
 		{Name: "sim-gpus", Kind: Int, Help: "number of GPUs in the machine (1)"},
 		{Name: "sim-speedup", Kind: Float, Help: "simulated seconds per real second (1)"},
-		{Name: "sim-startup", Kind: Float, Help: "scale of the start-up phases' durations (0.002)"},
+		{Name: "sim-startup", Kind: Float, Help: "scale of the startup phases' durations (0.002)"},
 		{Name: "sim-seed", Kind: Int, Help: "seed of all noise and of output lengths (from time and pid)"},
 		{Name: "sim-start-noise", Kind: Float, Help: "standard deviation of the log of the start's speed (0.012)"},
 		{Name: "sim-run-noise", Kind: Float, Help: "the same of a run's speed (0)"},
