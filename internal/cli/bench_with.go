@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/bencher"
+	"github.com/vllm-sweep/sweep/internal/loadtools"
 	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
@@ -76,7 +76,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 	for _, t := range tools {
 		loads = append(loads, experiment.Load{Name: t.Tool, Benchmark: &t, Arrivals: experiment.Arrivals{MaxConcurrency: cfg.Arrivals.MaxConcurrency}})
 	}
-	if err := bencher.Check(ctx, loads); err != nil {
+	if err := loadtools.Check(ctx, loads); err != nil {
 		return withCode(exitEnvironment, err)
 	}
 	dir := o.keep
@@ -86,7 +86,7 @@ func (sys *System) benchWith(ctx context.Context, url string, o benchOptions) er
 		}
 		defer os.RemoveAll(dir)
 	}
-	a, err := bencher.Agree(ctx, bencher.AgreeOptions{
+	a, err := loadtools.Agree(ctx, loadtools.AgreeOptions{
 		Load: cfg, Tools: tools, Rounds: o.rounds, Dir: dir,
 		Say: func(line string) { fmt.Fprintln(sys.Stderr, line) },
 	})

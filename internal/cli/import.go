@@ -126,7 +126,7 @@ func (sys *System) importResults(ctx context.Context, args []string, o importOpt
 	if o.dryRun {
 		return nil
 	}
-	return exportRun(ctx, path, true)
+	return writeReport(ctx, path, true)
 }
 
 // plainName is what an experiment may be called.

@@ -17,9 +17,9 @@ import (
 	"github.com/vllm-sweep/sweep/internal/runner"
 )
 
-// metricsExporter serves the state of a run to Prometheus, so that a dashboard can
+// metricsServer serves the state of a run to Prometheus, so that a dashboard can
 // watch the night. It is an Observer that passes on to another.
-type metricsExporter struct {
+type metricsServer struct {
 	runner.Observer
 	server *http.Server
 	done   chan struct{}
@@ -42,9 +42,9 @@ func listenFor(flag, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// export begins to serve. It closes the listener.
-func export(listener net.Listener, name string, next runner.Observer) (*metricsExporter, string, error) {
-	e := &metricsExporter{Observer: next, done: make(chan struct{})}
+// serveMetrics begins to serve. It closes the listener.
+func serveMetrics(listener net.Listener, name string, next runner.Observer) (*metricsServer, string, error) {
+	e := &metricsServer{Observer: next, done: make(chan struct{})}
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(runCollector{e, name}); err != nil {
 		return nil, "", errors.Join(err, listener.Close())
@@ -67,7 +67,7 @@ const (
 )
 
 // Close ends the service after the scrape that may be under way.
-func (e *metricsExporter) Close() {
+func (e *metricsServer) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastScrapeWait)
 	defer cancel()
 	if e.server.Shutdown(ctx) != nil {
@@ -77,7 +77,7 @@ func (e *metricsExporter) Close() {
 }
 
 // Status implements runner.Observer.
-func (e *metricsExporter) Status(s runner.Status) {
+func (e *metricsServer) Status(s runner.Status) {
 	e.mu.Lock()
 	e.status = s
 	e.lanes.take(s)
@@ -88,7 +88,7 @@ func (e *metricsExporter) Status(s runner.Status) {
 // runCollector renders the state at the time of a scrape. It is unchecked: which
 // metrics there are depends on the stage.
 type runCollector struct {
-	e    *metricsExporter
+	e    *metricsServer
 	name string
 }
 

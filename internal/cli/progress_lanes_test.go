@@ -32,8 +32,8 @@ func TestLanes(t *testing.T) {
 		t.Errorf("after one lane: %q", got)
 	}
 	s.Status(lane("1", "", ""))
-	s.Status(runner.Status{Done: 2, Total: 8, Stage: runner.StageExporting})
-	if got := s.stateLines(now, 100); len(got) != 1 || !strings.Contains(got[0], "exporting") {
+	s.Status(runner.Status{Done: 2, Total: 8, Stage: runner.StageReporting})
+	if got := s.stateLines(now, 100); len(got) != 1 || !strings.Contains(got[0], "writing the report") {
 		t.Errorf("after the lanes: %q", got)
 	}
 
@@ -52,7 +52,7 @@ func TestLanes(t *testing.T) {
 		t.Errorf("states %q", seen)
 	}
 
-	x := &metricsExporter{Observer: new(screen)}
+	x := &metricsServer{Observer: new(screen)}
 	x.Status(lane("0", "a", runner.StageStarting))
 	x.Status(lane("1", "b", runner.StageStarting))
 	registry := prometheus.NewRegistry()

@@ -100,10 +100,10 @@ func (r *results) reportInput() report.Input {
 	}
 }
 
-// export writes the report of a run; with figures it draws them anew, without
+// writeReport writes the report of a run; with figures it draws them anew, without
 // it keeps the ones of the last time out of the page. It ends with ctx, between
 // two figures.
-func (r *results) export(ctx context.Context, figures bool) error {
+func (r *results) writeReport(ctx context.Context, figures bool) error {
 	in := r.reportInput()
 	if figures {
 		drawn, err := r.draw(ctx, rundir.FiguresDir(r.run.Path))

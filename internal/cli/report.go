@@ -18,7 +18,7 @@ func newReport(sys *System) *cobra.Command {
 		Args:              exactly("DIR"),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := exportRun(cmd.Context(), args[0], true); err != nil {
+			if err := writeReport(cmd.Context(), args[0], true); err != nil {
 				return err
 			}
 			index := rundir.ReportPage(args[0])

@@ -130,7 +130,7 @@ func TestLargeReport(t *testing.T) {
 		t.Skip("draws all figures of 300 cells")
 	}
 	r := largeRun(t)
-	if err := r.export(t.Context(), true); err != nil {
+	if err := r.writeReport(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(rundir.ReportPage(r.run.Path))
@@ -148,7 +148,7 @@ func TestLargeReport(t *testing.T) {
 func BenchmarkReport300Cells(b *testing.B) {
 	r := largeRun(b)
 	for b.Loop() {
-		if err := r.export(b.Context(), true); err != nil {
+		if err := r.writeReport(b.Context(), true); err != nil {
 			b.Fatal(err)
 		}
 	}

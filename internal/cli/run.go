@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/bencher"
+	"github.com/vllm-sweep/sweep/internal/loadtools"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/notify"
 	"github.com/vllm-sweep/sweep/internal/rundir"
@@ -245,7 +245,7 @@ func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (
 	if err := runner.CheckEnvironment(e.Server, sys.LookupEnv); err != nil {
 		return nil, nil, err
 	}
-	if err := bencher.Check(ctx, e.Loads); err != nil {
+	if err := loadtools.Check(ctx, e.Loads); err != nil {
 		return nil, nil, withCode(exitEnvironment, err)
 	}
 	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
@@ -328,7 +328,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	began := time.Now()
 	var observer runner.Observer = screen
 	if o.metrics != nil {
-		x, at, err := export(o.metrics, e.Name, screen)
+		x, at, err := serveMetrics(o.metrics, e.Name, screen)
 		if err != nil {
 			return err
 		}
@@ -373,7 +373,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path, screen) },
 		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
 		Warned:    func(n notice.Notice) { warnings.warn(ctx, e, n) },
-		RoundDone: func(ctx context.Context) error { return exportRun(ctx, dir.Path, false) },
+		RoundDone: func(ctx context.Context) error { return writeReport(ctx, dir.Path, false) },
 	})
 	screen.End()
 	defer sys.tellEnd(ctx, e, dir.RunID(), dir.Path, began, result, err)

@@ -25,12 +25,12 @@ func briefly(rec analysis.Recommendation) string {
 	return text
 }
 
-func exportRun(ctx context.Context, path string, figures bool) error {
+func writeReport(ctx context.Context, path string, figures bool) error {
 	r, err := readResults(path)
 	if err != nil {
 		return err
 	}
-	return r.export(ctx, figures)
+	return r.writeReport(ctx, figures)
 }
 
 // conclude exports the final report, prints the answer and chooses the exit
@@ -44,7 +44,7 @@ func (sys *System) conclude(ctx context.Context, shown, path string, parts shown
 	}
 	res, err := readResults(path)
 	if err == nil {
-		err = res.export(ctx, true)
+		err = res.writeReport(ctx, true)
 	}
 	if err != nil && ctx.Err() != nil && runErr == nil {
 		sys.say("The records are complete. To write the report:\n  %s", again)

@@ -161,7 +161,7 @@ var eventWords = map[string]string{
 	rundir.EventStartBegan:     "launching a server",
 	rundir.EventStartReady:     "the server is ready",
 	rundir.EventStartRetried:   "a launch failed, and sweep tries again",
-	rundir.EventStartPutOff:    "a launch was put off to the end of the run",
+	rundir.EventStartPutOff:    "a launch was postponed to the end of the run",
 	rundir.EventStartFailed:    "a server did not start",
 	rundir.EventStartSkipped:   "a configuration was skipped",
 	rundir.EventStartStopped:   "a server was stopped",

@@ -163,7 +163,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "screening-differed", Severity: Caveat,
-		Says:    "The screening runs had {configuration} at {point} in front.",
+		Says:    "In the screening runs, {configuration} at {point} was ahead.",
 		Means:   "On restarted servers, another finalist was best.",
 		Example: Args{"configuration": Text("max-num-seqs=64"), "point": Text("chat c=16")},
 	},

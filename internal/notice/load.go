@@ -259,7 +259,7 @@ var load = []entry{
 		Code: "client-shares-machine", Severity: Note,
 		Says: "The load generator and the server share this machine ({why}). " +
 			"sweep discards a trial if requests leave more than {late} late, or {share} of the median TTFT.",
-		Do:      "To apply the strict limits all the same, set gates.client: strict.",
+		Do:      "To apply the strict limits anyway, set gates.client: strict.",
 		Means:   "The load generator is held to looser limits where it shares the server's CPUs.",
 		Example: Args{"why": Text("declared"), "late": Latency(5 * time.Millisecond), "share": Fraction(0.05)},
 	},

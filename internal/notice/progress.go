@@ -11,8 +11,8 @@ var progress = []entry{
 	},
 	{
 		Code: "stop-leftovers", Severity: Caveat,
-		Says:    "Removed what the stop of the server had left: {removed}.",
-		Means:   "A server did not end completely by itself. Nothing of it is left now.",
+		Says:    "Removed what the stopped server left behind: {removed}.",
+		Means:   "A server left processes or containers behind. sweep removed them.",
 		Example: Args{"removed": List("container sweep-20261201-051632-s03")},
 	},
 	{
@@ -55,8 +55,8 @@ var progress = []entry{
 		Example: Args{},
 	},
 	{
-		Code: "results-not-exported", Severity: Caveat,
-		Says:    "The results could not be exported: {error}.",
+		Code: "report-not-written", Severity: Caveat,
+		Says:    "sweep could not write the report: {error}.",
 		Do:      "Run sweep report DIR when the run has ended.",
 		Means:   "The records are safe. The report in DIR/report is older than they are.",
 		Example: Args{"error": Text("no space left on device")},

@@ -33,17 +33,22 @@ type rule struct {
 var rules = []rule{
 	{
 		`a rate with "a" instead of "per"`,
-		regexp.MustCompile(`(?i)(\b(one|two|three|a|an|\d+) (\w+ )?(trial|request|token|event|row|line|point|object|value|step)s?|` +
+		regexp.MustCompile(`(?i)(\b(one|two|three|a|an|\d+) (\w+ )?(trial|request|token|event|row|line|point|object|value|step|metric)s?|` +
 			`\b(trials|requests|tokens|events|samples|rows|lines|pixels|points|bytes|sessions|configurations|values|steps|words)|` +
 			`\b(once|twice|times)|\d (tok|[kMG]i?B|[mµ]?s)) an? ` +
 			`(second|minute|hour|trial|cell|start|launch|round|block|configuration|load|request|token|point|process|line|chunk|` +
-			`parameter|metric|run|use case|session|step|GPU|stream|slot|event)\b`),
+			`parameter|metric|run|use case|session|step|GPU|stream|slot|event|row)\b`),
 		nil,
 	},
 	{
 		`"is no"`,
 		regexp.MustCompile(`(?i)(\w+ )?\b(is|are|was|were) no\b( \w+)?`),
 		regexp.MustCompile(`(?i)^there |no (longer|more|less|fewer|\w+er)$`),
+	},
+	{
+		"words that are not ours",
+		regexp.MustCompile(`(?i)\b(start-ups?|(launch|start)\w* \w+ put off|and the like|without a word|configuration and load( points?)?)\b`),
+		regexp.MustCompile(`(?i) points?$`),
 	},
 	{"a percentage with a space", regexp.MustCompile(`\d %`), nil},
 	{
@@ -292,6 +297,8 @@ func TestRules(t *testing.T) {
 		"once a minute", "a request a second", "10 ms a token", "32 MB a session",
 		"The file is no JSON.", "These are no measurements.",
 		"5 % of the requests",
+		"one metric a row", "the start-up", "a launch was put off", "three places and the like",
+		"one value dropped without a word", "per configuration and load",
 		"randomised", "optimising", "the utilisation", "colours", "the server's behaviour", "a grey line", "we analysed it", "labelled",
 	} {
 		if len(faults(bad)) != 1 {
@@ -309,6 +316,7 @@ func TestRules(t *testing.T) {
 		}
 	}
 	for _, good := range []string{
+		"three trials per configuration and load point", "startup", "the configuration and loads",
 		"five trials per configuration", "sweep starts a server", "It sends the server a request.", "The lines a user reads", "As a run ends", "It's a run", "sweep never repeats a request",
 		"There is no such directory.", "It is no longer valid.", "no higher than that", "is noisy",
 		"3% of the requests", "noise, otherwise precise, promised, rising, raised and revised", "the analyses", "hour by hour", "four", "labor",

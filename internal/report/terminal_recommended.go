@@ -223,7 +223,7 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 	before := s.cells[r.ScreeningCell]
 	overturned := ""
 	if r.Confirmed && before.ID != "" && before.Configuration != r.Configuration {
-		overturned = fmt.Sprintf("the screening runs had %s at %s in front; the confirmation runs do not",
+		overturned = fmt.Sprintf("%s at %s was ahead in the screening runs only",
 			before.Label, shortPoint(before.PointLabel, r.Load))
 	}
 	if l := r.Leader; l != nil {
@@ -254,7 +254,7 @@ func (s *answerScreen) notes(r analysis.Recommendation) []string {
 		base := s.cells[r.BaselineCell]
 		switch {
 		case !r.BaselineQualifies:
-			out = append(out, "the baseline meets the limits at no load: compared at the same load")
+			out = append(out, "the baseline meets the limits at no load point, so they are compared at the same one")
 		case r.SameLoad != nil:
 			out = append(out, fmt.Sprintf("compared with the baseline at %s; at the same load %s: %s",
 				shortPoint(base.PointLabel, r.Load), say.Change(r.SameLoad.Center), r.SameLoad.Verdict))

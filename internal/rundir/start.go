@@ -65,7 +65,7 @@ type GPURelease struct {
 	Left      string        `json:"left,omitempty"`       // on which GPU, and held by whom
 }
 
-// Phase is a part of the start-up with its time since the launch.
+// Phase is a part of the startup with its time since the launch.
 type Phase struct {
 	Name string        `json:"name"` // as package launcher names it
 	At   time.Duration `json:"at_ns"`
@@ -79,7 +79,7 @@ type Identity struct {
 	Owner       string `json:"owner"`         // what proved ownership: container ID, pid; "" for endpoint
 }
 
-// Logged is what the server's log told about its own size during start-up.
+// Logged is what the server's log told about its own size during startup.
 // Zero values were not logged.
 type Logged struct {
 	EngineVersion  string  `json:"engine_version,omitempty"`

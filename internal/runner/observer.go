@@ -24,7 +24,7 @@ const (
 	StageMeasuring = "measuring"
 	StageStopping  = "stopping"
 	StageCooldown  = "cooling down"
-	StageExporting = "exporting"
+	StageReporting = "writing the report"
 )
 
 // Status is the present state of a run.

@@ -148,7 +148,7 @@ func (a alone) round(ctx context.Context, starts []matrix.Start) (putOff []matri
 			putOff = append(putOff, s)
 		}
 	}
-	a.stage(StageExporting)
+	a.stage(StageReporting)
 	return putOff, nil
 }
 

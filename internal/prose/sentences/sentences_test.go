@@ -28,17 +28,17 @@ var renderers = []string{"internal/notice", "internal/report", "internal/say"}
 // files of tools, errors of the system. They may match these words, which they
 // get as text or as errors. The sentences of notices they may not match either.
 var foreign = map[string]string{
-	"internal/bencher":  "the output of other load generators",
-	"internal/importer": "the files of other tools",
-	"internal/loadgen":  "the errors of servers and of the network",
-	"sim/vllmsim":       "is a vLLM: it says what vLLM says",
-	"internal/wording":  "the errors of Go, the network and the system",
-	"launcher":          "the logs of servers",
-	"launcher/internal": "the errors of container services",
-	"launcher/llamacpp": "the log of llama.cpp",
-	"launcher/sglang":   "the log of SGLang",
-	"launcher/vllm":     "the log of vLLM",
-	"sim/testserver":    "says what vLLM says",
+	"internal/loadtools": "the output of other load generators",
+	"internal/importer":  "the files of other tools",
+	"internal/loadgen":   "the errors of servers and of the network",
+	"sim/vllmsim":        "is a vLLM: it says what vLLM says",
+	"internal/wording":   "the errors of Go, the network and the system",
+	"launcher":           "the logs of servers",
+	"launcher/internal":  "the errors of container services",
+	"launcher/llamacpp":  "the log of llama.cpp",
+	"launcher/sglang":    "the log of SGLang",
+	"launcher/vllm":      "the log of vLLM",
+	"sim/testserver":     "says what vLLM says",
 }
 
 // finding is a place that breaks a rule.

@@ -88,7 +88,7 @@ func (b *bench) duringFirst(state string, change, undo func(*nvmlsim.GPU)) {
 		switch {
 		case s.Stage == StageMeasuring && s.Load.InWindow && stop == nil:
 			stop = disturb(b.t, state, change)
-		case s.Stage == StageExporting && stop != nil:
+		case s.Stage == StageReporting && stop != nil:
 			stop()
 			b.watch.mu.Lock()
 			b.watch.hook = nil

@@ -50,8 +50,16 @@ func TestPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer
-			if err := plan(t, string(text)).WriteText(&got); err != nil {
+			p := plan(t, string(text))
+			if err := p.WriteText(&got); err != nil {
 				t.Fatal(err)
+			}
+			got.WriteString("\nIDs, which the text leaves out\n")
+			for _, c := range p.Configurations {
+				fmt.Fprintf(&got, "  %s  %s\n", c.ID, c.Label)
+			}
+			for _, l := range p.LoadPoints {
+				fmt.Fprintf(&got, "  %s  %s\n", l.ID, l.Label)
 			}
 			name := strings.TrimSuffix(file, ".yaml") + ".txt"
 			if *update {

@@ -49,7 +49,7 @@ func liveText(st runner.Status) string {
 			parts = append(parts, fmt.Sprintf("%.0f waiting", l.Waiting))
 		}
 	}
-	if l.Temperature > 0 && st.Stage != runner.StageExporting {
+	if l.Temperature > 0 && st.Stage != runner.StageReporting {
 		text := fmt.Sprintf("GPU %.0f °C", l.Temperature)
 		if l.Power > 0 {
 			text += fmt.Sprintf(" %.0f W", l.Power)

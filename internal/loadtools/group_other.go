@@ -1,6 +1,6 @@
 //go:build !unix
 
-package bencher
+package loadtools
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package bencher
+package loadtools
 
 import (
 	"context"

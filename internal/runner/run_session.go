@@ -476,7 +476,7 @@ func (r *session) exportRound(ctx context.Context) {
 	began := time.Now()
 	defer func() { r.locked(func() { r.clock.export.take(time.Since(began)) }) }()
 	if err := r.RoundDone(ctx); err != nil {
-		r.announce(notice.New("results-not-exported", notice.Args{"error": notice.Text(err.Error())}))
+		r.announce(notice.New("report-not-written", notice.Args{"error": notice.Text(err.Error())}))
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/vllm-sweep/sweep/experiment"
-	"github.com/vllm-sweep/sweep/internal/bencher"
 	"github.com/vllm-sweep/sweep/internal/importer"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
+	"github.com/vllm-sweep/sweep/internal/loadtools"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -32,7 +32,7 @@ func (l *lane) generatorOf(t matrix.Trial, rec *rundir.Trial) generator {
 // foreign lets another tool make the load, on a server that our own generator
 // warmed up.
 func (l *lane) foreign(ctx context.Context, load experiment.Load, cfg loadgen.Config, rec *rundir.Trial) (*loadgen.Result, error) {
-	failed, err := bencher.Warm(ctx, cfg)
+	failed, err := loadtools.Warm(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (l *lane) foreign(ctx context.Context, load experiment.Load, cfg loadgen.Co
 	if err != nil {
 		return nil, err
 	}
-	job := bencher.Job{
+	job := loadtools.Job{
 		Tool: *load.Benchmark, Load: cfg, Model: l.Experiment.Server.Model, Dir: dir,
 		Say: func(line string) { l.message("%s: %s", load.Benchmark.Tool, line) },
 	}
@@ -49,7 +49,7 @@ func (l *lane) foreign(ctx context.Context, load experiment.Load, cfg loadgen.Co
 	if p := l.Experiment.Server.Podman; p != nil {
 		job.Served, job.Podman = p.Image, p.Socket
 	}
-	res, err := bencher.Run(ctx, job)
+	res, err := loadtools.Run(ctx, job)
 	if err != nil {
 		return nil, err
 	}

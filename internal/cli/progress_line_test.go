@@ -101,7 +101,7 @@ func TestMetricsOfARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, at, err := export(listener, "acme", new(screen))
+	x, at, err := serveMetrics(listener, "acme", new(screen))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package bencher drives other load generators: GuideLLM, `vllm bench serve`
+// Package loadtools drives other load generators: GuideLLM, `vllm bench serve`
 // and AIPerf. It translates a load of ours into the tool's command, runs it under
 // a wall-clock limit in a process group (or container) of its own, keeps its
 // output, and reads what it wrote with package importer.
@@ -6,7 +6,7 @@
 // The tools are not trusted: they are known to hang, and they exit with 0
 // after every request failed. A run ends when its limit is over, whatever the
 // tool does, and its result is judged by its requests.
-package bencher
+package loadtools
 
 import (
 	"bytes"

@@ -61,7 +61,7 @@ func (p *Plan) writeConfigurations(b *strings.Builder) {
 			if c.GPUs > 0 {
 				text = say.Count(c.GPUs, "GPU") + "\t" + text
 			}
-			fmt.Fprintf(w, "  %d\t%s\n", i+1, text)
+			fmt.Fprintf(w, "  %d.\t%s\n", i+1, text)
 		}
 	})
 }
