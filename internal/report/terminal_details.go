@@ -220,9 +220,9 @@ func confirmationText(r analysis.Recommendation) string {
 	case !r.Confirmed:
 		return s
 	case r.Screening == nil:
-		return s + fmt.Sprintf(": %s with new seeds. It has no screening runs.", say.Count(r.Estimate.N, "restart"))
+		return s + fmt.Sprintf(" (%s with new seeds). It has no screening runs.", say.Count(r.Estimate.N, "restart"))
 	}
-	return s + fmt.Sprintf(": %s with new seeds. Screening runs: %s (%s)", say.Count(r.Estimate.N, "restart"),
+	return s + fmt.Sprintf(" (%s with new seeds). Screening runs: %s (%s)", say.Count(r.Estimate.N, "restart"),
 		say.Metric(r.Objective, r.Screening.Center), say.Change(1+*r.Shrinkage))
 }
 

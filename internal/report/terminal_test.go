@@ -215,7 +215,7 @@ func TestAnswerOutcomes(t *testing.T) {
 	t.Run("tied", func(t *testing.T) {
 		in := analyzed(t, grid{configurations: 3, loads: 2, rounds: 4, noise: .005, throughput: always, ttft: always, tpot: always, useCases: throughput}.input())
 		says(t, in, "none: keep the baseline", "tied with 2 others",
-			"statistically tied with max-num-batched-tokens=1024 at c=16 and 1 more")
+			"tied with max-num-batched-tokens=1024 at c=16 and 1 more")
 	})
 	t.Run("nothing better", func(t *testing.T) {
 		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .01, throughput: only(1, .5), ttft: always, tpot: always, useCases: throughput}.input())
@@ -433,7 +433,7 @@ func TestDetails(t *testing.T) {
 		"statistically tied max-num-seqs=512 at chat poisson 10/s: 1,065 tok/s  [",
 		"    vllm serve acme/model --max-model-len 8192 --gpu-memory-utilization 0.90 \\\n      --speculative-config '{\"method\": \"ngram\", \"num_speculative_tokens\": 5}' \\\n      --enable-chunked-prefill\n",
 		"Not confirmed", "no recommendation: ", "Frontier of load chat: output throughput against TTFT p95, 3 of 18 measured results", "  met  ",
-		"Failures\n", "max-model-len=32k did not start (3 starts): To serve", "remedy: Lower", "Warnings\n", "drift",
+		"Failures\n", "max-model-len=32k did not start (3 launches): To serve", "remedy: Lower", "Warnings\n", "drift",
 	} {
 		i := strings.Index(text[last:], want)
 		if i < 0 {
