@@ -280,7 +280,7 @@ func (l *lane) skip(p matrix.Start, conf matrix.Configuration, v verdict) error 
 		if err := l.stepStart(rundir.EventStartSkipped, rec, "", v.diagnosis.Cause); err != nil {
 			return err
 		}
-		l.message("%s %s: skipped: %s", rec.ID, rec.Label, v.diagnosis.Cause.Text())
+		l.message("%s: skipped: %s", rec.Label, v.diagnosis.Cause.Text())
 		v.start = rec.ID
 		l.locked(func() { l.prune.hopeless[conf.ID] = v })
 	}

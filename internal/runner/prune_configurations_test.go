@@ -181,7 +181,8 @@ func TestPruning(t *testing.T) {
 		t.Fatalf("%d failed, %d pruned, result %+v\n%s", failed, len(pruned), res, strings.Join(b.watch.messages, "\n"))
 	}
 	s, ok := pruned["max-model-len=32768"]
-	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause.Text(), "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start (s") {
+	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause.Text(), "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start: ") ||
+		!strings.Contains(s.Diagnosis.Cause.Text(), " (launch s") {
 		t.Errorf("pruned %+v", s.Diagnosis)
 	}
 	for _, tr := range past.Trials {

@@ -436,7 +436,7 @@ func (r *session) announce(n notice.Notice) {
 // tell shows notices about a launch or a trial, and returns them for its record.
 func (r *session) tell(kind notice.Kind, id string, list ...notice.Notice) []notice.Notice {
 	for _, n := range list {
-		text := id + ": " + n.String()
+		text := fmt.Sprintf("%s (%s %s)", n, kind, id)
 		if n.Severity != notice.Note {
 			text = "warning: " + text
 		}
