@@ -127,7 +127,7 @@ func BenchmarkBetweenTrials(b *testing.B) {
 			Experiment: e, Plan: plan, Dir: dir, Observer: costs, LookupEnv: os.LookupEnv,
 			Backend:   runner.NewBackend(e.Server, server, nil),
 			TrialDone: func(t rundir.Trial) { best.Take(t); costs.done() },
-			RoundDone: func(ctx context.Context) error { return exportRun(ctx, dir.Path, false) },
+			RoundDone: func(ctx context.Context) error { return writeReport(ctx, dir.Path, false) },
 		})
 		if err := errors.Join(err, dir.Close()); err != nil || result.Failed > 0 {
 			b.Fatal(result, err)

@@ -315,7 +315,7 @@ func TestInterruptWhileFiguresAreDrawn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := &results{run: &rundir.Run{Path: t.TempDir(), Plan: &matrix.Plan{}}, findings: &analysis.Findings{}}
-	if err := r.export(ctx, true); !errors.Is(err, context.Canceled) {
+	if err := r.writeReport(ctx, true); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v", err)
 	}
 	if drawn, _ := os.ReadDir(rundir.FiguresDir(r.run.Path)); len(drawn) > 0 {
