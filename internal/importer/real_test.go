@@ -365,7 +365,8 @@ func TestAIPerfSweepWithRepeats(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := Read(writeFile(t, "profile_export_aiperf_aggregate.json", aggregate), Options{}); err == nil || !strings.Contains(err.Error(), "sweep reads each run separately") {
+	_, _, err := Read(writeFile(t, "profile_export_aiperf_aggregate.json", aggregate), Options{})
+	if err == nil || !strings.Contains(err.Error(), "sweep reads each run separately") {
 		t.Errorf("an aggregate alone: %v", err)
 	}
 	// What else was varied tells load points apart; a run that was cancelled does not count.

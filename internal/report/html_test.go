@@ -127,18 +127,26 @@ func TestPageStructure(t *testing.T) {
 		t.Errorf("%d rows of cells, want %d", n, len(in.Findings.Cells))
 	}
 	for id, want := range map[string][]string{
-		"answers": {"throughput", "not confirmed yet", "+5.7%", "+2.6% to +9%", "better", "against the baseline at chat poisson 5/s, which does not meet the constraints", "3 trials", "--gpu-memory-utilization 0.95", "Tied with max-num-seqs=512 at chat poisson 10/s", "confirmed", "no recommendation", "1.28 s not met", "not measured"},
+		"answers": {"throughput", "not confirmed yet", "+5.7%", "+2.6% to +9%", "better",
+			"against the baseline at chat poisson 5/s, which does not meet the constraints", "3 trials",
+			"--gpu-memory-utilization 0.95", "Tied with max-num-seqs=512 at chat poisson 10/s", "confirmed",
+			"no recommendation", "1.28 s not met", "not measured"},
 		"doubts": {"8 of 84 planned trials are missing", "(dispatch lag, p99)",
-			"gpu-memory-utilization=0.85 at chat poisson 10/s, round 2/3", "drift", "a single trial", "two trials", "governor",
+			"gpu-memory-utilization=0.85 at chat poisson 10/s, round 2/3", "drift", "a single trial",
+			"two trials", "governor",
 			"1 note about", "Requests in flight grew from 9 to 29", " others"},
-		"cells":    {"2 of 3", "n=1, no interval", "range ", "3 trials failed: kv-cache", "misses SLO", "best for throughput", "frontier", "Absent from every result: ttft_p99 (120 requests, 662 needed)"},
-		"failures": {"max-model-len=32k", "Lower max-model-len", "Available KV cache memory: 0.84 GiB", "exit code 1", "tensor-parallel-size=2, max-model-len=4096"},
-		"effects":  {"gpu-memory-utilization", "0.95", "−10.6%"},
-		"timeline": {"19 server launches", "3 failed", "s01-c-00000002", "22:10:04", "1m 34s", "5m 00s", "failed: kv-cache", "discarded"},
-		"method":   {"95%", "3 rounds", "meant", "662 for p99"},
+		"cells": {"2 of 3", "n=1, no interval", "range ", "3 trials failed: kv-cache", "misses SLO",
+			"best for throughput", "frontier", "Absent from every result: ttft_p99 (120 requests, 662 needed)"},
+		"failures": {"max-model-len=32k", "Lower max-model-len", "Available KV cache memory: 0.84 GiB",
+			"exit code 1", "tensor-parallel-size=2, max-model-len=4096"},
+		"effects": {"gpu-memory-utilization", "0.95", "−10.6%"},
+		"timeline": {"19 server launches", "3 failed", "s01-c-00000002", "22:10:04", "1m 34s", "5m 00s",
+			"failed: kv-cache", "discarded"},
+		"method": {"95%", "3 rounds", "meant", "662 for p99"},
 		"provenance": {"NVIDIA H200", "sha256:ab12", "v0.1.0", "580.82.07", "vLLM 0.27.1",
 			"round 2/3: 200, 201, 202, 203"},
-		"reproduce": {"sweep run experiment.yaml", "# the rest of the file", "podman run", "KV cache of 412,992 tokens, 14.2 GiB for it, 50.4 requests"},
+		"reproduce": {"sweep run experiment.yaml", "# the rest of the file", "podman run",
+			"KV cache of 412,992 tokens, 14.2 GiB for it, 50.4 requests"},
 	} {
 		got := strings.Join(strings.Fields(text(byID(t, ns, id))), " ")
 		for _, w := range want {

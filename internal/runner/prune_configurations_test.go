@@ -181,7 +181,8 @@ func TestPruning(t *testing.T) {
 		t.Fatalf("%d failed, %d pruned, result %+v\n%s", failed, len(pruned), res, strings.Join(b.watch.messages, "\n"))
 	}
 	s, ok := pruned["max-model-len=32768"]
-	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause.Text(), "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start: ") ||
+	const why = "pruned: max-model-len=32768 needs more memory than max-model-len=16384, which could not start: "
+	if !ok || s.Diagnosis == nil || !strings.HasPrefix(s.Diagnosis.Cause.Text(), why) ||
 		!strings.Contains(s.Diagnosis.Cause.Text(), " (launch s") {
 		t.Errorf("pruned %+v", s.Diagnosis)
 	}
