@@ -52,7 +52,8 @@ confirm: false
 	if err != nil || res.Failed != 3 || res.OK+res.Invalid != 1 {
 		t.Fatalf("result %+v, %v; want the three points of the sweep failed, the other load measured", res, err)
 	}
-	const last = "Attempt 3 of 3 to find the rates of load swept failed: measure the synchronous rate: no request completed"
+	const last = "Attempt 3 of 3 to find the rates of load swept failed: " +
+		"measure the synchronous rate: no request completed"
 	if text := strings.Join(b.watch.messages, "\n"); !strings.Contains(text, last) {
 		t.Errorf("messages %s", text)
 	}
