@@ -9,7 +9,7 @@ export CGO_CFLAGS := $(CGO_CFLAGS) -Wno-deprecated-declarations
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build messages demo test torture real-env test-real test-openai test-benchstat coverage-stats fuzz lint bench bench-load clean help
+.PHONY: build messages demo test torture race real-env test-real test-openai test-benchstat coverage-stats fuzz lint bench bench-load clean help
 
 build: ## build bin/sweep and, for runs without a GPU, bin/vllm-sim
 	$(GO) build -trimpath -ldflags '-s -w -X github.com/vllm-sweep/sweep/internal/cli.version=$(VERSION)' -o bin/ ./cmd/sweep ./sim/cmd/vllm-sim
@@ -23,8 +23,11 @@ demo: build ## run examples/quickstart.yaml on the simulated server
 test: ## all checks and tests; installs podman and Chromium where it may
 	.ci/test.sh
 
-torture: ## injure 200 simulated runs at random moments (about 20 minutes; the tests have a short form)
+torture: ## injure runs at 200 random moments, and 25 in podman (the tests have a short form)
 	SWEEP_TORTURE=200 $(GO) test -count=1 -timeout 120m -v ./internal/torture
+
+race: ## all tests under the race detector, one package after another (slow: not part of make test)
+	$(GO) test -race -p 1 -timeout 60m $$($(GO) list ./... | grep -v -e /internal/realtest -e /internal/torture)
 
 real-env: ## install the real servers and tools of test-real: pinned, cached, each part optional
 	internal/realtest/env/install.sh
