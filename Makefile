@@ -23,7 +23,7 @@ demo: build ## run examples/quickstart.yaml on the simulated server
 test: ## all checks and tests; installs podman and Chromium where it may
 	.ci/test.sh
 
-torture: ## injure runs at 200 random moments, and 25 in podman (the tests have a short form)
+torture: ## injure 200 simulated runs at random moments (about 20 minutes; the tests have a short form)
 	SWEEP_TORTURE=200 $(GO) test -count=1 -timeout 120m -v ./internal/torture
 
 race: ## all tests under the race detector, one package after another (slow: not part of make test)

@@ -5,18 +5,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/sim/podmantest"
 	"github.com/vllm-sweep/sweep/sim/testprogram"
 )
 
@@ -26,7 +27,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code := podmantest.Main(m)
+	code := m.Run()
 	program.Remove()
 	simulator.Remove()
 	os.Exit(code)
@@ -51,7 +52,7 @@ name: torture
 server:
   model: Qwen/Qwen2.5-0.5B-Instruct
   flags: {max-num-seqs: 64, max-model-len: 4096}
-  %s
+  simulated: {speedup: 4, args: [--sim-startup, "0"]}
   ready_timeout: 60s
   stop_timeout: 5s
   stall_timeout: 30s
@@ -65,60 +66,103 @@ confirm: {starts: 2, finalists: 1}
 use_cases: {throughput: {maximize: output_throughput, load: chat}}
 `
 
-// place is where servers run.
-type place struct {
-	yaml  string          // the server's backend
-	mark  string          // value of --sim-seed, by which its processes are known
-	clean []string        // arguments of sweep clean
-	left  func() []string // what is there of stopped servers, too
-}
-
 // victim is one run directory that suffers injuries until the run is finished.
 type victim struct {
 	t        *testing.T
 	random   *rand.Rand
-	place    place
 	work     string            // where the experiment stands and runs/ is made
-	disk     *disk             // of runs/; nil: none could be mounted
+	disk     string            // mount point of runs/, a disk of its own; "": none could be mounted
 	env      []string          // of sweep
 	finished map[string][]byte // records of trials that were seen, by path
 	last     string            // output of the last session
 }
 
+// injury does harm at a moment of a session.
+type injury struct {
+	name string
+	disk bool // needs a disk of its own
+	do   func(v *victim, session *exec.Cmd)
+}
+
+var injuries = []injury{
+	{"the runner is killed", false, func(v *victim, s *exec.Cmd) { kill(s.Process.Pid, syscall.SIGKILL) }},
+	{"the runner is killed while it resumes", false, func(v *victim, s *exec.Cmd) {
+		kill(s.Process.Pid, syscall.SIGKILL)
+		_ = s.Wait()
+		again := v.start()
+		v.sleep(300 * time.Millisecond)
+		kill(again.Process.Pid, syscall.SIGKILL)
+		_ = again.Wait()
+	}},
+	{"the server is killed", false, func(v *victim, s *exec.Cmd) {
+		for _, pid := range v.servers() {
+			kill(pid, syscall.SIGKILL)
+		}
+	}},
+	{"the server stops for a second", false, func(v *victim, s *exec.Cmd) {
+		pids := v.servers()
+		for _, pid := range pids {
+			kill(pid, syscall.SIGSTOP)
+		}
+		time.Sleep(time.Second)
+		for _, pid := range pids {
+			kill(pid, syscall.SIGCONT)
+		}
+	}},
+	{"the runner stops for a second", false, func(v *victim, s *exec.Cmd) {
+		kill(s.Process.Pid, syscall.SIGSTOP)
+		time.Sleep(time.Second)
+		kill(s.Process.Pid, syscall.SIGCONT)
+	}},
+	{"Ctrl-C", false, func(v *victim, s *exec.Cmd) { kill(s.Process.Pid, syscall.SIGINT) }},
+	{"Ctrl-C twice", false, func(v *victim, s *exec.Cmd) {
+		kill(s.Process.Pid, syscall.SIGINT)
+		kill(s.Process.Pid, syscall.SIGINT)
+	}},
+	{"a second runner resumes beside it, and sweep clean runs", false, func(v *victim, s *exec.Cmd) {
+		for _, args := range [][]string{{"run", "--resume", v.dir()}, {"clean", v.dir()}} {
+			alive := syscall.Kill(s.Process.Pid, 0) == nil && v.recorded() == ""
+			out, err := v.command(args...).CombinedOutput()
+			// The run may have ended meanwhile; then there is nothing to refuse.
+			if args[0] == "run" && err == nil && alive && v.recorded() == "" {
+				v.t.Errorf("%v beside a living run went through:\n%s", args, out)
+			}
+		}
+	}},
+	{"the disk is full", true, func(v *victim, s *exec.Cmd) {
+		ballast := filepath.Join(v.disk, "ballast")
+		f, err := os.Create(ballast)
+		if err == nil {
+			_, _ = io.Copy(f, io.LimitReader(zeros{}, 1<<30)) // until it is full
+			f.Close()
+		}
+		v.sleep(time.Second)
+		_ = os.Remove(ballast)
+	}},
+	{"the disk is read-only", true, func(v *victim, s *exec.Cmd) {
+		if err := syscall.Mount("", v.disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+			return // files are open for writing: the kernel refuses
+		}
+		v.sleep(time.Second)
+		if err := syscall.Mount("", v.disk, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
+			v.t.Fatal(err)
+		}
+	}},
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func kill(pid int, s syscall.Signal) { _ = syscall.Kill(pid, s) } // it may be gone
+
 // Whatever is done to a run, it can be continued to its end, and what was
 // measured stays.
 func TestTorture(t *testing.T) {
-	mark := newMark()
-	torture(t, wanted(), place{
-		mark: mark, yaml: fmt.Sprintf(`simulated: {speedup: 4, args: [--sim-startup, "0", --sim-seed, %q]}`, mark),
-		left: func() []string { return nil },
-	})
-}
-
-// The same with servers in containers, an eighth as often.
-func TestTortureInPodman(t *testing.T) {
-	program.Path(t) // before the service starts, which ends when it is idle for long
-	simulator.Path(t)
-	mark, socket := newMark(), podmantest.Service(t)
-	image := podmantest.Image(t, simulator.Path(t), "--sim-speedup", "4", "--sim-startup", "0", "--sim-seed", mark)
-	torture(t, max(2, wanted()/8), place{
-		mark: mark, yaml: fmt.Sprintf("podman: {image: %q, socket: %q, pull: never}", image, socket),
-		clean: []string{"--socket", socket},
-		left:  func() []string { return podmantest.Containers(t, image) },
-	})
-}
-
-func newMark() string { return strconv.FormatInt(time.Now().UnixNano()%1e9, 10) }
-
-// wanted is the number of injuries.
-func wanted() int {
+	wanted := shortForm
 	if n, err := strconv.Atoi(os.Getenv(count)); err == nil {
-		return n
+		wanted = n
 	}
-	return shortForm
-}
-
-func torture(t *testing.T, wanted int, p place) {
 	seed := uint64(time.Now().UnixNano())
 	if n, err := strconv.ParseUint(os.Getenv(seeded), 10, 64); err == nil {
 		seed = n
@@ -127,57 +171,54 @@ func torture(t *testing.T, wanted int, p place) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	told := map[string]int{}
 	for suffered := 0; suffered < wanted && !t.Failed(); {
-		// Each has a disk, which its own subtest unmounts.
-		t.Run(strconv.Itoa(suffered), func(t *testing.T) {
-			v := newVictim(t, random, p)
-			for finished := false; !finished && !t.Failed(); {
-				var i *injury // the last session of all ends in peace
-				if suffered < wanted {
-					i = &injuries[(int(seed%uint64(len(injuries)))+suffered)%len(injuries)]
-					if i.disk && v.disk == nil {
-						i = &injuries[0]
-					}
-					suffered++
-					told[i.name]++
+		v := newVictim(t, random)
+		for finished := false; !finished && !t.Failed(); {
+			var i *injury // the last session of all ends in peace
+			if suffered < wanted {
+				i = &injuries[(int(seed%uint64(len(injuries)))+suffered)%len(injuries)]
+				if i.disk && v.disk == "" {
+					i = &injuries[0]
 				}
-				finished = v.session(i)
-				v.check()
-				if i == nil && !finished {
-					t.Error("a session without an injury did not finish the run")
-				}
+				suffered++
+				told[i.name]++
 			}
-			v.whole()
-			if t.Failed() {
-				t.Logf("after %d injuries; the last session said:\n%s", suffered, v.last)
-			}
-		})
+			finished = v.session(i)
+			v.check()
+		}
+		v.whole()
+		if t.Failed() {
+			t.Logf("after %d injuries; the last session said:\n%s", suffered, v.last)
+		}
 	}
 	for _, i := range injuries {
 		t.Logf("%3d times: %s", told[i.name], i.name)
 	}
 }
 
-func newVictim(t *testing.T, random *rand.Rand, p place) *victim {
+func newVictim(t *testing.T, random *rand.Rand) *victim {
 	t.Helper()
-	v := &victim{t: t, random: random, place: p, work: t.TempDir(), finished: map[string][]byte{}}
+	v := &victim{t: t, random: random, work: t.TempDir(), finished: map[string][]byte{}}
 	path := filepath.Dir(simulator.Path(t)) + string(os.PathListSeparator) + os.Getenv("PATH")
-	v.env = append(os.Environ(), "SWEEP_LOCK_DIR="+filepath.Join(v.work, "locks"), "HF_HUB_OFFLINE=1", "PATH="+path)
-	if err := os.WriteFile(filepath.Join(v.work, "e.yaml"), fmt.Appendf(nil, experiment, p.yaml), 0o644); err != nil {
+	v.env = append(os.Environ(), "SWEEP_LOCK_DIR="+filepath.Join(v.work, "locks"), "PATH="+path)
+	if err := os.WriteFile(filepath.Join(v.work, "e.yaml"), []byte(experiment), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	runs := filepath.Join(v.work, "runs")
 	if err := os.Mkdir(runs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	v.disk = newDisk(t, runs)
+	// A file system in memory, so that it can be filled and made read-only.
+	if err := syscall.Mount("torture", runs, "tmpfs", 0, "size=64m"); err == nil {
+		v.disk = runs
+		t.Cleanup(func() { _ = syscall.Unmount(runs, syscall.MNT_DETACH) })
+	}
 	return v
 }
 
 func (v *victim) command(args ...string) *exec.Cmd {
-	sweep := program.Path(v.t)
 	ctx, cancel := context.WithTimeout(v.t.Context(), longestRun)
 	v.t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, sweep, args...)
+	cmd := exec.CommandContext(ctx, program.Path(v.t), args...)
 	cmd.Dir, cmd.Env = v.work, v.env
 	return cmd
 }
@@ -203,30 +244,24 @@ func (v *victim) start() *exec.Cmd {
 func (v *victim) session(i *injury) (finished bool) {
 	v.t.Helper()
 	s := v.start()
+	defer func() { v.last = s.Stdout.(*bytes.Buffer).String() }()
+	ended := make(chan error, 1)
 	if i != nil {
 		v.sleep(2500 * time.Millisecond)
 		i.do(v, s)
 	}
-	v.wait(s)
-	v.last = s.Stdout.(*bytes.Buffer).String()
+	go func() { ended <- s.Wait() }()
+	select {
+	case err := <-ended:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) && !strings.Contains(err.Error(), "Wait was already called") {
+			v.t.Error(err)
+		}
+	case <-time.After(longestRun):
+		v.t.Errorf("a session does not end (%+v)", i)
+		kill(s.Process.Pid, syscall.SIGKILL)
+	}
 	return v.recorded() != ""
-}
-
-// wait waits for the end of a session, if it has not been waited for. command
-// bounds it.
-func (v *victim) wait(s *exec.Cmd) {
-	v.t.Helper()
-	if s.ProcessState != nil {
-		return
-	}
-	began := time.Now()
-	var exit *exec.ExitError
-	if err := s.Wait(); err != nil && !errors.As(err, &exit) {
-		v.t.Error(err)
-	}
-	if time.Since(began) > longestRun-time.Second {
-		v.t.Errorf("a session does not end:\n%s", s.Stdout)
-	}
 }
 
 // sleep waits for a random time.
@@ -280,25 +315,17 @@ func (v *victim) check() {
 			return
 		}
 	}
-	if left := v.place.left(); len(left) > 0 {
-		v.t.Errorf("containers left: %v", left)
-	}
-	d, err := rundir.Open(v.dir())
-	if err != nil {
-		v.t.Errorf("the lock is left: %v", err)
-		return
-	}
-	d.Close()
 }
 
-// servers are the processes of this run's servers.
+// servers are the processes that carry the mark of this run.
 func (v *victim) servers() []int {
 	var out []int
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range lines {
-		line, err := os.ReadFile(file)
+	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range environs {
+		env, err := os.ReadFile(file)
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err == nil && bytes.Contains(line, []byte("--sim-seed\x00"+v.place.mark+"\x00")) {
+		own := bytes.Contains(env, []byte("SWEEP_RUN_DIR=")) && bytes.Contains(env, []byte(v.work))
+		if err == nil && pid != os.Getpid() && own {
 			out = append(out, pid)
 		}
 	}

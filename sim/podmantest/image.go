@@ -56,28 +56,6 @@ func Import(t testing.TB, layer io.Reader, instructions ...string) string {
 	return name
 }
 
-// Containers are the names of what was made of an image, stopped ones included.
-func Containers(t testing.TB, image string) []string {
-	t.Helper()
-	client := unixClient(strings.TrimPrefix(Service(t), "unix://"))
-	defer client.CloseIdleConnections()
-	query := url.Values{"all": {"true"}, "filters": {fmt.Sprintf(`{"ancestor":[%q]}`, image)}}
-	resp, err := client.Get(api + "/containers/json?" + query.Encode())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var list []struct{ Names []string }
-	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, c := range list {
-		names = append(names, c.Names...)
-	}
-	return names
-}
-
 // archive is the image's only layer: /server and /tmp.
 func archive(executable string) (*bytes.Buffer, error) {
 	content, err := os.ReadFile(executable)
