@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // Chosen returns figures of one metric against another, one a load, without a
@@ -45,18 +46,18 @@ func chosenFigure(in Input, name, load, x, y string) (Figure, string) {
 	d.xs, d.ys = frontierScales(points, d.limits)
 	if unitOf(y) == metric.Seconds {
 		lo, hi := span(points, yOf)
-		d.ys = latencyScale(lo, hi)
+		d.ys = draw.LatencyScale(lo, hi)
 	}
 	if unitOf(x) != metric.Seconds {
 		_, right := span(points, xOf)
-		d.xs = scale{max: right * 1.04}
+		d.xs = draw.Scale{Max: right * 1.04}
 	}
 	d.radius = radiusFor(len(points))
 	f.Title = fmt.Sprintf("%s against %s, load %s", capital(metric.Short(y)), metric.Short(x), load)
 	f.Subtitle = d.subtitle(in, points)
 	f.Caption = caption(in, load, points, d.notes(in))
-	f.frame = newFrame(f, figureWidth, figureHeight, 0)
-	f.body = func(p *pen, area vg.Rectangle) { d.draw(p, area) }
+	f.framed(draw.FigureWidth, draw.FigureHeight, 0)
+	f.body = func(p *draw.Pen, area vg.Rectangle) { d.draw(p, area) }
 	f.records = cellRecords(in, points, x, y, notable)
 	return f, ""
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // curvePlot draws latency against achieved throughput, one panel a parameter,
@@ -19,7 +20,7 @@ type curvePlot struct {
 	x, y   string // metrics
 	panels []panel
 	limits []limit
-	xs, ys scale
+	xs, ys draw.Scale
 	hasSLO bool
 	small  bool
 	knees  []string // cells at the knee of a frontier of the load
@@ -73,9 +74,9 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 			lo, hi = min(lo, l.value), max(hi, l.value)
 		}
 	}
-	d.ys = latencyScale(lo, hi)
+	d.ys = draw.LatencyScale(lo, hi)
 	_, right := span(points, xOf)
-	d.xs, d.small = scale{max: right * 1.04}, len(d.panels) > 1
+	d.xs, d.small = draw.Scale{Max: right * 1.04}, len(d.panels) > 1
 
 	f.Title = curveTitle(in, load, d.y, points)
 	f.Subtitle = d.subtitle(in, points)
@@ -101,14 +102,14 @@ func curveFigure(in Input, name, load string) (Figure, string) {
 		notes = append(notes, key)
 	}
 	f.Caption = caption(in, load, points, notes)
-	height := figureHeight
+	height := draw.FigureHeight
 	if len(d.panels) > 3 {
 		height = 640
 	}
 	if len(d.panels) > 6 {
 		height = 800
 	}
-	f.frame = newFrame(f, figureWidth, height, 0)
+	f.framed(draw.FigureWidth, height, 0)
 	f.body = d.draw
 	f.records = cellRecords(in, points, d.x, d.y, frontier)
 	return f, ""
@@ -250,23 +251,32 @@ func (d curvePlot) subtitle(in Input, points []point) string {
 }
 
 // draw lays out the panels on one grid with shared scales.
-func (d curvePlot) draw(p *pen, area vg.Rectangle) {
+func (d curvePlot) draw(p *draw.Pen, area vg.Rectangle) {
 	columns := min(len(d.panels), 3)
 	if len(d.panels) == 4 {
 		columns = 2
 	}
 	rows := (len(d.panels) + columns - 1) / columns
-	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.x), yUnit: unitOf(d.y), xTicks: d.xs.ticks([]int{10, 6, 4}[columns-1]), yTicks: d.ys.ticks(8 - 2*min(rows, 2))}
+	a := draw.Axes{
+		X: d.xs, Y: d.ys, XUnit: unitOf(d.x), YUnit: unitOf(d.y), XTicks: d.xs.Ticks([]int{10, 6, 4}[columns-1]),
+		YTicks: d.ys.Ticks(8 - 2*min(rows, 2)),
+	}
 	remark := "lower is better"
-	if a.y.log {
+	if a.Y.Log {
 		remark = "log scale; lower is better"
 	}
-	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, capital(axisTitle(d.y, a.yUnit, a.yTicks, remark)), axisStyle(p.theme), alignLeft)
+	p.Text(
+		vg.Point{X: area.Min.X, Y: area.Max.Y - draw.SizeAxis}, capital(draw.AxisTitle(d.y, a.YUnit, a.YTicks, remark)),
+		draw.AxisStyle(p.Theme), draw.AlignLeft,
+	)
 	inner := area
-	inner.Min.X += a.yWidth(p)
-	inner.Max.Y -= roomYTitle
-	inner.Min.Y += roomXTicks + roomXTitle
-	p.text(vg.Point{X: (inner.Min.X + inner.Max.X) / 2, Y: area.Min.Y + 3}, capital("achieved "+axisTitle(d.x, a.xUnit, a.xTicks, "")), axisStyle(p.theme), alignCentre)
+	inner.Min.X += a.YWidth(p)
+	inner.Max.Y -= draw.RoomYTitle
+	inner.Min.Y += draw.RoomXTicks + draw.RoomXTitle
+	p.Text(
+		vg.Point{X: (inner.Min.X + inner.Max.X) / 2, Y: area.Min.Y + 3},
+		capital("achieved "+draw.AxisTitle(d.x, a.XUnit, a.XTicks, "")), draw.AxisStyle(p.Theme), draw.AlignCentre,
+	)
 
 	const gapX, gapY = vg.Length(18), vg.Length(14)
 	titles := vg.Length(0)
@@ -277,36 +287,39 @@ func (d curvePlot) draw(p *pen, area vg.Rectangle) {
 	h := (inner.Max.Y - inner.Min.Y - gapY*vg.Length(rows-1)) / vg.Length(rows)
 	for i, pn := range d.panels {
 		col, row := i%columns, i/columns
-		a.area.Min = vg.Point{X: inner.Min.X + vg.Length(col)*(w+gapX), Y: inner.Max.Y - vg.Length(row)*(h+gapY) - h}
-		a.area.Max = vg.Point{X: a.area.Min.X + w, Y: a.area.Min.Y + h - titles}
-		a.x.lo, a.x.hi, a.y.lo, a.y.hi = a.area.Min.X, a.area.Max.X, a.area.Min.Y, a.area.Max.Y
+		a.Area.Min = vg.Point{X: inner.Min.X + vg.Length(col)*(w+gapX), Y: inner.Max.Y - vg.Length(row)*(h+gapY) - h}
+		a.Area.Max = vg.Point{X: a.Area.Min.X + w, Y: a.Area.Min.Y + h - titles}
+		a.X.Lo, a.X.Hi, a.Y.Lo, a.Y.Hi = a.Area.Min.X, a.Area.Max.X, a.Area.Min.Y, a.Area.Max.Y
 		d.panel(p, a, pn, col == 0, i+columns >= len(d.panels))
 	}
 }
 
 // panel draws one panel, with tick labels at the outer edges.
-func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
-	a.grid(p)
+func (d curvePlot) panel(p *draw.Pen, a draw.Axes, pn panel, left, bottom bool) {
+	a.Grid(p)
 	if bottom {
-		a.xLabels(p)
+		a.XLabels(p)
 	}
 	if left {
-		a.yLabels(p)
+		a.YLabels(p)
 	}
 	if d.small {
-		style := textStyle{size: sizeLabel + 1, bold: true, color: p.theme.Ink}
-		p.text(vg.Point{X: a.area.Min.X, Y: a.area.Max.Y + 6}, p.fit(pn.name, style, a.area.Max.X-a.area.Min.X), style, alignLeft)
+		style := draw.TextStyle{Size: draw.SizeLabel + 1, Bold: true, Color: p.Theme.Ink}
+		p.Text(
+			vg.Point{X: a.Area.Min.X, Y: a.Area.Max.Y + 6}, p.Fit(pn.name, style, a.Area.Max.X-a.Area.Min.X), style,
+			draw.AlignLeft,
+		)
 	}
-	pl := &placer{bounds: a.area}
+	pl := &draw.Placer{Bounds: a.Area}
 	if !d.small {
-		pl.bounds.Max.X += marginX - 6
+		pl.Bounds.Max.X += draw.MarginX - 6
 	}
 	radius := radiusFor(len(allPoints(pn.series)))
 	if d.small {
 		radius = min(radius, 3.6)
 	}
 	d.baselineBand(p, a, pn.series)
-	drawLimits(p, a, d.limits, alignLeft, pl)
+	drawLimits(p, a, d.limits, draw.AlignLeft, pl)
 	drawSeries(p, a, pn.series, pl, lineWidths(radius))
 	drawBars(p, a, pn.series, pl)
 	for _, context := range []bool{true, false} {
@@ -320,35 +333,35 @@ func (d curvePlot) panel(p *pen, a axes, pn panel, left, bottom bool) {
 	if d.small {
 		name = func(s series) string { return s.value }
 	}
-	var labels []label
+	var labels []draw.Label
 	for _, knee := range d.knees {
 		labels = append(labels, kneeLabel(p, a, knee, allPoints(pn.series), radius)...)
 	}
 	labels = append(append(labels, endLabels(p, a, pn.series, radius, name)...), numberLabels(p, a, pn.series, radius)...)
-	for _, l := range pl.placeAll(p, labels) {
-		p.fillRect(fade(p.theme.Background, plateOpacity), grow(l.box, 1))
-		l.draw(p)
+	for _, l := range pl.PlaceAll(p, labels) {
+		p.FillRect(draw.Fade(p.Theme.Background, draw.PlateOpacity), draw.Grow(l.Box, 1))
+		l.Draw(p)
 	}
 }
 
 // baselineBand lays a wide pale line under the baseline, which shows where
 // another configuration covers it.
-func (d curvePlot) baselineBand(p *pen, a axes, all []series) {
+func (d curvePlot) baselineBand(p *draw.Pen, a draw.Axes, all []series) {
 	for _, s := range all {
 		if !s.config.Baseline {
 			continue
 		}
 		var pts []vg.Point
 		for _, q := range s.points {
-			pts = append(pts, a.place(q))
+			pts = append(pts, place(a, q))
 		}
-		p.line(lineStyle{width: 8, color: fade(p.theme.Ink, 0.12)}, pts...)
+		p.Line(draw.LineStyle{Width: 8, Color: draw.Fade(p.Theme.Ink, 0.12)}, pts...)
 	}
 }
 
-func (d curvePlot) marks(p *pen, a axes, pl *placer, s series, radius vg.Length) {
+func (d curvePlot) marks(p *draw.Pen, a draw.Axes, pl *draw.Placer, s series, radius vg.Length) {
 	for _, q := range s.points {
-		r, c := radius, s.color(p.theme)
+		r, c := radius, s.color(p.Theme)
 		filled := !d.hasSLO || q.cell.MeetsSLO != nil && *q.cell.MeetsSLO
 		switch {
 		case s.context:
@@ -356,7 +369,7 @@ func (d curvePlot) marks(p *pen, a axes, pl *placer, s series, radius vg.Length)
 		case s.config.Baseline:
 			r *= 1.25 // shows behind a point that covers it
 		}
-		p.marker(s.shape(), a.place(q), r, c, filled)
-		pl.marks = append(pl.marks, mark{at: a.place(q), r: r + 1})
+		p.Marker(s.shape(), place(a, q), r, c, filled)
+		pl.Marks = append(pl.Marks, draw.Mark{At: place(a, q), R: r + 1})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // distributionPlot shows whole latency distributions of selected cells: one row
@@ -59,7 +60,7 @@ func distributionFigure(in Input, name, load string) (Figure, string) {
 		points = append(points, c.series.points[0])
 	}
 	f.Caption = caption(in, load, points, keyNotes(in))
-	f.frame = newFrame(f, wideWidth, 0, vg.Length(len(d.bases))*230+20)
+	f.framed(draw.WideWidth, 0, vg.Length(len(d.bases))*230+20)
 	f.body = d.draw
 	f.records = d.records()
 	return f, ""
@@ -196,11 +197,11 @@ func metricOfBase(base string) string {
 // spectrumTicks are the percentiles named on the right axis.
 func spectrumTicks() []float64 { return []float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999} }
 
-func (d distributionPlot) draw(p *pen, area vg.Rectangle) {
+func (d distributionPlot) draw(p *draw.Pen, area vg.Rectangle) {
 	legendWidth := vg.Length(0)
-	style := textStyle{size: sizeLabel, bold: true}
+	style := draw.TextStyle{Size: draw.SizeLabel, Bold: true}
 	for _, c := range d.cells {
-		legendWidth = max(legendWidth, min(p.width(c.series.short, style), 190))
+		legendWidth = max(legendWidth, min(p.Width(c.series.short, style), 190))
 	}
 	d.legend(p, vg.Point{X: area.Max.X - legendWidth, Y: area.Max.Y - 20}, legendWidth)
 	right := area.Max.X - legendWidth - 34
@@ -215,26 +216,31 @@ func (d distributionPlot) draw(p *pen, area vg.Rectangle) {
 	}
 }
 
-func (d distributionPlot) legend(p *pen, at vg.Point, width vg.Length) {
+func (d distributionPlot) legend(p *draw.Pen, at vg.Point, width vg.Length) {
 	for _, c := range d.cells {
-		color := c.series.color(p.theme)
-		p.line(lineStyle{width: 2.4, color: color}, vg.Point{X: at.X - 24, Y: at.Y}, vg.Point{X: at.X - 6, Y: at.Y})
-		p.marker(c.series.shape(), vg.Point{X: at.X - 15, Y: at.Y}, curveMark, color, true)
-		style := textStyle{size: sizeLabel, bold: true, color: p.theme.text(color)}
-		p.textMiddle(at, p.fit(c.series.short, style, width), style, alignLeft)
+		color := c.series.color(p.Theme)
+		p.Line(
+			draw.LineStyle{Width: 2.4, Color: color}, vg.Point{X: at.X - 24, Y: at.Y}, vg.Point{X: at.X - 6, Y: at.Y},
+		)
+		p.Marker(c.series.shape(), vg.Point{X: at.X - 15, Y: at.Y}, curveMark, color, true)
+		style := draw.TextStyle{Size: draw.SizeLabel, Bold: true, Color: p.Theme.Text(color)}
+		p.TextMiddle(at, p.Fit(c.series.short, style, width), style, draw.AlignLeft)
 		n := int64(0)
 		if h := c.pooled[d.bases[0]]; h != nil {
 			n = h.TotalCount()
 		}
-		note := fmt.Sprintf("%s requests, %s", number(float64(n)), say.Count(len(c.trials[d.bases[0]]), "trial"))
-		p.textMiddle(vg.Point{X: at.X, Y: at.Y - 13}, note, textStyle{size: sizeNumber, color: p.theme.Muted}, alignLeft)
+		note := fmt.Sprintf("%s requests, %s", draw.Number(float64(n)), say.Count(len(c.trials[d.bases[0]]), "trial"))
+		p.TextMiddle(
+			vg.Point{X: at.X, Y: at.Y - 13}, note, draw.TextStyle{Size: draw.SizeNumber, Color: p.Theme.Muted},
+			draw.AlignLeft,
+		)
 		at.Y -= 32
 	}
 }
 
 // latencies is the scale of a base over all cells, from the least value to the
 // greatest percentile that is drawn.
-func (d distributionPlot) latencies(base string) scale {
+func (d distributionPlot) latencies(base string) draw.Scale {
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range d.cells {
 		if h := c.pooled[base]; h != nil {
@@ -242,31 +248,37 @@ func (d distributionPlot) latencies(base string) scale {
 		}
 	}
 	if lo >= hi {
-		return scale{log: true, min: lo * 0.8, max: hi * 1.25}
+		return draw.Scale{Log: true, Min: lo * 0.8, Max: hi * 1.25}
 	}
-	return latencyScale(lo, hi)
+	return draw.LatencyScale(lo, hi)
 }
 
 func microseconds(v int64) float64 { return max(float64(v), 1) / 1e6 }
 
 // ecdf draws the share of requests below a latency.
-func (d distributionPlot) ecdf(p *pen, base string, x scale, area vg.Rectangle, top vg.Length) {
-	x.lo, x.hi = area.Min.X, area.Max.X
-	a := axes{area: area, x: x, y: scale{max: 1, lo: area.Min.Y, hi: area.Max.Y}, xTicks: x.ticks(6), yTicks: []float64{0, 0.25, 0.5, 0.75, 1}, xUnit: metric.Seconds, yUnit: metric.Fraction}
-	a.grid(p)
-	a.xLabels(p)
-	a.yLabels(p)
-	p.text(vg.Point{X: area.Min.X - 44, Y: top - sizeAxis - 2}, "Share of requests, %", axisStyle(p.theme), alignLeft)
+func (d distributionPlot) ecdf(p *draw.Pen, base string, x draw.Scale, area vg.Rectangle, top vg.Length) {
+	x.Lo, x.Hi = area.Min.X, area.Max.X
+	a := draw.Axes{
+		Area: area, X: x, Y: draw.Scale{Max: 1, Lo: area.Min.Y, Hi: area.Max.Y}, XTicks: x.Ticks(6),
+		YTicks: []float64{0, 0.25, 0.5, 0.75, 1}, XUnit: metric.Seconds, YUnit: metric.Fraction,
+	}
+	a.Grid(p)
+	a.XLabels(p)
+	a.YLabels(p)
+	p.Text(
+		vg.Point{X: area.Min.X - 44, Y: top - draw.SizeAxis - 2}, "Share of requests, %", draw.AxisStyle(p.Theme),
+		draw.AlignLeft,
+	)
 	d.xTitle(p, a, base)
 	d.curves(base, func(c cellDistribution, h *hdrhistogram.Histogram, thick bool) {
 		var pts, marks []vg.Point
 		for i := range 201 {
 			q := float64(i) / 200
 			v := microseconds(h.ValueAtQuantile(100 * q))
-			if v > x.max {
+			if v > x.Max {
 				break
 			}
-			pts = append(pts, vg.Point{X: a.x.clamped(v), Y: a.y.at(q)})
+			pts = append(pts, vg.Point{X: a.X.Clamped(v), Y: a.Y.At(q)})
 			if c.marked(i, 50) && q < 0.95 {
 				marks = append(marks, pts[i])
 			}
@@ -286,7 +298,7 @@ func simplified(pts []vg.Point) []vg.Point {
 	for i := 1; i < len(pts)-1; i++ {
 		last, keep := out[len(out)-1], false
 		for j := i; j > 0 && pts[j] != last && !keep; j-- {
-			keep = segmentDist(last, pts[i+1], pts[j]) > near
+			keep = draw.SegmentDist(last, pts[i+1], pts[j]) > near
 		}
 		if keep {
 			out = append(out, pts[i])
@@ -295,19 +307,22 @@ func simplified(pts []vg.Point) []vg.Point {
 	return append(out, pts[len(pts)-1])
 }
 
-func (d distributionPlot) xTitle(p *pen, a axes, base string) {
+func (d distributionPlot) xTitle(p *draw.Pen, a draw.Axes, base string) {
 	title := capital(metricOfBase(base))
-	if _, unit := tickLabels(metric.Seconds, a.xTicks); unit != "" {
+	if _, unit := draw.TickLabels(metric.Seconds, a.XTicks); unit != "" {
 		title += ", " + unit
 	}
-	if a.x.log {
+	if a.X.Log {
 		title += " (log scale)"
 	}
-	p.text(vg.Point{X: (a.area.Min.X + a.area.Max.X) / 2, Y: a.area.Min.Y - roomXTicks - 12}, title, axisStyle(p.theme), alignCentre)
+	p.Text(
+		vg.Point{X: (a.Area.Min.X + a.Area.Max.X) / 2, Y: a.Area.Min.Y - draw.RoomXTicks - 12}, title,
+		draw.AxisStyle(p.Theme), draw.AlignCentre,
+	)
 }
 
 // spectrum draws the latency at each percentile.
-func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top vg.Length) {
+func (d distributionPlot) spectrum(p *draw.Pen, base string, area vg.Rectangle, top vg.Length) {
 	at := func(q float64) float64 { return -math.Log10(1 - q) }
 	lo, hi, most := math.Inf(1), 0.0, 0
 	for _, c := range d.cells {
@@ -316,45 +331,54 @@ func (d distributionPlot) spectrum(p *pen, base string, area vg.Rectangle, top v
 			lo, hi = min(lo, microseconds(h.ValueAtQuantile(50))), max(hi, microseconds(h.ValueAtQuantile(99.9)))
 		}
 	}
-	y := latencyScale(lo, max(hi, lo*1.0001))
-	y.lo, y.hi = area.Min.Y, area.Max.Y
+	y := draw.LatencyScale(lo, max(hi, lo*1.0001))
+	y.Lo, y.Hi = area.Min.Y, area.Max.Y
 	last := 0.9 // the highest percentile that some cell supports, rounded up to a tick
 	for _, q := range spectrumTicks() {
 		if last < 0.999 && stats.QuantileFloor(last) <= most {
 			last = max(last, q)
 		}
 	}
-	x := scale{min: at(0.5), max: at(last), lo: area.Min.X, hi: area.Max.X}
-	a := axes{area: area, x: x, y: y, yTicks: y.ticks(6), yUnit: metric.Seconds}
+	x := draw.Scale{Min: at(0.5), Max: at(last), Lo: area.Min.X, Hi: area.Max.X}
+	a := draw.Axes{Area: area, X: x, Y: y, YTicks: y.Ticks(6), YUnit: metric.Seconds}
 	for _, q := range spectrumTicks() {
 		if q > last {
 			break
 		}
-		px := x.at(at(q))
-		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: px, Y: area.Min.Y}, vg.Point{X: px, Y: area.Max.Y})
-		p.text(vg.Point{X: px, Y: area.Min.Y - roomXTicks + 3}, number(tidy(100*q)), tickStyle(p.theme), alignCentre)
+		px := x.At(at(q))
+		p.Line(
+			draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}, vg.Point{X: px, Y: area.Min.Y},
+			vg.Point{X: px, Y: area.Max.Y},
+		)
+		p.Text(
+			vg.Point{X: px, Y: area.Min.Y - draw.RoomXTicks + 3}, draw.Number(draw.Tidy(100*q)),
+			draw.TickStyle(p.Theme), draw.AlignCentre,
+		)
 	}
-	a.xTicks = nil
-	a.grid(p)
-	a.yLabels(p)
+	a.XTicks = nil
+	a.Grid(p)
+	a.YLabels(p)
 	title := capital(metricOfBase(base))
-	if _, unit := tickLabels(metric.Seconds, a.yTicks); unit != "" {
+	if _, unit := draw.TickLabels(metric.Seconds, a.YTicks); unit != "" {
 		title += ", " + unit
 	}
-	if y.log {
+	if y.Log {
 		title += " (log scale)"
 	}
-	p.text(vg.Point{X: area.Min.X - 50, Y: top - sizeAxis - 2}, title, axisStyle(p.theme), alignLeft)
-	p.text(vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: area.Min.Y - roomXTicks - 12}, "Percentile", axisStyle(p.theme), alignCentre)
+	p.Text(vg.Point{X: area.Min.X - 50, Y: top - draw.SizeAxis - 2}, title, draw.AxisStyle(p.Theme), draw.AlignLeft)
+	p.Text(
+		vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: area.Min.Y - draw.RoomXTicks - 12}, "Percentile",
+		draw.AxisStyle(p.Theme), draw.AlignCentre,
+	)
 	d.curves(base, func(c cellDistribution, h *hdrhistogram.Histogram, thick bool) {
 		var pts, marks []vg.Point
 		for i := range 161 {
-			v := x.min + (x.max-x.min)*float64(i)/160
+			v := x.Min + (x.Max-x.Min)*float64(i)/160
 			q := 1 - math.Pow(10, -v)
 			if stats.QuantileFloor(q) > int(h.TotalCount()) {
 				break
 			}
-			pts = append(pts, vg.Point{X: x.clamped(v), Y: y.clamped(microseconds(h.ValueAtQuantile(100 * q)))})
+			pts = append(pts, vg.Point{X: x.Clamped(v), Y: y.Clamped(microseconds(h.ValueAtQuantile(100 * q)))})
 			if c.marked(i, 40) {
 				marks = append(marks, pts[i])
 			}
@@ -390,14 +414,14 @@ func (c cellDistribution) marked(i, every int) bool {
 
 // drawCurve draws the distribution of single trials thin, that of all thick and
 // with its marks.
-func drawCurve(p *pen, s series, thick bool, pts, marks []vg.Point) {
+func drawCurve(p *draw.Pen, s series, thick bool, pts, marks []vg.Point) {
 	if !thick {
-		p.line(lineStyle{width: 0.6, color: fade(s.color(p.theme), 0.45)}, simplified(pts)...)
+		p.Line(draw.LineStyle{Width: 0.6, Color: draw.Fade(s.color(p.Theme), 0.45)}, simplified(pts)...)
 		return
 	}
-	p.line(lineStyle{width: 2, color: s.color(p.theme)}, simplified(pts)...)
+	p.Line(draw.LineStyle{Width: 2, Color: s.color(p.Theme)}, simplified(pts)...)
 	for _, at := range marks {
-		p.marker(s.shape(), at, curveMark, s.color(p.theme), true)
+		p.Marker(s.shape(), at, curveMark, s.color(p.Theme), true)
 	}
 }
 

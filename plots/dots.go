@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // dotsPlot compares latencies at one offered rate: one row a configuration,
@@ -17,7 +18,7 @@ import (
 type dotsPlot struct {
 	metrics []string
 	rows    []dotRow
-	scales  []scale
+	scales  []draw.Scale
 	limits  []limit
 }
 
@@ -75,11 +76,11 @@ func dotsFigure(in Input, name, load string) (Figure, string) {
 	}
 	f.Title = d.title(in, load)
 	f.Subtitle = fmt.Sprintf("Each row is one configuration at the only offered rate, %s. Lower is better. Bars: %s intervals. Line: baseline. Ring: recommended.", pointName(lp), say.Percent(in.Findings.Confidence))
-	if d.verdictWidth(newPen(nil, Light())) > 0 {
+	if d.verdictWidth(draw.NewPen(nil, draw.Light())) > 0 {
 		f.Subtitle += " Words: the verdict against the baseline."
 	}
 	f.Caption = caption(in, load, points, notes)
-	f.frame = newFrame(f, figureWidth, 0, d.height())
+	f.framed(draw.FigureWidth, 0, d.height())
 	f.body = d.draw
 	f.records = dotRecords(in, d.metrics, points)
 	return f, ""
@@ -107,7 +108,7 @@ func (d *dotsPlot) keep(n int) {
 	d.rows = d.rows[:n]
 }
 
-func (d dotsPlot) scaleOf(m string) scale {
+func (d dotsPlot) scaleOf(m string) draw.Scale {
 	var points []point
 	for _, r := range d.rows {
 		if e, ok := r.cell.Estimates[m]; ok && drawable(e.Center) {
@@ -115,10 +116,10 @@ func (d dotsPlot) scaleOf(m string) scale {
 		}
 	}
 	if len(points) == 0 {
-		return scale{max: 1}
+		return draw.Scale{Max: 1}
 	}
 	lo, hi := span(points, xOf)
-	return latencyScale(lo, hi)
+	return draw.LatencyScale(lo, hi)
 }
 
 // title says what the recommendation says, else counts the verdicts.
@@ -144,36 +145,39 @@ func (d dotsPlot) title(in Input, load string) string {
 func (d dotsPlot) rowHeight() vg.Length { return min(max(430/vg.Length(len(d.rows)), 11), 24) }
 
 func (d dotsPlot) height() vg.Length {
-	return 28 + vg.Length(len(d.rows))*d.rowHeight() + roomXTicks + 6
+	return 28 + vg.Length(len(d.rows))*d.rowHeight() + draw.RoomXTicks + 6
 }
 
-func (d dotsPlot) draw(p *pen, area vg.Rectangle) {
+func (d dotsPlot) draw(p *draw.Pen, area vg.Rectangle) {
 	h := d.rowHeight()
-	style := textStyle{size: min(sizeLabel, h*0.8), color: p.theme.Ink}
+	style := draw.TextStyle{Size: min(draw.SizeLabel, h*0.8), Color: p.Theme.Ink}
 	gutter := vg.Length(0)
 	for _, r := range d.rows {
-		gutter = max(gutter, min(p.width(r.name, style), 210))
+		gutter = max(gutter, min(p.Width(r.name, style), 210))
 	}
 	left := area.Min.X + gutter + 16
 	width := (area.Max.X - left) / vg.Length(len(d.metrics))
-	top, bottom := area.Max.Y-28, area.Min.Y+roomXTicks+6
+	top, bottom := area.Max.Y-28, area.Min.Y+draw.RoomXTicks+6
 	for i, m := range d.metrics {
 		s := d.scales[i]
-		s.lo, s.hi = left+vg.Length(i)*width+4, left+vg.Length(i+1)*width-18-d.verdictWidth(p)
+		s.Lo, s.Hi = left+vg.Length(i)*width+4, left+vg.Length(i+1)*width-18-d.verdictWidth(p)
 		d.column(p, m, s, top, bottom)
 	}
 	for i, r := range d.rows {
 		y := top - (vg.Length(i)+0.5)*h
 		if r.base {
-			style.bold = true
+			style.Bold = true
 		}
-		p.textMiddle(vg.Point{X: left - 12, Y: y}, p.fit(r.name, style, gutter), style, alignRight)
-		style.bold = false
+		p.TextMiddle(vg.Point{X: left - 12, Y: y}, p.Fit(r.name, style, gutter), style, draw.AlignRight)
+		style.Bold = false
 		if r.why != "" {
-			note := textStyle{size: style.size - 0.5, color: p.theme.Worse}
-			p.fillRect(p.theme.Background, vg.Rectangle{Min: vg.Point{X: left + 2, Y: y - h*0.45}, Max: vg.Point{X: left + 22 + p.width(r.why, note), Y: y + h*0.45}})
-			p.cross(vg.Point{X: left + 9, Y: y}, min(3.4, h*0.25), p.theme.Worse)
-			p.textMiddle(vg.Point{X: left + 18, Y: y}, r.why, note, alignLeft)
+			note := draw.TextStyle{Size: style.Size - 0.5, Color: p.Theme.Worse}
+			p.FillRect(p.Theme.Background, vg.Rectangle{
+				Min: vg.Point{X: left + 2, Y: y - h*0.45},
+				Max: vg.Point{X: left + 22 + p.Width(r.why, note), Y: y + h*0.45},
+			})
+			p.Cross(vg.Point{X: left + 9, Y: y}, min(3.4, h*0.25), p.Theme.Worse)
+			p.TextMiddle(vg.Point{X: left + 18, Y: y}, r.why, note, draw.AlignLeft)
 		}
 	}
 }
@@ -186,17 +190,19 @@ func told(verdict string) string {
 	return ""
 }
 
-func (d dotsPlot) verdictStyle(p *pen, verdict string) textStyle {
-	return textStyle{size: min(sizeNumber, d.rowHeight()*0.75), color: verdictColor(p.theme, verdict), bold: decided(verdict)}
+func (d dotsPlot) verdictStyle(p *draw.Pen, verdict string) draw.TextStyle {
+	return draw.TextStyle{
+		Size: min(draw.SizeNumber, d.rowHeight()*0.75), Color: verdictColor(p.Theme, verdict), Bold: decided(verdict),
+	}
 }
 
 // verdictWidth is the room for verdicts at the right of each column.
-func (d dotsPlot) verdictWidth(p *pen) vg.Length {
+func (d dotsPlot) verdictWidth(p *draw.Pen) vg.Length {
 	width := vg.Length(0)
 	for _, r := range d.rows {
 		for _, m := range d.metrics {
 			if q, ok := r.cell.Ratios[m]; ok && !r.base {
-				width = max(width, p.width(told(q.Verdict), d.verdictStyle(p, q.Verdict)))
+				width = max(width, p.Width(told(q.Verdict), d.verdictStyle(p, q.Verdict)))
 			}
 		}
 	}
@@ -204,27 +210,42 @@ func (d dotsPlot) verdictWidth(p *pen) vg.Length {
 }
 
 // column draws one metric over all rows.
-func (d dotsPlot) column(p *pen, m string, s scale, top, bottom vg.Length) {
-	ticks := s.ticks(4)
-	labels, unit := tickLabels(metric.Seconds, ticks)
+func (d dotsPlot) column(p *draw.Pen, m string, s draw.Scale, top, bottom vg.Length) {
+	ticks := s.Ticks(4)
+	labels, unit := draw.TickLabels(metric.Seconds, ticks)
 	title := capital(metric.Short(m))
 	if unit != "" {
 		title += ", " + unit
 	}
-	p.text(vg.Point{X: s.lo, Y: top + 12}, title, textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink}, alignLeft)
+	p.Text(
+		vg.Point{X: s.Lo, Y: top + 12}, title,
+		draw.TextStyle{Size: draw.SizeLabel + 0.5, Bold: true, Color: p.Theme.Ink}, draw.AlignLeft,
+	)
 	for i, v := range ticks {
-		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: s.at(v), Y: bottom}, vg.Point{X: s.at(v), Y: top})
-		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, labels[i], textStyle{size: sizeNumber + 1, color: p.theme.Muted}, alignCentre)
+		p.Line(
+			draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}, vg.Point{X: s.At(v), Y: bottom},
+			vg.Point{X: s.At(v), Y: top},
+		)
+		p.Text(
+			vg.Point{X: s.At(v), Y: bottom - 14}, labels[i],
+			draw.TextStyle{Size: draw.SizeNumber + 1, Color: p.Theme.Muted}, draw.AlignCentre,
+		)
 	}
 	for _, l := range d.limits {
-		if unitOf(m) == metric.Seconds && l.metric == m && l.value > s.min && l.value < s.max {
-			p.line(lineStyle{width: 1.1, color: p.theme.Muted, dash: []vg.Length{4.5, 3}}, vg.Point{X: s.at(l.value), Y: bottom}, vg.Point{X: s.at(l.value), Y: top + 6})
+		if unitOf(m) == metric.Seconds && l.metric == m && l.value > s.Min && l.value < s.Max {
+			p.Line(
+				draw.LineStyle{Width: 1.1, Color: p.Theme.Muted, Dash: []vg.Length{4.5, 3}},
+				vg.Point{X: s.At(l.value), Y: bottom}, vg.Point{X: s.At(l.value), Y: top + 6},
+			)
 		}
 	}
 	h := d.rowHeight()
 	for _, r := range d.rows {
 		if e, ok := r.cell.Estimates[m]; ok && r.base && drawable(e.Center) {
-			p.line(lineStyle{width: 1.2, color: mix(p.theme.Ink, p.theme.Background, 0.4)}, vg.Point{X: s.at(e.Center), Y: bottom}, vg.Point{X: s.at(e.Center), Y: top})
+			p.Line(
+				draw.LineStyle{Width: 1.2, Color: draw.Mix(p.Theme.Ink, p.Theme.Background, 0.4)},
+				vg.Point{X: s.At(e.Center), Y: bottom}, vg.Point{X: s.At(e.Center), Y: top},
+			)
 		}
 	}
 	for i, r := range d.rows {
@@ -233,17 +254,23 @@ func (d dotsPlot) column(p *pen, m string, s scale, top, bottom vg.Length) {
 			continue
 		}
 		y := top - (vg.Length(i)+0.5)*h
-		c := r.id.color(p.theme)
+		c := r.id.color(p.Theme)
 		if e.HasInterval() {
-			p.interval(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.35)}, s, e.Lo, e.Hi, func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} })
+			p.Interval(
+				draw.LineStyle{Width: 2, Color: draw.Mix(c, p.Theme.Background, 0.35)}, s, e.Lo, e.Hi,
+				func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} },
+			)
 		}
 		radius := min(3.6, h*0.26)
-		p.marker(r.id.shape, vg.Point{X: s.at(e.Center), Y: y}, radius, c, e.HasInterval())
+		p.Marker(r.id.shape, vg.Point{X: s.At(e.Center), Y: y}, radius, c, e.HasInterval())
 		if q, ok := r.cell.Ratios[m]; ok && !r.base {
-			p.textMiddle(vg.Point{X: s.hi + 7, Y: y}, told(q.Verdict), d.verdictStyle(p, q.Verdict), alignLeft)
+			p.TextMiddle(vg.Point{X: s.Hi + 7, Y: y}, told(q.Verdict), d.verdictStyle(p, q.Verdict), draw.AlignLeft)
 		}
 		if r.pick {
-			p.stroke(lineStyle{width: 1.5, color: p.theme.Ink}, circle.outline(vg.Point{X: s.at(e.Center), Y: y}, radius+3.2))
+			p.Stroke(
+				draw.LineStyle{Width: 1.5, Color: p.Theme.Ink},
+				draw.Circle.Outline(vg.Point{X: s.At(e.Center), Y: y}, radius+3.2),
+			)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // driftPlot shows the baseline over the run: one panel a metric, one line a
@@ -57,7 +58,7 @@ func driftFigure(in Input, name string) (Figure, string) {
 		f.Subtitle += " Right of the dotted line: confirmation runs."
 	}
 	f.Caption = runCaption(in)
-	f.frame = newFrame(f, figureWidth, 0, d.height())
+	f.framed(draw.FigureWidth, 0, d.height())
 	f.body = d.draw
 	f.records = d.records(in)
 	return f, ""
@@ -135,23 +136,23 @@ func (d driftPlot) title(in Input) string {
 
 // tone is the color of a load point. All lines are the baseline's, so that they
 // have its ink, the paler the earlier in the plan.
-func (d driftPlot) tone(t Theme, point int) color.NRGBA {
+func (d driftPlot) tone(t draw.Theme, point int) color.NRGBA {
 	last := max(len(d.points)-1, 1)
-	return mix(t.Ink, t.Background, 0.5*float64(last-point)/float64(last))
+	return draw.Mix(t.Ink, t.Background, 0.5*float64(last-point)/float64(last))
 }
 
 const driftPanelHeight vg.Length = 150
 
 func (d driftPlot) height() vg.Length {
-	return vg.Length((len(d.panels)+1)/2)*(driftPanelHeight+26) + roomXTitle
+	return vg.Length((len(d.panels)+1)/2)*(driftPanelHeight+26) + draw.RoomXTitle
 }
 
-func (d driftPlot) draw(p *pen, area vg.Rectangle) {
+func (d driftPlot) draw(p *draw.Pen, area vg.Rectangle) {
 	columns := min(len(d.panels), 2)
 	legend := vg.Length(0)
-	style := textStyle{size: sizeNumber + 1, color: p.theme.Ink}
+	style := draw.TextStyle{Size: draw.SizeNumber + 1, Color: p.Theme.Ink}
 	for _, name := range d.points {
-		legend = max(legend, min(p.width(name, style), 150))
+		legend = max(legend, min(p.Width(name, style), 150))
 	}
 	width := (area.Max.X - area.Min.X - legend - 30) / vg.Length(columns)
 	for i, panel := range d.panels {
@@ -161,7 +162,10 @@ func (d driftPlot) draw(p *pen, area vg.Rectangle) {
 			Min: vg.Point{X: left + 46, Y: top - driftPanelHeight - 8}, Max: vg.Point{X: left + width - 22, Y: top - 22},
 		})
 	}
-	p.text(vg.Point{X: area.Min.X + 46, Y: area.Min.Y + 3}, "Position of the trial in the run", axisStyle(p.theme), alignLeft)
+	p.Text(
+		vg.Point{X: area.Min.X + 46, Y: area.Min.Y + 3}, "Position of the trial in the run", draw.AxisStyle(p.Theme),
+		draw.AlignLeft,
+	)
 	x, y := area.Max.X-legend, area.Max.Y-28
 	for i, name := range d.points {
 		if !slices.ContainsFunc(d.panels, func(q driftPanel) bool {
@@ -169,47 +173,65 @@ func (d driftPlot) draw(p *pen, area vg.Rectangle) {
 		}) {
 			continue
 		}
-		c := d.tone(p.theme, i)
-		p.marker(shape(i%int(shapes)), vg.Point{X: x - 10, Y: y}, 3.4, c, true)
-		p.textMiddle(vg.Point{X: x, Y: y}, p.fit(name, style, legend), style, alignLeft)
+		c := d.tone(p.Theme, i)
+		p.Marker(draw.Shape(i%int(draw.Shapes)), vg.Point{X: x - 10, Y: y}, 3.4, c, true)
+		p.TextMiddle(vg.Point{X: x, Y: y}, p.Fit(name, style, legend), style, draw.AlignLeft)
 		y -= 16
 	}
 }
 
-func (d driftPlot) panel(p *pen, panel driftPanel, area vg.Rectangle) {
-	y := scale{log: true, min: 1 / (1 + 1.5*d.margin), max: 1 + 1.5*d.margin, lo: area.Min.Y, hi: area.Max.Y}
-	x := scale{min: math.Inf(1), max: 0, lo: area.Min.X, hi: area.Max.X}
+func (d driftPlot) panel(p *draw.Pen, panel driftPanel, area vg.Rectangle) {
+	y := draw.Scale{Log: true, Min: 1 / (1 + 1.5*d.margin), Max: 1 + 1.5*d.margin, Lo: area.Min.Y, Hi: area.Max.Y}
+	x := draw.Scale{Min: math.Inf(1), Max: 0, Lo: area.Min.X, Hi: area.Max.X}
 	for _, l := range panel.lines {
 		for i, v := range l.values {
-			y.min, y.max = min(y.min, v/l.values[0]/1.02), max(y.max, v/l.values[0]*1.02)
-			x.min, x.max = min(x.min, float64(l.trials[i].Order)), max(x.max, float64(l.trials[i].Order))
+			y.Min, y.Max = min(y.Min, v/l.values[0]/1.02), max(y.Max, v/l.values[0]*1.02)
+			x.Min, x.Max = min(x.Min, float64(l.trials[i].Order)), max(x.Max, float64(l.trials[i].Order))
 		}
 	}
-	pad := max((x.max-x.min)*0.03, 0.5)
-	x.min, x.max = x.min-pad, x.max+pad
-	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y + 8}, capital(metric.Title(panel.metric)), textStyle{size: sizeLabel, bold: true, color: p.theme.Ink}, alignLeft)
-	p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: area.Min.X, Y: y.clamped(1 / (1 + d.margin))}, Max: vg.Point{X: area.Max.X, Y: y.clamped(1 + d.margin)}})
+	pad := max((x.Max-x.Min)*0.03, 0.5)
+	x.Min, x.Max = x.Min-pad, x.Max+pad
+	p.Text(
+		vg.Point{X: area.Min.X, Y: area.Max.Y + 8}, capital(metric.Title(panel.metric)),
+		draw.TextStyle{Size: draw.SizeLabel, Bold: true, Color: p.Theme.Ink}, draw.AlignLeft,
+	)
+	p.FillRect(p.Theme.Shade, vg.Rectangle{
+		Min: vg.Point{X: area.Min.X, Y: y.Clamped(1 / (1 + d.margin))},
+		Max: vg.Point{X: area.Max.X, Y: y.Clamped(1 + d.margin)},
+	})
 	for _, v := range ratioTicks(y, 20) {
-		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: area.Min.X, Y: y.at(v)}, vg.Point{X: area.Max.X, Y: y.at(v)})
-		p.textMiddle(vg.Point{X: area.Min.X - 6, Y: y.at(v)}, ratioTick(y, v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignRight)
+		p.Line(
+			draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}, vg.Point{X: area.Min.X, Y: y.At(v)},
+			vg.Point{X: area.Max.X, Y: y.At(v)},
+		)
+		p.TextMiddle(
+			vg.Point{X: area.Min.X - 6, Y: y.At(v)}, ratioTick(y, v),
+			draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: p.Theme.Muted}, draw.AlignRight,
+		)
 	}
-	for _, v := range x.ticks(5) {
+	for _, v := range x.Ticks(5) {
 		if v == math.Trunc(v) {
-			p.text(vg.Point{X: x.at(v), Y: area.Min.Y - 12}, number(v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
+			p.Text(
+				vg.Point{X: x.At(v), Y: area.Min.Y - 12}, draw.Number(v),
+				draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: p.Theme.Muted}, draw.AlignCentre,
+			)
 		}
 	}
-	if v := float64(d.confirm) - 0.5; d.confirm > 0 && v > x.min && v < x.max {
-		p.line(lineStyle{width: 1, color: p.theme.Muted, dash: []vg.Length{1.5, 2.5}}, vg.Point{X: x.at(v), Y: area.Min.Y}, vg.Point{X: x.at(v), Y: area.Max.Y})
+	if v := float64(d.confirm) - 0.5; d.confirm > 0 && v > x.Min && v < x.Max {
+		p.Line(
+			draw.LineStyle{Width: 1, Color: p.Theme.Muted, Dash: []vg.Length{1.5, 2.5}},
+			vg.Point{X: x.At(v), Y: area.Min.Y}, vg.Point{X: x.At(v), Y: area.Max.Y},
+		)
 	}
 	for _, l := range panel.lines {
-		c := d.tone(p.theme, l.point)
+		c := d.tone(p.Theme, l.point)
 		var pts []vg.Point
 		for i, v := range l.values {
-			pts = append(pts, vg.Point{X: x.at(float64(l.trials[i].Order)), Y: y.clamped(v / l.values[0])})
+			pts = append(pts, vg.Point{X: x.At(float64(l.trials[i].Order)), Y: y.Clamped(v / l.values[0])})
 		}
-		p.line(lineStyle{width: 1.2, color: mix(c, p.theme.Background, 0.35)}, pts...)
+		p.Line(draw.LineStyle{Width: 1.2, Color: draw.Mix(c, p.Theme.Background, 0.35)}, pts...)
 		for _, at := range pts {
-			p.marker(shape(l.point%int(shapes)), at, 3, c, true)
+			p.Marker(draw.Shape(l.point%int(draw.Shapes)), at, 3, c, true)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // effectsPlot is a forest plot: one row a parameter level, one column a
@@ -23,7 +24,7 @@ type effectsPlot struct {
 	point   matrix.LoadPoint
 	metrics []string
 	rows    []effectRow
-	scales  []scale // ratio axis of each column
+	scales  []draw.Scale // ratio axis of each column
 	margin  float64
 }
 
@@ -74,7 +75,7 @@ func effectsFigure(in Input, name, load string) (Figure, string) {
 	f.Title = effectsTitle(d)
 	f.Subtitle = d.subtitle(in)
 	f.Caption = d.caption(in, load)
-	f.frame = newFrame(f, d.width(), 0, d.height())
+	f.framed(d.width(), 0, d.height())
 	f.body = d.draw
 	f.records = effectRecords(in, load)
 	return f, ""
@@ -153,14 +154,14 @@ func firstCompared(rows []effectRow, metrics []string) (string, bool) {
 
 // ratioScale is a logarithmic axis about 1 that holds all ratios, and their
 // intervals within reach.
-func ratioScale(rows []effectRow, m string, margin float64) scale {
+func ratioScale(rows []effectRow, m string, margin float64) draw.Scale {
 	lo, hi := 1-1.6*margin, 1+1.6*margin
 	for _, r := range rows {
 		if q, ok := r.ratios[m]; ok && drawable(q.Center) {
 			lo, hi = min(lo, q.Center), max(hi, q.Center)
 		}
 	}
-	lo, hi = widened(lo, hi, func(yield func(lo, hi float64) bool) {
+	lo, hi = draw.Widened(lo, hi, func(yield func(lo, hi float64) bool) {
 		for _, r := range rows {
 			if q, ok := r.ratios[m]; ok && drawable(q.Center) && !yield(q.Lo, q.Hi) {
 				return
@@ -168,17 +169,17 @@ func ratioScale(rows []effectRow, m string, margin float64) scale {
 		}
 	})
 	pad := math.Pow(hi/lo, 0.06)
-	return scale{log: true, min: lo / pad, max: hi * pad}
+	return draw.Scale{Log: true, Min: lo / pad, Max: hi * pad}
 }
 
 // ratioTicks are ticks of a ratio axis: 1, and round changes on both sides that
 // are at least gap apart, the coarse ones first.
-func ratioTicks(s scale, gap vg.Length) []float64 {
+func ratioTicks(s draw.Scale, gap vg.Length) []float64 {
 	var out []float64
 	for _, v := range []float64{1, 0.5, 2, 0.2, 5, 0.1, 10, 0.01, 100, 0.7, 1.5, 0.8, 1.2, 0.9, 1.1, 0.95, 1.05, 0.98, 1.02} {
-		room := v >= s.min && v <= s.max
+		room := v >= s.Min && v <= s.Max
 		for _, o := range out {
-			room = room && max(s.at(v)-s.at(o), s.at(o)-s.at(v)) >= gap
+			room = room && max(s.At(v)-s.At(o), s.At(o)-s.At(v)) >= gap
 		}
 		if room {
 			out = append(out, v)
@@ -252,9 +253,9 @@ const (
 
 func (d effectsPlot) width() vg.Length {
 	if len(d.metrics) > 3 {
-		return wideWidth
+		return draw.WideWidth
 	}
-	return figureWidth
+	return draw.FigureWidth
 }
 
 func (d effectsPlot) rowHeight() vg.Length {
@@ -274,13 +275,13 @@ func (d effectsPlot) height() vg.Length {
 	return h
 }
 
-func (d effectsPlot) draw(p *pen, area vg.Rectangle) {
-	name := textStyle{size: sizeLabel, color: p.theme.Muted}
-	level := textStyle{size: sizeLabel, bold: true, color: p.theme.Ink}
+func (d effectsPlot) draw(p *draw.Pen, area vg.Rectangle) {
+	name := draw.TextStyle{Size: draw.SizeLabel, Color: p.Theme.Muted}
+	level := draw.TextStyle{Size: draw.SizeLabel, Bold: true, Color: p.Theme.Ink}
 	nameWidth, levelWidth := vg.Length(0), vg.Length(0)
 	for _, r := range d.rows {
-		nameWidth = max(nameWidth, min(p.width(r.parameter, name), 190))
-		levelWidth = max(levelWidth, p.width(r.level, level))
+		nameWidth = max(nameWidth, min(p.Width(r.parameter, name), 190))
+		levelWidth = max(levelWidth, p.Width(r.level, level))
 	}
 	gutter := nameWidth + levelWidth + 30
 	columnWidth := (area.Max.X - area.Min.X - gutter) / vg.Length(len(d.metrics))
@@ -291,20 +292,23 @@ func (d effectsPlot) draw(p *pen, area vg.Rectangle) {
 	for i, m := range d.metrics {
 		left := area.Min.X + gutter + vg.Length(i)*columnWidth
 		s := d.scales[i]
-		s.lo, s.hi = left, left+columnWidth-effectWords
+		s.Lo, s.Hi = left, left+columnWidth-effectWords
 		d.column(p, m, s, tops, area.Max.Y, bottom)
 	}
 	for i, r := range d.rows {
 		y := tops[i] - d.rowHeight()/2
 		if r.first {
-			p.textMiddle(vg.Point{X: area.Min.X, Y: y}, p.fit(r.parameter, name, nameWidth), name, alignLeft)
+			p.TextMiddle(vg.Point{X: area.Min.X, Y: y}, p.Fit(r.parameter, name, nameWidth), name, draw.AlignLeft)
 		}
-		p.textMiddle(vg.Point{X: area.Min.X + nameWidth + 14 + levelWidth, Y: y}, r.level, level, alignRight)
+		p.TextMiddle(vg.Point{X: area.Min.X + nameWidth + 14 + levelWidth, Y: y}, r.level, level, draw.AlignRight)
 		if r.note != "" {
-			style := textStyle{size: sizeLabel - 0.5, color: p.theme.Muted}
-			x, w := area.Min.X+gutter, p.width(r.note, style)
-			p.fillRect(p.theme.Background, vg.Rectangle{Min: vg.Point{X: x - 2, Y: y - 8}, Max: vg.Point{X: x + w + 4, Y: y + 8}})
-			p.textMiddle(vg.Point{X: x, Y: y}, r.note, style, alignLeft)
+			style := draw.TextStyle{Size: draw.SizeLabel - 0.5, Color: p.Theme.Muted}
+			x, w := area.Min.X+gutter, p.Width(r.note, style)
+			p.FillRect(
+				p.Theme.Background,
+				vg.Rectangle{Min: vg.Point{X: x - 2, Y: y - 8}, Max: vg.Point{X: x + w + 4, Y: y + 8}},
+			)
+			p.TextMiddle(vg.Point{X: x, Y: y}, r.note, style, draw.AlignLeft)
 		}
 	}
 }
@@ -323,28 +327,43 @@ func (d effectsPlot) rowTops(top vg.Length) []vg.Length {
 }
 
 // stripes separate the parameters by thin lines.
-func (d effectsPlot) stripes(p *pen, area vg.Rectangle, tops []vg.Length) {
+func (d effectsPlot) stripes(p *draw.Pen, area vg.Rectangle, tops []vg.Length) {
 	for i, r := range d.rows {
 		if r.first {
 			y := tops[i] + effectGap/2
-			p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: area.Min.X, Y: y}, vg.Point{X: area.Max.X, Y: y})
+			p.Line(
+				draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}, vg.Point{X: area.Min.X, Y: y},
+				vg.Point{X: area.Max.X, Y: y},
+			)
 		}
 	}
 }
 
 // column draws one metric: title, margin band, ticks, and a row for each level.
-func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bottom vg.Length) {
-	p.text(vg.Point{X: s.lo, Y: top - 13}, capital(metric.Short(m)), textStyle{size: sizeLabel + 0.5, bold: true, color: p.theme.Ink}, alignLeft)
-	p.text(vg.Point{X: s.lo, Y: top - 27}, direction(m), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignLeft)
+func (d effectsPlot) column(p *draw.Pen, m string, s draw.Scale, tops []vg.Length, top, bottom vg.Length) {
+	p.Text(
+		vg.Point{X: s.Lo, Y: top - 13}, capital(metric.Short(m)),
+		draw.TextStyle{Size: draw.SizeLabel + 0.5, Bold: true, Color: p.Theme.Ink}, draw.AlignLeft,
+	)
+	p.Text(
+		vg.Point{X: s.Lo, Y: top - 27}, direction(m), draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: p.Theme.Muted},
+		draw.AlignLeft,
+	)
 	first := tops[0] + effectGap/2
-	p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: s.at(1 - d.margin), Y: bottom}, Max: vg.Point{X: s.at(1 + d.margin), Y: first}})
+	p.FillRect(
+		p.Theme.Shade,
+		vg.Rectangle{Min: vg.Point{X: s.At(1 - d.margin), Y: bottom}, Max: vg.Point{X: s.At(1 + d.margin), Y: first}},
+	)
 	for _, v := range ratioTicks(s, tickGap) {
-		line := lineStyle{width: 0.8, color: p.theme.Grid}
+		line := draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}
 		if v == 1 {
-			line = lineStyle{width: 1.1, color: p.theme.Muted}
+			line = draw.LineStyle{Width: 1.1, Color: p.Theme.Muted}
 		}
-		p.line(line, vg.Point{X: s.at(v), Y: bottom}, vg.Point{X: s.at(v), Y: first})
-		p.text(vg.Point{X: s.at(v), Y: bottom - 14}, ratioTick(s, v), textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}, alignCentre)
+		p.Line(line, vg.Point{X: s.At(v), Y: bottom}, vg.Point{X: s.At(v), Y: first})
+		p.Text(
+			vg.Point{X: s.At(v), Y: bottom - 14}, ratioTick(s, v),
+			draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: p.Theme.Muted}, draw.AlignCentre,
+		)
 	}
 	for i, r := range d.rows {
 		if q, ok := r.ratios[m]; ok && drawable(q.Center) {
@@ -355,26 +374,31 @@ func (d effectsPlot) column(p *pen, m string, s scale, tops []vg.Length, top, bo
 
 // row draws one ratio with its interval, in its configuration's color, and its
 // verdict in words.
-func (d effectsPlot) row(p *pen, s scale, y vg.Length, q analysis.Ratio, r effectRow) {
-	c := r.id.color(p.theme)
-	at := vg.Point{X: s.clamped(q.Center), Y: y}
+func (d effectsPlot) row(p *draw.Pen, s draw.Scale, y vg.Length, q analysis.Ratio, r effectRow) {
+	c := r.id.color(p.Theme)
+	at := vg.Point{X: s.Clamped(q.Center), Y: y}
 	size := change(q.Center)
 	words := size + " " + q.Verdict
 	if q.HasInterval() {
-		p.interval(lineStyle{width: 2, color: mix(c, p.theme.Background, 0.25)}, s, q.Lo, q.Hi, func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} })
+		p.Interval(
+			draw.LineStyle{Width: 2, Color: draw.Mix(c, p.Theme.Background, 0.25)}, s, q.Lo, q.Hi,
+			func(x vg.Length) vg.Point { return vg.Point{X: x, Y: y} },
+		)
 	} else {
 		words = fmt.Sprintf("%s  n=%d", size, r.trials)
 	}
-	p.marker(r.id.shape, at, 3.5, c, q.HasInterval())
-	style := textStyle{size: sizeNumber + 0.8, color: verdictColor(p.theme, q.Verdict), bold: decided(q.Verdict)}
-	p.textMiddle(vg.Point{X: s.hi + 7, Y: y}, words, style, alignLeft)
+	p.Marker(r.id.shape, at, 3.5, c, q.HasInterval())
+	style := draw.TextStyle{
+		Size: draw.SizeNumber + 0.8, Color: verdictColor(p.Theme, q.Verdict), Bold: decided(q.Verdict),
+	}
+	p.TextMiddle(vg.Point{X: s.Hi + 7, Y: y}, words, style, draw.AlignLeft)
 }
 
 // decided says whether a verdict is one of a difference.
 func decided(verdict string) bool { return verdict == analysis.Better || verdict == analysis.Worse }
 
 // verdictColor is the color of a verdict in words.
-func verdictColor(t Theme, verdict string) color.NRGBA {
+func verdictColor(t draw.Theme, verdict string) color.NRGBA {
 	switch verdict {
 	case analysis.Better:
 		return t.Better
@@ -385,18 +409,18 @@ func verdictColor(t Theme, verdict string) color.NRGBA {
 }
 
 // inFactors reports whether a ratio axis is labelled in factors.
-func inFactors(s scale) bool { return s.max > 3 || s.min < 1.0/3 }
+func inFactors(s draw.Scale) bool { return s.Max > 3 || s.Min < 1.0/3 }
 
 // ratioTick is a tick of a ratio axis. An axis that reaches ×3 or a third is
 // labelled in factors throughout, any other in percent.
-func ratioTick(s scale, v float64) string {
+func ratioTick(s draw.Scale, v float64) string {
 	switch {
 	case inFactors(s):
-		return number(v) + "×"
+		return draw.Number(v) + "×"
 	case v == 1:
 		return "0%"
 	}
-	pc := number(tidy(math.Round((v-1)*1000) / 10))
+	pc := draw.Number(draw.Tidy(math.Round((v-1)*1000) / 10))
 	if v > 1 {
 		pc = "+" + pc
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"gonum.org/v1/plot/vg"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // TestExtremeValuesAreDrawnAndEnd: values that no run can have, as a foreign
@@ -31,26 +31,15 @@ func TestExtremeValuesAreDrawnAndEnd(t *testing.T) {
 		}
 		for _, f := range Figures(in) {
 			var png, svg bytes.Buffer
-			if err := f.WritePNG(&png, Light()); err != nil {
+			if err := f.WritePNG(&png, draw.Light()); err != nil {
 				t.Errorf("%g: %s: %v", v, f.Name, err)
 			}
-			if err := f.WriteSVG(&svg, Light()); err != nil {
+			if err := f.WriteSVG(&svg, draw.Light()); err != nil {
 				t.Errorf("%g: %s: %v", v, f.Name, err)
 			}
 			if bytes.Contains(svg.Bytes(), []byte("NaN")) || bytes.Contains(svg.Bytes(), []byte("Inf")) {
 				t.Errorf("%g: %s holds what is no number", v, f.Name)
 			}
 		}
-	}
-}
-
-func TestOnPage(t *testing.T) {
-	for _, at := range []vg.Point{{X: vg.Length(math.NaN())}, {Y: vg.Length(math.Inf(1))}, {X: -1e6}} {
-		if onPage(at) {
-			t.Errorf("%v is on the page", at)
-		}
-	}
-	if !onPage(vg.Point{X: 1000, Y: -3}) {
-		t.Error("a common point is not on the page")
 	}
 }

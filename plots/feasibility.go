@@ -13,6 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // feasibilityPlot is a map of configurations by load points: what could be
@@ -77,7 +78,7 @@ func feasibilityFigure(in Input, name string) (Figure, string) {
 	if left > 0 {
 		f.Caption = say.Count(left, "more configuration") + " with failures only in the data · " + f.Caption
 	}
-	f.frame = newFrame(f, wideWidth, 0, d.height())
+	f.framed(draw.WideWidth, 0, d.height())
 	f.body = d.draw
 	f.records = feasibilityRecords(in)
 	return f, ""
@@ -202,28 +203,28 @@ func crossed(state string) bool {
 	return state == cellNever || state == cellDied || state == cellRefused || state == cellSkipped
 }
 
-func stateColor(t Theme, state string) color.NRGBA {
+func stateColor(t draw.Theme, state string) color.NRGBA {
 	switch state {
 	case cellCounts:
-		return mix(t.Better, t.Background, 0.72)
+		return draw.Mix(t.Better, t.Background, 0.72)
 	case cellPartly:
-		return mix(t.hue(4), t.Background, 0.5)
+		return draw.Mix(t.Hue(4), t.Background, 0.5)
 	case cellNone:
 		return t.Background
 	case cellMissing:
 		return t.Shade
 	case cellInvalid:
-		return mix(t.hue(3), t.Background, 0.35)
+		return draw.Mix(t.Hue(3), t.Background, 0.35)
 	case cellSkipped:
-		return mix(t.Worse, t.Background, 0.4)
+		return draw.Mix(t.Worse, t.Background, 0.4)
 	}
 	return t.Worse
 }
 
-func (d feasibilityPlot) draw(p *pen, area vg.Rectangle) {
+func (d feasibilityPlot) draw(p *draw.Pen, area vg.Rectangle) {
 	d.legend(p, area)
 	h := d.rowHeight()
-	style := textStyle{size: min(sizeLabel, h*0.75), color: p.theme.Ink}
+	style := draw.TextStyle{Size: min(draw.SizeLabel, h*0.75), Color: p.Theme.Ink}
 	gutter := vg.Length(0)
 	for _, r := range d.rows {
 		gutter = max(gutter, r.name.width(p, style, 250))
@@ -236,67 +237,75 @@ func (d feasibilityPlot) draw(p *pen, area vg.Rectangle) {
 	w := min((area.Max.X-left-why)/vg.Length(len(d.points)), 64)
 	top := area.Max.Y - feasibilityHead
 	d.heads(p, left, w, top)
-	number := textStyle{size: min(sizeNumber, h*0.6), color: p.theme.Ink}
-	note := textStyle{size: min(sizeNumber+0.5, h*0.75), color: p.theme.Worse}
+	number := draw.TextStyle{Size: min(draw.SizeNumber, h*0.6), Color: p.Theme.Ink}
+	note := draw.TextStyle{Size: min(draw.SizeNumber+0.5, h*0.75), Color: p.Theme.Worse}
 	for i, r := range d.rows {
 		y := top - (vg.Length(i)+0.5)*h
 		r.name.draw(p, vg.Point{X: left - 8, Y: y}, style, gutter)
 		for j, c := range r.cells {
 			box := vg.Rectangle{Min: vg.Point{X: left + vg.Length(j)*w + 1, Y: y - h/2 + 1}, Max: vg.Point{X: left + vg.Length(j+1)*w - 1, Y: y + h/2 - 1}}
-			p.fillRect(stateColor(p.theme, c.state), box)
+			p.FillRect(stateColor(p.Theme, c.state), box)
 			middle := vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: y}
 			switch {
 			case crossed(c.state):
-				p.cross(middle, min(h*0.2, 4), p.theme.Background)
-			case p.width(c.text, number)+2 < w:
-				p.textMiddle(middle, c.text, number, alignCentre)
+				p.Cross(middle, min(h*0.2, 4), p.Theme.Background)
+			case p.Width(c.text, number)+2 < w:
+				p.TextMiddle(middle, c.text, number, draw.AlignCentre)
 			}
 		}
 		x := left + vg.Length(len(d.points))*w + 10
-		lines := p.wrap(r.why, note, area.Max.X-x, max(1, int(h/note.size*0.9)))
+		lines := p.Wrap(r.why, note, area.Max.X-x, max(1, int(h/note.Size*0.9)))
 		for k, line := range lines {
-			p.textMiddle(vg.Point{X: x, Y: y + note.size*1.1*(vg.Length(len(lines)-1)/2-vg.Length(k))}, line, note, alignLeft)
+			p.TextMiddle(
+				vg.Point{X: x, Y: y + note.Size*1.1*(vg.Length(len(lines)-1)/2-vg.Length(k))}, line, note,
+				draw.AlignLeft,
+			)
 		}
 	}
 }
 
 // heads name the loads and their points above the columns.
-func (d feasibilityPlot) heads(p *pen, left, w, top vg.Length) {
-	small := textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}
-	bold := textStyle{size: sizeLabel, bold: true, color: p.theme.Ink}
+func (d feasibilityPlot) heads(p *draw.Pen, left, w, top vg.Length) {
+	small := draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: p.Theme.Muted}
+	bold := draw.TextStyle{Size: draw.SizeLabel, Bold: true, Color: p.Theme.Ink}
 	last := vg.Length(-1)
 	for j, lp := range d.points {
 		x := left + vg.Length(j)*w
-		if name := pointName(lp); x > last && p.width(name, small) < w*1.4 {
-			p.text(vg.Point{X: x + w/2, Y: top + 6}, name, small, alignCentre)
-			last = x + (p.width(name, small)-w)/2
+		if name := pointName(lp); x > last && p.Width(name, small) < w*1.4 {
+			p.Text(vg.Point{X: x + w/2, Y: top + 6}, name, small, draw.AlignCentre)
+			last = x + (p.Width(name, small)-w)/2
 		}
 		if j == 0 || d.points[j-1].Load != lp.Load {
 			n := 1
 			for j+n < len(d.points) && d.points[j+n].Load == lp.Load {
 				n++
 			}
-			p.text(vg.Point{X: x + 1, Y: top + 22}, p.fit(lp.Load, bold, vg.Length(n)*w-4), bold, alignLeft)
-			p.line(lineStyle{width: 0.8, color: p.theme.Muted}, vg.Point{X: x + 1, Y: top + 18}, vg.Point{X: x + vg.Length(n)*w - 1, Y: top + 18})
+			p.Text(vg.Point{X: x + 1, Y: top + 22}, p.Fit(lp.Load, bold, vg.Length(n)*w-4), bold, draw.AlignLeft)
+			p.Line(
+				draw.LineStyle{Width: 0.8, Color: p.Theme.Muted}, vg.Point{X: x + 1, Y: top + 18},
+				vg.Point{X: x + vg.Length(n)*w - 1, Y: top + 18},
+			)
 		}
 	}
 }
 
-func (d feasibilityPlot) legend(p *pen, area vg.Rectangle) {
+func (d feasibilityPlot) legend(p *draw.Pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
-	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
+	style := draw.TextStyle{Size: draw.SizeNumber + 1, Color: p.Theme.Muted}
 	for _, state := range []string{cellCounts, cellPartly, cellMissing, cellInvalid, cellDied, cellRefused, cellNever, cellSkipped} {
 		if !slices.ContainsFunc(d.rows, func(r feasibilityRow) bool {
 			return slices.ContainsFunc(r.cells, func(c feasibility) bool { return c.state == state })
 		}) {
 			continue
 		}
-		p.fillRect(stateColor(p.theme, state), vg.Rectangle{Min: vg.Point{X: x, Y: y - 5}, Max: vg.Point{X: x + 16, Y: y + 5}})
+		p.FillRect(
+			stateColor(p.Theme, state), vg.Rectangle{Min: vg.Point{X: x, Y: y - 5}, Max: vg.Point{X: x + 16, Y: y + 5}},
+		)
 		if crossed(state) {
-			p.cross(vg.Point{X: x + 8, Y: y}, 3.2, p.theme.Background)
+			p.Cross(vg.Point{X: x + 8, Y: y}, 3.2, p.Theme.Background)
 		}
-		p.textMiddle(vg.Point{X: x + 21, Y: y}, state, style, alignLeft)
-		x += 21 + p.width(state, style) + 18
+		p.TextMiddle(vg.Point{X: x + 21, Y: y}, state, style, draw.AlignLeft)
+		x += 21 + p.Width(state, style) + 18
 	}
 }
 

@@ -2,7 +2,6 @@ package plots
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // frontierPlot is the drawing of one Pareto frontier.
@@ -19,7 +19,7 @@ type frontierPlot struct {
 	limits []limit
 	picks  []pick
 	hasSLO bool
-	xs, ys scale // ranges only
+	xs, ys draw.Scale // ranges only
 	radius vg.Length
 	key    []keyEntry // empty where all labels found room
 }
@@ -39,13 +39,13 @@ func frontierFigure(in Input, name string, fr analysis.Frontier) (Figure, string
 	f.Title = frontierTitle(in, fr)
 	f.Subtitle = d.subtitle(in, points)
 	f.Caption = caption(in, fr.Load, points, d.notes(in))
-	f.frame = newFrame(f, figureWidth, figureHeight, 0)
-	area := f.frame.area()
+	f.framed(draw.FigureWidth, draw.FigureHeight, 0)
+	area := f.frame.Area()
 	if d = d.keyed(area); len(d.key) > 0 {
 		f.Subtitle += " Letters: the frontier from left to right, as in the key."
-		f.frame = newFrame(f, figureWidth, 0, area.Max.Y-area.Min.Y+d.keyHeight(area.Max.X-area.Min.X))
+		f.framed(draw.FigureWidth, 0, area.Max.Y-area.Min.Y+d.keyHeight(area.Max.X-area.Min.X))
 	}
-	f.body = func(p *pen, area vg.Rectangle) { d.draw(p, area) }
+	f.body = func(p *draw.Pen, area vg.Rectangle) { d.draw(p, area) }
 	f.records = withMembership(cellRecords(in, points, fr.X, fr.Y, fr.Cells), fr)
 	return f, ""
 }
@@ -70,7 +70,7 @@ func radiusFor(n int) vg.Length {
 }
 
 // frontierScales are the ranges of the axes; limits near the data are inside.
-func frontierScales(points []point, limits []limit) (x, y scale) {
+func frontierScales(points []point, limits []limit) (x, y draw.Scale) {
 	lo, hi := span(points, xOf)
 	_, top := span(points, yOf)
 	for _, l := range limits {
@@ -78,7 +78,7 @@ func frontierScales(points []point, limits []limit) (x, y scale) {
 			lo, hi = min(lo, l.value), max(hi, l.value)
 		}
 	}
-	return latencyScale(lo, hi), scale{max: top * 1.1}
+	return draw.LatencyScale(lo, hi), draw.Scale{Max: top * 1.1}
 }
 
 // subtitle says how to read the marks that this picture has.
@@ -154,37 +154,46 @@ func (d frontierPlot) notes(in Input) []string {
 
 // draw lays the figure out, draws all layers, and returns the labels that found
 // room.
-func (d frontierPlot) draw(p *pen, area vg.Rectangle) []placed {
+func (d frontierPlot) draw(p *draw.Pen, area vg.Rectangle) []draw.Placed {
 	d.drawKey(p, area)
 	area.Min.Y += d.keyHeight(area.Max.X - area.Min.X)
-	a := axes{x: d.xs, y: d.ys, xUnit: unitOf(d.front.X), yUnit: unitOf(d.front.Y), yTicks: d.ys.ticks(6), xTicks: d.xs.ticks(9)}
-	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, capital(axisTitle(d.front.Y, a.yUnit, a.yTicks, logRemark(a.y))), axisStyle(p.theme), alignLeft)
-	a.area = area
-	a.area.Min.X += a.yWidth(p)
-	a.area.Min.Y += roomXTicks + roomXTitle
-	a.area.Max.Y -= roomYTitle
-	a.x.lo, a.x.hi = a.area.Min.X, a.area.Max.X-endRoom
-	a.y.lo, a.y.hi = a.area.Min.Y, a.area.Max.Y
-	a = a.extended()
+	a := draw.Axes{
+		X: d.xs, Y: d.ys, XUnit: unitOf(d.front.X), YUnit: unitOf(d.front.Y), YTicks: d.ys.Ticks(6),
+		XTicks: d.xs.Ticks(9),
+	}
+	p.Text(
+		vg.Point{X: area.Min.X, Y: area.Max.Y - draw.SizeAxis},
+		capital(draw.AxisTitle(d.front.Y, a.YUnit, a.YTicks, logRemark(a.Y))), draw.AxisStyle(p.Theme), draw.AlignLeft,
+	)
+	a.Area = area
+	a.Area.Min.X += a.YWidth(p)
+	a.Area.Min.Y += draw.RoomXTicks + draw.RoomXTitle
+	a.Area.Max.Y -= draw.RoomYTitle
+	a.X.Lo, a.X.Hi = a.Area.Min.X, a.Area.Max.X-endRoom
+	a.Y.Lo, a.Y.Hi = a.Area.Min.Y, a.Area.Max.Y
+	a = a.Extended()
 
 	d.shade(p, a)
 	d.band(p, a)
-	a.grid(p)
-	a.xLabels(p)
-	a.yLabels(p)
+	a.Grid(p)
+	a.XLabels(p)
+	a.YLabels(p)
 	remark := "left is better"
 	if better(d.front.X) > 0 {
 		remark = "right is better"
 	}
-	if a.x.log {
+	if a.X.Log {
 		remark = "log scale; " + remark
 	}
-	p.text(vg.Point{X: (a.area.Min.X + a.area.Max.X) / 2, Y: area.Min.Y + 3}, capital(axisTitle(d.front.X, a.xUnit, a.xTicks, remark)), axisStyle(p.theme), alignCentre)
+	p.Text(
+		vg.Point{X: (a.Area.Min.X + a.Area.Max.X) / 2, Y: area.Min.Y + 3},
+		capital(draw.AxisTitle(d.front.X, a.XUnit, a.XTicks, remark)), draw.AxisStyle(p.Theme), draw.AlignCentre,
+	)
 
-	pl := &placer{bounds: a.area}
-	pl.bounds.Max.X = area.Max.X + marginX - 6
+	pl := &draw.Placer{Bounds: a.Area}
+	pl.Bounds.Max.X = area.Max.X + draw.MarginX - 6
 	d.betterArrow(p, a, pl)
-	drawLimits(p, a, d.limits, alignRight, pl)
+	drawLimits(p, a, d.limits, draw.AlignRight, pl)
 	drawSeries(p, a, d.all, pl, lineWidths(d.radius))
 	d.steps(p, a, pl)
 	drawBars(p, a, d.all, pl)
@@ -194,17 +203,3 @@ func (d frontierPlot) draw(p *pen, area vg.Rectangle) []placed {
 
 // endRoom is free room at the right of the data for labels at line ends.
 const endRoom vg.Length = 72
-
-// extended stretches the x scale over the end room, so that grid and shade go
-// on there.
-func (a axes) extended() axes {
-	f := float64((a.area.Max.X - a.x.lo) / (a.x.hi - a.x.lo))
-	if a.x.log {
-		a.x.max = a.x.min * math.Pow(a.x.max/a.x.min, f)
-	} else {
-		a.x.max = a.x.min + (a.x.max-a.x.min)*f
-	}
-	a.x.hi = a.area.Max.X
-	a.xTicks = a.x.ticks(9)
-	return a
-}

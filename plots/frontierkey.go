@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -34,8 +35,8 @@ func letterOf(i int) string {
 // keyed is d with a key where one is needed.
 func (d frontierPlot) keyed(area vg.Rectangle) frontierPlot {
 	shown := map[string]bool{}
-	for _, l := range d.draw(newPen(nil, Light()), area) {
-		shown[l.says] = true
+	for _, l := range d.draw(draw.NewPen(nil, draw.Light()), area) {
+		shown[l.Says] = true
 	}
 	type member struct {
 		s series
@@ -78,21 +79,23 @@ func keyName(s series) string {
 }
 
 const (
-	keyLine   = sizeNumber * 1.45
+	keyLine   = draw.SizeNumber * 1.45
 	keyGap    = vg.Length(10) // above the key
 	keyColumn = vg.Length(22) // between columns
 )
 
-func keyStyle(t Theme) textStyle { return textStyle{size: sizeNumber + 0.5, color: t.Ink} }
+func keyStyle(t draw.Theme) draw.TextStyle {
+	return draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: t.Ink}
+}
 
-func letterStyle(t Theme, s series) textStyle {
-	return textStyle{size: sizeNumber + 0.5, bold: true, color: t.text(s.color(t))}
+func letterStyle(t draw.Theme, s series) draw.TextStyle {
+	return draw.TextStyle{Size: draw.SizeNumber + 0.5, Bold: true, Color: t.Text(s.color(t))}
 }
 
 // keyColumns is in how many columns the key fits, and how wide one is.
-func (d frontierPlot) keyColumns(p *pen, width vg.Length) (columns int, w vg.Length) {
+func (d frontierPlot) keyColumns(p *draw.Pen, width vg.Length) (columns int, w vg.Length) {
 	for _, e := range d.key {
-		w = max(w, keyIndent+p.width(e.text, keyStyle(p.theme)))
+		w = max(w, keyIndent+p.Width(e.text, keyStyle(p.Theme)))
 	}
 	w = min(w, width)
 	return max(1, int((width+keyColumn)/(w+keyColumn))), w
@@ -105,29 +108,32 @@ func (d frontierPlot) keyHeight(width vg.Length) vg.Length {
 	if len(d.key) == 0 {
 		return 0
 	}
-	columns, _ := d.keyColumns(newPen(nil, Light()), width)
+	columns, _ := d.keyColumns(draw.NewPen(nil, draw.Light()), width)
 	return keyGap + vg.Length((len(d.key)+columns-1)/columns)*keyLine
 }
 
 // drawKey writes the key, column by column, at the foot of area.
-func (d frontierPlot) drawKey(p *pen, area vg.Rectangle) {
+func (d frontierPlot) drawKey(p *draw.Pen, area vg.Rectangle) {
 	columns, w := d.keyColumns(p, area.Max.X-area.Min.X)
 	rows := (len(d.key) + columns - 1) / columns
 	top := area.Min.Y + vg.Length(rows)*keyLine
 	for i, e := range d.key {
 		at := vg.Point{X: area.Min.X + vg.Length(i/rows)*(w+keyColumn), Y: top - (vg.Length(i%rows)+0.5)*keyLine}
-		p.textMiddle(at, e.letter, letterStyle(p.theme, e.s), alignLeft)
-		p.textMiddle(vg.Point{X: at.X + keyIndent, Y: at.Y}, p.fit(e.text, keyStyle(p.theme), w-keyIndent), keyStyle(p.theme), alignLeft)
+		p.TextMiddle(at, e.letter, letterStyle(p.Theme, e.s), draw.AlignLeft)
+		p.TextMiddle(
+			vg.Point{X: at.X + keyIndent, Y: at.Y}, p.Fit(e.text, keyStyle(p.Theme), w-keyIndent), keyStyle(p.Theme),
+			draw.AlignLeft,
+		)
 	}
 }
 
 // keyLabels are the letters beside their points.
-func (d frontierPlot) keyLabels(p *pen, a axes) []label {
-	var out []label
+func (d frontierPlot) keyLabels(p *draw.Pen, a draw.Axes) []draw.Label {
+	var out []draw.Label
 	for _, e := range d.key {
-		out = append(out, label{
-			lines: []string{e.letter}, styles: []textStyle{letterStyle(p.theme, e.s)},
-			anchor: a.place(e.q), clear: d.radius + 1, must: true, says: sayLetter + e.q.cell.ID,
+		out = append(out, draw.Label{
+			Lines: []string{e.letter}, Styles: []draw.TextStyle{letterStyle(p.Theme, e.s)},
+			Anchor: place(a, e.q), Clear: d.radius + 1, Must: true, Says: sayLetter + e.q.cell.ID,
 		})
 	}
 	return out

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // TestEveryFrontierCellIsIdentified: by its own words beside it, or by a letter
@@ -19,12 +21,12 @@ func TestEveryFrontierCellIsIdentified(t *testing.T) {
 			d.limits, d.picks = limitsOf(in, fr.Load, fr.X, fr.Y), picksOf(in, fr.Load, points)
 			d.xs, d.ys = frontierScales(points, d.limits)
 			d.radius = radiusFor(len(points))
-			area := newFrame(Figure{Title: "t", Subtitle: "s", Caption: "c"}, figureWidth, figureHeight, 0).area()
+			area := draw.NewFrame("t", "s", "c", draw.FigureWidth, draw.FigureHeight, 0).Area()
 			d = d.keyed(area)
 			area.Min.Y -= d.keyHeight(area.Max.X - area.Min.X)
 			shown := map[string]bool{}
-			for _, l := range d.draw(newPen(nil, Light()), area) {
-				shown[l.says] = true
+			for _, l := range d.draw(draw.NewPen(nil, draw.Light()), area) {
+				shown[l.Says] = true
 			}
 			keys += len(d.key)
 			for _, s := range d.all {

@@ -5,10 +5,12 @@ import (
 	"slices"
 
 	"gonum.org/v1/plot/vg"
+
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // stepPath goes along the frontier, from its first cell to its last.
-func (d frontierPlot) stepPath(a axes) []vg.Point {
+func (d frontierPlot) stepPath(a draw.Axes) []vg.Point {
 	byID := map[string]point{}
 	for _, q := range allPoints(d.all) {
 		byID[q.cell.ID] = q
@@ -19,7 +21,7 @@ func (d frontierPlot) stepPath(a axes) []vg.Point {
 		if !ok {
 			continue
 		}
-		at := a.place(q)
+		at := place(a, q)
 		if n := len(out); n > 0 {
 			out = append(out, vg.Point{X: at.X, Y: out[n-1].Y})
 		}
@@ -29,24 +31,24 @@ func (d frontierPlot) stepPath(a axes) []vg.Point {
 }
 
 // shade fills what the frontier dominates.
-func (d frontierPlot) shade(p *pen, a axes) {
+func (d frontierPlot) shade(p *draw.Pen, a draw.Axes) {
 	steps := d.stepPath(a)
 	if len(steps) == 0 {
 		return
 	}
 	last := steps[len(steps)-1]
-	region := append([]vg.Point{{X: steps[0].X, Y: a.area.Min.Y}}, steps...)
-	region = append(region, vg.Point{X: a.area.Max.X, Y: last.Y}, vg.Point{X: a.area.Max.X, Y: a.area.Min.Y})
-	path := polyline(region)
+	region := append([]vg.Point{{X: steps[0].X, Y: a.Area.Min.Y}}, steps...)
+	region = append(region, vg.Point{X: a.Area.Max.X, Y: last.Y}, vg.Point{X: a.Area.Max.X, Y: a.Area.Min.Y})
+	path := draw.Polyline(region)
 	path.Close()
-	p.fill(p.theme.Shade, path)
+	p.Fill(p.Theme.Shade, path)
 }
 
 // band fills the room between the step lines through the worse and through the
 // better ends of the intervals of the frontier's cells. Those of all other
 // cells stay out: the joint better ends of many noisy cells are a line that
 // nothing will ever reach.
-func (d frontierPlot) band(p *pen, a axes) {
+func (d frontierPlot) band(p *draw.Pen, a draw.Axes) {
 	if len(d.front.Cells) == 0 {
 		return
 	}
@@ -55,21 +57,21 @@ func (d frontierPlot) band(p *pen, a axes) {
 	if len(outer) == 0 || len(inner) == 0 {
 		return
 	}
-	right := a.area.Max.X
-	region := append([]vg.Point{{X: outer[0].X, Y: a.area.Min.Y}}, outer...)
+	right := a.Area.Max.X
+	region := append([]vg.Point{{X: outer[0].X, Y: a.Area.Min.Y}}, outer...)
 	region = append(region, vg.Point{X: right, Y: outer[len(outer)-1].Y}, vg.Point{X: right, Y: inner[len(inner)-1].Y})
 	for _, q := range slices.Backward(inner) {
 		region = append(region, q)
 	}
-	region = append(region, vg.Point{X: inner[0].X, Y: a.area.Min.Y})
-	path := polyline(region)
+	region = append(region, vg.Point{X: inner[0].X, Y: a.Area.Min.Y})
+	path := draw.Polyline(region)
 	path.Close()
-	p.fill(fade(p.theme.Ink, 0.07), path)
+	p.Fill(draw.Fade(p.Theme.Ink, 0.07), path)
 }
 
 // envelope is the step line over the frontier's cells at one corner of their
 // intervals; a cell without intervals stands at its estimate.
-func (d frontierPlot) envelope(a axes, corner func(point) (x, y float64)) []vg.Point {
+func (d frontierPlot) envelope(a draw.Axes, corner func(point) (x, y float64)) []vg.Point {
 	var all []vg.Point
 	for _, q := range allPoints(d.all) {
 		if !q.frontier {
@@ -83,7 +85,7 @@ func (d frontierPlot) envelope(a axes, corner func(point) (x, y float64)) []vg.P
 		}
 		x, y := corner(q)
 		if finite(x) && finite(y) {
-			all = append(all, vg.Point{X: a.x.clamped(x), Y: a.y.clamped(y)})
+			all = append(all, vg.Point{X: a.X.Clamped(x), Y: a.Y.Clamped(y)})
 		}
 	}
 	slices.SortFunc(all, func(a, b vg.Point) int { return cmp.Or(cmp.Compare(a.X, b.X), cmp.Compare(b.Y, a.Y)) })
@@ -101,10 +103,10 @@ func (d frontierPlot) envelope(a axes, corner func(point) (x, y float64)) []vg.P
 	return out
 }
 
-func (d frontierPlot) steps(p *pen, a axes, pl *placer) {
+func (d frontierPlot) steps(p *draw.Pen, a draw.Axes, pl *draw.Placer) {
 	steps := d.stepPath(a)
-	p.line(lineStyle{width: 1.6, color: mix(p.theme.Ink, p.theme.Background, 0.25)}, steps...)
+	p.Line(draw.LineStyle{Width: 1.6, Color: draw.Mix(p.Theme.Ink, p.Theme.Background, 0.25)}, steps...)
 	for i := 1; i < len(steps); i++ {
-		pl.lines = append(pl.lines, [2]vg.Point{steps[i-1], steps[i]})
+		pl.Lines = append(pl.Lines, [2]vg.Point{steps[i-1], steps[i]})
 	}
 }

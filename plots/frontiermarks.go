@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // pick is a recommended cell with the use cases that it answers.
@@ -27,7 +28,7 @@ func (d frontierPlot) filled(q point) bool {
 }
 
 // marks draws the points, those of the context first, recommended ones last.
-func (d frontierPlot) marks(p *pen, a axes, pl *placer) {
+func (d frontierPlot) marks(p *draw.Pen, a draw.Axes, pl *draw.Placer) {
 	for _, pass := range []func(series, point) bool{
 		func(s series, _ point) bool { return s.context },
 		func(s series, q point) bool { return !s.context && !q.frontier && !d.picked(q) },
@@ -59,24 +60,26 @@ func (d frontierPlot) possible(q point) bool {
 // off it is marked: where it is about as likely as not, within the noise.
 const possibleMember = 0.25
 
-func (d frontierPlot) mark(p *pen, a axes, pl *placer, s series, q point) {
-	at, r := a.place(q), d.radius
-	c, filled := s.color(p.theme), d.filled(q)
+func (d frontierPlot) mark(p *draw.Pen, a draw.Axes, pl *draw.Placer, s series, q point) {
+	at, r := place(a, q), d.radius
+	c, filled := s.color(p.Theme), d.filled(q)
 	switch {
 	case q.frontier:
 		r *= 1.12
 	case d.possible(q):
-		p.stroke(lineStyle{width: 0.9, color: mix(p.theme.Ink, p.theme.Background, 0.35), dash: []vg.Length{1.6, 1.6}}, circle.outline(at, r+3))
+		p.Stroke(draw.LineStyle{
+			Width: 0.9, Color: draw.Mix(p.Theme.Ink, p.Theme.Background, 0.35), Dash: []vg.Length{1.6, 1.6},
+		}, draw.Circle.Outline(at, r+3))
 	case s.context:
 		r *= 0.85
 	}
-	p.marker(s.shape(), at, r, c, filled)
+	p.Marker(s.shape(), at, r, c, filled)
 	if d.picked(q) {
 		r += 4
-		p.stroke(lineStyle{width: 1.8, color: p.theme.Ink}, circle.outline(at, r))
+		p.Stroke(draw.LineStyle{Width: 1.8, Color: p.Theme.Ink}, draw.Circle.Outline(at, r))
 		r++
 	}
-	pl.marks = append(pl.marks, mark{at: at, r: r + 1})
+	pl.Marks = append(pl.Marks, draw.Mark{At: at, R: r + 1})
 }
 
 // picksOf are the recommended cells in the picture, one entry a cell.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 var gallery = flag.String("gallery", "", "write the pictures of all fixtures into this folder")
@@ -27,7 +29,7 @@ func TestGallery(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := input()
-		for _, theme := range []Theme{Light(), Dark()} {
+		for _, theme := range []draw.Theme{draw.Light(), draw.Dark()} {
 			files, err := Render(dir, in, Options{Theme: theme})
 			if err != nil {
 				t.Fatal(err)

@@ -11,13 +11,14 @@ import (
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // goodputPlot shows requests per second that kept the SLO against the rate
 // offered.
 type goodputPlot struct {
 	all    []series // x: the rate, y: goodput
-	xs, ys scale
+	xs, ys draw.Scale
 	open   bool // the rate is offered; otherwise it is the one achieved
 	radius vg.Length
 }
@@ -51,12 +52,12 @@ func goodputFigure(in Input, name, load string) (Figure, string) {
 	if d.open {
 		top = max(top, right)
 	}
-	d.xs, d.ys = scale{max: right * 1.04}, scale{max: top * 1.08}
+	d.xs, d.ys = draw.Scale{Max: right * 1.04}, draw.Scale{Max: top * 1.08}
 	d.radius = radiusFor(len(points))
 	f.Title = goodputTitle(in, load, points)
 	f.Subtitle = d.subtitle(in)
 	f.Caption = caption(in, load, points, keyNotes(in))
-	f.frame = newFrame(f, figureWidth, figureHeight, 0)
+	f.framed(draw.FigureWidth, draw.FigureHeight, 0)
 	f.body = d.draw
 	f.records = cellRecords(in, points, "request_throughput", "goodput", fr.Cells)
 	return f, ""
@@ -110,29 +111,37 @@ func (d goodputPlot) subtitle(in Input) string {
 	return out
 }
 
-func (d goodputPlot) draw(p *pen, area vg.Rectangle) {
-	a := axes{x: d.xs, y: d.ys, xUnit: metric.Requests, yUnit: metric.Requests, xTicks: d.xs.ticks(9), yTicks: d.ys.ticks(6)}
-	p.text(vg.Point{X: area.Min.X, Y: area.Max.Y - sizeAxis}, "Goodput, req/s", axisStyle(p.theme), alignLeft)
-	a.area = area
-	a.area.Max.X -= d.legend(p, area)
-	a.area.Min.X += a.yWidth(p)
-	a.area.Min.Y += roomXTicks + roomXTitle
-	a.area.Max.Y -= roomYTitle
-	a.x.lo, a.x.hi, a.y.lo, a.y.hi = a.area.Min.X, a.area.Max.X, a.area.Min.Y, a.area.Max.Y
-	a.grid(p)
-	a.xLabels(p)
-	a.yLabels(p)
+func (d goodputPlot) draw(p *draw.Pen, area vg.Rectangle) {
+	a := draw.Axes{
+		X: d.xs, Y: d.ys, XUnit: metric.Requests, YUnit: metric.Requests, XTicks: d.xs.Ticks(9), YTicks: d.ys.Ticks(6),
+	}
+	p.Text(
+		vg.Point{X: area.Min.X, Y: area.Max.Y - draw.SizeAxis}, "Goodput, req/s", draw.AxisStyle(p.Theme),
+		draw.AlignLeft,
+	)
+	a.Area = area
+	a.Area.Max.X -= d.legend(p, area)
+	a.Area.Min.X += a.YWidth(p)
+	a.Area.Min.Y += draw.RoomXTicks + draw.RoomXTitle
+	a.Area.Max.Y -= draw.RoomYTitle
+	a.X.Lo, a.X.Hi, a.Y.Lo, a.Y.Hi = a.Area.Min.X, a.Area.Max.X, a.Area.Min.Y, a.Area.Max.Y
+	a.Grid(p)
+	a.XLabels(p)
+	a.YLabels(p)
 	title := "Achieved request throughput, req/s"
 	if d.open {
 		title = "Offered rate, req/s"
 	}
-	p.text(vg.Point{X: (a.area.Min.X + a.area.Max.X) / 2, Y: area.Min.Y + 3}, title, axisStyle(p.theme), alignCentre)
-	pl := &placer{bounds: a.area}
+	p.Text(
+		vg.Point{X: (a.Area.Min.X + a.Area.Max.X) / 2, Y: area.Min.Y + 3}, title, draw.AxisStyle(p.Theme),
+		draw.AlignCentre,
+	)
+	pl := &draw.Placer{Bounds: a.Area}
 	if d.open {
-		end := min(a.x.max, a.y.max)
-		from, to := vg.Point{X: a.x.at(0), Y: a.y.at(0)}, vg.Point{X: a.x.at(end), Y: a.y.at(end)}
-		p.line(lineStyle{width: 1.2, color: p.theme.Muted, dash: []vg.Length{4.5, 3}}, from, to)
-		pl.lines = append(pl.lines, [2]vg.Point{from, to})
+		end := min(a.X.Max, a.Y.Max)
+		from, to := vg.Point{X: a.X.At(0), Y: a.Y.At(0)}, vg.Point{X: a.X.At(end), Y: a.Y.At(end)}
+		p.Line(draw.LineStyle{Width: 1.2, Color: p.Theme.Muted, Dash: []vg.Length{4.5, 3}}, from, to)
+		pl.Lines = append(pl.Lines, [2]vg.Point{from, to})
 	}
 	drawSeries(p, a, d.all, pl, lineWidths(d.radius))
 	drawBars(p, a, d.all, pl)
@@ -142,8 +151,8 @@ func (d goodputPlot) draw(p *pen, area vg.Rectangle) {
 				continue
 			}
 			for _, q := range s.points {
-				p.marker(s.shape(), a.place(q), d.radius, s.color(p.theme), true)
-				pl.marks = append(pl.marks, mark{at: a.place(q), r: d.radius + 1})
+				p.Marker(s.shape(), place(a, q), d.radius, s.color(p.Theme), true)
+				pl.Marks = append(pl.Marks, draw.Mark{At: place(a, q), R: d.radius + 1})
 			}
 		}
 	}
@@ -152,7 +161,7 @@ func (d goodputPlot) draw(p *pen, area vg.Rectangle) {
 // legend names the series at the right, in the order of their peaks: lines that
 // all fall to zero at the same rate leave no room for names at their ends. It
 // returns the width that it takes.
-func (d goodputPlot) legend(p *pen, area vg.Rectangle) vg.Length {
+func (d goodputPlot) legend(p *draw.Pen, area vg.Rectangle) vg.Length {
 	peak := func(s series) float64 {
 		best := 0.0
 		for _, q := range s.points {
@@ -162,16 +171,16 @@ func (d goodputPlot) legend(p *pen, area vg.Rectangle) vg.Length {
 	}
 	shown := slices.DeleteFunc(slices.Clone(d.all), func(s series) bool { return s.context })
 	slices.SortStableFunc(shown, func(a, b series) int { return cmp.Compare(peak(b), peak(a)) })
-	style := textStyle{size: sizeLabel, bold: true}
+	style := draw.TextStyle{Size: draw.SizeLabel, Bold: true}
 	width := vg.Length(0)
 	for _, s := range shown {
-		width = max(width, min(p.width(s.short, style), 200))
+		width = max(width, min(p.Width(s.short, style), 200))
 	}
-	y := area.Max.Y - roomYTitle - 8
+	y := area.Max.Y - draw.RoomYTitle - 8
 	for _, s := range shown {
-		style.color = p.theme.text(s.color(p.theme))
-		p.marker(s.shape(), vg.Point{X: area.Max.X - width - 12, Y: y}, 4, s.color(p.theme), true)
-		p.textMiddle(vg.Point{X: area.Max.X - width, Y: y}, p.fit(s.short, style, width), style, alignLeft)
+		style.Color = p.Theme.Text(s.color(p.Theme))
+		p.Marker(s.shape(), vg.Point{X: area.Max.X - width - 12, Y: y}, 4, s.color(p.Theme), true)
+		p.TextMiddle(vg.Point{X: area.Max.X - width, Y: y}, p.Fit(s.short, style, width), style, draw.AlignLeft)
 		y -= 17
 	}
 	return width + 34

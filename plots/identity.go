@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // identity is how a configuration looks in every figure of a run: one color
@@ -16,17 +17,17 @@ import (
 type identity struct {
 	baseline  bool
 	hue, tone int // of the theme, see [Theme.level]
-	shape     shape
+	shape     draw.Shape
 }
 
 // tones is how many tones of one hue can be told apart.
 const tones = 3
 
-func (id identity) color(t Theme) color.NRGBA {
+func (id identity) color(t draw.Theme) color.NRGBA {
 	if id.baseline {
 		return t.Ink
 	}
-	return t.level(id.hue, id.tone)
+	return t.Level(id.hue, id.tone)
 }
 
 // identities gives each configuration of a run its identity, in plan order,
@@ -37,7 +38,7 @@ func (id identity) color(t Theme) color.NRGBA {
 // same color and shape, up to hues x tones x shapes (90) of them; then they
 // repeat.
 func identities(plan *matrix.Plan) map[string]identity {
-	hues := len(Light().Hues)
+	hues := len(draw.Light().Hues)
 	out, taken := map[string]identity{}, map[identity]bool{}
 	values, combined := map[string]int{}, 0
 	for _, c := range plan.Configurations {
@@ -52,7 +53,7 @@ func identities(plan *matrix.Plan) map[string]identity {
 				hue, nth = len(plan.Parameters)+combined, combined
 				combined++
 			}
-			id.hue, id.shape = hue%hues, shape(nth+1)%shapes
+			id.hue, id.shape = hue%hues, draw.Shape(nth+1)%draw.Shapes
 			id = free(id, taken, hues)
 		}
 		out[c.ID], taken[id] = id, true
@@ -64,11 +65,11 @@ func identities(plan *matrix.Plan) map[string]identity {
 // before another tone, another tone before another hue. Where all are taken it
 // is want.
 func free(want identity, taken map[identity]bool, hues int) identity {
-	for i := range hues * tones * int(shapes) {
+	for i := range hues * tones * int(draw.Shapes) {
 		id := want
-		id.shape = (want.shape + shape(i)) % shapes
-		id.tone = (want.tone + i/int(shapes)) % tones
-		id.hue = (want.hue + i/int(shapes)/tones) % hues
+		id.shape = (want.shape + draw.Shape(i)) % draw.Shapes
+		id.tone = (want.tone + i/int(draw.Shapes)) % tones
+		id.hue = (want.hue + i/int(draw.Shapes)/tones) % hues
 		if !taken[id] {
 			return id
 		}
@@ -90,7 +91,7 @@ func (in Input) identities() map[string]identity { return identities(in.wholePla
 // hueOf is the hue that the values of a parameter share, for what belongs to
 // the parameter and to no single value of it.
 func (in Input) hueOf(parameter string) int {
-	return max(slices.Index(in.wholePlan().Parameters, parameter), 0) % len(Light().Hues)
+	return max(slices.Index(in.wholePlan().Parameters, parameter), 0) % len(draw.Light().Hues)
 }
 
 // rowName is the name of a row with the mark of its configuration, as far as it
@@ -108,15 +109,15 @@ const rowNote = "Marks next to the names: the color and shape of each configurat
 
 // draw writes the name, at most width wide with its mark, so that it ends at
 // right.
-func (n rowName) draw(p *pen, right vg.Point, s textStyle, width vg.Length) {
+func (n rowName) draw(p *draw.Pen, right vg.Point, s draw.TextStyle, width vg.Length) {
 	if n.id != nil {
-		p.marker(n.id.shape, vg.Point{X: right.X - 3.5, Y: right.Y}, min(3.4, s.size*0.33), n.id.color(p.theme), true)
+		p.Marker(n.id.shape, vg.Point{X: right.X - 3.5, Y: right.Y}, min(3.4, s.Size*0.33), n.id.color(p.Theme), true)
 	}
 	right.X -= rowMark
-	p.textMiddle(right, p.fit(n.text, s, width-rowMark), s, alignRight)
+	p.TextMiddle(right, p.Fit(n.text, s, width-rowMark), s, draw.AlignRight)
 }
 
 // width is the room that the name takes with its mark, at most limit.
-func (n rowName) width(p *pen, s textStyle, limit vg.Length) vg.Length {
-	return min(p.width(n.text, s), limit) + rowMark
+func (n rowName) width(p *draw.Pen, s draw.TextStyle, limit vg.Length) vg.Length {
+	return min(p.Width(n.text, s), limit) + rowMark
 }

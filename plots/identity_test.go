@@ -10,11 +10,12 @@ import (
 	"gonum.org/v1/plot/vg/recorder"
 
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // drawnMark is a marker as it was drawn, filled or hollow.
 type drawnMark struct {
-	shape shape
+	shape draw.Shape
 	color color.NRGBA
 	at    vg.Point
 }
@@ -28,9 +29,9 @@ type drawing struct {
 }
 
 // drawingOf draws a figure and reads what was drawn.
-func drawingOf(f Figure, t Theme) drawing {
+func drawingOf(f Figure, t draw.Theme) drawing {
 	var canvas recorder.Canvas
-	f.draw(newPen(&canvas, t))
+	f.frame.Draw(draw.NewPen(&canvas, t), f.body)
 	d := drawing{texts: map[string]vg.Point{}, colors: map[string]color.NRGBA{}}
 	var ink color.NRGBA
 	path := func(p vg.Path) {
@@ -61,12 +62,12 @@ func drawingOf(f Figure, t Theme) drawing {
 }
 
 // shapeOf is the marker that a path outlines, and its middle.
-func shapeOf(p vg.Path) (shape, vg.Point, bool) {
+func shapeOf(p vg.Path) (draw.Shape, vg.Point, bool) {
 	if len(p) < 3 || p[len(p)-1].Type != vg.CloseComp {
 		return 0, vg.Point{}, false
 	}
 	if len(p) == 3 && p[1].Type == vg.ArcComp {
-		return circle, p[1].Pos, p[1].Radius < 5.5 // greater: the ring of a recommendation
+		return draw.Circle, p[1].Pos, p[1].Radius < 5.5 // greater: the ring of a recommendation
 	}
 	var sum vg.Point
 	n := len(p) - 1
@@ -74,13 +75,13 @@ func shapeOf(p vg.Path) (shape, vg.Point, bool) {
 		sum.X, sum.Y = sum.X+c.Pos.X, sum.Y+c.Pos.Y
 	}
 	at := vg.Point{X: sum.X / vg.Length(n), Y: sum.Y / vg.Length(n)}
-	for s := square; s < shapes; s++ {
-		want := s.outline(at, dist(at, p[0].Pos))
-		scale := dist(at, p[0].Pos) / dist(at, want[0].Pos)
-		want = s.outline(at, scale*dist(at, p[0].Pos))
+	for s := draw.Square; s < draw.Shapes; s++ {
+		want := s.Outline(at, draw.Dist(at, p[0].Pos))
+		scale := draw.Dist(at, p[0].Pos) / draw.Dist(at, want[0].Pos)
+		want = s.Outline(at, scale*draw.Dist(at, p[0].Pos))
 		same := len(want) == len(p)
 		for i := 0; same && i < n; i++ {
-			same = dist(want[i].Pos, p[i].Pos) < 1e-6
+			same = draw.Dist(want[i].Pos, p[i].Pos) < 1e-6
 		}
 		if same {
 			return s, at, true
@@ -100,8 +101,8 @@ func TestEveryMarkIsOfOneConfiguration(t *testing.T) {
 	for name, input := range fixtures() {
 		in := input()
 		scatter, _ := Chosen(in, "e2e_p50", "request_throughput")
-		for _, theme := range []Theme{Light(), Dark()} {
-			looks := map[drawnMark]string{{shape: circle, color: theme.Context}: "the context"}
+		for _, theme := range []draw.Theme{draw.Light(), draw.Dark()} {
+			looks := map[drawnMark]string{{shape: draw.Circle, color: theme.Context}: "the context"}
 			for _, c := range in.Plan.Configurations {
 				id := in.identities()[c.ID]
 				look := drawnMark{shape: id.shape, color: id.color(theme)}
@@ -139,7 +140,7 @@ func TestNamesHaveTheColorOfTheirConfiguration(t *testing.T) {
 	for name, input := range fixtures() {
 		in := input()
 		for _, f := range Figures(in) {
-			d := drawingOf(f, Light())
+			d := drawingOf(f, draw.Light())
 			for i, text := range shortLabels(in.Plan.Configurations) {
 				at, ok := d.texts[text]
 				if !ok {
@@ -149,7 +150,7 @@ func TestNamesHaveTheColorOfTheirConfiguration(t *testing.T) {
 				switch f.Kind {
 				case "frontier", "curve", "goodput", "distribution":
 					named[f.Kind]++
-					if want := Light().text(id.color(Light())); d.colors[text] != want {
+					if want := draw.Light().Text(id.color(draw.Light())); d.colors[text] != want {
 						t.Errorf("%s %s: the name %s has color %v, want %v", name, f.Name, text, d.colors[text], want)
 					}
 				case "timeline", "feasibility", "startup":
@@ -160,7 +161,7 @@ func TestNamesHaveTheColorOfTheirConfiguration(t *testing.T) {
 							mark = m
 						}
 					}
-					if mark.shape != id.shape || mark.color != id.color(Light()) {
+					if mark.shape != id.shape || mark.color != id.color(draw.Light()) {
 						t.Errorf("%s %s: beside %s stands %+v, want %+v", name, f.Name, text, mark, id)
 					}
 				}
@@ -206,7 +207,7 @@ func TestDriftHasNoColorOfAnotherConfiguration(t *testing.T) {
 	if why != "" {
 		t.Fatal(why)
 	}
-	for _, m := range drawingOf(f, Light()).marks {
+	for _, m := range drawingOf(f, draw.Light()).marks {
 		if c := m.color; max(c.R, c.G, c.B)-min(c.R, c.G, c.B) > 12 {
 			t.Errorf("a mark has a hue: %v", c)
 		}

@@ -2,19 +2,20 @@ package plots
 
 import (
 	"bytes"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/recorder"
+
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // heads are the ends of intervals that continue beyond their axis.
 func heads(d drawing) (out []vg.Point) {
 	for _, l := range d.lines {
-		if len(l) == 3 && dist(l[0], l[1]) < 6 && dist(l[0], l[2]) == 6 && dist(l[0], l[1]) == dist(l[1], l[2]) {
+		if len(l) == 3 && draw.Dist(
+			l[0], l[1],
+		) < 6 && draw.Dist(l[0], l[2]) == 6 && draw.Dist(l[0], l[1]) == draw.Dist(l[1], l[2]) {
 			out = append(out, l[1])
 		}
 	}
@@ -28,12 +29,12 @@ func TestCutIntervalsAreMarked(t *testing.T) {
 	in := noisy()
 	scatter, _ := Chosen(in, "e2e_p50", "output_throughput")
 	for _, f := range append(Figures(in), scatter...) {
-		cut := len(heads(drawingOf(f, Light()))) > 0
+		cut := len(heads(drawingOf(f, draw.Light()))) > 0
 		if told := strings.HasPrefix(f.Caption, cutNote); told != cut {
 			t.Errorf("%s: heads drawn %v, told %v: %s", f.Name, cut, told, f.Caption)
 		}
 		var svg bytes.Buffer
-		if err := f.WriteSVG(&svg, Light()); err != nil {
+		if err := f.WriteSVG(&svg, draw.Light()); err != nil {
 			t.Fatal(err)
 		}
 		if desc, _, _ := strings.Cut(svg.String(), "</desc>"); strings.Contains(desc, cutNote) != cut {
@@ -74,67 +75,8 @@ func TestUsualIntervalsAreWhole(t *testing.T) {
 		}
 	}
 	for _, f := range Figures(in) {
-		if n := len(heads(drawingOf(f, Light()))); n > 0 || strings.Contains(f.Caption, cutNote) {
+		if n := len(heads(drawingOf(f, draw.Light()))); n > 0 || strings.Contains(f.Caption, cutNote) {
 			t.Errorf("%s: %d ends cut: %s", f.Name, n, f.Caption)
-		}
-	}
-}
-
-// The ends of an interval: where it says, or at the edge with a head that
-// points outward.
-func TestIntervalEnds(t *testing.T) {
-	s := scale{min: 10, max: 20, lo: 100, hi: 200}
-	up := func(y vg.Length) vg.Point { return vg.Point{X: 7, Y: y} }
-	for _, c := range []struct {
-		lo, hi   float64
-		from, to vg.Length
-		heads    []vg.Point
-	}{
-		{12, 18, 120, 180, nil},
-		{10, 20, 100, 200, nil},
-		{9, 18, 100, 180, []vg.Point{{X: 7, Y: 100}}},
-		{12, 1e9, 120, 200, []vg.Point{{X: 7, Y: 200}}},
-		{-5, 21, 100, 200, []vg.Point{{X: 7, Y: 100}, {X: 7, Y: 200}}},
-	} {
-		var canvas recorder.Canvas
-		p := newPen(&canvas, Light())
-		from, to := p.interval(lineStyle{width: 1}, s, c.lo, c.hi, up)
-		d := drawing{}
-		for _, a := range canvas.Actions {
-			if stroke, ok := a.(*recorder.Stroke); ok {
-				var pts []vg.Point
-				for _, q := range stroke.Path {
-					pts = append(pts, q.Pos)
-				}
-				d.lines = append(d.lines, pts)
-			}
-		}
-		if got := heads(d); !slices.Equal(got, c.heads) || p.cut != (len(c.heads) > 0) {
-			t.Errorf("%g..%g: heads %v, want %v", c.lo, c.hi, got, c.heads)
-		}
-		if from != up(c.from) || to != up(c.to) || !slices.Equal(d.lines[0], []vg.Point{from, to}) {
-			t.Errorf("%g..%g: drawn from %v to %v", c.lo, c.hi, from, to)
-		}
-		for _, l := range d.lines[1:] {
-			if l[0].Y < s.lo || l[0].Y > s.hi {
-				t.Errorf("%g..%g: a head lies outside the axis: %v", c.lo, c.hi, l)
-			}
-		}
-	}
-}
-
-func TestWidened(t *testing.T) {
-	for _, c := range []struct {
-		intervals map[float64]float64
-		lo, hi    float64
-	}{
-		{nil, 2, 3},
-		{map[float64]float64{1.5: 4}, 1.5, 4},
-		{map[float64]float64{0.1: 100}, 1, 6},
-		{map[float64]float64{2.5: 2.5, 9: 0}, 2, 3}, // no intervals
-	} {
-		if lo, hi := widened(2, 3, maps.All(c.intervals)); lo != c.lo || hi != c.hi {
-			t.Errorf("%v: %g..%g, want %g..%g", c.intervals, lo, hi, c.lo, c.hi)
 		}
 	}
 }

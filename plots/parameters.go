@@ -14,6 +14,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // parametersPlot shows how values of one parameter act, alone and together with
@@ -21,7 +22,7 @@ import (
 type parametersPlot struct {
 	point   matrix.LoadPoint
 	metrics []string
-	scales  []scale // of each metric
+	scales  []draw.Scale // of each metric
 	columns []parameterColumn
 	changes []otherChange // those that lines have, in the order of the key
 }
@@ -102,7 +103,7 @@ func parametersFigure(in Input, name, load string) (Figure, string) {
 		}
 	}
 	f.Caption = caption(in, load, points, notes)
-	f.frame = newFrame(f, wideWidth, 0, vg.Length(len(d.metrics))*195+40+d.keyHeight())
+	f.framed(draw.WideWidth, 0, vg.Length(len(d.metrics))*195+40+d.keyHeight())
 	f.body = d.draw
 	f.records = parameterRecords(in, load)
 	return f, ""
@@ -260,9 +261,9 @@ func (d *parametersPlot) chooseMetrics(in Input, load string) {
 			continue
 		}
 		lo, hi := span(points, yOf)
-		s := latencyScale(lo, hi)
-		if !s.log && hi > 1.6*lo || s.log && unitOf(m) != metric.Seconds {
-			s = scale{max: hi * 1.08}
+		s := draw.LatencyScale(lo, hi)
+		if !s.Log && hi > 1.6*lo || s.Log && unitOf(m) != metric.Seconds {
+			s = draw.Scale{Max: hi * 1.08}
 		}
 		d.metrics, d.scales = append(d.metrics, m), append(d.scales, s)
 	}
@@ -328,14 +329,14 @@ func (d parametersPlot) keyHeight() vg.Length {
 	return keyRow*vg.Length((len(d.changes)+keyColumns-1)/keyColumns) + 8
 }
 
-func (d parametersPlot) draw(p *pen, area vg.Rectangle) {
+func (d parametersPlot) draw(p *draw.Pen, area vg.Rectangle) {
 	const head, gap = vg.Length(36), vg.Length(34)
 	d.key(p, area)
 	area.Max.Y -= d.keyHeight()
-	a, labels := axes{}, vg.Length(0)
+	a, labels := draw.Axes{}, vg.Length(0)
 	for i, m := range d.metrics {
-		a.yUnit, a.yTicks = unitOf(m), d.scales[i].ticks(5)
-		labels = max(labels, a.yWidth(p))
+		a.YUnit, a.YTicks = unitOf(m), d.scales[i].Ticks(5)
+		labels = max(labels, a.YWidth(p))
 	}
 	total := 0
 	for _, c := range d.columns {
@@ -345,26 +346,26 @@ func (d parametersPlot) draw(p *pen, area vg.Rectangle) {
 	step := (area.Max.X - area.Min.X - labels - 14*vg.Length(len(d.columns)-1)) / vg.Length(total)
 	for i, m := range d.metrics {
 		top := area.Max.Y - head - vg.Length(i)*h
-		a.y, a.yUnit, a.yTicks = d.scales[i], unitOf(m), d.scales[i].ticks(5)
+		a.Y, a.YUnit, a.YTicks = d.scales[i], unitOf(m), d.scales[i].Ticks(5)
 		remark := strings.Trim(direction(m), "←→ ")
-		if a.y.log {
+		if a.Y.Log {
 			remark = "log scale; " + remark
 		}
-		title := capital(axisTitle(m, a.yUnit, a.yTicks, remark))
-		p.text(vg.Point{X: area.Min.X, Y: top - sizeAxis}, title, axisStyle(p.theme), alignLeft)
+		title := capital(draw.AxisTitle(m, a.YUnit, a.YTicks, remark))
+		p.Text(vg.Point{X: area.Min.X, Y: top - draw.SizeAxis}, title, draw.AxisStyle(p.Theme), draw.AlignLeft)
 		x := area.Min.X + labels
 		for j, c := range d.columns {
 			width := step * vg.Length(len(c.values))
-			a.area = vg.Rectangle{Min: vg.Point{X: x, Y: top - h + gap}, Max: vg.Point{X: x + width, Y: top - 22}}
-			a.y.lo, a.y.hi = a.area.Min.Y, a.area.Max.Y
+			a.Area = vg.Rectangle{Min: vg.Point{X: x, Y: top - h + gap}, Max: vg.Point{X: x + width, Y: top - 22}}
+			a.Y.Lo, a.Y.Hi = a.Area.Min.Y, a.Area.Max.Y
 			c.panel(p, a, m, step)
 			if j == 0 {
-				a.yLabels(p)
+				a.YLabels(p)
 			}
 			if i == 0 {
-				style := textStyle{size: sizeLabel, bold: true, color: p.theme.text(p.theme.hue(c.hue))}
-				for k, line := range p.hyphened(c.parameter, style, width) {
-					p.text(vg.Point{X: x, Y: area.Max.Y - 12 - 13*vg.Length(k)}, line, style, alignLeft)
+				style := draw.TextStyle{Size: draw.SizeLabel, Bold: true, Color: p.Theme.Text(p.Theme.Hue(c.hue))}
+				for k, line := range p.Hyphened(c.parameter, style, width) {
+					p.Text(vg.Point{X: x, Y: area.Max.Y - 12 - 13*vg.Length(k)}, line, style, draw.AlignLeft)
 				}
 			}
 			x += width + 14
@@ -373,12 +374,12 @@ func (d parametersPlot) draw(p *pen, area vg.Rectangle) {
 }
 
 // key explains the lines.
-func (d parametersPlot) key(p *pen, area vg.Rectangle) {
+func (d parametersPlot) key(p *draw.Pen, area vg.Rectangle) {
 	if len(d.changes) == 1 {
 		return
 	}
 	width := (area.Max.X - area.Min.X) / keyColumns
-	style := textStyle{size: sizeLabel, color: p.theme.Ink}
+	style := draw.TextStyle{Size: draw.SizeLabel, Color: p.Theme.Ink}
 	for i, c := range d.changes {
 		row, column := vg.Length(i/keyColumns), vg.Length(i%keyColumns)
 		at := vg.Point{X: area.Min.X + width*column, Y: area.Max.Y - 8 - keyRow*row}
@@ -386,46 +387,46 @@ func (d parametersPlot) key(p *pen, area vg.Rectangle) {
 		if c.flag != "" {
 			name = "with " + c.flag
 		}
-		p.line(c.style(p.theme, p.theme.Muted), at, vg.Point{X: at.X + 28, Y: at.Y})
-		p.textMiddle(vg.Point{X: at.X + 34, Y: at.Y}, p.fit(name, style, width-44), style, alignLeft)
+		p.Line(c.style(p.Theme, p.Theme.Muted), at, vg.Point{X: at.X + 28, Y: at.Y})
+		p.TextMiddle(vg.Point{X: at.X + 34, Y: at.Y}, p.Fit(name, style, width-44), style, draw.AlignLeft)
 	}
 }
 
 // style is how a line looks; alone is the color of the parameter alone.
-func (c otherChange) style(t Theme, alone color.NRGBA) lineStyle {
+func (c otherChange) style(t draw.Theme, alone color.NRGBA) draw.LineStyle {
 	if c.flag == "" {
-		return lineStyle{width: 1.6, color: mix(alone, t.Background, 0.35)}
+		return draw.LineStyle{Width: 1.6, Color: draw.Mix(alone, t.Background, 0.35)}
 	}
-	return lineStyle{width: 1.2, color: t.level(c.hue, c.tone), dash: []vg.Length{5, 3}}
+	return draw.LineStyle{Width: 1.2, Color: t.Level(c.hue, c.tone), Dash: []vg.Length{5, 3}}
 }
 
 // panel draws one parameter against one metric. Lines stand a little beside
 // each other, so that their intervals can be seen.
-func (c parameterColumn) panel(p *pen, a axes, m string, step vg.Length) {
-	a.grid(p)
+func (c parameterColumn) panel(p *draw.Pen, a draw.Axes, m string, step vg.Length) {
+	a.Grid(p)
 	apart := min(7, step*0.7/vg.Length(len(c.lines)))
 	x := func(line, value int) vg.Length {
 		beside := vg.Length(line) - vg.Length(len(c.lines)-1)/2
-		return a.area.Min.X + (vg.Length(value)+0.5)*step + beside*apart
+		return a.Area.Min.X + (vg.Length(value)+0.5)*step + beside*apart
 	}
 	for i, l := range c.lines {
 		var join []vg.Point
-		style := l.change.style(p.theme, p.theme.hue(c.hue))
+		style := l.change.style(p.Theme, p.Theme.Hue(c.hue))
 		for j, r := range l.results {
 			e, ok := r.estimate(m)
 			if !ok {
-				p.line(style, join...)
+				p.Line(style, join...)
 				join = nil
 				continue
 			}
-			join = append(join, vg.Point{X: x(i, j), Y: a.y.at(e.Center)})
+			join = append(join, vg.Point{X: x(i, j), Y: a.Y.At(e.Center)})
 			if r.baseline {
-				dotted := lineStyle{width: 0.9, color: p.theme.Muted, dash: []vg.Length{2, 2.5}}
-				y := a.y.at(e.Center)
-				p.line(dotted, vg.Point{X: a.area.Min.X, Y: y}, vg.Point{X: a.area.Max.X, Y: y})
+				dotted := draw.LineStyle{Width: 0.9, Color: p.Theme.Muted, Dash: []vg.Length{2, 2.5}}
+				y := a.Y.At(e.Center)
+				p.Line(dotted, vg.Point{X: a.Area.Min.X, Y: y}, vg.Point{X: a.Area.Max.X, Y: y})
 			}
 		}
-		p.line(style, join...)
+		p.Line(style, join...)
 	}
 	for i, l := range c.lines {
 		for j, r := range l.results {
@@ -433,35 +434,35 @@ func (c parameterColumn) panel(p *pen, a axes, m string, step vg.Length) {
 			if !ok {
 				continue
 			}
-			at := vg.Point{X: x(i, j), Y: a.y.at(e.Center)}
+			at := vg.Point{X: x(i, j), Y: a.Y.At(e.Center)}
 			if e.HasInterval() {
-				bar := lineStyle{width: 1.6, color: mix(r.id.color(p.theme), p.theme.Background, 0.25)}
-				p.interval(bar, a.y, e.Lo, e.Hi, func(y vg.Length) vg.Point { return vg.Point{X: at.X, Y: y} })
+				bar := draw.LineStyle{Width: 1.6, Color: draw.Mix(r.id.color(p.Theme), p.Theme.Background, 0.25)}
+				p.Interval(bar, a.Y, e.Lo, e.Hi, func(y vg.Length) vg.Point { return vg.Point{X: at.X, Y: y} })
 			}
-			p.marker(r.id.shape, at, 4, r.id.color(p.theme), !r.baseline)
+			p.Marker(r.id.shape, at, 4, r.id.color(p.Theme), !r.baseline)
 		}
 	}
 	for j, value := range c.values {
-		style := textStyle{size: sizeTick, color: p.theme.Muted, bold: c.lines[0].results[j].baseline}
-		at := vg.Point{X: a.area.Min.X + (vg.Length(j)+0.5)*step, Y: a.area.Min.Y}
-		p.text(vg.Point{X: at.X, Y: at.Y - 14}, p.fit(value, style, step-2), style, alignCentre)
+		style := draw.TextStyle{Size: draw.SizeTick, Color: p.Theme.Muted, Bold: c.lines[0].results[j].baseline}
+		at := vg.Point{X: a.Area.Min.X + (vg.Length(j)+0.5)*step, Y: a.Area.Min.Y}
+		p.Text(vg.Point{X: at.X, Y: at.Y - 14}, p.Fit(value, style, step-2), style, draw.AlignCentre)
 		var why []string
 		for i, l := range c.lines {
 			r := l.results[j]
 			if _, ok := r.estimate(m); ok || !r.planned {
 				continue
 			}
-			p.cross(vg.Point{X: x(i, j), Y: at.Y + 12}, 4, l.change.style(p.theme, p.theme.Worse).color)
+			p.Cross(vg.Point{X: x(i, j), Y: at.Y + 12}, 4, l.change.style(p.Theme, p.Theme.Worse).Color)
 			reason := cmp.Or(r.why, "no value")
 			if !slices.Contains(why, reason) {
 				why = append(why, reason)
 			}
 		}
-		style = textStyle{size: sizeNumber, color: p.theme.Worse}
-		lines := p.wrap(strings.Join(why, "; "), style, max(step-2, 40), 3)
+		style = draw.TextStyle{Size: draw.SizeNumber, Color: p.Theme.Worse}
+		lines := p.Wrap(strings.Join(why, "; "), style, max(step-2, 40), 3)
 		for k, line := range lines {
 			y := at.Y + 24 + vg.Length(len(lines)-1-k)*11
-			p.textMiddle(vg.Point{X: at.X, Y: y}, line, style, alignCentre)
+			p.TextMiddle(vg.Point{X: at.X, Y: y}, line, style, draw.AlignCentre)
 		}
 	}
 }

@@ -2,16 +2,16 @@
 // of throughput against latency (or, where one rate is offered, a dot plot of
 // latencies), the throughput-latency curve of each configuration, the effect of
 // each parameter level against the baseline, metrics against the values of each
-// parameter alone and together with another, latency distributions, and goodput against rate. For
-// the run: what could be launched, the timeline, drift, and startup times.
+// parameter alone and together with another, latency distributions, and goodput
+// against rate. For the run: what could be launched, the timeline, drift, and
+// startup times.
 // It computes no statistics: estimates, intervals, verdicts, frontiers and
 // recommendations come from package analysis, and a title claims only what a
 // verdict there says.
 //
 // [Figures] says which figures a run yields, [Render] writes them. A figure is
-// made of words and records, a drawing (one file a kind) on a pen over a
-// gonum/plot canvas, labels placed by a placer, and a [Theme]. The same input
-// gives the same bytes.
+// made of words and records and a drawing (one file a kind); how it is drawn is
+// in package draw. The same input gives the same bytes.
 package plots
 
 import (
@@ -31,6 +31,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/atomicfile"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // Input is everything that the figures show.
@@ -83,8 +84,8 @@ type Figure struct {
 	Subtitle string // how to read the marks
 	Caption  string // circumstances, and what is not drawn
 
-	frame   frame
-	body    func(p *pen, area vg.Rectangle)
+	frame   draw.Frame
+	body    func(p *draw.Pen, area vg.Rectangle)
 	records [][]string // CSV, header first
 }
 
@@ -165,9 +166,9 @@ func Formats() []string { return []string{PNG, SVG, CSV} }
 
 // Options choose what Render writes.
 type Options struct {
-	Figures []string // names; empty: all
-	Formats []string // of Formats; empty: all
-	Theme   Theme    // zero: Light
+	Figures []string   // names; empty: all
+	Formats []string   // of Formats; empty: all
+	Theme   draw.Theme // zero: Light
 }
 
 // Render writes NAME.png, NAME.svg and NAME.csv of each figure into dir, which
@@ -186,7 +187,7 @@ func Render(dir string, in Input, opts Options) ([]string, error) {
 // Write writes figures as Render does, whatever names opts has.
 func Write(dir string, figures []Figure, opts Options) ([]string, error) {
 	if opts.Theme.Name == "" {
-		opts.Theme = Light()
+		opts.Theme = draw.Light()
 	}
 	formats := opts.Formats
 	if len(formats) == 0 {
@@ -230,7 +231,7 @@ func (o Options) choose(in Input) ([]Figure, error) {
 }
 
 // save writes one file by way of a temporary one beside it.
-func (f Figure) save(dir, format string, theme Theme) (string, error) {
+func (f Figure) save(dir, format string, theme draw.Theme) (string, error) {
 	var buf bytes.Buffer
 	name, err := f.encode(&buf, format, theme)
 	if err != nil {
@@ -243,7 +244,7 @@ func (f Figure) save(dir, format string, theme Theme) (string, error) {
 }
 
 // encode writes f in the format and returns its file name.
-func (f Figure) encode(w io.Writer, format string, theme Theme) (string, error) {
+func (f Figure) encode(w io.Writer, format string, theme draw.Theme) (string, error) {
 	name := f.Name
 	if theme.Name != "light" && format != CSV {
 		name += "-" + theme.Name

@@ -23,6 +23,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vllm-sweep/sweep/analysis"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -99,7 +100,7 @@ func TestGolden(t *testing.T) {
 			}
 			golden(t, name+"-"+f.Name+".csv", shortened(buf.Bytes()))
 			buf.Reset()
-			if err := f.WriteSVG(&buf, Light()); err != nil {
+			if err := f.WriteSVG(&buf, draw.Light()); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name+"-"+f.Name+".structure", structure(t, f, buf.Bytes()))
@@ -125,7 +126,7 @@ var fillOrStroke = regexp.MustCompile(`(fill|stroke):(#[0-9A-Fa-f]{6})`)
 func structure(t *testing.T, f Figure, svg []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	for _, text := range textsOf(t, svg, f.frame.height) {
+	for _, text := range textsOf(t, svg, f.frame.Height) {
 		fmt.Fprintln(&out, text.text)
 	}
 	counts := map[string]int{}
@@ -184,7 +185,9 @@ func TestRenderWritesTheSameBytes(t *testing.T) {
 
 func TestRenderOptions(t *testing.T) {
 	dir := t.TempDir()
-	names, err := Render(dir, small(), Options{Figures: []string{"effects-documents"}, Formats: []string{SVG, CSV}, Theme: Dark()})
+	names, err := Render(
+		dir, small(), Options{Figures: []string{"effects-documents"}, Formats: []string{SVG, CSV}, Theme: draw.Dark()},
+	)
 	if err != nil || strings.Join(names, " ") != "effects-documents-dark.svg effects-documents.csv" {
 		t.Errorf("wrote %v, %v", names, err)
 	}
@@ -217,7 +220,7 @@ func TestRenderOptions(t *testing.T) {
 
 // A PNG has two pixels a point, something on it, and nothing cut at its edge.
 func TestPNG(t *testing.T) {
-	for _, theme := range []Theme{Light(), Dark()} {
+	for _, theme := range []draw.Theme{draw.Light(), draw.Dark()} {
 		for _, f := range Figures(rich()) {
 			if theme.Name == "dark" && f.Kind != "frontier" {
 				continue // what leaves the picture does so in both
@@ -231,7 +234,7 @@ func TestPNG(t *testing.T) {
 				t.Fatal(err)
 			}
 			size := img.Bounds().Size()
-			if size.X < 1600 || size.X != int(2*f.frame.width.Points()+0.5) {
+			if size.X < 1600 || size.X != int(2*f.frame.Width.Points()+0.5) {
 				t.Errorf("%s: width %d", f.Name, size.X)
 			}
 			drawn := 0
@@ -265,19 +268,20 @@ func TestTextsKeepClear(t *testing.T) {
 	for name, input := range fixtures() {
 		for _, f := range Figures(input()) {
 			var buf bytes.Buffer
-			if err := f.WriteSVG(&buf, Light()); err != nil {
+			if err := f.WriteSVG(&buf, draw.Light()); err != nil {
 				t.Fatal(err)
 			}
-			texts := textsOf(t, buf.Bytes(), f.frame.height)
+			texts := textsOf(t, buf.Bytes(), f.frame.Height)
 			if len(texts) < 8 {
 				t.Errorf("%s %s: only %d texts", name, f.Name, len(texts))
 			}
 			for i, a := range texts {
-				if a.box.Min.X < 4 || a.box.Max.X > f.frame.width-2 || a.box.Min.Y < 4 || a.box.Max.Y > f.frame.height-4 {
+				if a.box.Min.X < 4 || a.box.Max.X > f.frame.Width-2 ||
+					a.box.Min.Y < 4 || a.box.Max.Y > f.frame.Height-4 {
 					t.Errorf("%s %s: %q leaves the picture: %v", name, f.Name, a.text, a.box)
 				}
 				for _, b := range texts[:i] {
-					if overlap(a.box, b.box) {
+					if draw.Overlap(a.box, b.box) {
 						t.Errorf("%s %s: %q lies over %q", name, f.Name, a.text, b.text)
 					}
 				}
@@ -291,7 +295,7 @@ var fontSize = regexp.MustCompile(`font-weight:(\w+).*font-size:([0-9.]+)px`)
 // textsOf reads the texts of an SVG, which must be well-formed.
 func textsOf(t *testing.T, svg []byte, height vg.Length) []svgText {
 	t.Helper()
-	pen := newPen(nil, Light())
+	pen := draw.NewPen(nil, draw.Light())
 	var out []svgText
 	d := xml.NewDecoder(bytes.NewReader(svg))
 	for {
@@ -310,7 +314,7 @@ func textsOf(t *testing.T, svg []byte, height vg.Length) []svgText {
 		for _, a := range start.Attr {
 			attr[a.Name.Local] = a.Value
 		}
-		if !strings.HasPrefix(attr["style"], fontStack+";") {
+		if !strings.HasPrefix(attr["style"], draw.FontStack+";") {
 			t.Fatalf("font of a text: %s", attr["style"])
 		}
 		var content string
@@ -321,10 +325,10 @@ func textsOf(t *testing.T, svg []byte, height vg.Length) []svgText {
 		if m == nil {
 			t.Fatalf("style without size: %s", attr["style"])
 		}
-		style := textStyle{size: length(t, m[2]), bold: m[1] == "bold"}
+		style := draw.TextStyle{Size: length(t, m[2]), Bold: m[1] == "bold"}
 		x, y := length(t, attr["x"]), height+length(t, attr["y"])
 		out = append(out, svgText{content, vg.Rectangle{
-			Min: vg.Point{X: x, Y: y - 0.7*style.size}, Max: vg.Point{X: x + pen.width(content, style), Y: y},
+			Min: vg.Point{X: x, Y: y - 0.7*style.Size}, Max: vg.Point{X: x + pen.Width(content, style), Y: y},
 		}})
 	}
 }
@@ -344,7 +348,7 @@ func TestSVGDescription(t *testing.T) {
 	var ids []string
 	for _, f := range Figures(rich()) {
 		var buf bytes.Buffer
-		if err := f.WriteSVG(&buf, Dark()); err != nil {
+		if err := f.WriteSVG(&buf, draw.Dark()); err != nil {
 			t.Fatal(err)
 		}
 		title := regexp.MustCompile(`<title id="([^"]+)">([^<]*)</title>`).FindSubmatch(buf.Bytes())
@@ -367,55 +371,15 @@ func TestSVGEscapes(t *testing.T) {
 	in.Facts.Run = `<run> & "1"`
 	for _, f := range Figures(in) {
 		var buf bytes.Buffer
-		if err := f.WriteSVG(&buf, Light()); err != nil {
+		if err := f.WriteSVG(&buf, draw.Light()); err != nil {
 			t.Fatal(err)
 		}
 		found := false
-		for _, text := range textsOf(t, buf.Bytes(), f.frame.height) {
+		for _, text := range textsOf(t, buf.Bytes(), f.frame.Height) {
 			found = found || strings.Contains(text.text, in.Facts.Run)
 		}
 		if !found {
 			t.Errorf("%s: run ID not found as text", f.Name)
-		}
-	}
-}
-
-// contrastOf is the ratio of relative luminances as WCAG 2.1 defines it, 1..21.
-func contrastOf(a, b color.NRGBA) float64 {
-	x, y := luminance(a), luminance(b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
-}
-
-func luminance(c color.NRGBA) float64 {
-	channel := func(v uint8) float64 {
-		f := float64(v) / 255
-		if f <= 0.04045 {
-			return f / 12.92
-		}
-		return math.Pow((f+0.055)/1.055, 2.4)
-	}
-	return 0.2126*channel(c.R) + 0.7152*channel(c.G) + 0.0722*channel(c.B)
-}
-
-// Colours must keep at least 3:1 contrast to the background (WCAG 2.1, 1.4.11),
-// texts in ink 4.5:1 (1.4.3) and coloured labels 4:1.
-func TestContrast(t *testing.T) {
-	for _, theme := range []Theme{Light(), Dark()} {
-		check := func(name string, c color.NRGBA, least float64) {
-			if got := contrastOf(c, theme.Background); got < least {
-				t.Errorf("%s %s: contrast %.2f, want %.1f", theme.Name, name, got, least)
-			}
-		}
-		check("ink", theme.Ink, 4.5)
-		check("muted", theme.Muted, 4.5)
-		check("better", theme.Better, 4.5)
-		check("worse", theme.Worse, 4.5)
-		for i := range 2 * len(theme.Hues) {
-			for level := range 3 {
-				check(fmt.Sprintf("hue %d level %d", i, level), theme.level(i, level), 2.5)
-				check(fmt.Sprintf("text of hue %d level %d", i, level), theme.text(theme.level(i, level)), 4)
-			}
-			check(fmt.Sprintf("hue %d", i), theme.hue(i), 3)
 		}
 	}
 }
@@ -452,7 +416,7 @@ func TestOddValues(t *testing.T) {
 		}
 		for _, f := range Figures(in) {
 			var buf bytes.Buffer
-			if err := f.WriteSVG(&buf, Light()); err != nil {
+			if err := f.WriteSVG(&buf, draw.Light()); err != nil {
 				t.Fatal(err)
 			}
 			for _, bad := range []string{"NaN", "Inf"} {

@@ -4,8 +4,11 @@ import (
 	"image/color"
 	"slices"
 
+	"gonum.org/v1/plot/vg"
+
 	"github.com/vllm-sweep/sweep/analysis"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // series is one configuration over the points of one load.
@@ -120,16 +123,16 @@ func mostNotable(in Input, all []series, frontier []string) map[string]bool {
 	return kept
 }
 
-func (s series) color(t Theme) color.NRGBA {
+func (s series) color(t draw.Theme) color.NRGBA {
 	if s.context {
 		return t.Context
 	}
 	return s.id.color(t)
 }
 
-func (s series) shape() shape {
+func (s series) shape() draw.Shape {
 	if s.context {
-		return circle
+		return draw.Circle
 	}
 	return s.id.shape
 }
@@ -180,4 +183,30 @@ func recommendationsOf(in Input, load string) []analysis.Recommendation {
 		}
 	}
 	return out
+}
+
+// span is the range of estimates, widened by their intervals within reach.
+func span(points []point, of func(point) (center, lo, hi float64)) (lo, hi float64) {
+	for i, q := range points {
+		c, _, _ := of(q)
+		if i == 0 {
+			lo, hi = c, c
+		}
+		lo, hi = min(lo, c), max(hi, c)
+	}
+	return draw.Widened(lo, hi, func(yield func(lo, hi float64) bool) {
+		for _, q := range points {
+			if _, l, h := of(q); !yield(l, h) {
+				return
+			}
+		}
+	})
+}
+
+func xOf(q point) (center, lo, hi float64) { return q.x.Center, q.x.Lo, q.x.Hi }
+func yOf(q point) (center, lo, hi float64) { return q.y.Center, q.y.Lo, q.y.Hi }
+
+// place is where a point lies.
+func place(a draw.Axes, q point) vg.Point {
+	return vg.Point{X: a.X.At(q.x.Center), Y: a.Y.At(q.y.Center)}
 }

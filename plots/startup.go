@@ -11,6 +11,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // startupPlot is the startup time of each configuration, split into phases.
@@ -54,7 +55,7 @@ func startupFigure(in Input, name string) (Figure, string) {
 	if left > 0 {
 		f.Caption = say.Count(left, "faster configuration") + " not shown · " + f.Caption
 	}
-	f.frame = newFrame(f, figureWidth, 0, d.height())
+	f.framed(draw.FigureWidth, 0, d.height())
 	f.body = d.draw
 	f.records = startupRecords(in)
 	return f, ""
@@ -193,20 +194,20 @@ func (d startupPlot) title() string {
 func (d startupPlot) rowHeight() vg.Length { return min(max(460/vg.Length(len(d.rows)), 10), 26) }
 
 func (d startupPlot) height() vg.Length {
-	return 26 + vg.Length(len(d.rows))*d.rowHeight() + roomXTicks + roomXTitle
+	return 26 + vg.Length(len(d.rows))*d.rowHeight() + draw.RoomXTicks + draw.RoomXTitle
 }
 
-func phaseColor(t Theme, i int) color.NRGBA {
+func phaseColor(t draw.Theme, i int) color.NRGBA {
 	if i == 0 {
 		return t.Context
 	}
-	return t.hue(i - 1)
+	return t.Hue(i - 1)
 }
 
-func (d startupPlot) draw(p *pen, area vg.Rectangle) {
+func (d startupPlot) draw(p *draw.Pen, area vg.Rectangle) {
 	d.legend(p, area)
 	h := d.rowHeight()
-	style := textStyle{size: min(sizeLabel, h*0.8), color: p.theme.Ink}
+	style := draw.TextStyle{Size: min(draw.SizeLabel, h*0.8), Color: p.Theme.Ink}
 	gutter, longest := vg.Length(0), time.Duration(0)
 	for _, r := range d.rows {
 		gutter = max(gutter, r.name.width(p, style, 210))
@@ -214,24 +215,36 @@ func (d startupPlot) draw(p *pen, area vg.Rectangle) {
 			longest = max(longest, v)
 		}
 	}
-	s := scale{max: longest.Seconds() * 1.04, lo: area.Min.X + gutter + 12, hi: area.Max.X - 10}
-	top, bottom := area.Max.Y-26, area.Min.Y+roomXTicks+roomXTitle
-	for _, v := range s.ticks(8) {
-		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: s.at(v), Y: bottom}, vg.Point{X: s.at(v), Y: top})
-		p.text(vg.Point{X: s.at(v), Y: bottom - roomXTicks + 3}, number(v), tickStyle(p.theme), alignCentre)
+	s := draw.Scale{Max: longest.Seconds() * 1.04, Lo: area.Min.X + gutter + 12, Hi: area.Max.X - 10}
+	top, bottom := area.Max.Y-26, area.Min.Y+draw.RoomXTicks+draw.RoomXTitle
+	for _, v := range s.Ticks(8) {
+		p.Line(
+			draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}, vg.Point{X: s.At(v), Y: bottom},
+			vg.Point{X: s.At(v), Y: top},
+		)
+		p.Text(
+			vg.Point{X: s.At(v), Y: bottom - draw.RoomXTicks + 3}, draw.Number(v), draw.TickStyle(p.Theme),
+			draw.AlignCentre,
+		)
 	}
-	p.text(vg.Point{X: (s.lo + s.hi) / 2, Y: area.Min.Y + 3}, "Seconds since the launch", axisStyle(p.theme), alignCentre)
+	p.Text(
+		vg.Point{X: (s.Lo + s.Hi) / 2, Y: area.Min.Y + 3}, "Seconds since the launch", draw.AxisStyle(p.Theme),
+		draw.AlignCentre,
+	)
 	for i, r := range d.rows {
 		y := top - (vg.Length(i)+0.5)*h
-		r.name.draw(p, vg.Point{X: s.lo - 8, Y: y}, style, gutter)
+		r.name.draw(p, vg.Point{X: s.Lo - 8, Y: y}, style, gutter)
 		at := time.Duration(0)
 		for _, q := range r.phases {
-			c := phaseColor(p.theme, slices.Index(d.phases, q.name))
-			p.fillRect(c, vg.Rectangle{Min: vg.Point{X: s.at(at.Seconds()), Y: y - h*0.3}, Max: vg.Point{X: s.at((at + q.took).Seconds()), Y: y + h*0.3}})
+			c := phaseColor(p.Theme, slices.Index(d.phases, q.name))
+			p.FillRect(c, vg.Rectangle{
+				Min: vg.Point{X: s.At(at.Seconds()), Y: y - h*0.3},
+				Max: vg.Point{X: s.At((at + q.took).Seconds()), Y: y + h*0.3},
+			})
 			at += q.took
 		}
 		for _, v := range r.ready {
-			p.marker(circle, vg.Point{X: s.at(v.Seconds()), Y: y}, min(2.4, h*0.14), p.theme.Ink, true)
+			p.Marker(draw.Circle, vg.Point{X: s.At(v.Seconds()), Y: y}, min(2.4, h*0.14), p.Theme.Ink, true)
 		}
 		d.failures(p, s, r, y, min(3.6, h*0.25))
 	}
@@ -239,30 +252,32 @@ func (d startupPlot) draw(p *pen, area vg.Rectangle) {
 
 // failures marks the ends of failed starts, and names their class where no
 // start was ready.
-func (d startupPlot) failures(p *pen, s scale, r startupRow, y, size vg.Length) {
+func (d startupPlot) failures(p *draw.Pen, s draw.Scale, r startupRow, y, size vg.Length) {
 	last := vg.Length(0)
 	for _, v := range r.failed {
-		at := vg.Point{X: s.at(v.Seconds()), Y: y}
-		p.cross(at, size, p.theme.Worse)
+		at := vg.Point{X: s.At(v.Seconds()), Y: y}
+		p.Cross(at, size, p.Theme.Worse)
 		last = max(last, at.X)
 	}
 	if len(r.ready) == 0 && len(r.failed) > 0 {
-		style := textStyle{size: min(sizeLabel, d.rowHeight()*0.8) - 0.5, color: p.theme.Worse}
-		text, align, x := "failed: "+r.class, alignLeft, last+8
-		if x+p.width(text, style) > s.hi {
-			align, x = alignRight, s.at(slices.Min(r.failed).Seconds())-8
+		style := draw.TextStyle{Size: min(draw.SizeLabel, d.rowHeight()*0.8) - 0.5, Color: p.Theme.Worse}
+		text, align, x := "failed: "+r.class, draw.AlignLeft, last+8
+		if x+p.Width(text, style) > s.Hi {
+			align, x = draw.AlignRight, s.At(slices.Min(r.failed).Seconds())-8
 		}
-		p.textMiddle(vg.Point{X: x, Y: y}, text, style, align)
+		p.TextMiddle(vg.Point{X: x, Y: y}, text, style, align)
 	}
 }
 
-func (d startupPlot) legend(p *pen, area vg.Rectangle) {
+func (d startupPlot) legend(p *draw.Pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
-	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
+	style := draw.TextStyle{Size: draw.SizeNumber + 1, Color: p.Theme.Muted}
 	for i, name := range d.phases {
-		p.fillRect(phaseColor(p.theme, i), vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + 12, Y: y + 4}})
-		p.textMiddle(vg.Point{X: x + 17, Y: y}, name, style, alignLeft)
-		x += 17 + p.width(name, style) + 18
+		p.FillRect(
+			phaseColor(p.Theme, i), vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + 12, Y: y + 4}},
+		)
+		p.TextMiddle(vg.Point{X: x + 17, Y: y}, name, style, draw.AlignLeft)
+		x += 17 + p.Width(name, style) + 18
 	}
 }
 

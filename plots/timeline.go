@@ -12,6 +12,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // timelinePlot is the run in time: a lane per configuration, and what was measured
@@ -71,7 +72,7 @@ func timelineFigure(in Input, name string) (Figure, string) {
 	f.Title = d.title(in)
 	f.Subtitle = d.subtitle(in)
 	f.Caption = runCaption(in)
-	f.frame = newFrame(f, wideWidth, 0, d.height())
+	f.framed(draw.WideWidth, 0, d.height())
 	f.body = d.draw
 	f.records = d.records()
 	return f, ""
@@ -264,16 +265,16 @@ func (d timelinePlot) height() vg.Length {
 	return timelineTop + vg.Length(len(d.lanes))*d.laneHeight() + timelineFoot + vg.Length(len(d.traces))*(timelineTrace+timelineGap)
 }
 
-func stretchColor(t Theme, kind string) color.NRGBA {
+func stretchColor(t draw.Theme, kind string) color.NRGBA {
 	switch kind {
 	case stretchLoading:
-		return t.hue(4)
+		return t.Hue(4)
 	case stretchWarmup:
-		return mix(t.hue(0), t.Background, 0.55)
+		return draw.Mix(t.Hue(0), t.Background, 0.55)
 	case stretchTrial:
-		return t.hue(0)
+		return t.Hue(0)
 	case stretchInvalid:
-		return t.hue(3)
+		return t.Hue(3)
 	case stretchStop:
 		return t.Muted
 	case stretchCooldown:
@@ -282,8 +283,8 @@ func stretchColor(t Theme, kind string) color.NRGBA {
 	return t.Worse
 }
 
-func (d timelinePlot) draw(p *pen, area vg.Rectangle) {
-	s := scale{max: d.took.Seconds(), lo: area.Min.X + timelineGutter, hi: area.Max.X}
+func (d timelinePlot) draw(p *draw.Pen, area vg.Rectangle) {
+	s := draw.Scale{Max: d.took.Seconds(), Lo: area.Min.X + timelineGutter, Hi: area.Max.X}
 	d.legend(p, area)
 	top := area.Max.Y - timelineTop
 	bottom := top - vg.Length(len(d.lanes))*d.laneHeight()
@@ -291,15 +292,15 @@ func (d timelinePlot) draw(p *pen, area vg.Rectangle) {
 	ticks, labels := timeTicks(d.took)
 	low := area.Min.Y + timelineFoot
 	for i, v := range ticks {
-		x := s.at(v)
-		p.line(lineStyle{width: 0.8, color: p.theme.Grid}, vg.Point{X: x, Y: low}, vg.Point{X: x, Y: top})
-		align := alignCentre
+		x := s.At(v)
+		p.Line(draw.LineStyle{Width: 0.8, Color: p.Theme.Grid}, vg.Point{X: x, Y: low}, vg.Point{X: x, Y: top})
+		align := draw.AlignCentre
 		if i == 0 {
-			align = alignLeft
-		} else if s.hi-x < 14 {
-			align = alignRight
+			align = draw.AlignLeft
+		} else if s.Hi-x < 14 {
+			align = draw.AlignRight
 		}
-		p.text(vg.Point{X: x, Y: area.Min.Y + 6}, labels[i], tickStyle(p.theme), align)
+		p.Text(vg.Point{X: x, Y: area.Min.Y + 6}, labels[i], draw.TickStyle(p.Theme), align)
 	}
 	d.drawLanes(p, s, area.Min.X, top)
 	for i, t := range d.traces {
@@ -308,56 +309,65 @@ func (d timelinePlot) draw(p *pen, area vg.Rectangle) {
 	}
 }
 
-func (d timelinePlot) legend(p *pen, area vg.Rectangle) {
+func (d timelinePlot) legend(p *draw.Pen, area vg.Rectangle) {
 	x, y := area.Min.X, area.Max.Y-8
-	style := textStyle{size: sizeNumber + 1, color: p.theme.Muted}
+	style := draw.TextStyle{Size: draw.SizeNumber + 1, Color: p.Theme.Muted}
 	for _, kind := range []string{stretchLoading, stretchWarmup, stretchTrial, stretchInvalid, stretchStop, stretchCooldown, stretchFailed, stretchSkipped} {
 		if !slices.ContainsFunc(d.lanes, func(l lane) bool {
 			return slices.ContainsFunc(l.spans, func(s stretch) bool { return s.kind == kind })
 		}) {
 			continue
 		}
-		p.fillRect(stretchColor(p.theme, kind), vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + 12, Y: y + 4}})
+		p.FillRect(
+			stretchColor(p.Theme, kind),
+			vg.Rectangle{Min: vg.Point{X: x, Y: y - 4}, Max: vg.Point{X: x + 12, Y: y + 4}},
+		)
 		if kind == stretchFailed || kind == stretchSkipped {
-			p.cross(vg.Point{X: x + 6, Y: y}, 3.2, p.theme.Background)
+			p.Cross(vg.Point{X: x + 6, Y: y}, 3.2, p.Theme.Background)
 		}
-		p.textMiddle(vg.Point{X: x + 17, Y: y}, kind, style, alignLeft)
-		x += 17 + p.width(kind, style) + 18
+		p.TextMiddle(vg.Point{X: x + 17, Y: y}, kind, style, draw.AlignLeft)
+		x += 17 + p.Width(kind, style) + 18
 	}
 }
 
 // blockBands shade every second block and name those that have room.
-func (d timelinePlot) blockBands(p *pen, s scale, top, bottom vg.Length) {
-	style := textStyle{size: sizeNumber + 0.5, color: p.theme.Muted}
+func (d timelinePlot) blockBands(p *draw.Pen, s draw.Scale, top, bottom vg.Length) {
+	style := draw.TextStyle{Size: draw.SizeNumber + 0.5, Color: p.Theme.Muted}
 	for i, b := range d.blocks {
-		x0, x1 := s.at(b.from.Seconds()), s.clamped(b.to.Seconds())
+		x0, x1 := s.At(b.from.Seconds()), s.Clamped(b.to.Seconds())
 		if i%2 == 0 {
-			p.fillRect(p.theme.Shade, vg.Rectangle{Min: vg.Point{X: x0, Y: bottom}, Max: vg.Point{X: x1, Y: top}})
+			p.FillRect(p.Theme.Shade, vg.Rectangle{Min: vg.Point{X: x0, Y: bottom}, Max: vg.Point{X: x1, Y: top}})
 		}
-		if p.width(b.name, style)+4 < x1-x0 {
-			p.text(vg.Point{X: x0 + 2, Y: top + 5}, b.name, style, alignLeft)
+		if p.Width(b.name, style)+4 < x1-x0 {
+			p.Text(vg.Point{X: x0 + 2, Y: top + 5}, b.name, style, draw.AlignLeft)
 		}
 	}
 }
 
-func (d timelinePlot) drawLanes(p *pen, s scale, left, top vg.Length) {
+func (d timelinePlot) drawLanes(p *draw.Pen, s draw.Scale, left, top vg.Length) {
 	h := d.laneHeight()
-	style := textStyle{size: min(sizeLabel, h*0.82), color: p.theme.Ink}
+	style := draw.TextStyle{Size: min(draw.SizeLabel, h*0.82), Color: p.Theme.Ink}
 	for i, l := range d.lanes {
 		y := top - (vg.Length(i)+0.5)*h
-		l.name.draw(p, vg.Point{X: s.lo - 8, Y: y}, style, timelineGutter-12)
-		p.line(lineStyle{width: 0.5, color: p.theme.Grid}, vg.Point{X: s.lo, Y: y - h/2}, vg.Point{X: s.hi, Y: y - h/2})
+		l.name.draw(p, vg.Point{X: s.Lo - 8, Y: y}, style, timelineGutter-12)
+		p.Line(
+			draw.LineStyle{Width: 0.5, Color: p.Theme.Grid}, vg.Point{X: s.Lo, Y: y - h/2},
+			vg.Point{X: s.Hi, Y: y - h/2},
+		)
 		half := h * 0.34
 		for _, q := range l.spans {
-			x0, x1 := s.at(q.from.Seconds()), s.at(q.to.Seconds())
+			x0, x1 := s.At(q.from.Seconds()), s.At(q.to.Seconds())
 			height := half
 			if q.kind == stretchStop || q.kind == stretchCooldown {
 				height = half * 0.45
 			}
-			p.fillRect(stretchColor(p.theme, q.kind), vg.Rectangle{Min: vg.Point{X: x0, Y: y - height}, Max: vg.Point{X: max(x1, x0+0.6), Y: y + height}})
+			p.FillRect(
+				stretchColor(p.Theme, q.kind),
+				vg.Rectangle{Min: vg.Point{X: x0, Y: y - height}, Max: vg.Point{X: max(x1, x0+0.6), Y: y + height}},
+			)
 		}
 		for _, at := range l.fails {
-			p.cross(vg.Point{X: s.clamped(at.Seconds()) + 4, Y: y}, min(3.4, half), p.theme.Worse)
+			p.Cross(vg.Point{X: s.Clamped(at.Seconds()) + 4, Y: y}, min(3.4, half), p.Theme.Worse)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 func TestTimeTicks(t *testing.T) {
@@ -77,8 +78,8 @@ func TestManyConfigurationsShareALane(t *testing.T) {
 		in.Starts = append(in.Starts, rundir.Start{ID: "s" + id, Configuration: id, Block: 1, Began: began.Add(time.Duration(i) * time.Minute), Outcome: rundir.StartReady, Ready: 30 * time.Second})
 	}
 	f, reason := timelineFigure(in, "timeline")
-	if reason != "" || len(f.records) != maxLanes+21 || f.frame.height > 500 {
-		t.Errorf("%s %d records, %v high", reason, len(f.records), f.frame.height)
+	if reason != "" || len(f.records) != maxLanes+21 || f.frame.Height > 500 {
+		t.Errorf("%s %d records, %v high", reason, len(f.records), f.frame.Height)
 	}
 }
 
@@ -98,8 +99,11 @@ func TestTraceIsThinnedOut(t *testing.T) {
 		s.Times, s.Values = append(s.Times, began.Add(time.Duration(i)*time.Second)), append(s.Values, v)
 	}
 	c := vgsvg.NewWith(vgsvg.UseWH(500, 100))
-	p := newPen(c, Light())
-	traceLine(p, s, began, scale{max: 36000, lo: 0, hi: 500}, scale{max: 100, lo: 0, hi: 100}, lineStyle{width: 1, color: Light().Ink})
+	p := draw.NewPen(c, draw.Light())
+	traceLine(
+		p, s, began, draw.Scale{Max: 36000, Lo: 0, Hi: 500}, draw.Scale{Max: 100, Lo: 0, Hi: 100},
+		draw.LineStyle{Width: 1, Color: draw.Light().Ink},
+	)
 	var out bytes.Buffer
 	if _, err := c.WriteTo(&out); err != nil {
 		t.Fatal(err)

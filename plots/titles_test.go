@@ -9,6 +9,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 func TestChange(t *testing.T) {
@@ -136,12 +137,12 @@ func TestSlugs(t *testing.T) {
 }
 
 func TestWrapKeepsUnitsTogether(t *testing.T) {
-	p := newPen(nil, Light())
-	for _, line := range p.wrap(strings.Repeat("Bars: 95% intervals · ", 20), textStyle{size: 10}, 131, 30) {
+	p := draw.NewPen(nil, draw.Light())
+	for _, line := range p.Wrap(strings.Repeat("Bars: 95% intervals · ", 20), draw.TextStyle{Size: 10}, 131, 30) {
 		if strings.HasPrefix(line, "%") || strings.HasPrefix(line, "·") {
 			t.Errorf("line begins with a sign: %q", line)
 		}
-		if p.width(line, textStyle{size: 10}) > 131 {
+		if p.Width(line, draw.TextStyle{Size: 10}) > 131 {
 			t.Errorf("line too wide: %q", line)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // baselineTrials is a run of the baseline whose time to first token takes the
@@ -60,7 +61,7 @@ func TestParametersTogether(t *testing.T) {
 		if absent != "" || !strings.HasSuffix(f.Title, ending) {
 			t.Errorf("%s: title %q, absent %q", verdict, f.Title, absent)
 		}
-		d := drawingOf(f, Light())
+		d := drawingOf(f, draw.Light())
 		for _, want := range []string{
 			"alone, the others at the baseline", "with max-num-seqs=64", "with max-num-seqs=512",
 			"with kv-cache-dtype=fp8", "failed: gpu-memory",

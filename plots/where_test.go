@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 func TestWhere(t *testing.T) {
@@ -32,7 +34,7 @@ func TestWhere(t *testing.T) {
 			t.Fatalf("%s changed its input", c.expr)
 		}
 		for _, f := range Figures(out) { // whatever is left can be drawn
-			if err := f.WriteSVG(&bytes.Buffer{}, Light()); err != nil {
+			if err := f.WriteSVG(&bytes.Buffer{}, draw.Light()); err != nil {
 				t.Errorf("%s: %v", c.expr, err)
 			}
 		}

@@ -7,8 +7,10 @@ import (
 	"unicode"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/matrix"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // Lengths of labels in characters.
@@ -140,11 +142,11 @@ func valueLabel(c matrix.Configuration, short string) string {
 func pointName(lp matrix.LoadPoint) string {
 	switch lp.Kind {
 	case experiment.Concurrency:
-		return "c=" + number(lp.Value)
+		return "c=" + draw.Number(lp.Value)
 	case experiment.Constant, experiment.Poisson:
-		return number(lp.Value) + "/s"
+		return draw.Number(lp.Value) + "/s"
 	case experiment.Throughput:
-		return "cap " + number(lp.Value)
+		return "cap " + draw.Number(lp.Value)
 	}
 	return strings.TrimSpace(strings.TrimPrefix(lp.Label, lp.Load))
 }
@@ -152,9 +154,9 @@ func pointName(lp matrix.LoadPoint) string {
 // pointNumber is the small number at a point.
 func pointNumber(lp matrix.LoadPoint) string {
 	if lp.Kind == experiment.Sweep {
-		return number(tidy(100*lp.Value)) + "%"
+		return draw.Number(draw.Tidy(100*lp.Value)) + "%"
 	}
-	return number(lp.Value)
+	return draw.Number(lp.Value)
 }
 
 // numbersMean says what the small numbers are.
@@ -209,4 +211,21 @@ func slugOf(name string) string {
 		return "load"
 	}
 	return out
+}
+
+// logRemark says of an axis that it is logarithmic.
+func logRemark(s draw.Scale) string {
+	if s.Log {
+		return "log scale"
+	}
+	return ""
+}
+
+// unitOf is the unit of a metric; empty: it is unknown.
+func unitOf(name string) metric.Unit {
+	m, err := metric.Parse(name)
+	if err != nil {
+		return ""
+	}
+	return m.Unit
 }

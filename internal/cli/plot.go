@@ -14,6 +14,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/plots"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // plotOptions are the flags of sweep plot.
@@ -118,24 +119,24 @@ func runPlot(sys *System, dir string, o plotOptions) error {
 }
 
 // check tests the values of the flags that need no run.
-func (o plotOptions) check() (plots.Theme, error) {
+func (o plotOptions) check() (draw.Theme, error) {
 	switch {
 	case (o.x == "") != (o.y == ""):
-		return plots.Theme{}, errors.New("--x and --y need each other: give both")
+		return draw.Theme{}, errors.New("--x and --y need each other: give both")
 	case o.x != "" && len(o.figures) > 0:
-		return plots.Theme{}, errors.New("--figure cannot be used with --x and --y")
+		return draw.Theme{}, errors.New("--figure cannot be used with --x and --y")
 	}
 	for _, f := range o.formats {
 		if !slices.Contains(plots.Formats(), f) {
-			return plots.Theme{}, fmt.Errorf("--format %q: want one of %s", f, strings.Join(plots.Formats(), ", "))
+			return draw.Theme{}, fmt.Errorf("--format %q: want one of %s", f, strings.Join(plots.Formats(), ", "))
 		}
 	}
 	for _, m := range []string{o.x, o.y} {
 		if _, err := metric.Parse(m); err != nil && m != "" {
-			return plots.Theme{}, fmt.Errorf("%w: want one of %s", err, strings.Join(metric.Names(), ", "))
+			return draw.Theme{}, fmt.Errorf("%w: want one of %s", err, strings.Join(metric.Names(), ", "))
 		}
 	}
-	return plots.ThemeNamed(o.theme)
+	return draw.ThemeNamed(o.theme)
 }
 
 // listFigures prints the figures that can be drawn, then those that cannot.

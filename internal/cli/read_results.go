@@ -17,6 +17,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/plots"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 const runHint = "'sweep run' prints the run directory: runs/NAME/TIME."
@@ -142,7 +143,7 @@ func (r *results) draw(ctx context.Context, dir string) ([]report.Figure, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	dark := plots.Options{Theme: plots.Dark(), Formats: []string{plots.PNG, plots.SVG}}
+	dark := plots.Options{Theme: draw.Dark(), Formats: []string{plots.PNG, plots.SVG}}
 	var out []report.Figure
 	for _, f := range plots.Figures(r.plotInput()) {
 		if err := ctx.Err(); err != nil {
@@ -154,7 +155,7 @@ func (r *results) draw(ctx context.Context, dir string) ([]report.Figure, error)
 			}
 		}
 		var light, dark bytes.Buffer
-		if err := errors.Join(f.WriteSVG(&light, plots.Light()), f.WriteSVG(&dark, plots.Dark())); err != nil {
+		if err := errors.Join(f.WriteSVG(&light, draw.Light()), f.WriteSVG(&dark, draw.Dark())); err != nil {
 			return nil, err
 		}
 		out = append(out, report.Figure{

@@ -17,6 +17,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/plots"
+	"github.com/vllm-sweep/sweep/plots/draw"
 )
 
 // typeset undoes what fonts and markup do to a number: pages and figures have a
@@ -60,7 +61,7 @@ func forms(t *testing.T, in Input, end Ending) map[string]string {
 	figures := ""
 	for _, f := range plots.Figures(plots.Input{Plan: in.Plan, Findings: in.Findings, SLO: in.Plan.SLO, Trials: in.Trials, Starts: in.Starts}) {
 		var svg bytes.Buffer
-		if err := f.WriteSVG(&svg, plots.Light()); err != nil {
+		if err := f.WriteSVG(&svg, draw.Light()); err != nil {
 			t.Fatal(err)
 		}
 		figures += visible(t, svg.Bytes(), "style") + " "

@@ -1,4 +1,4 @@
-package plots
+package draw
 
 import (
 	"image/color"
@@ -12,72 +12,72 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// pen draws on a gonum/plot canvas. Without a canvas it only measures text, and
+// Pen draws on a gonum/plot canvas. Without a canvas it only measures text, and
 // drawing leaves no trace.
-type pen struct {
+type Pen struct {
 	canvas vg.Canvas
-	theme  Theme
+	Theme  Theme
 	fonts  *font.Cache
-	cut    bool // an interval was drawn that ends at the edge of its axis
+	Cut    bool // an interval was drawn that ends at the edge of its axis
 }
 
-func newPen(c vg.Canvas, t Theme) *pen {
-	return &pen{canvas: c, theme: t, fonts: font.NewCache(liberation.Collection())}
+func NewPen(c vg.Canvas, t Theme) *Pen {
+	return &Pen{canvas: c, Theme: t, fonts: font.NewCache(liberation.Collection())}
 }
 
-// textStyle is how a piece of text looks.
-type textStyle struct {
-	size  vg.Length
-	bold  bool
-	color color.NRGBA
+// TextStyle is how a piece of text looks.
+type TextStyle struct {
+	Size  vg.Length
+	Bold  bool
+	Color color.NRGBA
 }
 
 // Horizontal alignments of text: the part of its width left of the point.
 const (
-	alignLeft   = 0.0
-	alignCentre = 0.5
-	alignRight  = 1.0
+	AlignLeft   = 0.0
+	AlignCentre = 0.5
+	AlignRight  = 1.0
 )
 
-func (p *pen) face(s textStyle) font.Face {
+func (p *Pen) face(s TextStyle) font.Face {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans"}
-	if s.bold {
+	if s.Bold {
 		f.Weight = xfont.WeightBold
 	}
-	return p.fonts.Lookup(f, s.size)
+	return p.fonts.Lookup(f, s.Size)
 }
 
-func (p *pen) width(text string, s textStyle) vg.Length {
+func (p *Pen) Width(text string, s TextStyle) vg.Length {
 	f := p.face(s)
 	return f.Width(text)
 }
 
-// text writes with its baseline at at.
-func (p *pen) text(at vg.Point, text string, s textStyle, align float64) {
+// Text writes with its baseline at at.
+func (p *Pen) Text(at vg.Point, text string, s TextStyle, align float64) {
 	if text == "" || p.canvas == nil || !onPage(at) {
 		return
 	}
 	f := p.face(s)
 	at.X -= vg.Length(align) * f.Width(text)
-	p.canvas.SetColor(s.color)
+	p.canvas.SetColor(s.Color)
 	p.canvas.FillString(f, at, text)
 }
 
-// textMiddle writes with the middle of its capitals at at. Capitals of
+// TextMiddle writes with the middle of its capitals at at. Capitals of
 // Liberation Sans are 0.69 of the size high.
-func (p *pen) textMiddle(at vg.Point, text string, s textStyle, align float64) {
-	at.Y -= 0.345 * s.size
-	p.text(at, text, s, align)
+func (p *Pen) TextMiddle(at vg.Point, text string, s TextStyle, align float64) {
+	at.Y -= 0.345 * s.Size
+	p.Text(at, text, s, align)
 }
 
-// wrap breaks text into at most lines lines of at most width; the last is cut
+// Wrap breaks text into at most lines lines of at most width; the last is cut
 // with an ellipsis when there is more.
-func (p *pen) wrap(text string, s textStyle, width vg.Length, lines int) []string {
+func (p *Pen) Wrap(text string, s TextStyle, width vg.Length, lines int) []string {
 	var out []string
 	line := ""
 	for _, word := range words(text) {
 		next := strings.TrimSpace(line + " " + word)
-		if line != "" && p.width(next, s) > width {
+		if line != "" && p.Width(next, s) > width {
 			out, next = append(out, line), word
 		}
 		line = next
@@ -89,16 +89,16 @@ func (p *pen) wrap(text string, s textStyle, width vg.Length, lines int) []strin
 		out = append(out[:lines-1], strings.Join(out[lines-1:], " "))
 	}
 	for i := range out {
-		out[i] = p.fit(out[i], s, width)
+		out[i] = p.Fit(out[i], s, width)
 	}
 	return out
 }
 
 // balanced is wrap with lines of about the same length.
-func (p *pen) balanced(text string, s textStyle, width vg.Length, lines int) []string {
-	out := p.wrap(text, s, width, lines)
+func (p *Pen) balanced(text string, s TextStyle, width vg.Length, lines int) []string {
+	out := p.Wrap(text, s, width, lines)
 	for w := width * 0.97; w > width/2; w -= width * 0.03 {
-		next := p.wrap(text, s, w, lines+1)
+		next := p.Wrap(text, s, w, lines+1)
 		if len(next) > len(out) || strings.Join(next, " ") != strings.Join(out, " ") {
 			break
 		}
@@ -124,47 +124,47 @@ func words(text string) []string {
 
 func isPercentile(w string) bool { return len(w) > 1 && w[0] == 'p' && w[1] >= '0' && w[1] <= '9' }
 
-// fit cuts text at its end until it is at most width wide.
-func (p *pen) fit(text string, s textStyle, width vg.Length) string {
-	if p.width(text, s) <= width {
+// Fit cuts text at its end until it is at most width wide.
+func (p *Pen) Fit(text string, s TextStyle, width vg.Length) string {
+	if p.Width(text, s) <= width {
 		return text
 	}
 	r := []rune(text)
-	for len(r) > 1 && p.width(string(r)+"…", s) > width {
+	for len(r) > 1 && p.Width(string(r)+"…", s) > width {
 		r = r[:len(r)-1]
 	}
 	return strings.TrimRight(string(r), " ,·=") + "…"
 }
 
-// hyphened breaks a flag's name at a hyphen where it is too long for one line.
-func (p *pen) hyphened(name string, s textStyle, width vg.Length) []string {
-	if p.width(name, s) <= width {
+// Hyphened breaks a flag's name at a hyphen where it is too long for one line.
+func (p *Pen) Hyphened(name string, s TextStyle, width vg.Length) []string {
+	if p.Width(name, s) <= width {
 		return []string{name}
 	}
 	cut := -1
 	for i, r := range name {
-		if r == '-' && p.width(name[:i+1], s) <= width {
+		if r == '-' && p.Width(name[:i+1], s) <= width {
 			cut = i + 1
 		}
 	}
 	if cut < 0 {
-		return []string{p.fit(name, s, width)}
+		return []string{p.Fit(name, s, width)}
 	}
-	return []string{name[:cut], p.fit(name[cut:], s, width)}
+	return []string{name[:cut], p.Fit(name[cut:], s, width)}
 }
 
-// lineStyle is how a stroke looks.
-type lineStyle struct {
-	width vg.Length
-	color color.NRGBA
-	dash  []vg.Length
+// LineStyle is how a stroke looks.
+type LineStyle struct {
+	Width vg.Length
+	Color color.NRGBA
+	Dash  []vg.Length
 }
 
-func (p *pen) line(s lineStyle, pts ...vg.Point) {
+func (p *Pen) Line(s LineStyle, pts ...vg.Point) {
 	if len(pts) < 2 {
 		return
 	}
-	p.stroke(s, polyline(pts))
+	p.Stroke(s, Polyline(pts))
 }
 
 // fits says whether a path has a place on any page: one beyond the largest,
@@ -178,18 +178,18 @@ func onPage(at vg.Point) bool {
 	return math.Abs(float64(at.X)) <= largest && math.Abs(float64(at.Y)) <= largest
 }
 
-func (p *pen) stroke(s lineStyle, path vg.Path) {
+func (p *Pen) Stroke(s LineStyle, path vg.Path) {
 	if p.canvas == nil || !fits(path) {
 		return
 	}
-	p.canvas.SetColor(s.color)
-	p.canvas.SetLineWidth(s.width)
-	p.canvas.SetLineDash(s.dash, 0)
+	p.canvas.SetColor(s.Color)
+	p.canvas.SetLineWidth(s.Width)
+	p.canvas.SetLineDash(s.Dash, 0)
 	p.canvas.Stroke(path)
 	p.canvas.SetLineDash(nil, 0)
 }
 
-func (p *pen) fill(c color.NRGBA, path vg.Path) {
+func (p *Pen) Fill(c color.NRGBA, path vg.Path) {
 	if p.canvas == nil || !fits(path) {
 		return
 	}
@@ -197,24 +197,24 @@ func (p *pen) fill(c color.NRGBA, path vg.Path) {
 	p.canvas.Fill(path)
 }
 
-func (p *pen) fillRect(c color.NRGBA, r vg.Rectangle) { p.fill(c, r.Path()) }
+func (p *Pen) FillRect(c color.NRGBA, r vg.Rectangle) { p.Fill(c, r.Path()) }
 
-// shape is the form of a marker.
-type shape int
+// Shape is the form of a marker.
+type Shape int
 
 const (
-	circle shape = iota
-	square
+	Circle Shape = iota
+	Square
 	triangle
 	diamond
 	wedge // triangle pointing down
-	shapes
+	Shapes
 )
 
-// outline is the path of a marker; shapes are scaled to look equally big.
-func (s shape) outline(at vg.Point, r vg.Length) vg.Path {
+// Outline is the path of a marker; shapes are scaled to look equally big.
+func (s Shape) Outline(at vg.Point, r vg.Length) vg.Path {
 	switch s {
-	case square:
+	case Square:
 		return polygon(at, r*1.2, math.Pi/4, 4)
 	case triangle:
 		return polygon(at, r*1.3, math.Pi/2, 3)
@@ -231,14 +231,14 @@ func (s shape) outline(at vg.Point, r vg.Length) vg.Path {
 	}
 }
 
-// marker draws a point over a halo in the background's colour.
-func (p *pen) marker(s shape, at vg.Point, r vg.Length, c color.NRGBA, filled bool) {
-	p.fill(p.theme.Background, s.outline(at, r+1.6))
+// Marker draws a point over a halo in the background's colour.
+func (p *Pen) Marker(s Shape, at vg.Point, r vg.Length, c color.NRGBA, filled bool) {
+	p.Fill(p.Theme.Background, s.Outline(at, r+1.6))
 	if filled {
-		p.fill(c, s.outline(at, r))
+		p.Fill(c, s.Outline(at, r))
 		return
 	}
-	p.stroke(lineStyle{width: r * 0.38, color: c}, s.outline(at, r*0.84))
+	p.Stroke(LineStyle{Width: r * 0.38, Color: c}, s.Outline(at, r*0.84))
 }
 
 func polygon(at vg.Point, r vg.Length, start float64, n int) vg.Path {
@@ -247,12 +247,12 @@ func polygon(at vg.Point, r vg.Length, start float64, n int) vg.Path {
 		sin, cos := math.Sincos(start + 2*math.Pi*float64(i)/float64(n))
 		pts[i] = vg.Point{X: at.X + r*vg.Length(cos), Y: at.Y + r*vg.Length(sin)}
 	}
-	path := polyline(pts)
+	path := Polyline(pts)
 	path.Close()
 	return path
 }
 
-func polyline(pts []vg.Point) vg.Path {
+func Polyline(pts []vg.Point) vg.Path {
 	var path vg.Path
 	path.Move(pts[0])
 	for _, q := range pts[1:] {
@@ -261,19 +261,19 @@ func polyline(pts []vg.Point) vg.Path {
 	return path
 }
 
-// arrow draws a line with a head at its end.
-func (p *pen) arrow(s lineStyle, from, to vg.Point) {
-	p.line(s, from, to)
+// Arrow draws a line with a head at its end.
+func (p *Pen) Arrow(s LineStyle, from, to vg.Point) {
+	p.Line(s, from, to)
 	a := math.Atan2(float64(to.Y-from.Y), float64(to.X-from.X))
 	for _, turn := range []float64{0.5, -0.5} {
 		sin, cos := math.Sincos(a + math.Pi + turn)
-		p.line(s, to, vg.Point{X: to.X + 7*vg.Length(cos), Y: to.Y + 7*vg.Length(sin)})
+		p.Line(s, to, vg.Point{X: to.X + 7*vg.Length(cos), Y: to.Y + 7*vg.Length(sin)})
 	}
 }
 
-// cross marks a failure.
-func (p *pen) cross(at vg.Point, r vg.Length, c color.NRGBA) {
-	s := lineStyle{width: max(r*0.5, 1), color: c}
-	p.line(s, vg.Point{X: at.X - r, Y: at.Y - r}, vg.Point{X: at.X + r, Y: at.Y + r})
-	p.line(s, vg.Point{X: at.X - r, Y: at.Y + r}, vg.Point{X: at.X + r, Y: at.Y - r})
+// Cross marks a failure.
+func (p *Pen) Cross(at vg.Point, r vg.Length, c color.NRGBA) {
+	s := LineStyle{Width: max(r*0.5, 1), Color: c}
+	p.Line(s, vg.Point{X: at.X - r, Y: at.Y - r}, vg.Point{X: at.X + r, Y: at.Y + r})
+	p.Line(s, vg.Point{X: at.X - r, Y: at.Y + r}, vg.Point{X: at.X + r, Y: at.Y - r})
 }

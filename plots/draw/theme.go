@@ -1,4 +1,4 @@
-package plots
+package draw
 
 import (
 	"fmt"
@@ -24,20 +24,20 @@ type Theme struct {
 // Sizes in points of a figure whose width is figureWidth; the PNG has two
 // pixels a point.
 const (
-	figureWidth  vg.Length = 864
-	figureHeight vg.Length = 560
-	wideWidth    vg.Length = 1040 // forest plot with four columns
+	FigureWidth  vg.Length = 864
+	FigureHeight vg.Length = 560
+	WideWidth    vg.Length = 1040 // forest plot with four columns
 	pngDPI                 = 144  // 72 points an inch, so 2 pixels a point
-	marginX      vg.Length = 26
+	MarginX      vg.Length = 26
 	marginTop    vg.Length = 24
 	marginBottom vg.Length = 18
 
 	sizeTitle    vg.Length = 19
 	sizeSubtitle vg.Length = 12
-	sizeAxis     vg.Length = 11.5
-	sizeTick     vg.Length = 11
-	sizeLabel    vg.Length = 11
-	sizeNumber   vg.Length = 9
+	SizeAxis     vg.Length = 11.5
+	SizeTick     vg.Length = 11
+	SizeLabel    vg.Length = 11
+	SizeNumber   vg.Length = 9
 	sizeCaption  vg.Length = 9.5
 )
 
@@ -86,46 +86,46 @@ func ThemeNamed(name string) (Theme, error) {
 	return Theme{}, fmt.Errorf("unknown theme %q: light or dark", name)
 }
 
-// hue is the colour of family i; past the last hue the colours repeat, nearer
+// Hue is the colour of family i; past the last hue the colours repeat, nearer
 // to the ink.
-func (t Theme) hue(i int) color.NRGBA {
+func (t Theme) Hue(i int) color.NRGBA {
 	c := t.Hues[i%len(t.Hues)]
 	if round := i / len(t.Hues); round > 0 {
-		c = mix(c, t.Ink, min(0.3*float64(round), 0.6))
+		c = Mix(c, t.Ink, min(0.3*float64(round), 0.6))
 	}
 	return c
 }
 
-// level tells the levels of one family apart: the hue itself, a deeper and a
+// Level tells the levels of one family apart: the hue itself, a deeper and a
 // paler one.
-func (t Theme) level(family, level int) color.NRGBA {
-	c := t.hue(family)
+func (t Theme) Level(family, level int) color.NRGBA {
+	c := t.Hue(family)
 	switch level % 3 {
 	case 1:
-		return mix(c, t.Ink, 0.38)
+		return Mix(c, t.Ink, 0.38)
 	case 2:
-		return mix(c, t.Background, 0.18)
+		return Mix(c, t.Background, 0.18)
 	default:
 		return c
 	}
 }
 
-// text is the colour of a word that belongs to something of colour c: nearer
+// Text is the colour of a word that belongs to something of colour c: nearer
 // to the ink, because letters are thin.
-func (t Theme) text(c color.NRGBA) color.NRGBA { return mix(c, t.Ink, 0.3) }
+func (t Theme) Text(c color.NRGBA) color.NRGBA { return Mix(c, t.Ink, 0.3) }
 
 func rgb(hex uint32) color.NRGBA {
 	return color.NRGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 255}
 }
 
-// mix goes the fraction f of the way from a to b.
-func mix(a, b color.NRGBA, f float64) color.NRGBA {
+// Mix goes the fraction f of the way from a to b.
+func Mix(a, b color.NRGBA, f float64) color.NRGBA {
 	ch := func(x, y uint8) uint8 { return uint8(float64(x) + f*(float64(y)-float64(x)) + 0.5) }
 	return color.NRGBA{R: ch(a.R, b.R), G: ch(a.G, b.G), B: ch(a.B, b.B), A: 255}
 }
 
-// fade gives c the opacity a in 0..1.
-func fade(c color.NRGBA, a float64) color.NRGBA {
+// Fade gives c the opacity a in 0..1.
+func Fade(c color.NRGBA, a float64) color.NRGBA {
 	c.A = uint8(a*255 + 0.5)
 	return c
 }

@@ -1,4 +1,4 @@
-package plots
+package draw
 
 import (
 	"math"
@@ -6,11 +6,11 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-func grow(r vg.Rectangle, by vg.Length) vg.Rectangle {
+func Grow(r vg.Rectangle, by vg.Length) vg.Rectangle {
 	return vg.Rectangle{Min: vg.Point{X: r.Min.X - by, Y: r.Min.Y - by}, Max: vg.Point{X: r.Max.X + by, Y: r.Max.Y + by}}
 }
 
-func overlap(a, b vg.Rectangle) bool {
+func Overlap(a, b vg.Rectangle) bool {
 	return a.Min.X < b.Max.X && b.Min.X < a.Max.X && a.Min.Y < b.Max.Y && b.Min.Y < a.Max.Y
 }
 
@@ -19,19 +19,19 @@ func nearest(r vg.Rectangle, p vg.Point) vg.Point {
 	return vg.Point{X: min(max(p.X, r.Min.X), r.Max.X), Y: min(max(p.Y, r.Min.Y), r.Max.Y)}
 }
 
-func dist(a, b vg.Point) vg.Length {
+func Dist(a, b vg.Point) vg.Length {
 	return vg.Length(math.Hypot(float64(a.X-b.X), float64(a.Y-b.Y)))
 }
 
-// segmentDist is the distance of p from the segment a-b.
-func segmentDist(a, b, p vg.Point) vg.Length {
+// SegmentDist is the distance of p from the segment a-b.
+func SegmentDist(a, b, p vg.Point) vg.Length {
 	dx, dy := b.X-a.X, b.Y-a.Y
 	l2 := dx*dx + dy*dy
 	if l2 == 0 {
-		return dist(a, p)
+		return Dist(a, p)
 	}
 	t := min(max(((p.X-a.X)*dx+(p.Y-a.Y)*dy)/l2, 0), 1)
-	return dist(vg.Point{X: a.X + t*dx, Y: a.Y + t*dy}, p)
+	return Dist(vg.Point{X: a.X + t*dx, Y: a.Y + t*dy}, p)
 }
 
 // crosses says whether the segment a-b touches r (clipping after Liang and

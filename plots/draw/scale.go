@@ -1,4 +1,4 @@
-package plots
+package draw
 
 import (
 	"math"
@@ -11,30 +11,30 @@ import (
 	"github.com/vllm-sweep/sweep/internal/say"
 )
 
-// scale maps a value range to a length range, linearly or by logarithm.
-type scale struct {
-	log      bool
-	min, max float64 // values, min < max; both > 0 when log
-	lo, hi   vg.Length
+// Scale maps a value range to a length range, linearly or by logarithm.
+type Scale struct {
+	Log      bool
+	Min, Max float64 // values, min < max; both > 0 when log
+	Lo, Hi   vg.Length
 }
 
-func (s scale) at(v float64) vg.Length {
-	f := (v - s.min) / (s.max - s.min)
-	if s.log {
-		f = math.Log(v/s.min) / math.Log(s.max/s.min)
+func (s Scale) At(v float64) vg.Length {
+	f := (v - s.Min) / (s.Max - s.Min)
+	if s.Log {
+		f = math.Log(v/s.Min) / math.Log(s.Max/s.Min)
 	}
-	return s.lo + vg.Length(f)*(s.hi-s.lo)
+	return s.Lo + vg.Length(f)*(s.Hi-s.Lo)
 }
 
-// clamped is at, kept inside the range.
-func (s scale) clamped(v float64) vg.Length { return s.at(min(max(v, s.min), s.max)) }
+// Clamped is at, kept inside the range.
+func (s Scale) Clamped(v float64) vg.Length { return s.At(min(max(v, s.Min), s.Max)) }
 
-// ticks are 1-2-5 ticks inside the range, about want of them.
-func (s scale) ticks(want int) []float64 {
-	if s.log {
-		return logTicks(s.min, s.max, want)
+// Ticks are 1-2-5 ticks inside the range, about want of them.
+func (s Scale) Ticks(want int) []float64 {
+	if s.Log {
+		return logTicks(s.Min, s.Max, want)
 	}
-	return linearTicks(s.min, s.max, want)
+	return linearTicks(s.Min, s.Max, want)
 }
 
 // linearTicks are the multiples of 1, 2 or 5 times a power of ten in lo..hi,
@@ -53,7 +53,7 @@ func linearTicks(lo, hi float64, want int) []float64 {
 		}
 		out = out[:0]
 		for i := math.Ceil(lo/step - 1e-9); i*step <= hi*(1+1e-12)+step*1e-9; i++ {
-			out = append(out, tidy(i*step)+0) // +0: no negative zero
+			out = append(out, Tidy(i*step)+0) // +0: no negative zero
 		}
 	}
 	return out
@@ -96,7 +96,7 @@ func mantissaTicks(lo, hi float64, mantissas []float64) []float64 {
 	}
 	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
 		for _, m := range mantissas {
-			if v := tidy(m * math.Pow(10, e)); v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
+			if v := Tidy(m * math.Pow(10, e)); v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
 				out = append(out, v)
 			}
 		}
@@ -104,8 +104,8 @@ func mantissaTicks(lo, hi float64, mantissas []float64) []float64 {
 	return out
 }
 
-// tidy removes the binary dust of a decimal computed in steps.
-func tidy(v float64) float64 {
+// Tidy removes the binary dust of a decimal computed in steps.
+func Tidy(v float64) float64 {
 	f, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 12, 64), 64)
 	if err != nil {
 		return v
@@ -113,9 +113,9 @@ func tidy(v float64) float64 {
 	return f
 }
 
-// tickLabels renders ticks given in base unit u, and says which unit belongs
+// TickLabels renders ticks given in base unit u, and says which unit belongs
 // into the axis title ("" when the ticks carry theirs).
-func tickLabels(u metric.Unit, ticks []float64) (labels []string, unit string) {
+func TickLabels(u metric.Unit, ticks []float64) (labels []string, unit string) {
 	factor, unit := 1.0, string(u)
 	switch u {
 	case metric.Fraction:
@@ -141,14 +141,14 @@ func tickLabels(u metric.Unit, ticks []float64) (labels []string, unit string) {
 		}
 	}
 	for _, t := range ticks {
-		labels = append(labels, number(t*factor))
+		labels = append(labels, Number(t*factor))
 	}
 	return labels, unit
 }
 
-// number prints v with up to ten significant digits and thousands separators.
-func number(v float64) string {
-	s := strconv.FormatFloat(tidy(math.Abs(v)), 'f', -1, 64)
+// Number prints v with up to ten significant digits and thousands separators.
+func Number(v float64) string {
+	s := strconv.FormatFloat(Tidy(math.Abs(v)), 'f', -1, 64)
 	whole, frac, _ := strings.Cut(s, ".")
 	var b strings.Builder
 	if v < 0 {
