@@ -97,6 +97,9 @@ func (s section[T]) names() []string {
 	return out
 }
 
+// formerly are fields that had another spelling, which is still read.
+var formerly = map[string]string{"utilisation": "utilization"}
+
 // decode reads the mapping of e. A key without value counts as an empty
 // mapping. The result is false only when e is no mapping at all.
 func (s section[T]) decode(d *decoder, path string, e entry) (T, bool) {
@@ -106,6 +109,11 @@ func (s section[T]) decode(d *decoder, path string, e entry) (T, bool) {
 			"path": orFile(path), "want": "a mapping", "found": e.value.found(), "fields": notice.List(s.names()...),
 		})
 		return got, false
+	}
+	for i, child := range e.value.entries {
+		if now, ok := formerly[child.name]; ok {
+			e.value.entries[i].name = now
+		}
 	}
 	var meant []string // fields that a misspelt key stands for: not missing as well
 	for _, child := range e.value.entries {

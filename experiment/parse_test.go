@@ -222,3 +222,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A field that had another spelling is still read.
+func TestFormerSpelling(t *testing.T) {
+	for _, name := range []string{"utilization", "utilisation"} {
+		e, ds := Parse("e.yaml", []byte("version: 1\nname: n\nserver: {model: m, simulated: {}}\n"+
+			"loads: {chat: {prompt_tokens: 10, output_tokens: 10, arrivals: {concurrency: 1}, duration: 5s}}\n"+
+			"cooldown: {band: {"+name+": 5%}}\n"))
+		if e == nil || e.Cooldown.Band.Utilisation != 0.05 {
+			t.Errorf("%s: %v", name, ds)
+		}
+	}
+}
