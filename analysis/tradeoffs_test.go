@@ -110,7 +110,8 @@ func TestBaselineTooNoisy(t *testing.T) {
 	}
 	n, noisy := run([]float64{100, 180, 90, 150}, []float64{170, 90, 160, 120}).TooNoisy()
 	if !noisy || n.Subject != (notice.Subject{Kind: notice.Result, ID: cellID(0, 0)}) ||
-		!strings.Contains(n.Text(), "throughput recommendation is unreliable: output throughput of the unchanged baseline varies by 33.8% over 4 rounds") || n.Remedy() == "" {
+		!strings.Contains(n.Text(), "throughput recommendation is unreliable: "+
+			"output throughput of the unchanged baseline varies by 33.8% over 4 rounds") || n.Remedy() == "" {
 		t.Errorf("%v: %s %s (%+v)", noisy, n.Text(), n.Remedy(), n.Subject)
 	}
 	for what, rec := range map[string]Recommendation{

@@ -137,7 +137,8 @@ func bandSection() section[Band] {
 		bind("temperature", "Degrees Celsius above the round's first launch.", realNumber(0, true), func(b *Band) *float64 { return &b.Temperature }),
 		bind("clock", "SM clock above the round's first launch, such as 10%.", share(), func(b *Band) *float64 { return &b.Clock }),
 		bind("memory", "Used memory above the round's first launch, such as 512MiB.", size(), func(b *Band) *int64 { return &b.Memory }),
-		bind("utilization", "Utilization above the round's first launch, such as 5%.", share(), func(b *Band) *float64 { return &b.Utilisation }),
+		bind("utilization", "Utilization above the round's first launch, such as 5%.", share(),
+			func(b *Band) *float64 { return &b.Utilisation }),
 	}}
 }
 
