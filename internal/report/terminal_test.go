@@ -253,7 +253,8 @@ func TestAnswerOutcomes(t *testing.T) {
 	})
 	t.Run("too noisy", func(t *testing.T) {
 		in := analyzed(t, grid{configurations: 2, loads: 1, rounds: 4, noise: .5, throughput: always, ttft: always, tpot: always, useCases: throughput}.input())
-		says(t, in, "The throughput recommendation is unreliable: output throughput of the unchanged baseline varies by",
+		says(t, in,
+			"The throughput recommendation is unreliable: output throughput of the unchanged baseline varies by",
 			"End other work")
 	})
 	t.Run("overturned", func(t *testing.T) {
