@@ -14,12 +14,12 @@ var starter []byte
 // valid as it stands and runs without a GPU. Characters that a name cannot
 // have become hyphens.
 func Starter(name string) []byte {
-	return bytes.Replace(starter, []byte("name: NAME"), []byte("name: "+usableName(name)), 1)
+	return bytes.Replace(starter, []byte("name: NAME"), []byte("name: "+UsableName(name)), 1)
 }
 
-// usableName makes text fit namePattern and YAML's plain style, where names
-// such as 2026 or true would not be text.
-func usableName(name string) string {
+// UsableName makes text fit the names of experiments and YAML's plain style, where
+// names such as 2026 or true would not be text; those come in quotes.
+func UsableName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':

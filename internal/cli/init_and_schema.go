@@ -16,11 +16,16 @@ import (
 
 func newInit(sys *System) *cobra.Command {
 	var force bool
+	var from commands
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented experiment file to start from",
+		Long: `Write an experiment file to start from: a commented one, or one made out of the commands that you use today.
+A server's command and a benchmark's make one experiment.`,
 		Example: `  sweep init
-  sweep init my-service.yaml`,
+  sweep init my-service.yaml
+  sweep init --from-docker 'docker run --gpus all vllm/vllm-openai:v0.27.1 --model Qwen/Qwen3-0.6B'
+  sweep init --from-compose compose.yaml#vllm --from-vllm-bench 'vllm bench serve --num-prompts 500 --request-rate 5'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -32,28 +37,49 @@ func newInit(sys *System) *cobra.Command {
 			if len(args) == 1 {
 				path = args[0]
 			}
-			return writeStarter(sys, path, force)
+			if err := free(path, force); err != nil {
+				return err
+			}
+			d, err := from.draft(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if d == nil {
+				return writeStarter(sys, path)
+			}
+			return writeDraft(sys, path, *d)
 		},
 	}
+	from.register(cmd.Flags())
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
 	return cmd
 }
 
-func writeStarter(sys *System, path string, force bool) error {
-	name := filepath.Base(path)
-	name = name[:len(name)-len(filepath.Ext(name))]
+// free is an error where the file exists, unless it may be overwritten, and
+// where its folder does not.
+func free(path string, force bool) error {
 	if _, err := os.Lstat(path); err == nil && !force {
 		return withCode(exitUsage, fmt.Errorf("%s already exists", path), "Choose another name, or use --force to overwrite it.")
 	}
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
 		return withCode(exitUsage, fmt.Errorf("no such directory: %s", filepath.Dir(path)))
 	}
-	if err := atomicfile.WriteBytes(path, experiment.Starter(name)); err != nil {
+	return nil
+}
+
+func writeStarter(sys *System, path string) error {
+	if err := atomicfile.WriteBytes(path, experiment.Starter(experimentName(path))); err != nil {
 		return err
 	}
 	fmt.Fprintf(sys.Stdout, "Wrote %s. It measures a simulated server until you choose another under server:. Next:\n  edit %s\n  %s\n  %s\n",
 		path, path, sys.called("sweep plan "+say.ShellWord(path)), sys.called("sweep run "+say.ShellWord(path)))
 	return nil
+}
+
+// experimentName is the file's name without folder and ending.
+func experimentName(path string) string {
+	name := filepath.Base(path)
+	return name[:len(name)-len(filepath.Ext(name))]
 }
 
 func newSchema(sys *System) *cobra.Command {
