@@ -14,11 +14,11 @@ var starter []byte
 // valid as it stands and runs without a GPU. Characters that a name cannot
 // have become hyphens.
 func Starter(name string) []byte {
-	return bytes.Replace(starter, []byte("name: NAME"), []byte("name: "+UsableName(name)), 1)
+	return bytes.Replace(starter, []byte("name: NAME"), []byte("name: "+plain(UsableName(name))), 1)
 }
 
-// UsableName makes text fit the names of experiments and YAML's plain style, where
-// names such as 2026 or true would not be text; those come in quotes.
+// UsableName makes text fit the names of experiments: other characters become
+// hyphens.
 func UsableName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
@@ -35,6 +35,11 @@ func UsableName(name string) string {
 	if name == "" {
 		return "experiment"
 	}
+	return name
+}
+
+// plain quotes a name that YAML would not read as text, such as 2026 or true.
+func plain(name string) string {
 	first := name[0] | 0x20 // in lower case
 	if first < 'a' || first > 'z' || slices.Contains([]string{"true", "false", "null"}, strings.ToLower(name)) {
 		return `"` + name + `"`

@@ -16,7 +16,7 @@ import (
 
 func newInit(sys *System) *cobra.Command {
 	var force bool
-	var from commands
+	var from pastedCommands
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented experiment file to start from",

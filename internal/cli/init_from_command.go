@@ -15,10 +15,10 @@ import (
 	"github.com/vllm-sweep/sweep/internal/translate"
 )
 
-// commands are those of other tools that init makes an experiment of.
-type commands struct{ docker, compose, vllm, guidellm, bench string }
+// pastedCommands are those of other tools that init makes an experiment of.
+type pastedCommands struct{ docker, compose, vllm, guidellm, bench string }
 
-func (c *commands) register(flags *pflag.FlagSet) {
+func (c *pastedCommands) register(flags *pflag.FlagSet) {
 	flags.StringVar(&c.docker, "from-docker", "", "take the server from a `docker run` or podman run command")
 	flags.StringVar(&c.compose, "from-compose", "", "take the server from a compose `file`, or FILE#SERVICE")
 	flags.StringVar(&c.vllm, "from-vllm", "", "take the server from a `vllm serve` command")
@@ -27,7 +27,7 @@ func (c *commands) register(flags *pflag.FlagSet) {
 }
 
 // draft is the experiment of the commands; nil if none is given.
-func (c *commands) draft(ctx context.Context) (*translate.Draft, error) {
+func (c *pastedCommands) draft(ctx context.Context) (*translate.Draft, error) {
 	compose := func(place string) (translate.Draft, error) { return translate.Compose(ctx, place, os.Environ()) }
 	var out *translate.Draft
 	for _, from := range []struct {

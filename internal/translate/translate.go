@@ -280,8 +280,11 @@ func (l Load) section() Fields {
 // understood. The error says what the shell would not take.
 func Words(command string) ([]string, error) {
 	words, err := shell.Fields(command, func(name string) string {
-		if name == "HOME" {
+		switch name {
+		case "HOME":
 			return "~"
+		case "IFS": // of the shell itself
+			return ""
 		}
 		return "${" + name + "}"
 	})

@@ -58,7 +58,7 @@ func TestDockerRun(t *testing.T) {
 			model: "meta-llama/Llama-3.1-8B-Instruct", modelArg: "flag",
 			flags: "--tensor-parallel-size 2 --max-model-len 8192 --no-enable-prefix-caching --enforce-eager",
 			command: "sudo podman run -it --rm --name vllm -p8000:8000 --device nvidia.com/gpu=0 --device nvidia.com/gpu=1 " +
-				"--security-opt=label=disable --shm-size 4g -e HF_TOKEN quay.io/acme/vllm:0.27.1 meta-llama/Llama-3.1-8B-Instruct " +
+				"--security-opt=label=disable --shm-size 4g -e HF_TOKEN=$HF_TOKEN quay.io/acme/vllm:0.27.1 meta-llama/Llama-3.1-8B-Instruct " +
 				"-tp 2 --max_model_len=8192 --no-enable-prefix-caching --host 0.0.0.0 --port 8000 --enforce-eager",
 			check: func(t *testing.T, c experiment.Container, left []string) {
 				if c.GPUs != "0,1" || c.ShmSize != 4<<30 || c.Env[0].FromEnv != "HF_TOKEN" ||
