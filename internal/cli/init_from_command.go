@@ -61,14 +61,15 @@ func commandHelp(err error) string {
 	case errors.Is(err, translate.ErrWhichService):
 		return "Name the service: --from-compose FILE#SERVICE."
 	case errors.Is(err, translate.ErrNotThisTool):
-		return "Use the option of the tool whose command it is: --from-docker, --from-compose, --from-vllm, --from-guidellm or --from-vllm-bench."
+		return "Use the option of the tool whose command it is: --from-docker, --from-compose, --from-vllm, " +
+			"--from-guidellm or --from-vllm-bench."
 	}
 	return "Give the command as you type it into a shell, in single quotes."
 }
 
 func writeDraft(sys *System, path string, d translate.Draft) error {
-	heading := "sweep experiment, made out of commands of other tools. What to look at first: matrix (the values to try),\n" +
-		"loads, slo and use_cases. docs/experiment-file.md explains every field."
+	heading := "sweep experiment, made out of commands of other tools. Look at these first:\n" +
+		"matrix (the values to try), loads and use_cases. docs/experiment-file.md explains every field."
 	if len(d.Left) > 0 {
 		heading += "\n\nNot carried over: " + strings.Join(d.Left, ", ")
 	}
@@ -81,7 +82,8 @@ func writeDraft(sys *System, path string, d translate.Draft) error {
 	}
 	fmt.Fprintf(sys.Stdout, "Wrote %s.\n", path)
 	if len(d.Left) > 0 {
-		fmt.Fprintf(sys.Stdout, "Not carried over, because the experiment file has no place for it:\n  %s\n", strings.Join(d.Left, "\n  "))
+		fmt.Fprintf(sys.Stdout, "Not carried over, because the experiment file has no place for it:\n  %s\n",
+			strings.Join(d.Left, "\n  "))
 	}
 	fmt.Fprintf(sys.Stdout, "Next:\n  edit %s\n  %s\n  %s\n", path,
 		sys.called("sweep validate "+say.ShellWord(path)), sys.called("sweep run "+say.ShellWord(path)))

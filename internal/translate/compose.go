@@ -78,7 +78,8 @@ func chooseService(p *types.Project, name string) (types.ServiceConfig, error) {
 	var servers []string
 	for _, n := range names {
 		image := p.Services[n].Image
-		if len(names) == 1 || strings.Contains(image, "vllm") && !strings.Contains(image, "router") || engineOf(image) != "" {
+		vllm := strings.Contains(image, "vllm") && !strings.Contains(image, "router")
+		if len(names) == 1 || vllm || engineOf(image) != "" {
 			servers = append(servers, n)
 		}
 	}

@@ -21,7 +21,8 @@ const switches = `detach d interactive i tty t rm init privileged publish-all P 
 
 // single are the letters of options with a value.
 var single = map[string]string{
-	"e": "env", "v": "volume", "p": "publish", "u": "user", "m": "memory", "w": "workdir", "h": "hostname", "l": "label",
+	"e": "env", "v": "volume", "p": "publish", "u": "user", "m": "memory", "w": "workdir", "h": "hostname",
+	"l": "label",
 	"a": "attach", "c": "cpu-shares",
 }
 
@@ -102,8 +103,8 @@ func (c *container) options(words []string) ([]string, error) {
 // option takes one option by its long name.
 func (c *container) option(name, value string) {
 	switch name {
-	case "detach", "d", "interactive", "i", "tty", "t", "rm", "init", "name", "publish", "publish-all", "P", "restart", "quiet", "q",
-		"replace", "hostname", "attach", "label":
+	case "detach", "d", "interactive", "i", "tty", "t", "rm", "init", "name", "publish", "publish-all", "P",
+		"restart", "quiet", "q", "replace", "hostname", "attach", "label":
 		// sweep starts, names, publishes and removes its containers itself
 	case "gpus":
 		c.gpus = gpuIndices(value)

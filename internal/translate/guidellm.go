@@ -19,11 +19,12 @@ func GuideLLM(command string) (Draft, error) {
 	if !strings.Contains(command, "guidellm") {
 		return Draft{}, ErrNotThisTool
 	}
-	o, _ := readOptions(words, map[string]string{"c": "config", "l": "label"}, "disable-console", "disable-console-interactive",
-		"detect-saturation", "output-extras", "display-scheduler-stats", "disable-progress")
-	o.ignore("output", "output-path", "output-dir", "outputs", "label", "disable-console", "disable-console-interactive",
-		"display-scheduler-stats", "disable-progress", "processor", "tokenizer", "random-seed", "seed", "metrics", "sample-requests",
-		"output-extras")
+	o, _ := readOptions(words, map[string]string{"c": "config", "l": "label"},
+		"disable-console", "disable-console-interactive", "detect-saturation", "output-extras", "display-scheduler-stats",
+		"disable-progress")
+	o.ignore("output", "output-path", "output-dir", "outputs", "output-extras", "label", "disable-console",
+		"disable-console-interactive", "display-scheduler-stats", "disable-progress", "processor", "tokenizer",
+		"random-seed", "seed", "metrics", "sample-requests")
 	g := guide{load: Load{Name: "guidellm"}}
 	for _, file := range o.all("scenario", "config") {
 		if err := g.scenario(file); err != nil {
@@ -268,5 +269,6 @@ func (g *guide) draft() Draft {
 	if l.Duration == "" && l.Requests == "" {
 		l.Duration = "60s"
 	}
-	return Draft{Server: &Server{Endpoint: or(g.target, "http://127.0.0.1:8000"), Model: g.model}, Loads: []Load{l}, Left: g.left}
+	s := &Server{Endpoint: or(g.target, "http://127.0.0.1:8000"), Model: g.model}
+	return Draft{Server: s, Loads: []Load{l}, Left: g.left}
 }

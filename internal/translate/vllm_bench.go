@@ -23,9 +23,9 @@ func VLLMBench(command string) (Draft, error) {
 	}
 	o, _ := readOptions(words, nil, "ignore-eos", "save-result", "save-detailed", "append-result", "disable-tqdm",
 		"trust-remote-code", "use-beam-search", "profile", "insecure", "no-stream", "m")
-	o.ignore("save-result", "save-detailed", "append-result", "result-dir", "result-filename", "disable-tqdm", "percentile-metrics",
-		"metric-percentiles", "tokenizer", "trust-remote-code", "seed", "metadata", "label", "served-model-name", "m", "ready-check-timeout-sec",
-		"tokenizer-mode", "num-warmups")
+	o.ignore("save-result", "save-detailed", "append-result", "result-dir", "result-filename", "disable-tqdm",
+		"percentile-metrics", "metric-percentiles", "tokenizer", "tokenizer-mode", "trust-remote-code", "seed",
+		"metadata", "label", "served-model-name", "m", "ready-check-timeout-sec", "num-warmups")
 	l := Load{Name: "bench"}
 	address, _ := o.take("base-url")
 	if address == "" {
