@@ -20,7 +20,8 @@ func GuideLLM(command string) (Draft, error) {
 		return Draft{}, ErrNotThisTool
 	}
 	o, _ := readOptions(words, map[string]string{"c": "config", "l": "label"},
-		"disable-console", "disable-console-interactive", "detect-saturation", "output-extras", "display-scheduler-stats",
+		"disable-console", "disable-console-interactive", "detect-saturation", "output-extras",
+		"display-scheduler-stats",
 		"disable-progress")
 	o.ignore("output", "output-path", "output-dir", "outputs", "output-extras", "label", "disable-console",
 		"disable-console-interactive", "display-scheduler-stats", "disable-progress", "processor", "tokenizer",
