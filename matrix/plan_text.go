@@ -15,7 +15,12 @@ import (
 // WriteText prints the plan for people.
 func (p *Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, order %s, %s, seed %d\n", p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, p.Order, say.Count(p.Blocks, "round"), p.Seed)
+	rounds := say.Count(p.Blocks, "randomized round")
+	if p.Order == experiment.Sequential {
+		rounds = say.Count(p.Blocks, "round") + " in sequence"
+	}
+	fmt.Fprintf(&b, "%s: %s on %s, strategy %s, %s, seed %d\n",
+		p.Name, orDiscovered(p.Model), p.Backend, p.Strategy, rounds, p.Seed)
 	p.writeConfigurations(&b)
 	p.writeLoadPoints(&b)
 	p.writeExcluded(&b)

@@ -158,7 +158,7 @@ var analysis = []entry{
 	},
 	{
 		Code: "few-restarts", Severity: Caveat,
-		Says:    "Measured again on {n|restart|restarts}, 5 advised.",
+		Says:    "Measured again on only {n|restart|restarts}. sweep advises 5.",
 		Means:   "Few restarts leave wide intervals.",
 		Example: Args{"n": Count(2)},
 	},
@@ -228,12 +228,12 @@ var analysis = []entry{
 		Says:    "Whether it differs from the baseline is undecided: {reason}.",
 		Do:      "Measure more rounds (trials.repeat).",
 		Means:   "The interval of the change extends beyond the margin.",
-		Example: Args{"reason": Text("interval spans 1")},
+		Example: Args{"reason": Text("the interval includes 0%")},
 	},
 	{
 		Code: "leader-undecided", Severity: Caveat,
-		Says: "{configuration} at {point} is ahead in {metric} ({change}), but not shown to be better than the baseline: {reason}" +
-			"[; about {more|more round|more rounds} would decide it].",
+		Says: "{configuration} at {point} leads in {metric} ({change}), but the difference is not conclusive: {reason}." +
+			"[ About {more|more round|more rounds} would decide it.]",
 		Do: "Measure more rounds (trials.repeat), or keep the baseline.",
 		Means: "sweep recommends a change only if it is shown to be better than the baseline. This one is ahead by " +
 			"its estimate alone.",

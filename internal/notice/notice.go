@@ -41,7 +41,7 @@ func (s Severity) Meaning() string {
 	case Caveat:
 		return "a reason to trust a number less"
 	case Discarded:
-		return "the trial does not count"
+		return "sweep excludes the trial and says why"
 	case Failed:
 		return "the launch or the trial failed"
 	case Refused:

@@ -88,7 +88,7 @@ var progress = []entry{
 	{
 		Code: "run-starts-badly", Severity: Caveat,
 		Says: "Of the first {tried|trial|trials}, {lost} {lost:was|were} discarded or failed. " +
-			"This is the cause of {n}: {cause}.",
+			"{n} of them {n:has|have} this cause: {cause}.",
 		Do: "[{remedy}. ]To stop the run, press Ctrl-C. You can resume it.",
 		Means: "Most of the first trials brought no result, so the rest of the run may be lost, too. " +
 			"sweep says this once in a run and goes on. abort_when ends such a run by itself.",
@@ -101,8 +101,8 @@ var progress = []entry{
 	{
 		Code: "run-aborted", Severity: Refused,
 		Says: "sweep ended the run: {lost} of {tried|trial|trials} {lost:is|are} {rule}, " +
-			"and abort_when.{rule} is {limit}. This is the cause of {n}: {cause}.",
-		Do: "[{remedy}. ]You can resume the run. It counts anew then.",
+			"and abort_when.{rule} is {limit}. {n} of them {n:has|have} this cause: {cause}.",
+		Do: "[{remedy}. ]You can resume the run. It then starts counting again.",
 		Means: "The experiment file asks for this in abort_when. The server is stopped, and the results so far are " +
 			"written. A resumed run counts only the trials after the abort.",
 		Example: Args{

@@ -414,7 +414,7 @@ var remedies = []entry{
 		"{flag} has an invalid value. Use one of {choices}.",
 		Args{"flag": Text("dtype"), "choices": Text("'auto', 'half'")}),
 	remedy("field-unknown",
-		"This version has no {flag} there. Remove or correct it.", Args{"flag": Text("levle in compilation-config")}),
+		"This version does not know {flag}. Remove or correct it.", Args{"flag": Text("levle in compilation-config")}),
 	remedy("field-invalid",
 		"Correct {flag}: {problem}.", Args{"flag": Text("seed"), "problem": Text("Input should be a valid integer")}),
 	remedy("heads-not-divided",

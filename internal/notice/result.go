@@ -14,14 +14,14 @@ var result = []entry{
 	},
 	{
 		Code: "stands-apart", Severity: Caveat,
-		Says: "It varies between rounds unlike the other configurations, so sweep judges it by its own spread: " +
+		Says: "This configuration varies between rounds unlike the others, so sweep judges it by its own spread: " +
 			"{metrics}.",
 		Means:   "A saturated configuration varies unlike the others. Pooling its variance with theirs would be wrong.",
 		Example: Args{"metrics": List("TTFT p50", "E2E p50")},
 	},
 	{
 		Code: "fewer-trials", Severity: Caveat,
-		Says:    "{n|metric comes|metrics come} from fewer trials than count.",
+		Says:    "{n|metric is|metrics are} missing from some of the trials.",
 		Means:   "Some trials lack the metric, so its estimate rests on the others.",
 		Example: Args{"n": Count(2)},
 	},
@@ -54,10 +54,10 @@ var result = []entry{
 	},
 	{
 		Code: "trials-discarded", Severity: Caveat,
-		Says: "{n|trial was|trials were} discarded[ ({causes})].[ {again|repetition|repetitions} followed.]" +
+		Says: "{n|trial was|trials were} discarded[: {causes}].[ {again} {again:was|were} measured again.]" +
 			"[ {left|planned trial is|planned trials are} left without a valid trial.]",
 		Means:   "sweep keeps a discarded trial with its reasons and measures it again at the end of its round.",
-		Example: Args{"n": Count(2), "causes": List("client 1", "throttled 1"), "again": Count(2)},
+		Example: Args{"n": Count(2), "causes": List("load generator at its limits (1)", "GPU throttled (1)"), "again": Count(2)},
 	},
 	{
 		Code: "trials-failed", Severity: Caveat,
@@ -85,7 +85,7 @@ var result = []entry{
 		Code: "client-shared", Severity: Caveat,
 		Says: "The load generator shared the machine with the server in {n|trial|trials} ({why}). " +
 			"It sent requests up to {mean} late on average and up to {late} ({share} of the median TTFT) at the highest percentile shown.",
-		Means:   "Latencies include that delay. It is the worst of all trials that count.",
+		Means:   "Latencies include that delay. It is the worst of all trials that were not discarded.",
 		Example: Args{"n": Count(12), "why": Text("declared"), "mean": Latency(300 * time.Microsecond), "late": Latency(2 * time.Millisecond), "share": Fraction(0.03)},
 	},
 	{
@@ -105,7 +105,8 @@ var result = []entry{
 	},
 	{
 		Code: "range-only", Severity: Caveat,
-		Says:    "{n|result has|results have} two trials of {metrics}, and no spread to borrow. They show their range, which is not a confidence interval.",
+		Says: "{n|result has|results have} only two trials of {metrics}, so {n:it shows|they show} a range instead of " +
+			"a confidence interval.",
 		Do:      "Measure more trials.",
 		Means:   "With two trials and no variance from other configurations, only the two values themselves are known.",
 		Example: Args{"n": Count(2), "metrics": List("TTFT p50")},

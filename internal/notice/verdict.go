@@ -103,7 +103,7 @@ var verdict = []entry{
 	{
 		Code: "limit-missed", Severity: Note,
 		Says:    "{metric} is {value} and must be[ at most {most}][ at least {least}].",
-		Means:   "The value over all trials that count misses a limit of the SLO or of the use case.",
+		Means:   "The value over all trials that were not discarded misses a limit of the SLO or of the use case.",
 		Example: Args{"metric": Text("TTFT p95"), "value": Metric("ttft_p95", 0.612), "most": Metric("ttft_p95", 0.5)},
 	},
 	{

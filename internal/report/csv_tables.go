@@ -166,7 +166,7 @@ func unmeasured(c analysis.Cell) string {
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{c.Failed, "failed"}, {c.Skipped, "skipped"}, {c.Invalid, "invalid"}, {c.Missing, "not run"}} {
+	}{{c.Failed, "failed"}, {c.Skipped, "skipped"}, {c.Invalid, "discarded"}, {c.Missing, "not run"}} {
 		if p.n > 0 {
 			parts = append(parts, say.Count(p.n, "trial")+" "+p.what)
 		}

@@ -31,13 +31,13 @@ func (b *build) discountedDoubts(d *doubtList) {
 		invalid++
 		left[planned] = true
 		for _, c := range t.Causes {
-			causes[strings.ReplaceAll(c, "_", " ")]++
+			causes[causeWords(c)]++
 		}
 	}
 	if invalid > 0 {
 		var parts []string
 		for _, c := range slices.Sorted(maps.Keys(causes)) {
-			parts = append(parts, fmt.Sprintf("%s %d", c, causes[c]))
+			parts = append(parts, fmt.Sprintf("%s (%d)", c, causes[c]))
 		}
 		args := notice.Args{"n": notice.Count(invalid)}
 		if len(parts) > 0 {
@@ -53,6 +53,29 @@ func (b *build) discountedDoubts(d *doubtList) {
 		d.add(notice.New("trials-discarded", args))
 	}
 	b.discountedChanges(d)
+}
+
+// causeWords say for what a trial was discarded.
+func causeWords(cause string) string {
+	switch cause {
+	case rundir.CauseClient:
+		return "load generator at its limits"
+	case rundir.CauseFailures:
+		return "too many failed requests"
+	case rundir.CauseRestart:
+		return "server restarted"
+	case rundir.CauseThrottled:
+		return "GPU throttled"
+	case rundir.CauseForeignProcess:
+		return "other process on the GPUs"
+	case rundir.CauseGPUError:
+		return "GPU error"
+	case rundir.CauseTelemetryLost:
+		return "GPUs not readable"
+	case rundir.CauseImpossible:
+		return "impossible figures"
+	}
+	return strings.ReplaceAll(cause, "_", " ") // of a later version
 }
 
 // discountedChanges say what counting the trials that do not count would

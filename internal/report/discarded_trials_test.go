@@ -41,7 +41,8 @@ func TestDiscounted(t *testing.T) {
 	var d doubtList
 	b.discountedDoubts(&d)
 	want := []string{
-		"3 trials were discarded (client 3). 2 repetitions followed. 1 planned trial is left without a valid trial.",
+		"3 trials were discarded: load generator at its limits (3). 2 were measured again. " +
+			"1 planned trial is left without a valid trial.",
 		"The discarded trials would move TTFT p50 from 100 ms to 120 ms. b at chat c=8",
 		"With the discarded trials, TPOT p50 is 10 ms. No other trial is valid. b at chat c=8",
 		"With the discarded trials, 2 other estimates would move by at most 0.4% (output throughput). baseline at chat c=4",

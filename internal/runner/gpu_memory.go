@@ -78,7 +78,7 @@ func holders(processes []telemetry.Process) []string {
 	for _, p := range processes {
 		part := fmt.Sprintf("process %d (%s)", p.PID, processName(p.PID))
 		if p.Memory > 0 {
-			part += " " + say.Bytes(p.Memory)
+			part += " with " + say.Bytes(p.Memory)
 		}
 		parts = append(parts, part)
 	}
