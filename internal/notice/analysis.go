@@ -232,8 +232,8 @@ var analysis = []entry{
 	},
 	{
 		Code: "leader-undecided", Severity: Caveat,
-		Says: "{configuration} at {point} leads in {metric} ({change}), but the difference is not conclusive: {reason}." +
-			"[ About {more|more round|more rounds} would decide it.]",
+		Says: "{configuration} at {point} leads in {metric} ({change}), " +
+			"but the difference is not conclusive: {reason}.[ About {more|more round|more rounds} would decide it.]",
 		Do: "Measure more rounds (trials.repeat), or keep the baseline.",
 		Means: "sweep recommends a change only if it is shown to be better than the baseline. This one is ahead by " +
 			"its estimate alone.",

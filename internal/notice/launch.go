@@ -61,7 +61,8 @@ var launch = []entry{
 		Do: "End what holds the memory.",
 		Means: "After the server stopped, memory in use did not return to its level before the launch. sweep " +
 			"postpones the next launch, so that nothing is measured next to it.",
-		Example: Args{"gpus": List("GPU 0", "GPU 1"), "memory": Bytes(12 << 30), "holders": List("process 4711 (python3) with 11.8 GiB")},
+		Example: Args{"gpus": List("GPU 0", "GPU 1"), "memory": Bytes(12 << 30),
+			"holders": List("process 4711 (python3) with 11.8 GiB")},
 	},
 	{
 		Code: "gpu-memory-unread", Severity: Caveat,

@@ -57,7 +57,8 @@ var result = []entry{
 		Says: "{n|trial was|trials were} discarded[: {causes}].[ {again} {again:was|were} measured again.]" +
 			"[ {left|planned trial is|planned trials are} left without a valid trial.]",
 		Means:   "sweep keeps a discarded trial with its reasons and measures it again at the end of its round.",
-		Example: Args{"n": Count(2), "causes": List("load generator at its limits (1)", "GPU throttled (1)"), "again": Count(2)},
+		Example: Args{"n": Count(2), "again": Count(2),
+			"causes": List("load generator at its limits (1)", "GPU throttled (1)")},
 	},
 	{
 		Code: "trials-failed", Severity: Caveat,
@@ -105,8 +106,8 @@ var result = []entry{
 	},
 	{
 		Code: "range-only", Severity: Caveat,
-		Says: "{n|result has|results have} only two trials of {metrics}, so {n:it shows|they show} a range instead of " +
-			"a confidence interval.",
+		Says: "{n|result has|results have} only two trials of {metrics}, " +
+			"so {n:it shows|they show} a range instead of a confidence interval.",
 		Do:      "Measure more trials.",
 		Means:   "With two trials and no variance from other configurations, only the two values themselves are known.",
 		Example: Args{"n": Count(2), "metrics": List("TTFT p50")},
