@@ -56,7 +56,7 @@ var result = []entry{
 		Code: "trials-discarded", Severity: Caveat,
 		Says: "{n|trial was|trials were} discarded[: {causes}].[ {again} {again:was|were} measured again.]" +
 			"[ {left|planned trial is|planned trials are} left without a valid trial.]",
-		Means:   "sweep keeps a discarded trial with its reasons and measures it again at the end of its round.",
+		Means: "sweep keeps a discarded trial with its reasons and measures it again at the end of its round.",
 		Example: Args{"n": Count(2), "again": Count(2),
 			"causes": List("load generator at its limits (1)", "GPU throttled (1)")},
 	},
