@@ -64,7 +64,8 @@ func TestRangeDoubt(t *testing.T) {
 		want  string
 	}{
 		{"pooled", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "error_rate": equal}}}, ""},
-		{"one metric", []analysis.Cell{{ID: "x", Trials: 2, Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "ITL p90": ranged}}},
+		{"one metric", []analysis.Cell{{ID: "x", Trials: 2,
+			Estimates: map[string]analysis.Estimate{"ttft_p50": pooled, "ITL p90": ranged}}},
 			"1 result has only two trials of ITL p90, "},
 		{"two cells", []analysis.Cell{
 			{ID: "x", Estimates: map[string]analysis.Estimate{"a": ranged, "b": ranged, "c": ranged}},
