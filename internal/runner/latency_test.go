@@ -43,7 +43,7 @@ func TestAWarmupThatFailsCompletely(t *testing.T) {
 	if text := notice.Join(tr.Warnings); !strings.Contains(text, want) || !strings.Contains(text, "503") {
 		t.Errorf("warnings %q", tr.Warnings)
 	}
-	if !strings.Contains(strings.Join(b.watch.messages, "\n"), "warning: "+tr.ID+": "+want) {
+	if !strings.Contains(strings.Join(b.watch.messages, "\n"), "warning: "+want) {
 		t.Errorf("messages %q", b.watch.messages)
 	}
 }
