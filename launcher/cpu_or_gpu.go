@@ -1,6 +1,9 @@
 package launcher
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // On what a server computes. The values are stored in records.
 const (
@@ -51,3 +54,9 @@ func (s *Server) complete(told Told) {
 		s.Logged.MaxConcurrency = told.MaxConcurrency
 	}
 }
+
+// deviceVariables choose the GPUs of the processes that inherit them.
+var deviceVariables = []string{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
+
+// ChoosesDevices says whether a variable decides on which GPUs a server runs.
+func ChoosesDevices(name string) bool { return slices.Contains(deviceVariables, name) }

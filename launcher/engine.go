@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vllm-sweep/sweep/internal/notice"
 )
 
 // Engine is what is known of one make of server: how its log reads and how it
@@ -61,9 +63,36 @@ type Engine struct {
 	// LengthFlag is the flag whose value the model list tells as its longest
 	// context; "": none.
 	LengthFlag string
+	// Effects are what flags do, by name; a flag that is not there may do anything.
+	Effects map[string]Effect
+	// SpareCore says how a core is left to the client, of an engine that binds its
+	// threads to cores: bound are theirs, usable those of the client. Nil: the engine
+	// binds none.
+	SpareCore func(bound Cores, usable []int) []notice.Notice
 	// Compare holds what is in effect of a flag, or of a key of one behind a
 	// dot, against what was asked for; nil: nothing is compared.
 	Compare func(flag, asked, inEffect string) Verdict
+}
+
+// Effect is what a flag does to a launch and to requests.
+type Effect struct {
+	// More: a larger value asks for more GPU memory. Less: a smaller one does. Cache: a
+	// smaller one leaves less to the KV cache, and more to everything else. Fixed:
+	// the flag decides the size of the cache by itself, so that the others do not.
+	More, Less, Cache, Fixed bool
+	// Speed: it changes how fast a request is answered, or how many at a time, and
+	// never whether it is answered.
+	Speed bool
+	// Context: it says how long a request may be.
+	Context bool
+}
+
+// Effect is that of a flag; the zero value where nothing is known.
+func (e *Engine) Effect(flag string) Effect {
+	if e == nil {
+		return Effect{}
+	}
+	return e.Effects[flag]
 }
 
 // Verdict is what came of a comparison. The zero value is Unjudged.

@@ -107,8 +107,11 @@ type Leftover struct {
 	Running bool   // otherwise it has ended and only lies there
 }
 
-// Errors of a Handle that are answers rather than faults.
+// Errors that are answers rather than faults.
 var (
+	// ErrEnvironment is wrapped when a run cannot go on because of its surroundings
+	// (container service away); it can be resumed once they are mended.
+	ErrEnvironment = errors.New("the environment is not fit")
 	// ErrServiceAway is wrapped when the container service does not answer:
 	// that says nothing about the server, which goes on without it.
 	ErrServiceAway  = errors.New("the container service does not answer")

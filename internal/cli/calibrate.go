@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/loadgen/reference"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
@@ -72,8 +73,12 @@ func (sys *System) calibrate(ctx context.Context, path string, o calibrateOption
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return withCode(exitEnvironment, err)
 	}
+	server, err := backends.Setup(e.Server, nil, sys.LookupEnv, nil)
+	if err != nil {
+		return err
+	}
 	floor, err := runner.MeasureFloor(ctx, runner.FloorOptions{
-		Experiment: e, Plan: p, LookupEnv: sys.LookupEnv, TTFT: o.ttft, ITL: o.itl, Window: o.window,
+		Experiment: e, Plan: p, Server: server, LookupEnv: sys.LookupEnv, TTFT: o.ttft, ITL: o.itl, Window: o.window,
 		Reference: []string{sys.Self, referenceCommand, "--ttft", o.ttft.String(), "--itl", o.itl.String()},
 		Progress:  func(i, of int, label string) { fmt.Fprintf(sys.Stderr, "%d of %d: %s\n", i+1, of, label) },
 	})

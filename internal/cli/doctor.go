@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/doctor"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 	"github.com/vllm-sweep/sweep/launcher/docker"
@@ -76,7 +76,7 @@ func (sys *System) examineFor(o *doctor.Options, e *experiment.Experiment) {
 		}
 		return service(ctx, name, experiment.Container{})
 	}
-	o.Environment = func() error { return runner.CheckEnvironment(s, sys.LookupEnv) }
+	o.Environment = func() error { return backends.CheckEnvironment(s, sys.LookupEnv) }
 	o.Backend = func(ctx context.Context) error {
 		if c := s.Container(); c != nil { // whether the image is here, and nothing is fetched
 			local := *c
@@ -91,7 +91,7 @@ func (sys *System) examineFor(o *doctor.Options, e *experiment.Experiment) {
 		if err != nil {
 			return err
 		}
-		return runner.NewBackend(s, simulator, nil).Check(ctx)
+		return backends.New(s, simulator, nil).Check(ctx)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/hostlock"
-	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
 )
 
@@ -28,7 +28,7 @@ func (sys *System) lockGPUs(e *experiment.Experiment, gpus telemetry.GPUs, name 
 	if u, err := user.Current(); err == nil {
 		owner.User = u.Username
 	}
-	return hostlock.Hold(hostlock.Dir(sys.LookupEnv), host, runner.GPUSet(s, sys.LookupEnv), owner)
+	return hostlock.Hold(hostlock.Dir(sys.LookupEnv), host, backends.GPUs(s, sys.LookupEnv), owner)
 }
 
 // remote is the address of a service on another machine, "" for one on this.

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher/preflight"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -39,7 +39,7 @@ func (sys *System) load(ctx context.Context, path, format string, strict bool) (
 	l := &loaded{Experiment: e}
 	var planErr error
 	if !ds.HasErrors() {
-		runner.Resolve(&e.Server, sys.LookupEnv)
+		backends.Resolve(&e.Server, sys.LookupEnv)
 		if l.plan, planErr = matrix.New(e); planErr == nil {
 			l.before, l.notes = sys.preflight(ctx, e, l.plan)
 			ds = ds.Add(l.before.Diagnostics(e, l.plan, strict)...)

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/loadtools"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/notify"
@@ -111,7 +112,7 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 	}
 	e, p := l.Experiment, l.plan
 	sys.notes(l.notes)
-	b, gpus, err := sys.surroundings(ctx, e)
+	server, gpus, err := sys.surroundings(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (sys *System) fresh(ctx context.Context, path string, o runOptions) error {
 	if err := sys.adoptFloor(dir, filepath.Join(o.out, e.Name), prov.Host); err != nil {
 		return err
 	}
-	return sys.carryOut(ctx, o, e, p, dir, b, gpus)
+	return sys.carryOut(ctx, o, e, p, dir, server, gpus)
 }
 
 // uniqueRunID marks what this run creates. The suffix keeps runs apart that
@@ -177,8 +178,8 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 	if ds.HasErrors() {
 		return errors.Join(ds.Write(sys.Stderr, "text", sys.Colour), quiet(exitInvalid))
 	}
-	runner.Resolve(&e.Server, sys.LookupEnv)
-	b, gpus, err := sys.surroundings(ctx, e)
+	backends.Resolve(&e.Server, sys.LookupEnv)
+	server, gpus, err := sys.surroundings(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -202,7 +203,7 @@ func (sys *System) resume(ctx context.Context, o runOptions) error {
 		return err
 	}
 	o.past = progressSoFar(past, o.retry)
-	return sys.carryOut(ctx, o, e, past.Plan, dir, b, gpus)
+	return sys.carryOut(ctx, o, e, past.Plan, dir, server, gpus)
 }
 
 // progressSoFar says what a run to resume has done already.
@@ -239,31 +240,31 @@ func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []notice.
 	return dir.WriteProvenance(p)
 }
 
-// surroundings makes the backend, checks it, and opens the GPUs where the
-// server is to use real ones.
-func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Backend, telemetry.GPUs, error) {
-	if err := runner.CheckEnvironment(e.Server, sys.LookupEnv); err != nil {
-		return nil, nil, err
-	}
-	if err := loadtools.Check(ctx, e.Loads); err != nil {
-		return nil, nil, withCode(exitEnvironment, err)
-	}
-	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
-		return nil, nil, err
-	}
+// surroundings resolves what the servers are launched with, checks it, and opens
+// the GPUs where they are to use real ones.
+func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Setup, telemetry.GPUs, error) {
 	simulator, err := sys.simulator(e.Server)
 	if err != nil {
-		return nil, nil, err
+		return launcher.Setup{}, nil, err
 	}
-	b := runner.NewBackend(e.Server, simulator, func(line string) { sys.say("%s", line) })
-	if err := b.Check(ctx); err != nil {
-		return nil, nil, withCode(exitEnvironment, err)
+	server, err := backends.Setup(e.Server, simulator, sys.LookupEnv, func(line string) { sys.say("%s", line) })
+	if err != nil {
+		return server, nil, err
+	}
+	if err := loadtools.Check(ctx, e.Loads); err != nil {
+		return server, nil, withCode(exitEnvironment, err)
+	}
+	if err := runner.CheckHeaders(e.Loads, sys.LookupEnv); err != nil {
+		return server, nil, err
+	}
+	if err := server.Backend.Check(ctx); err != nil {
+		return server, nil, withCode(exitEnvironment, err)
 	}
 	if err := (notify.Sender{LookupEnv: sys.LookupEnv}).Check(e.Notify); err != nil {
-		return nil, nil, withCode(exitEnvironment, err)
+		return server, nil, withCode(exitEnvironment, err)
 	}
 	gpus, err := sys.openGPUs(ctx, e)
-	return b, gpus, err
+	return server, gpus, err
 }
 
 // simulatedDriver is the version that NVML gives where it is simulated.
@@ -312,7 +313,7 @@ func provenance(e *experiment.Experiment, runID string, gpus telemetry.GPUs) (ru
 // carryOut runs what is left of the plan, exports as it goes, and prints the
 // answer.
 func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Experiment, p *matrix.Plan,
-	dir *rundir.Dir, b launcher.Backend, gpus telemetry.GPUs,
+	dir *rundir.Dir, server launcher.Setup, gpus telemetry.GPUs,
 ) error {
 	shown := shortest(dir.Path)
 	before, _ := sys.preflight(ctx, e, p)
@@ -322,7 +323,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 		screen.Message("Stopping... sweep is shutting down the server. Press Ctrl-C again to force quit.")
 	}, func() {
 		screen.Message("Force quit: sweep is removing the server. Press Ctrl-C again to leave it for 'sweep clean'. To continue: " + resumeCommand(shown))
-		removeNow(b, dir.Path)
+		removeNow(server.Backend, dir.Path)
 	})
 	defer release()
 	began := time.Now()
@@ -369,7 +370,7 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	}}
 	defer warnings.sending.Wait()
 	result, err := runner.Run(ctx, runner.Options{
-		Experiment: e, Plan: p, Dir: dir, Backend: b, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
+		Experiment: e, Plan: p, Dir: dir, Server: server, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path, screen) },
 		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
 		Warned:    func(n notice.Notice) { warnings.warn(ctx, e, n) },

@@ -96,15 +96,19 @@ func (j *Job) container(c *command, executable string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("benchmark.image needs podman: %w", err)
 	}
+	served := j.Server.Podman
+	if served == nil {
+		served = &experiment.Container{} // podman's own service, and no image is known
+	}
 	image := j.Tool.Image
 	if image == experiment.ImageServed {
-		if image = j.Served; image == "" {
+		if image = served.Image; image == "" {
 			return nil, errors.New("benchmark.image: served, and the server's image is not known")
 		}
 	}
 	words := []string{podman}
-	if j.Podman != "" {
-		words = append(words, "--url", j.Podman)
+	if served.Socket != "" {
+		words = append(words, "--url", served.Socket)
 	}
 	name := "sweep-bench-" + random()
 	c.stop = append(slices.Clone(words), "rm", "--force", "--time", "0", "--ignore", name)

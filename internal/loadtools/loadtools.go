@@ -30,11 +30,10 @@ import (
 // Job is one load run by a tool.
 type Job struct {
 	Tool   experiment.Benchmark
-	Load   loadgen.Config // server, model, arrivals, lengths, seed; no warm-up
-	Served string         // image of the server, for Tool.Image served
-	Podman string         // address of the podman service; "": podman's own
-	Model  string         // name of the model for the tokenizer, where the served name is another
-	Dir    string         // where the files go; it must exist
+	Load   loadgen.Config    // server, model, arrivals, lengths, seed; no warm-up
+	Server experiment.Server // whose image and podman service a tool in a container may use
+	Model  string            // name of the model for the tokenizer, where the served name is another
+	Dir    string            // where the files go; it must exist
 	Say    func(line string)
 	// Environ of the tool, NAME=VALUE; nil: this program's own.
 	Environ []string

@@ -282,7 +282,7 @@ func TestToolsRunInContainers(t *testing.T) {
 	for _, tool := range []string{"guidellm", "vllm"} {
 		j := job(t, tool, s.URL)
 		j.Tool.Command = []string{"/server", "as", tool}
-		j.Tool.Image, j.Podman, j.Load.Requests = image, address, 5
+		j.Tool.Image, j.Server.Podman, j.Load.Requests = image, &experiment.Container{Socket: address}, 5
 		r, err := Run(t.Context(), j)
 		if err != nil {
 			log, _ := os.ReadFile(filepath.Join(j.Dir, rundir.ToolLogFile))
@@ -294,7 +294,8 @@ func TestToolsRunInContainers(t *testing.T) {
 	}
 	hung := server(t, mock.Options{Fault: func(int) mock.Fault { return mock.Fault{Kind: mock.Hang} }})
 	j := job(t, "vllm", hung.URL)
-	j.Tool.Command, j.Tool.Image, j.Podman, j.Tool.TimeLimit = []string{"/server", "as", "vllm"}, image, address, 3*time.Second
+	j.Tool.Command, j.Tool.Image, j.Tool.TimeLimit = []string{"/server", "as", "vllm"}, image, 3*time.Second
+	j.Server.Podman = &experiment.Container{Socket: address}
 	if _, err := Run(t.Context(), j); !errors.Is(err, ErrTimeLimit) {
 		t.Errorf("%v", err)
 	}

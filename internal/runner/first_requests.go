@@ -181,7 +181,7 @@ func (l *lane) ask(ctx context.Context, load experiment.Load, s *launcher.Server
 		return probed{}, nil
 	case refusal != nil && refusal.OfTheRequest():
 		words := refusal.Route + ": " + refusal.Text
-		l.locked(func() { l.probed.ways[words] = wayOut(load, refusal) })
+		l.locked(func() { l.probed.ways[words] = wayOut(load, refusal, l.Server.Engine) })
 		return probed{words: words}, nil
 	case err != nil:
 		l.tell(notice.Launch, rec.ID, notice.New("probe-unanswered", notice.Args{
@@ -254,22 +254,6 @@ func (r *session) configurationsOf(load string) []string {
 	return out
 }
 
-// speed lists flags that change how fast a request is answered, or how many at
-// a time, and never whether it is answered. A flag that is missing here costs a
-// start more before a load is given up.
-var speed = []string{
-	"max-num-seqs", "max-num-batched-tokens", "gpu-memory-utilization", "kv-cache-memory-bytes", "num-gpu-blocks-override",
-	"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "enable-expert-parallel", "cpu-offload-gb",
-	"enable-prefix-caching", "enable-chunked-prefill", "block-size", "kv-cache-dtype", "swap-space", "enforce-eager",
-	"scheduling-policy", "async-scheduling", "max-num-partial-prefills", "max-long-partial-prefills", "long-prefill-token-threshold",
-	"compilation-config", "cuda-graph-sizes", "cudagraph-capture-sizes", "max-cudagraph-capture-size", "attention-backend",
-	"stream-interval", "api-server-count", "disable-log-stats", "disable-log-requests", "enable-log-requests", "max-seq-len-to-capture",
-	"num-scheduler-steps", "distributed-executor-backend", "speculative-config", "quantization", "dtype", "seed",
-}
-
-// contextFlags are the flags that say how long a request may be.
-var contextFlags = []string{"max-model-len", "context-length", "ctx-size"}
-
 // tooLong matches the words of a server for a request that does not fit.
 var tooLong = regexp.MustCompile(`(?i)context (length|size|window)|max_?(model|total|seq)_?(len|tokens)|maximum.*(length|tokens)|too (long|large|many tokens)|longer than|exceed`)
 
@@ -279,7 +263,7 @@ func (r *session) bearing(configuration, words string) string {
 	conf, _ := r.Plan.Configuration(configuration)
 	var parts []string
 	for _, f := range conf.Flags {
-		if slices.Contains(speed, f.Name) || slices.Contains(contextFlags, f.Name) && !tooLong.MatchString(words) {
+		if e := r.Server.Engine.Effect(f.Name); e.Speed || e.Context && !tooLong.MatchString(words) {
 			continue
 		}
 		parts = append(parts, f.Name+"="+f.String())
@@ -289,7 +273,7 @@ func (r *session) bearing(configuration, words string) string {
 }
 
 // wayOut is what to change about a load that is refused.
-func wayOut(l experiment.Load, e *loadgen.Refusal) string {
+func wayOut(l experiment.Load, e *loadgen.Refusal, engine *launcher.Engine) string {
 	words := strings.ToLower(e.Text)
 	has := func(fragments ...string) bool {
 		return slices.ContainsFunc(fragments, func(f string) bool { return strings.Contains(words, f) })
@@ -302,7 +286,11 @@ func wayOut(l experiment.Load, e *loadgen.Refusal) string {
 	case has("ignore_eos", "min_tokens"):
 		return fmt.Sprintf("Set ignore_eos: false in loads.%s.", l.Name)
 	case tooLong.MatchString(words):
-		return fmt.Sprintf("Lower prompt_tokens or output_tokens of loads.%s, or raise the server's context (max-model-len).", l.Name)
+		limit := "the server's context"
+		if engine != nil && engine.LengthFlag != "" {
+			limit += " (" + engine.LengthFlag + ")"
+		}
+		return fmt.Sprintf("Lower prompt_tokens or output_tokens of loads.%s, or raise %s.", l.Name, limit)
 	case chat && (noRoute || has("chat template", "chat_template")):
 		return fmt.Sprintf("Set api: completions in loads.%s, or give the server a chat template.", l.Name)
 	case e.TextOnly && !e.Chat:

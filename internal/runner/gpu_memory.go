@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
@@ -182,36 +180,4 @@ func (l *lane) nameHolders(f *launcher.Failure) {
 			f.Diagnosis.Evidence = append(f.Diagnosis.Evidence, fmt.Sprintf("GPU %d is held by others: %s", s.Index, strings.Join(holders(others), ", ")))
 		}
 	}
-}
-
-// GPUSet are the GPUs that an experiment's servers may use, as far as it says
-// which; none where it does not say, or uses none.
-func GPUSet(s experiment.Server, lookup func(string) (string, bool)) []int {
-	var list string
-	switch {
-	case s.Simulated != nil:
-		var all []int
-		for i := range s.Simulated.GPUs {
-			all = append(all, i)
-		}
-		return all
-	case s.Container() != nil:
-		list = s.Container().GPUs
-	case s.Process != nil:
-		list, _ = lookup("CUDA_VISIBLE_DEVICES")
-		for _, v := range s.Process.Env {
-			if v.Name == "CUDA_VISIBLE_DEVICES" {
-				list = v.Value
-			}
-		}
-	}
-	var out []int
-	for part := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil {
-			return nil // "all", "none", a UUID, a MIG device: not told by index
-		}
-		out = append(out, n)
-	}
-	return out
 }

@@ -38,7 +38,7 @@ type lane struct {
 
 // newLane makes a lane; with own GPUs it is one of several. Close it.
 func (r *session) newLane(own []int, cooling *rundir.Start) *lane {
-	l := &lane{session: r, own: own, gpuSet: r.gpuSet, gpus: r.GPUs, cooling: cooling}
+	l := &lane{session: r, own: own, gpuSet: r.Server.GPUs, gpus: r.GPUs, cooling: cooling}
 	if len(own) > 0 {
 		l.gpuSet = own
 		l.board.status.GPUs = strings.Join(l.ownGPUs(), ",")

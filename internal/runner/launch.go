@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/say"
@@ -84,7 +85,7 @@ func (l *lane) launch(ctx context.Context, p matrix.Start, conf matrix.Configura
 func (l *lane) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
 	return &rundir.Start{
 		ID: l.nextLaunch(p.ID), Block: p.Block, Configuration: conf.ID, Label: conf.Label, Purpose: p.Purpose,
-		GPUs: l.own, Backend: l.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
+		GPUs: l.own, Backend: l.Server.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
 	}
 }
 
@@ -101,17 +102,32 @@ func (l *lane) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurat
 	srv := l.Experiment.Server
 	spec := launcher.Spec{
 		RunID: l.runID, RunDir: l.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
-		Args: conf.Flags.Args(srv.FlagStyle), Env: l.loads.env, Secrets: l.loads.secrets, APIKey: l.loads.apiKey, TLS: l.loads.material.tls,
+		Args: conf.Flags.Args(srv.FlagStyle), Env: l.Server.Env, Secrets: l.loads.secrets, APIKey: l.Server.APIKey, TLS: l.Server.TLS,
 		LogPath: filepath.Join(dir, rundir.ServerLogFile), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
-		GPUs: l.ownGPUs(), Engine: engine(srv), Asked: asked(srv, conf.Flags), SilenceTimeout: srv.SilenceTimeout,
+		GPUs: l.ownGPUs(), Engine: l.Server.Engine, Asked: l.asked(conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}
-	spec.Compute, _ = compute(srv, l.loads.ownEnv)
+	spec.Compute, _ = l.Server.Compute()
 	l.level, _, _ = l.memory(time.Time{})
 	s, failure, err := l.persist(ctx, rec, spec)
 	if s == nil || err != nil {
 		return nil, failure, err
 	}
 	return s, nil, l.ready(s, rec)
+}
+
+// asked are the flags that a configuration sets, by name. Those of a server that
+// runs already are a note: nobody gave them to it.
+func (l *lane) asked(flags experiment.Flags) map[string]string {
+	if l.Server.Running {
+		return nil
+	}
+	out := map[string]string{}
+	for _, f := range flags {
+		if f.Kind != experiment.FlagUnset {
+			out[f.Name] = f.Value
+		}
+	}
+	return out
 }
 
 // ready records a server that is up.
@@ -177,7 +193,7 @@ func (l *lane) gone(ctx context.Context, rec *rundir.Start, rel launcher.Release
 	if len(l.own) > 0 {
 		return goneAlone(rec.ID, rel.Problem)
 	}
-	removed, err := l.Backend.Clean(context.WithoutCancel(ctx), l.runID)
+	removed, err := l.Server.Backend.Clean(context.WithoutCancel(ctx), l.runID)
 	if err != nil {
 		return fmt.Errorf("%w: the server of %s cannot be removed (%s), and sweep measures nothing next to it: %w",
 			ErrEnvironment, rec.ID, rel.Problem, err)

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 
@@ -18,7 +17,6 @@ type material struct {
 	counts   *loadgen.AnswerCounts        // tokens of their answers
 	headers  map[string]map[string]string // by load: name → value
 	secrets  []string
-	tls      *tls.Config // of an https endpoint; nil: the system's trust
 }
 
 // gather reads it once. A file that changed since the experiment was checked
@@ -56,32 +54,17 @@ func gather(loads []experiment.Load, lookup func(string) (string, bool)) (materi
 	return m, nil
 }
 
-// trust reads what an https endpoint is verified by.
-func trust(s experiment.Server) (*tls.Config, error) {
-	if s.Endpoint == nil {
-		return nil, nil
-	}
-	c, err := loadgen.TLSFiles(s.Endpoint.TLS).Load()
-	if err != nil {
-		return nil, fmt.Errorf("%w: server.endpoint.tls: %w", ErrEnvironment, err)
-	}
-	return c, nil
-}
-
 // headerValues resolves the headers of a load.
 func headerValues(l experiment.Load, lookup func(string) (string, bool)) (values map[string]string, secrets []string, err error) {
 	values = map[string]string{}
 	for _, h := range l.Headers {
-		values[h.Name] = h.Value
-		if h.FromEnv == "" && h.FromFile == "" {
-			continue
-		}
-		value, err := referred(lookup, fmt.Sprintf("header %s of load %s", h.Name, l.Name), experiment.EnvVar(h))
+		v := experiment.EnvVar(h)
+		value, err := v.Resolve(fmt.Sprintf("header %s of load %s", h.Name, l.Name), lookup)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("%w: %w", ErrEnvironment, err)
 		}
 		values[h.Name] = value
-		if value != "" {
+		if value != "" && v.Refers() {
 			secrets = append(secrets, value)
 		}
 	}
@@ -104,7 +87,7 @@ func CheckHeaders(loads []experiment.Load, lookup func(string) (string, bool)) e
 func (w *loads) furnish(cfg *loadgen.Config, l experiment.Load) error {
 	cfg.MinOutput, cfg.MaxOutput = l.MinTokens, l.MaxTokens
 	cfg.Prefix = loadgen.Prefix(l.Prefix)
-	cfg.Headers, cfg.Secrets, cfg.TLS = w.material.headers[l.Name], w.material.secrets, w.material.tls
+	cfg.Headers, cfg.Secrets, cfg.TLS = w.material.headers[l.Name], w.material.secrets, w.server.TLS
 	if t := l.Arrivals.Trace; t != nil && cfg.Arrivals.Kind == loadgen.Trace {
 		cfg.Trace = w.material.traces[t.File]
 	}

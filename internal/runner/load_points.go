@@ -2,11 +2,13 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -14,9 +16,7 @@ import (
 // of it changes once lanes work.
 type loads struct {
 	experiment *experiment.Experiment
-	lookup     func(string) (string, bool)
-	env        map[string]string // of the server, resolved
-	apiKey     string
+	server     launcher.Setup
 	secrets    []string         // of the server and of the loads
 	samples    map[string][]int // empirical lengths by file and column
 	material   material         // files and header values of the loads
@@ -29,12 +29,9 @@ type loads struct {
 }
 
 // newLoads reads once what the loads take from outside the experiment file.
-func newLoads(e *experiment.Experiment, lookup func(string) (string, bool)) (*loads, error) {
-	w := &loads{experiment: e, lookup: lookup, samples: map[string][]int{}}
+func newLoads(e *experiment.Experiment, server launcher.Setup, lookup func(string) (string, bool)) (*loads, error) {
+	w := &loads{experiment: e, server: server, samples: map[string][]int{}}
 	var err error
-	if w.env, w.secrets, w.apiKey, err = serverEnv(e.Server, lookup); err != nil {
-		return nil, err
-	}
 	for _, l := range e.Loads {
 		for _, d := range l.AllLengths() {
 			if d.Kind != experiment.Empirical || w.samples[sampleKey(d)] != nil {
@@ -54,10 +51,7 @@ func newLoads(e *experiment.Experiment, lookup func(string) (string, bool)) (*lo
 	if w.material, err = gather(e.Loads, lookup); err != nil {
 		return nil, err
 	}
-	if w.material.tls, err = trust(e.Server); err != nil {
-		return nil, err
-	}
-	w.secrets = append(w.secrets, w.material.secrets...)
+	w.secrets = slices.Concat(server.Secrets, w.material.secrets)
 	return w, nil
 }
 
@@ -71,15 +65,6 @@ func (w *loads) named(name string) (experiment.Load, error) {
 	return experiment.Load{}, fmt.Errorf("the plan names load %q, which the experiment does not have", name)
 }
 
-// ownEnv looks a variable up as the server sees it.
-func (w *loads) ownEnv(name string) (string, bool) {
-	v, given := w.env[name]
-	if !given && w.lookup != nil {
-		v, given = w.lookup(name)
-	}
-	return v, given
-}
-
 // config translates one load point into a run of the generator against a server.
 func (w *loads) config(l experiment.Load, p matrix.LoadPoint, seed uint64, base, model string) (loadgen.Config, error) {
 	arrivals, err := w.arrivals(l, p)
@@ -90,7 +75,7 @@ func (w *loads) config(l experiment.Load, p matrix.LoadPoint, seed uint64, base,
 		BaseURL:   base,
 		Model:     model,
 		API:       loadgen.API(l.API),
-		APIKey:    w.apiKey,
+		APIKey:    w.server.APIKey,
 		Arrivals:  arrivals,
 		Prompt:    w.lengths(l.Prompt),
 		Output:    w.lengths(l.Output),

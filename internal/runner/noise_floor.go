@@ -13,6 +13,7 @@ import (
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/loadgen"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -20,6 +21,7 @@ import (
 type FloorOptions struct {
 	Experiment *experiment.Experiment
 	Plan       *matrix.Plan
+	Server     launcher.Setup
 	LookupEnv  func(string) (string, bool)
 	// Reference starts the reference server: it prints its address, serves until its
 	// standard input ends, and then prints how late its chunks were, p50 and p99
@@ -34,7 +36,7 @@ type FloorOptions struct {
 // MeasureFloor runs the planned loads against the reference server, each in the order of
 // the plan, and returns how far the load generator is from the truth.
 func MeasureFloor(ctx context.Context, o FloorOptions) (*rundir.Floor, error) {
-	w, err := newLoads(o.Experiment, o.LookupEnv)
+	w, err := newLoads(o.Experiment, o.Server, o.LookupEnv)
 	if err != nil {
 		return nil, err
 	}

@@ -21,13 +21,14 @@ type verdict struct {
 // pruner knows which configurations are not started (again), and why.
 type pruner struct {
 	implied  bool               // a failure also stands for those that ask for more
+	engine   *launcher.Engine   // knows what asks for more
 	hopeless map[string]verdict // by configuration ID: fails for certain
 	ready    map[string]bool    // was ready once
 	starved  map[string]bool    // failed once for what may pass, such as too little memory
 }
 
-func newPruner(implied bool) pruner {
-	return pruner{implied, map[string]verdict{}, map[string]bool{}, map[string]bool{}}
+func newPruner(implied bool, e *launcher.Engine) pruner {
+	return pruner{implied, e, map[string]verdict{}, map[string]bool{}, map[string]bool{}}
 }
 
 // failed takes a start that failed. Too little memory is certain to fail again
@@ -55,7 +56,7 @@ func (p *pruner) giveUp(all []matrix.Configuration, configuration string, v verd
 		}
 		d := v.diagnosis
 		args := notice.Args{"configuration": notice.Text(failed.Label), "launch": notice.Text(v.start), "why": notice.Said(d.Cause)}
-		switch steps := demandsMore(failed.Flags, c.Flags, d.Class); {
+		switch steps := demandsMore(p.engine, failed.Flags, c.Flags, d.Class); {
 		case len(steps) > 0:
 			args["flags"] = notice.List(steps...)
 			d.Cause = notice.New("pruned-memory", args)
@@ -97,44 +98,14 @@ func (p *pruner) remember(s rundir.Start, retry bool) {
 	}
 }
 
-// direction is a flag whose values are ordered by the GPU memory that they
-// ask for, or leave to the KV cache.
-type direction struct {
-	flag string
-	up   bool // larger values fail too; otherwise smaller ones
-	// cacheOnly: holds for the KV cache alone. A lower gpu-memory-utilization
-	// leaves less to the cache but more to everything else.
-	cacheOnly bool
-}
-
-// directions in which a start that failed for want of GPU memory fails as
-// well: vLLM plans the cache as utilization x memory − weights − activations
-// (vllm/v1/worker/gpu_worker.py); weights and cache are split over the ranks,
-// activations grow with batch and sequences, and the cache must hold one
-// request of the full length.
-var directions = []direction{
-	{flag: "max-model-len", up: true},
-	{flag: "max-num-seqs", up: true},
-	{flag: "max-num-batched-tokens", up: true},
-	{flag: "tensor-parallel-size"},
-	{flag: "pipeline-parallel-size"},
-	{flag: "cpu-offload-gb"},
-	{flag: "gpu-memory-utilization", cacheOnly: true},
-}
-
-// fixed decide the size of the cache by themselves: no direction holds then.
-var fixed = []string{"num-gpu-blocks-override", "kv-cache-memory-bytes"}
-
 // demandsMore are the flags in which a configuration asks for more than one that
-// failed; none if it differs in anything else than declared directions.
-func demandsMore(failed, flags experiment.Flags, class launcher.Class) (steps []string) {
+// failed; none if it differs in anything whose effect on the memory is not known.
+func demandsMore(e *launcher.Engine, failed, flags experiment.Flags, class launcher.Class) (steps []string) {
 	if class != launcher.ClassKVCache && class != launcher.ClassGPUMemory {
 		return nil
 	}
-	for _, name := range fixed {
-		if _, given := flags.Get(name); given {
-			return nil
-		}
+	if slices.ContainsFunc(flags, func(f experiment.Flag) bool { return e.Effect(f.Name).Fixed }) {
+		return nil
 	}
 	for _, f := range union(failed, flags) {
 		before, ok1 := failed.Get(f)
@@ -142,7 +113,7 @@ func demandsMore(failed, flags experiment.Flags, class launcher.Class) (steps []
 		if ok1 && ok2 && before.Equal(now) || unset(before, ok1) && unset(now, ok2) {
 			continue
 		}
-		if !ok1 || !ok2 || !ordered(f, before, now, class) {
+		if !ok1 || !ok2 || !harder(e.Effect(f), before, now, class) {
 			return nil
 		}
 		steps = append(steps, now.String())
@@ -184,17 +155,12 @@ func union(a, b experiment.Flags) []string {
 	return out
 }
 
-// ordered reports whether going from before to now is a declared direction.
-func ordered(name string, before, now experiment.Flag, class launcher.Class) bool {
-	for _, d := range directions {
-		if d.flag != name || d.cacheOnly && class != launcher.ClassKVCache {
-			continue
-		}
-		x, ok1 := numeric(before)
-		y, ok2 := numeric(now)
-		return ok1 && ok2 && (d.up && y > x || !d.up && y < x)
-	}
-	return false
+// harder reports whether a start that failed for want of GPU memory with the flag
+// as before fails as it is now.
+func harder(e launcher.Effect, before, now experiment.Flag, class launcher.Class) bool {
+	x, ok1 := numeric(before)
+	y, ok2 := numeric(now)
+	return ok1 && ok2 && (e.More && y > x || e.Less && y < x || e.Cache && y < x && class == launcher.ClassKVCache)
 }
 
 // numeric is the value of a flag that is a number above zero.

@@ -8,6 +8,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/vllm"
 )
 
 // flagsOf reads "name=value name=value"; ~ unsets.
@@ -52,7 +53,7 @@ func TestDemandsMore(t *testing.T) {
 		{"max-model-len=8192", "max-model-len=16384", launcher.ClassConfig, false},
 		{"max-model-len=8192 seed=~", "max-model-len=16384", kv, true},
 	} {
-		if steps := demandsMore(flagsOf(c.failed), flagsOf(c.other), c.class); len(steps) > 0 != c.want {
+		if steps := demandsMore(vllm.Engine(), flagsOf(c.failed), flagsOf(c.other), c.class); len(steps) > 0 != c.want {
 			t.Errorf("%q failed (%s), %q: %q, want %v", c.failed, c.class, c.other, steps, c.want)
 		}
 	}
@@ -120,7 +121,7 @@ func TestWhatRepeats(t *testing.T) {
 		{launcher.Diagnosis{Class: launcher.ClassNetwork}, false, false},
 		{launcher.Diagnosis{Class: launcher.ClassEngineDead}, false, false},
 	} {
-		p := newPruner(false)
+		p := newPruner(false, nil)
 		hopeless := func() bool {
 			p.failed(nil, "c1", "s1", c.d)
 			_, given := p.hopeless["c1"]

@@ -51,7 +51,7 @@ func (l *lane) persist(ctx context.Context, rec *rundir.Start, spec launcher.Spe
 		began := time.Now()
 		var s *launcher.Server
 		err := boundary.Guard("what the server said while it started", func() (err error) {
-			s, err = launcher.Start(ctx, l.Backend, spec, func(p launcher.Phase) {
+			s, err = launcher.Start(ctx, l.Server.Backend, spec, func(p launcher.Phase) {
 				l.update(func(st *Status) { st.Phase, st.PhaseBegan = p.Name, time.Now() })
 			})
 			return err

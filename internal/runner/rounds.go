@@ -33,8 +33,8 @@ func (r *session) newCrew() crew {
 
 // devices are the GPUs that starts are given.
 func (r *session) devices() []int {
-	if len(r.gpuSet) > 0 || r.GPUs == nil {
-		return r.gpuSet
+	if len(r.Server.GPUs) > 0 || r.GPUs == nil {
+		return r.Server.GPUs
 	}
 	var out []int
 	for _, d := range r.GPUs.Devices() {

@@ -43,12 +43,10 @@ func (l *lane) foreign(ctx context.Context, load experiment.Load, cfg loadgen.Co
 	}
 	job := loadtools.Job{
 		Tool: *load.Benchmark, Load: cfg, Model: l.Experiment.Server.Model, Dir: dir,
-		Say: func(line string) { l.message("%s: %s", load.Benchmark.Tool, line) },
+		Server: l.Experiment.Server,
+		Say:    func(line string) { l.message("%s: %s", load.Benchmark.Tool, line) },
 	}
 	job.Load.Warmup = 0
-	if p := l.Experiment.Server.Podman; p != nil {
-		job.Served, job.Podman = p.Image, p.Socket
-	}
 	res, err := loadtools.Run(ctx, job)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,6 @@ type session struct {
 	Options
 	dir    *rundir.Dir
 	runID  string // of labels and of the prompts' salt
-	gpuSet []int  // GPUs that the servers may use; empty: any
 	loads  *loads
 	worked time.Duration // on the run in earlier sessions
 	opened time.Time     // this session
@@ -58,16 +57,15 @@ func newSession(o Options) (*session, error) {
 	r := &session{
 		Options: o, dir: o.Dir,
 		done: map[string]rundir.Trial{}, launches: map[string]int{}, rates: map[string]rundir.Rates{},
-		prune: newPruner(o.Experiment.Matrix.Prune), repeats: newRepeats(o.Experiment.Gates.Requeue), deaths: deaths{},
+		prune: newPruner(o.Experiment.Matrix.Prune, o.Server.Engine), repeats: newRepeats(o.Experiment.Gates.Requeue), deaths: deaths{},
 		losses: newLosses(o.Experiment.AbortWhen),
 		probed: newRefusals(), conditions: newConditions(),
 	}
 	if r.Observer == nil {
 		r.Observer = silent{}
 	}
-	r.gpuSet = GPUSet(o.Experiment.Server, o.LookupEnv)
 	var err error
-	if r.loads, err = newLoads(o.Experiment, o.LookupEnv); err != nil {
+	if r.loads, err = newLoads(o.Experiment, o.Server, o.LookupEnv); err != nil {
 		return nil, err
 	}
 	if err := r.recover(); err != nil {
@@ -150,7 +148,7 @@ func (r *session) begin(ctx context.Context) error {
 	event := rundir.Event{Event: rundir.EventRunStarted}
 	if len(r.dir.Events) > 0 {
 		event.Event = rundir.EventRunResumed
-		removed, err := r.Backend.Clean(ctx, r.runID)
+		removed, err := r.Server.Backend.Clean(ctx, r.runID)
 		if err != nil {
 			return fmt.Errorf("%w: remove what the earlier session left: %w", ErrEnvironment, err)
 		}

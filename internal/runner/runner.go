@@ -26,16 +26,15 @@ import (
 // ErrInterrupted is wrapped when the context ended the run; it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrEnvironment is wrapped when the run cannot go on because of its
-// surroundings (container service away); it can be resumed once they are mended.
-var ErrEnvironment = errors.New("the environment is not fit")
+// ErrEnvironment is the launcher's: the run can be resumed.
+var ErrEnvironment = launcher.ErrEnvironment
 
 // Options are what a run needs.
 type Options struct {
 	Experiment *experiment.Experiment
 	Plan       *matrix.Plan
 	Dir        *rundir.Dir
-	Backend    launcher.Backend
+	Server     launcher.Setup
 	GPUs       telemetry.GPUs // nil when none can be read
 	Observer   Observer       // nil: nobody watches
 	LookupEnv  func(string) (string, bool)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/telemetry"
@@ -119,6 +120,17 @@ func newBenchIn(t *testing.T, root, yaml string, simArgs ...string) *bench {
 		command: append([]string{sim.Path(t), "serve", "--sim-seed", "1", "--sim-speedup", "4"}, simArgs...)}
 }
 
+// server is what the experiment's servers are launched with, by another backend.
+func (b *bench) server(with launcher.Backend) launcher.Setup {
+	b.t.Helper()
+	s, err := backends.Setup(b.e.Server, nil, os.LookupEnv, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	s.Backend = with
+	return s
+}
+
 // run carries the plan out, or on.
 func (b *bench) run(ctx context.Context) (Result, error) {
 	b.t.Helper()
@@ -129,7 +141,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 	defer d.Close()
 	return Run(ctx, Options{
 		Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, RetryFailed: b.retry, Finalists: b.finalists, GPUs: b.gpus, RetryWaits: b.retryWaits, ReleaseWait: b.releaseWait, Impossible: b.impossible, TrialDone: b.trialDone,
-		Backend: keeping{process.New(process.Options{Command: b.command, ModelArg: launcher.ModelFlag}), b},
+		Server: b.server(keeping{process.New(process.Options{Command: b.command, ModelArg: launcher.ModelFlag}), b}),
 	})
 }
 
@@ -437,18 +449,6 @@ func TestSweepLoadIsResolvedOnce(t *testing.T) {
 	}
 }
 
-func TestMissingSecretIsAnEnvironmentError(t *testing.T) {
-	s := experiment.Server{Podman: &experiment.Container{Env: []experiment.EnvVar{{Name: "HF_TOKEN", FromEnv: "MY_TOKEN"}}}}
-	err := CheckEnvironment(s, func(string) (string, bool) { return "", false })
-	if !errors.Is(err, ErrEnvironment) || !strings.Contains(err.Error(), "MY_TOKEN") {
-		t.Errorf("err = %v", err)
-	}
-	env, secrets, _, err := serverEnv(s, func(string) (string, bool) { return "hf_x", true })
-	if err != nil || env["HF_TOKEN"] != "hf_x" || !slices.Equal(secrets, []string{"hf_x"}) {
-		t.Errorf("env %v, secrets %v, err %v", env, secrets, err)
-	}
-}
-
 func TestAServerThatDiesBetweenTwoTrialsFailsNone(t *testing.T) {
 	t.Parallel()
 	yaml := strings.Replace(small, "max-num-seqs: [64, 8]", "max-num-seqs: [64]", 1)
@@ -498,14 +498,6 @@ func TestServersOfTwoVersionsAreNotMixed(t *testing.T) {
 	}
 	if e := run.Events[len(run.Events)-1]; e.Event != rundir.EventRunInterrupted || !strings.Contains(e.Detail, "0.0.1-before") {
 		t.Errorf("last event %+v does not say why the run ended", e)
-	}
-}
-
-func TestAnAPIKeyIsASecretThatTheServerGetsToo(t *testing.T) {
-	s := experiment.Server{APIKeyEnv: "KEY", Process: &experiment.Process{}}
-	env, secrets, key, err := serverEnv(s, func(string) (string, bool) { return "sk-1", true })
-	if err != nil || key != "sk-1" || env[keyVariable] != "sk-1" || !slices.Equal(secrets, []string{"sk-1"}) {
-		t.Errorf("env %v, secrets %v, key %q, err %v", env, secrets, key, err)
 	}
 }
 

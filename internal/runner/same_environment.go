@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
-	"github.com/vllm-sweep/sweep/launcher/process"
+	"github.com/vllm-sweep/sweep/launcher"
 )
 
 // sameEnvironment compares what servers inherited when the run began with what
@@ -24,7 +24,7 @@ func sameEnvironment(began, now map[string]string) (warnings []notice.Notice, er
 		if was == is && then == value {
 			continue
 		}
-		if process.ChoosesDevices(name) {
+		if launcher.ChoosesDevices(name) {
 			return nil, fmt.Errorf("%w: the run began with %s and would go on with %s, on other GPUs: %s",
 				ErrEnvironment, setting(name, then, was), setting(name, value, is), mendVariable(name, then, was))
 		}

@@ -9,36 +9,34 @@ import (
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/llamacpp"
+	"github.com/vllm-sweep/sweep/launcher/vllm"
 )
 
 // Which limits the client is judged by, as far as that is known beforehand.
 func TestClientLimits(t *testing.T) {
 	const here, far = "http://127.0.0.1:8000", "http://192.0.2.1:8000"
-	process, blind := experiment.Server{Process: &experiment.Process{}}, map[string]string{"CUDA_VISIBLE_DEVICES": ""}
-	container := func(gpus string) experiment.Server {
-		return experiment.Server{Podman: &experiment.Container{GPUs: gpus}}
-	}
-	endpoint := experiment.Server{Endpoint: &experiment.Endpoint{URL: here}}
+	cpu, gpu := computes(launcher.ComputeCPU), computes(launcher.ComputeGPU)
+	simulated := gpu
+	simulated.Simulated = true
 	for name, c := range map[string]struct {
-		server   experiment.Server
-		env      map[string]string
+		server   launcher.Setup
 		declared string
 		base     string
 		shared   bool // for certain
 		beside   bool
 	}{
-		"simulated":                      {experiment.Server{Simulated: &experiment.Simulated{}}, nil, "", here, true, true},
-		"simulated, declared strict":     {experiment.Server{Simulated: &experiment.Simulated{}}, nil, experiment.ClientStrict, here, false, false},
-		"a process without a GPU":        {process, blind, experiment.ClientAuto, here, true, true},
-		"a container without a GPU":      {container("none"), nil, experiment.ClientAuto, here, true, true},
-		"a container with GPUs":          {container("all"), nil, experiment.ClientAuto, here, false, true},
-		"a container on another machine": {container("none"), nil, experiment.ClientAuto, far, false, false},
-		"an endpoint here":               {endpoint, nil, experiment.ClientAuto, here, false, true},
-		"an endpoint elsewhere":          {endpoint, nil, experiment.ClientAuto, far, false, false},
-		"elsewhere, declared":            {endpoint, nil, experiment.ClientShared, far, true, true},
-		"here, declared strict":          {process, blind, experiment.ClientStrict, here, false, false},
+		"simulated":                      {simulated, "", here, true, true},
+		"simulated, declared strict":     {simulated, experiment.ClientStrict, here, false, false},
+		"on processors":                  {cpu, experiment.ClientAuto, here, true, true},
+		"on GPUs":                        {gpu, experiment.ClientAuto, here, false, true},
+		"on another machine's":           {cpu, experiment.ClientAuto, far, false, false},
+		"not known on what":              {computes(""), experiment.ClientAuto, here, false, true},
+		"not known on what, elsewhere":   {computes(""), experiment.ClientAuto, far, false, false},
+		"elsewhere, declared":            {computes(""), experiment.ClientShared, far, true, true},
+		"on processors, declared strict": {cpu, experiment.ClientStrict, here, false, false},
 	} {
-		r := &loads{experiment: &experiment.Experiment{Server: c.server, Gates: experiment.Gates{Client: c.declared}}, env: c.env}
+		r := &loads{experiment: &experiment.Experiment{Gates: experiment.Gates{Client: c.declared}}, server: c.server}
 		l, beside := r.clientLimits(c.base)
 		if l.Shared != c.shared || beside != c.beside || l.Shared && l.Why == nil || c.declared == experiment.ClientStrict && l != loadgen.Strict() {
 			t.Errorf("%s: %+v, beside %v; want shared %v, beside %v", name, l, beside, c.shared, c.beside)
@@ -46,46 +44,25 @@ func TestClientLimits(t *testing.T) {
 	}
 }
 
-// What is said of the cores that vLLM's threads are bound to, and how one of
-// them is left to the client.
-func TestSpareCore(t *testing.T) {
-	const set, leave = "Set VLLM_CPU_OMP_THREADS_BIND=", " in the server's environment to leave core "
-	for name, c := range map[string]struct {
-		bound        launcher.Cores
-		usable       []int
-		text, remedy string
-	}{
-		"all":                   {"0-1", []int{0, 1}, "vLLM binds its threads to cores 0-1, which are all", set + "0" + leave + "1 to the load generator."},
-		"a core is left":        {"0-2", []int{0, 1, 2, 3}, "vLLM binds its threads to cores 0-2 and leaves core 3 to the load generator.", ""},
-		"not told":              {"", []int{0, 1, 2, 3}, "vLLM's log does not say", set + "0-2" + leave + "3 to"},
-		"two workers":           {"0-3|4-7", []int{0, 1, 2, 3, 4, 5, 6, 7}, "vLLM binds its threads to cores 0-7", set + "0-3|4-6" + leave + "7 to"},
-		"a core per worker":     {"0|1", []int{0, 1}, "vLLM binds its threads to cores 0-1", ""},
-		"the last has one core": {"0,2|1", []int{0, 1, 2}, "vLLM binds its threads to cores 0-2", set + "0|1" + leave + "2 to"},
-		"the client is pinned":  {"0-3", []int{1}, "vLLM binds its threads to cores 0-3", set + "0,2-3" + leave + "1 to"},
-		"one core":              {"0", []int{0}, "vLLM binds its threads to core 0, which are all", ""},
-		"one core, not told":    {"", []int{0}, "", ""},
-	} {
-		said := spareCore(c.bound, c.usable)
-		text, remedy := strings.Join(notice.Texts(said), ""), strings.Join(notice.Remedies(said), "")
-		if !strings.HasPrefix(text, c.text) || !strings.HasPrefix(remedy, c.remedy) || (c.text == "") != (text == "") || (c.remedy == "") != (remedy == "") {
-			t.Errorf("%s: %q: %q, want %q: %q", name, text, remedy, c.text, c.remedy)
-		}
-	}
-	if len(usableCores()) == 0 {
-		t.Error("this process may use no core")
-	}
+// computes is a server of which that is known beforehand.
+func computes(on string) launcher.Setup {
+	return launcher.Setup{Compute: func() (string, notice.Code) { return on, notice.Known("declared") }}
 }
 
 // Only of a vLLM on processors is anything said of its threads.
 func TestSharedMachineNamesTheBinding(t *testing.T) {
+	if len(usableCores()) == 0 {
+		t.Error("this process may use no core")
+	}
 	for _, c := range []struct {
-		engine, compute string
-		want            bool
+		engine  *launcher.Engine
+		compute string
+		want    bool
 	}{
-		{experiment.EngineVLLM, launcher.ComputeCPU, true}, {experiment.EngineVLLM, launcher.ComputeGPU, false}, {experiment.EngineLlamaCPP, launcher.ComputeCPU, false},
+		{vllm.Engine(), launcher.ComputeCPU, true}, {vllm.Engine(), launcher.ComputeGPU, false}, {llamacpp.Engine(), launcher.ComputeCPU, false}, {nil, launcher.ComputeCPU, false},
 	} {
 		heard := &notes{}
-		r := &session{Options: Options{Observer: heard, Experiment: &experiment.Experiment{Server: experiment.Server{Engine: c.engine}}}}
+		r := &session{Options: Options{Observer: heard, Server: launcher.Setup{Engine: c.engine}}}
 		server := &launcher.Server{Compute: c.compute, Logged: launcher.Logged{Cores: "0-1023"}}
 		limits := loadgen.Shared()
 		limits.Why = new(notice.New("declared", nil))
@@ -93,7 +70,7 @@ func TestSharedMachineNamesTheBinding(t *testing.T) {
 			r.tellShared(loadgen.Client{Limits: limits}, server)
 		}
 		if len(heard.lines) != 1 || strings.Contains(heard.lines[0], "VLLM_CPU_OMP_THREADS_BIND=") != c.want {
-			t.Errorf("%+v: %q", c, heard.lines)
+			t.Errorf("computes on %q, want %v: %q", c.compute, c.want, heard.lines)
 		}
 	}
 }

@@ -146,6 +146,6 @@ func engineFacts(scrapes []telemetry.Engine) *rundir.EngineFacts {
 
 // watchServer reads the metrics of a server from now on.
 func (l *lane) watchServer(s *launcher.Server) {
-	l.monitor.Trust(l.loads.material.tls)
+	l.monitor.Trust(l.Server.TLS)
 	l.monitor.Watch(s.BaseURL())
 }

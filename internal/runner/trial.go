@@ -41,7 +41,7 @@ func (l *lane) trial(ctx context.Context, t matrix.Trial, s *launcher.Server, st
 	if ctx.Err() != nil {
 		return ctx.Err() // not recorded: resume repeats it
 	}
-	if dead != nil && l.Experiment.Server.Endpoint != nil {
+	if dead != nil && l.Server.Running {
 		// Somebody else's server: its outage says nothing of any configuration,
 		// and nobody here can start it again. Not recorded: resume repeats it.
 		return fmt.Errorf("%w: the endpoint %s no longer answers", ErrEnvironment, s.BaseURL())

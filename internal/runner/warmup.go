@@ -133,7 +133,7 @@ func (l *lane) emptyPrefixCache(ctx context.Context, s *launcher.Server, rec *ru
 	if rec.Warmup == nil {
 		rec.Warmup = &rundir.Warmup{}
 	}
-	if l.Experiment.Server.Endpoint != nil {
+	if l.Server.Running {
 		rec.Warmup.PrefixCache = cacheNotOurs
 		return
 	}
@@ -156,8 +156,8 @@ func (l *lane) resetOnce(ctx context.Context, base string) string {
 	if err != nil {
 		return cacheNotOffered
 	}
-	if l.loads.apiKey != "" {
-		req.Header.Set("Authorization", "Bearer "+l.loads.apiKey)
+	if l.Server.APIKey != "" {
+		req.Header.Set("Authorization", "Bearer "+l.Server.APIKey)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)

@@ -19,6 +19,7 @@ func Engine() *launcher.Engine {
 		Name: "llama.cpp", Rules: rules, Complaint: complaint, Wrappers: wrappers,
 		NewReader: func() launcher.Reader { return &reader{settings: map[string]string{}} },
 		Settings:  settings, Compare: compare,
+		Effects: map[string]launcher.Effect{"ctx-size": {Context: true}, "seed": {Speed: true}},
 	}
 }
 

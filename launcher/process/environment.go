@@ -25,9 +25,6 @@ var inherited = []string{
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 }
 
-// device are those of the inherited variables that choose the GPUs.
-var device = []string{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
-
 // personal are inherited variables that may differ from session to session and
 // change no result.
 var personal = []string{"HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_*"}
@@ -96,9 +93,6 @@ func Inherited(environ []string) map[string]string {
 	}
 	return out
 }
-
-// ChoosesDevices says whether a variable decides on which GPUs a server runs.
-func ChoosesDevices(name string) bool { return slices.Contains(device, name) }
 
 // credential tells from its name that a variable holds one.
 func credential(name string) bool {

@@ -253,18 +253,12 @@ var refused = launcher.On(launcher.ClassConfig, "configuration-refused").With(re
 
 var identifier = regexp.MustCompile("--[a-z][a-z0-9-]+|`?[a-z][a-z0-9]*(?:_[a-z0-9]+)+`?")
 
-// shortNames are what vLLM's messages call some flags.
-var shortNames = map[string]string{
-	"tp-size": "tensor-parallel-size", "pp-size": "pipeline-parallel-size", "dp-size": "data-parallel-size",
-	"dcp-size": "decode-context-parallel-size", "pcp-size": "prefill-context-parallel-size",
-}
-
 // flagsIn are the flags of vLLM that a message names, as it may spell them.
 func flagsIn(message string) []string {
 	var out []string
 	for _, word := range identifier.FindAllString(message, -1) {
 		name := strings.ReplaceAll(strings.Trim(strings.TrimPrefix(word, "--"), "`"), "_", "-")
-		if long, short := shortNames[name]; short {
+		if long, short := vllmflags.Called(name); short {
 			name = long
 		}
 		if _, known := vllmflags.Find(name); known && !slices.Contains(out, name) {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/say"
 	"github.com/vllm-sweep/sweep/launcher"
 )
 
@@ -87,4 +89,46 @@ func (b binding) cores() launcher.Cores {
 		lists[i] = w.cores
 	}
 	return launcher.CoresOf(lists)
+}
+
+// spareCore says to which cores the threads of a vLLM on processors are bound, as
+// its log tells, and what leaves one of those that the client may use to it. A
+// client that has a core of its own already needs no remedy, and of a single
+// core there is none.
+func spareCore(bound launcher.Cores, usable []int) []notice.Notice {
+	workers := bound.Workers()
+	taken := slices.Concat(workers...)
+	free := slices.DeleteFunc(slices.Clone(usable), func(c int) bool { return slices.Contains(taken, c) })
+	switch {
+	case len(workers) == 0 && len(usable) < 2:
+		return nil
+	case len(workers) == 0:
+		return []notice.Notice{notice.New("vllm-cores-unknown", leaving(launcher.FormatCores(usable[:len(usable)-1]), usable[len(usable)-1]))}
+	case len(free) > 0:
+		return []notice.Notice{notice.New("vllm-cores-free", notice.Args{"cores": coreList(taken), "free": coreList(free)})}
+	}
+	all := notice.New("vllm-cores-all", notice.Args{"cores": coreList(taken)})
+	for _, core := range slices.Backward(usable) {
+		for i, w := range workers {
+			if at := slices.Index(w, core); at >= 0 && len(w) > 1 {
+				workers[i] = slices.Delete(slices.Clone(w), at, at+1)
+				for name, a := range leaving(string(launcher.CoresOf(workers)), core) {
+					all = all.With(name, a)
+				}
+				return []notice.Notice{all}
+			}
+		}
+	}
+	return []notice.Notice{all} // every worker has one
+}
+
+// leaving are the arguments of the remedy: how vLLM is to bind its threads, and
+// the core that this leaves.
+func leaving(binding string, core int) notice.Args {
+	return notice.Args{"binding": notice.Text(binding), "core": notice.Count(core)}
+}
+
+// coreList is "core 1" or "cores 0-2".
+func coreList(cores []int) notice.Arg {
+	return notice.Text(say.Plural(len(cores), "core") + " " + launcher.FormatCores(cores))
 }

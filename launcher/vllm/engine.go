@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // Engine returns the knowledge.
@@ -17,8 +18,16 @@ func Engine() *launcher.Engine {
 		Name: "vllm", NewReader: func() launcher.Reader { return &reader{parsed: map[string]string{}, settings: map[string]string{}} },
 		Rules: rules, Last: fields, Hints: hints, Rooms: rooms, Unknown: unknown, Own: []string{"/vllm/"},
 		Wrappers: wrappers, Quoting: quoting, Consequences: consequences, Deaths: deaths, ExitCode: exitCode, Teardown: teardown, Told: told, Fatal: fatal,
-		Settings: settings, LengthFlag: "max-model-len", Compare: compare,
+		Settings: settings, LengthFlag: vllmflags.MaxModelLen, Effects: effects(), Compare: compare, SpareCore: spareCore,
 	}
+}
+
+func effects() map[string]launcher.Effect {
+	out := map[string]launcher.Effect{}
+	for name, e := range vllmflags.Effects() {
+		out[name] = launcher.Effect(e)
+	}
+	return out
 }
 
 // fatal are the last words of an engine that had been ready:
