@@ -8,6 +8,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -46,11 +47,6 @@ func (a *analyser) confounded() []Check {
 		}).On(notice.Configuration, x.ID)})
 	}
 	return out
-}
-
-// movesCache are flags whose change must change the size of the KV cache.
-func movesCache(name string) bool {
-	return slices.Contains([]string{"gpu-memory-utilization", "tensor-parallel-size", "kv-cache-dtype", "kv-cache-memory-bytes"}, name)
 }
 
 // identical names pairs of configurations whose figures are the same to the
@@ -99,7 +95,7 @@ func (a *analyser) identicalCaches() []Check {
 			if tokens[x.ID] == 0 || tokens[x.ID] != tokens[y.ID] {
 				continue
 			}
-			if c := stats.Changed(settings[j], settings[i], 2); len(c) == 1 && movesCache(d.factors[c[0]]) {
+			if c := stats.Changed(settings[j], settings[i], 2); len(c) == 1 && vllmflags.Means(d.factors[c[0]]).MovesCache {
 				out = append(out, Check{
 					Configuration: x.ID, Evidence: map[string]float64{"kv_cache_tokens": float64(tokens[x.ID])},
 					Notice: notice.New("identical-cache", notice.Args{

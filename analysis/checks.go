@@ -8,6 +8,7 @@ import (
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -190,7 +191,7 @@ func (c *trialCheck) closed() bool {
 func (c *trialCheck) queue() {
 	evidence := map[string]float64{}
 	limit, limited := 0.0, false
-	if f, ok := c.conf.Flags.Get("max-num-seqs"); ok {
+	if f, ok := c.conf.Flags.Get(vllmflags.MaxNumSeqs); ok {
 		if n, ok := f.Int(); ok && n > 0 {
 			limit, limited = float64(n), true
 			evidence["max_num_seqs"] = limit

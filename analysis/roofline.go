@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // gpuLimits are peak figures of one GPU from its maker's data sheet: dense
@@ -111,7 +112,7 @@ func (c *trialCheck) roofline() {
 			}), map[string]float64{"total_throughput": v[0], "most": most})
 		}
 	}
-	if _, drafting := c.conf.Flags.Get("speculative-config"); drafting {
+	if _, drafting := c.conf.Flags.Get(vllmflags.SpeculativeConfig); drafting {
 		return // several tokens a step
 	}
 	if v, ok := c.get("tpot_p50"); ok {
@@ -126,6 +127,6 @@ func (c *trialCheck) roofline() {
 // mayHit reports whether prompt tokens may have come from a cache that nobody
 // counted.
 func (c *trialCheck) mayHit() bool {
-	f, ok := c.conf.Flags.Get("enable-prefix-caching")
+	f, ok := c.conf.Flags.Get(vllmflags.EnablePrefixCaching)
 	return ok && f.Value == "true" && (c.t.Engine == nil || c.t.Engine.PrefixCacheHits == nil)
 }

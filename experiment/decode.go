@@ -6,6 +6,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // decoder reads nodes into values and collects what is wrong with them.
@@ -175,7 +176,7 @@ func pointerTo[T any](v value[T]) value[*T] {
 // meantBy is what to say of a word that is not in a fixed vocabulary: the word
 // that was probably meant, if there is one, or all of them.
 func meantBy(word string, known []string) (a args, near string) {
-	near, ok := nearest(word, known)
+	near, ok := wording.Nearest(word, known)
 	if ok {
 		return args{"name": word, "near": near}, near
 	}

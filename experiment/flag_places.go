@@ -52,6 +52,3 @@ func (e *Experiment) FlagPlaces() []FlagPlace {
 func (ds Diagnostics) Add(others ...Diagnostic) Diagnostics {
 	return append(ds[:len(ds):len(ds)], others...).sorted()
 }
-
-// Nearest returns the candidate that word is probably a slip of the pen for.
-func Nearest(word string, candidates []string) (string, bool) { return nearest(word, candidates) }

@@ -136,12 +136,12 @@ var flagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9_.-]+\+
 
 // ownFlags are set by sweep itself, with what to write instead.
 var ownFlags = map[string]string{
-	"model":   "use server.model",
-	"host":    "sweep chooses the address itself",
-	"port":    "sweep chooses a free port itself",
-	"uds":     "sweep measures over TCP",
-	"api-key": "use server.api_key: {from_env: NAME}, because keys do not belong in a file",
-	"config":  "write the flags here, so that they are part of the configuration",
+	"model":          "use server.model",
+	"host":           "sweep chooses the address itself",
+	"port":           "sweep chooses a free port itself",
+	"uds":            "sweep measures over TCP",
+	vllmflags.APIKey: "use server.api_key: {from_env: NAME}, because keys do not belong in a file",
+	"config":         "write the flags here, so that they are part of the configuration",
 }
 
 // checkFlagName reports names that are no flags or that sweep sets itself.
@@ -190,7 +190,7 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 		return true
 	}
 	switch f.Name {
-	case "gpu-memory-utilization":
+	case vllmflags.GPUMemoryUtilization:
 		v, err := strconv.ParseFloat(f.Value, 64)
 		if err != nil || !(v > 0 && v <= 1) {
 			a := args{"path": f.Name, "want": "greater than 0 and at most 1", "found": f.entry.value.found()}
@@ -202,7 +202,7 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 			d.fail("out-of-range", at, a)
 			return false
 		}
-	case "tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "max-num-seqs":
+	case vllmflags.TensorParallelSize, vllmflags.PipelineParallelSize, vllmflags.DataParallelSize, vllmflags.MaxNumSeqs:
 		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || !digits(f.Value) {
 			d.fail("out-of-range", at, args{"path": f.Name, "want": "a whole number of at least 1", "found": f.entry.value.found()})
 			return false
@@ -223,8 +223,8 @@ func (d *decoder) checkTogether(all []placedFlag) {
 		n, ok := all[i].Int()
 		return all[i], n, ok
 	}
-	tokens, nTokens, ok1 := find("max-num-batched-tokens")
-	seqs, nSeqs, ok2 := find("max-num-seqs")
+	tokens, nTokens, ok1 := find(vllmflags.MaxNumBatchedTokens)
+	seqs, nSeqs, ok2 := find(vllmflags.MaxNumSeqs)
 	if ok1 && ok2 && nTokens < nSeqs {
 		d.fail("batched-tokens-low", tokens.entry.place(), args{"tokens": tokens.Value, "seqs": seqs.Value}).Related =
 			[]Related{{seqs.entry.place(), "max-num-seqs is given here"}}

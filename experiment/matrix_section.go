@@ -3,6 +3,9 @@ package experiment
 import (
 	"fmt"
 	"slices"
+
+	"github.com/vllm-sweep/sweep/internal/wording"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 func matrixSection() section[Matrix] {
@@ -67,7 +70,7 @@ func (d *decoder) levels(path, name string, e entry) ([]Flag, bool) {
 		d.fail("empty-list", e.place(), args{"path": path, "what": "value"})
 		return nil, false
 	}
-	if name == "served-model-name" {
+	if name == vllmflags.ServedModelName {
 		d.fail("name-varies", e.key.at, nil)
 		return nil, false
 	}
@@ -129,7 +132,7 @@ func (d *decoder) checkExclude(matrix entry, e *Experiment) {
 			switch {
 			case !e.Matrix.varies(f.Name):
 				a := args{"flag": f.Name, "varied": "varied"}
-				if near, ok := nearest(f.Name, names); ok && near != f.Name {
+				if near, ok := wording.Nearest(f.Name, names); ok && near != f.Name {
 					a = args{"flag": f.Name, "near": near}
 				}
 				d.warn("exclude-never-varied", f.entry.key.at, a)

@@ -3,6 +3,8 @@ package experiment
 import (
 	"regexp"
 	"time"
+
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // variableName is the form of an environment variable's name.
@@ -54,7 +56,7 @@ func checkServer(d *decoder, path string, e entry, s *Server) {
 		}
 	}
 	s.ModelName = s.Model
-	if f, ok := s.Flags.Get("served-model-name"); ok && f.Kind != FlagUnset && f.Kind != FlagBool {
+	if f, ok := s.Flags.Get(vllmflags.ServedModelName); ok && f.Kind != FlagUnset && f.Kind != FlagBool {
 		s.ModelName = f.Words()[0] // a server answers to all of its names, and calls itself by the first
 	}
 	if flags, ok := e.value.get("flags"); ok {

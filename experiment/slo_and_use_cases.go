@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/metric"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // constraints is a mapping of metrics to limits.
@@ -56,7 +57,7 @@ func (d *decoder) metric(at Range, name string) (metric.Metric, bool) {
 		return m, false
 	}
 	a := args{"metric": name}
-	if near, ok := nearest(name, metric.Names()); ok {
+	if near, ok := wording.Nearest(name, metric.Names()); ok {
 		a["near"] = near
 	} else {
 		a["latencies"] = notice.List("ttft", "tpot", "itl", "e2e")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/internal/workload"
 )
 
@@ -221,7 +222,7 @@ func (d *decoder) missing(path string, e entry, name, doc string) {
 		return
 	}
 	for _, child := range e.value.entries {
-		if near, ok := nearest(child.name, loadNames()); ok && near == name {
+		if near, ok := wording.Nearest(child.name, loadNames()); ok && near == name {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // expand fills Configurations and Excluded: the baseline, then what the
@@ -146,9 +147,6 @@ func label(flags experiment.Flags) string {
 	return strings.Join(parts, " ")
 }
 
-// parallelism are the flags whose product is the number of GPUs.
-var parallelism = [...]string{"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"}
-
 // gpus is the number of GPUs that a server with these flags takes; 0: none, or
 // not known.
 func gpus(s experiment.Server, flags experiment.Flags) int {
@@ -156,7 +154,7 @@ func gpus(s experiment.Server, flags experiment.Flags) int {
 		return 0 // llama.cpp takes as many as it finds, and needs none
 	}
 	n := 1
-	for _, name := range parallelism {
+	for _, name := range vllmflags.Parallelism {
 		if size, ok := get(flags, name).Int(); ok && size > 0 && size < 1<<16 {
 			n *= int(size)
 		}

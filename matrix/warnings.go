@@ -5,6 +5,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // warnings says what the plan's results will not be able to show.
@@ -47,7 +48,7 @@ func warnings(p *Plan, e *experiment.Experiment) []notice.Notice {
 func tooLong(p *Plan, l experiment.Load) (need float64, short []string) {
 	need = longest(l.Prompt) + longest(l.Output)
 	for _, c := range p.Configurations {
-		if limit, ok := get(c.Flags, "max-model-len").Int(); ok && limit > 0 && float64(limit) < need {
+		if limit, ok := get(c.Flags, vllmflags.MaxModelLen).Int(); ok && limit > 0 && float64(limit) < need {
 			short = append(short, c.Label)
 		}
 	}

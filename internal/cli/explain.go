@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 func newExplain(sys *System) *cobra.Command {
@@ -74,7 +74,7 @@ func unknownCode(code string) error {
 		codes = append(codes, string(c))
 	}
 	text := fmt.Sprintf("unknown code %q", code)
-	if near, ok := experiment.Nearest(code, codes); ok {
+	if near, ok := wording.Nearest(code, codes); ok {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return withCode(exitUsage, errors.New(text), "'sweep explain' lists all codes.")

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/wording"
 )
 
 // stopText answers the first Ctrl-C of a command that is not a run.
@@ -81,6 +81,6 @@ func nearestFlag(cmd *cobra.Command, name string) string {
 			names = append(names, f.Name)
 		}
 	})
-	near, _ := experiment.Nearest(name, names)
+	near, _ := wording.Nearest(name, names)
 	return near
 }

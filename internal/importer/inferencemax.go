@@ -8,6 +8,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
 
 // readInferenceMAX reads result rows of InferenceMAX (later InferenceX): one
@@ -107,11 +108,9 @@ func maxConfiguration(row map[string]any, r *Result) {
 			parts = append(parts, v)
 		}
 	}
-	for key, flag := range map[string]string{"tp": "tensor-parallel-size"} {
-		if v := wholeText(row[key]); v != "" {
-			r.Flags = append(r.Flags, experiment.Flag{Name: flag, Value: v})
-			parts = append(parts, key+"="+v)
-		}
+	if v := wholeText(row["tp"]); v != "" {
+		r.Flags = append(r.Flags, experiment.Flag{Name: vllmflags.TensorParallelSize, Value: v})
+		parts = append(parts, "tp="+v)
 	}
 	for _, key := range []string{"ep", "dp_attention", "spec_decoding"} {
 		v := plain(row[key])

@@ -1,7 +1,7 @@
 // Package wording puts errors of the operating system, the network and Go's
 // decoders into words that somebody on a terminal can act on. It works on text,
 // because much of it comes as text: podman, docker and registries pass on what
-// Go told them.
+// Go told them. It also finds what a mistyped word was meant to be.
 package wording
 
 import (

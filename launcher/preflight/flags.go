@@ -7,6 +7,7 @@ import (
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
@@ -123,7 +124,7 @@ func (f Facts) unknown(name string) *Finding {
 
 // nearest adds the known word that was probably meant, if there is one.
 func nearest(args notice.Args, word string, known []string) {
-	if near, ok := experiment.Nearest(word, known); ok {
+	if near, ok := wording.Nearest(word, known); ok {
 		args["near"] = notice.Text(near)
 	} else {
 		args["catalog"] = notice.Text("vLLM flags")
@@ -172,7 +173,7 @@ func (f Facts) word(entry vllmflags.Flag, name, word string) *Finding {
 	case err != nil:
 		args := notice.Args{"flag": notice.Text(name), "value": trimmed(word)}
 		choices(args, entry)
-		if near, ok := experiment.Nearest(word, entry.Choices); ok {
+		if near, ok := wording.Nearest(word, entry.Choices); ok {
 			args["near"] = notice.Text(near)
 		}
 		return &Finding{Severity: f.sure(), Notice: notice.New("flag-choice-wrong", args)}

@@ -2,11 +2,13 @@ package preflight
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/launcher"
+	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 	"github.com/vllm-sweep/sweep/launcher/vllmmemory"
 	"github.com/vllm-sweep/sweep/matrix"
 )
@@ -18,7 +20,7 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 		return nil
 	}
 	p := vllmmemory.Predict(c)
-	if length, given := conf.Flags.Get("max-model-len"); (!given || length.Kind == experiment.FlagUnset) && !p.Impossible && !p.Doubtful {
+	if length, given := conf.Flags.Get(vllmflags.MaxModelLen); (!given || length.Kind == experiment.FlagUnset) && !p.Impossible && !p.Doubtful {
 		// The model's own length applies; whether it is what the file of its
 		// shape says is not certain.
 		c.MaxModelLen = max(1, f.Model.MaxPosition)
@@ -56,7 +58,7 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 // toBlame is the flag at which the finding is shown: the length, or what else
 // the configuration sets of the memory.
 func toBlame(flags experiment.Flags) string {
-	for _, name := range []string{"max-model-len", "gpu-memory-utilization", "tensor-parallel-size", "kv-cache-memory-bytes"} {
+	for _, name := range []string{vllmflags.MaxModelLen, vllmflags.GPUMemoryUtilization, vllmflags.TensorParallelSize, vllmflags.KVCacheMemoryBytes} {
 		if f, ok := flags.Get(name); ok && f.Kind == experiment.FlagText {
 			return name
 		}
@@ -72,16 +74,14 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 	if f.Model == nil || f.GPUMemory == 0 {
 		return none, false
 	}
-	for _, name := range []string{"hf-overrides", "speculative-config", "enable-lora", "model-impl", "load-format"} {
-		if flag, ok := flags.Get(name); ok && flag.Kind != experiment.FlagUnset {
-			return none, false // they change the weights or add some
-		}
+	if slices.ContainsFunc(flags, func(f experiment.Flag) bool { return vllmflags.Means(f.Name).Weights && f.Kind != experiment.FlagUnset }) {
+		return none, false
 	}
-	if dp, ok := whole(flags, "data-parallel-size"); ok && dp > 1 {
+	if dp, ok := whole(flags, vllmflags.DataParallelSize); ok && dp > 1 {
 		return none, false // experts may be spread over the replicas
 	}
 	c := vllmmemory.Config{Model: *f.Model, Total: f.GPUMemory, TP: 1, PP: 1, BlockSize: 16, WeightBytes: 2, KVBytes: 2, Quantization: f.Model.Quantization}
-	c.Utilization = decimal(flags, "gpu-memory-utilization", f.defaultUtilization())
+	c.Utilization = decimal(flags, vllmflags.GPUMemoryUtilization, f.defaultUtilization())
 	c.MaxNumSeqs, c.MaxBatchedTokens = 256, 2048
 	switch {
 	case c.Total >= 160*vllmmemory.GiB:
@@ -90,29 +90,29 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 		c.MaxNumSeqs, c.MaxBatchedTokens = 1024, 8192
 	}
 	for name, field := range map[string]*int{
-		"tensor-parallel-size": &c.TP, "pipeline-parallel-size": &c.PP, "block-size": &c.BlockSize, "max-num-seqs": &c.MaxNumSeqs,
-		"max-num-batched-tokens": &c.MaxBatchedTokens, "num-gpu-blocks-override": &c.BlocksOverride,
+		vllmflags.TensorParallelSize: &c.TP, vllmflags.PipelineParallelSize: &c.PP, vllmflags.BlockSize: &c.BlockSize, vllmflags.MaxNumSeqs: &c.MaxNumSeqs,
+		vllmflags.MaxNumBatchedTokens: &c.MaxBatchedTokens, vllmflags.NumGPUBlocksOverride: &c.BlocksOverride,
 	} {
 		if n, ok := whole(flags, name); ok {
 			*field = n
 		}
 	}
-	if bytes, ok := whole(flags, "kv-cache-memory-bytes"); ok {
+	if bytes, ok := whole(flags, vllmflags.KVCacheMemoryBytes); ok {
 		c.KVCacheMemory = float64(bytes)
 	}
-	c.CPUOffload = decimal(flags, "cpu-offload-gb", 0) * vllmmemory.GiB
-	if method, ok := flags.Get("quantization"); ok && strings.HasPrefix(method.Value, "fp8") && c.Quantization == "" {
+	c.CPUOffload = decimal(flags, vllmflags.CPUOffloadGB, 0) * vllmmemory.GiB
+	if method, ok := flags.Get(vllmflags.Quantization); ok && strings.HasPrefix(method.Value, "fp8") && c.Quantization == "" {
 		c.Quantization = "fp8"
 	}
-	if dtype, ok := flags.Get("dtype"); ok && strings.HasPrefix(dtype.Value, "float32") || dtype.Value == "float" {
+	if dtype, ok := flags.Get(vllmflags.Dtype); ok && strings.HasPrefix(dtype.Value, "float32") || dtype.Value == "float" {
 		c.WeightBytes, c.KVBytes, c.Model.Stored = 4, 4, 0
 	}
 	c.KVBytes = cacheBytes(flags, c.KVBytes)
-	if eager, ok := flags.Get("enforce-eager"); !ok || eager.Value != "true" {
+	if eager, ok := flags.Get(vllmflags.EnforceEager); !ok || eager.Value != "true" {
 		c.GraphSizes = graphSizes(min(2*c.MaxNumSeqs, 512, c.MaxBatchedTokens))
 		c.GraphEstimate = !f.Known || f.Release >= 21 // the plan counts graphs since v0.21
 	}
-	length, given := whole(flags, "max-model-len")
+	length, given := whole(flags, vllmflags.MaxModelLen)
 	c.MaxModelLen = cmp.Or(length, 1)
 	if !given { // auto, or what the model allows: only the weights are certain
 		c.MaxModelLen = 1
@@ -152,7 +152,7 @@ func (f Facts) defaultUtilization() float64 {
 // cacheBytes is the size of a cached element; 0: not known. Formats with
 // scales are taken at their bare width, so that nothing fitting is refused.
 func cacheBytes(flags experiment.Flags, plain float64) float64 {
-	dtype, ok := flags.Get("kv-cache-dtype")
+	dtype, ok := flags.Get(vllmflags.KVCacheDtype)
 	switch v := dtype.Value; {
 	case !ok || v == "auto" || dtype.Kind != experiment.FlagText:
 		return plain

@@ -17,18 +17,18 @@ func (f Facts) together(flags experiment.Flags) []Finding {
 	add := func(flag string, n notice.Notice) {
 		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: flag, Notice: n})
 	}
-	tokens, hasTokens := whole(flags, "max-num-batched-tokens")
-	seqs, hasSeqs := whole(flags, "max-num-seqs")
-	length, hasLength := whole(flags, "max-model-len")
-	threshold, hasThreshold := whole(flags, "long-prefill-token-threshold")
+	tokens, hasTokens := whole(flags, vllmflags.MaxNumBatchedTokens)
+	seqs, hasSeqs := whole(flags, vllmflags.MaxNumSeqs)
+	length, hasLength := whole(flags, vllmflags.MaxModelLen)
+	threshold, hasThreshold := whole(flags, vllmflags.LongPrefillTokenThreshold)
 	if hasTokens && hasSeqs && tokens < seqs {
-		add("max-num-batched-tokens", notice.New("batched-tokens-low", notice.Args{"tokens": written(tokens), "seqs": written(seqs)}))
+		add(vllmflags.MaxNumBatchedTokens, notice.New("batched-tokens-low", notice.Args{"tokens": written(tokens), "seqs": written(seqs)}))
 	}
-	if chunked, given := flags.Get("enable-chunked-prefill"); given && chunked.Value == "false" && hasTokens && hasLength && tokens < length {
-		add("max-num-batched-tokens", notice.New("chunked-prefill-off", notice.Args{"tokens": written(tokens), "length": written(length)}))
+	if chunked, given := flags.Get(vllmflags.EnableChunkedPrefill); given && chunked.Value == "false" && hasTokens && hasLength && tokens < length {
+		add(vllmflags.MaxNumBatchedTokens, notice.New("chunked-prefill-off", notice.Args{"tokens": written(tokens), "length": written(length)}))
 	}
 	if hasThreshold && hasLength && threshold > length {
-		add("long-prefill-token-threshold", notice.New("prefill-threshold-high", notice.Args{"threshold": written(threshold), "length": written(length)}))
+		add(vllmflags.LongPrefillTokenThreshold, notice.New("prefill-threshold-high", notice.Args{"threshold": written(threshold), "length": written(length)}))
 	}
 	return append(out, f.withModel(flags, length, hasLength)...)
 }
@@ -37,22 +37,22 @@ func (f Facts) together(flags experiment.Flags) []Finding {
 // is not known.
 func (f Facts) withModel(flags experiment.Flags, length int, hasLength bool) []Finding {
 	m := f.Model
-	if _, overridden := flags.Get("hf-overrides"); m == nil || overridden {
+	if _, overridden := flags.Get(vllmflags.HFOverrides); m == nil || overridden {
 		return nil
 	}
 	var out []Finding
-	tp, hasTP := whole(flags, "tensor-parallel-size")
+	tp, hasTP := whole(flags, vllmflags.TensorParallelSize)
 	if hasTP && tp > 0 && m.Heads%tp != 0 {
-		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "tensor-parallel-size",
+		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: vllmflags.TensorParallelSize,
 			Notice: notice.New("heads-not-divisible", notice.Args{"size": written(tp), "heads": notice.Count(m.Heads)})})
 	}
-	if pp, ok := whole(flags, "pipeline-parallel-size"); ok && pp > m.Layers {
-		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "pipeline-parallel-size",
+	if pp, ok := whole(flags, vllmflags.PipelineParallelSize); ok && pp > m.Layers {
+		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: vllmflags.PipelineParallelSize,
 			Notice: notice.New("layers-too-few", notice.Args{"layers": notice.Count(m.Layers), "stages": notice.Count(pp)})})
 	}
-	_, rescaled := flags.Get("rope-scaling")
+	_, rescaled := flags.Get(vllmflags.RopeScaling)
 	if hasLength && m.MaxPosition > 0 && length > m.MaxPosition && !f.LongAllowed && !rescaled {
-		found := Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: "max-model-len",
+		found := Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: vllmflags.MaxModelLen,
 			Notice: notice.New("model-len-too-long", notice.Args{"length": written(length), "most": written(m.MaxPosition)})}
 		if m.Rescaled { // some families' positions are scaled beyond
 			found.Severity = Doubtful
@@ -67,8 +67,8 @@ func (f Facts) gpus(c matrix.Configuration) []Finding {
 	if f.GPUs == 0 || c.GPUs <= f.GPUs {
 		return nil
 	}
-	flag := "tensor-parallel-size"
-	for _, name := range []string{"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"} {
+	flag := vllmflags.TensorParallelSize
+	for _, name := range vllmflags.Parallelism {
 		if n, ok := whole(c.Flags, name); ok && n > 1 {
 			flag = name
 			break

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vllm-sweep/sweep/experiment"
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/say"
+	"github.com/vllm-sweep/sweep/internal/wording"
 	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/launcher/vllmflags"
 )
@@ -156,7 +156,7 @@ var rules = []launcher.Rule{
 		flag, _, _ = strings.Cut(flag, "=")
 		name, long := strings.CutPrefix(flag, "--")
 		known, found := vllmflags.Find(name)
-		near, ok := experiment.Nearest(name, vllmflags.Names(vllmflags.Newest()))
+		near, ok := wording.Nearest(name, vllmflags.Names(vllmflags.Newest()))
 		switch {
 		case found && known.Gone > 0:
 			v[launcher.RemedyCode] = string(notice.Known("argument-removed"))
@@ -327,7 +327,7 @@ func listed(v map[string]string) {
 		return
 	}
 	list := strings.FieldsFunc(v["choices"], func(r rune) bool { return strings.ContainsRune(`,'"[]{} `, r) })
-	v["near"], _ = experiment.Nearest(v["value"], list)
+	v["near"], _ = wording.Nearest(v["value"], list)
 	v["choices"] = shortened(strings.Join(list, ", "))
 }
 

@@ -1,4 +1,4 @@
-package experiment
+package wording
 
 import (
 	"math"
@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// nearest returns the candidate closest to word, or false when none is close
+// Nearest returns the candidate closest to word, or false when none is close
 // enough to be a likely slip of the pen: at most a third of the word's length
 // in edits, never more than three. Case and the difference between hyphen and
 // underscore cost nothing. Of several as close, the one whose number is nearest
 // counts: p96 is p95 rather than p90.
-func nearest(word string, candidates []string) (string, bool) {
+func Nearest(word string, candidates []string) (string, bool) {
 	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	best, bestDistance := "", min(3, max(1, len([]rune(word))/3))+1
 	for _, c := range candidates {
