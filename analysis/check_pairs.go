@@ -95,7 +95,8 @@ func (a *analyser) identicalCaches() []Check {
 			if tokens[x.ID] == 0 || tokens[x.ID] != tokens[y.ID] {
 				continue
 			}
-			if c := stats.Changed(settings[j], settings[i], 2); len(c) == 1 && vllmflags.Means(d.factors[c[0]]).MovesCache {
+			if c := stats.Changed(settings[j], settings[i], 2); len(c) == 1 &&
+				vllmflags.Means(d.factors[c[0]]).MovesCache {
 				out = append(out, Check{
 					Configuration: x.ID, Evidence: map[string]float64{"kv_cache_tokens": float64(tokens[x.ID])},
 					Notice: notice.New("identical-cache", notice.Args{

@@ -202,7 +202,8 @@ func (d *decoder) checkFlag(path string, f placedFlag) bool {
 			d.fail("out-of-range", at, a)
 			return false
 		}
-	case vllmflags.TensorParallelSize, vllmflags.PipelineParallelSize, vllmflags.DataParallelSize, vllmflags.MaxNumSeqs:
+	case vllmflags.TensorParallelSize, vllmflags.PipelineParallelSize, vllmflags.DataParallelSize,
+		vllmflags.MaxNumSeqs:
 		if n, err := strconv.Atoi(f.Value); err != nil || n < 1 || !digits(f.Value) {
 			d.fail("out-of-range", at, args{"path": f.Name, "want": "a whole number of at least 1", "found": f.entry.value.found()})
 			return false

@@ -25,7 +25,8 @@ func (v EnvVar) Resolve(what string, lookup func(string) (string, bool)) (string
 	}
 	value, ok := lookup(v.FromEnv)
 	if !ok {
-		return "", fmt.Errorf("%s is to come from the environment variable %s, which is not set: export it and try again", what, v.FromEnv)
+		return "", fmt.Errorf("%s is to come from the environment variable %s, which is not set: "+
+			"export it and try again", what, v.FromEnv)
 	}
 	return value, nil
 }

@@ -56,7 +56,8 @@ func (s *Server) complete(told Told) {
 }
 
 // deviceVariables choose the GPUs of the processes that inherit them.
-var deviceVariables = []string{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
+var deviceVariables = []string{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES",
+	"HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
 
 // ChoosesDevices says whether a variable decides on which GPUs a server runs.
 func ChoosesDevices(name string) bool { return slices.Contains(deviceVariables, name) }

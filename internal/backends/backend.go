@@ -20,7 +20,8 @@ import (
 // Setup resolves what the experiment says of its server. simulator and progress
 // are those of New. An error wraps launcher.ErrEnvironment: a variable or a file that
 // the server block refers to is not there.
-func Setup(s experiment.Server, simulator []string, lookup func(string) (string, bool), progress func(string)) (launcher.Setup, error) {
+func Setup(s experiment.Server, simulator []string, lookup func(string) (string, bool),
+	progress func(string)) (launcher.Setup, error) {
 	env, err := resolve(s, lookup)
 	if err != nil {
 		return launcher.Setup{}, err
@@ -36,7 +37,8 @@ func Setup(s experiment.Server, simulator []string, lookup func(string) (string,
 		return lookup(name)
 	}
 	return launcher.Setup{
-		Backend: New(s, simulator, progress), Engine: engine(s.Engine), Env: env.values, Secrets: env.secrets, APIKey: env.key, TLS: tls,
+		Backend: New(s, simulator, progress), Engine: engine(s.Engine), Env: env.values, Secrets: env.secrets,
+		APIKey: env.key, TLS: tls,
 		GPUs: GPUs(s, lookup), Running: s.Endpoint != nil, Simulated: s.Simulated != nil,
 		Compute: func() (string, notice.Code) { return compute(s, own) },
 	}, nil
@@ -77,7 +79,8 @@ func New(s experiment.Server, simulator []string, progress func(string)) launche
 
 func containerOptions(c *experiment.Container, progress func(string)) podman.Options {
 	return podman.Options{
-		Image: c.Image, Command: c.Command, ModelArg: c.ModelArg, GPUs: c.GPUs, Volumes: c.Volumes, Network: c.Network, Port: c.Port,
+		Image: c.Image, Command: c.Command, ModelArg: c.ModelArg, GPUs: c.GPUs, Volumes: c.Volumes,
+		Network: c.Network, Port: c.Port,
 		IPC: c.IPC, ShmSize: c.ShmSize, Pull: c.Pull, Socket: c.Socket, Connection: c.Connection, User: c.User,
 		Memory: c.Memory, CPUs: c.CPUs, CPUSet: c.CPUSet, Progress: progress,
 	}

@@ -242,7 +242,8 @@ func (sys *System) note(dir *rundir.Dir, p rundir.Provenance, warnings []notice.
 
 // surroundings resolves what the servers are launched with, checks it, and opens
 // the GPUs where they are to use real ones.
-func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Setup, telemetry.GPUs, error) {
+func (sys *System) surroundings(ctx context.Context, e *experiment.Experiment) (launcher.Setup, telemetry.GPUs,
+	error) {
 	simulator, err := sys.simulator(e.Server)
 	if err != nil {
 		return launcher.Setup{}, nil, err
@@ -370,7 +371,8 @@ func (sys *System) carryOut(ctx context.Context, o runOptions, e *experiment.Exp
 	}}
 	defer warnings.sending.Wait()
 	result, err := runner.Run(ctx, runner.Options{
-		Experiment: e, Plan: p, Dir: dir, Server: server, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv, RetryFailed: o.retry, Impossible: before.Impossible(),
+		Experiment: e, Plan: p, Dir: dir, Server: server, GPUs: gpus, Observer: observer, LookupEnv: sys.LookupEnv,
+		RetryFailed: o.retry, Impossible: before.Impossible(),
 		Finalists: func(context.Context) ([]matrix.Finalist, error) { return finalists(dir.Path, screen) },
 		TrialDone: newBestSoFar(e, p, past.Trials, screen).Take,
 		Warned:    func(n notice.Notice) { warnings.warn(ctx, e, n) },

@@ -115,7 +115,8 @@ func TestNumbersOfAttempts(t *testing.T) {
 	if err := d.WriteTrial(rundir.Trial{ID: trial.ID + ".2", Cell: trial.Cell, Outcome: rundir.OutcomeInvalid}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newSession(Options{Experiment: b.e, Plan: b.plan, Dir: d, LookupEnv: os.LookupEnv, Server: b.server(process.New(process.Options{}))})
+	r, err := newSession(Options{Experiment: b.e, Plan: b.plan, Dir: d, LookupEnv: os.LookupEnv,
+		Server: b.server(process.New(process.Options{}))})
 	if err != nil {
 		t.Fatal(err)
 	}

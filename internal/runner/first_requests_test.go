@@ -130,7 +130,8 @@ gates: {requeue: 0}
 				t.Fatal(err)
 			}
 			defer d.Close()
-			res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
+			res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch,
+				LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
 			if len(c.want) == 0 {
 				if errors.Is(err, ErrRefused) || requests.Load() < 20 {
 					t.Errorf("%v after %d requests, result %+v", err, requests.Load(), res)

@@ -85,7 +85,8 @@ func (l *lane) launch(ctx context.Context, p matrix.Start, conf matrix.Configura
 func (l *lane) newRecord(p matrix.Start, conf matrix.Configuration) *rundir.Start {
 	return &rundir.Start{
 		ID: l.nextLaunch(p.ID), Block: p.Block, Configuration: conf.ID, Label: conf.Label, Purpose: p.Purpose,
-		GPUs: l.own, Backend: l.Server.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching, Began: time.Now(),
+		GPUs: l.own, Backend: l.Server.Backend.Name(), Flags: conf.Flags, Outcome: rundir.StartLaunching,
+		Began: time.Now(),
 	}
 }
 
@@ -102,7 +103,8 @@ func (l *lane) up(ctx context.Context, rec *rundir.Start, conf matrix.Configurat
 	srv := l.Experiment.Server
 	spec := launcher.Spec{
 		RunID: l.runID, RunDir: l.dir.Path, StartID: rec.ID, Model: srv.Model, ModelName: srv.ModelName,
-		Args: conf.Flags.Args(srv.FlagStyle), Env: l.Server.Env, Secrets: l.loads.secrets, APIKey: l.Server.APIKey, TLS: l.Server.TLS,
+		Args: conf.Flags.Args(srv.FlagStyle), Env: l.Server.Env, Secrets: l.loads.secrets, APIKey: l.Server.APIKey,
+		TLS:     l.Server.TLS,
 		LogPath: filepath.Join(dir, rundir.ServerLogFile), ReadyTimeout: srv.ReadyTimeout, StopTimeout: srv.StopTimeout,
 		GPUs: l.ownGPUs(), Engine: l.Server.Engine, Asked: l.asked(conf.Flags), SilenceTimeout: srv.SilenceTimeout,
 	}

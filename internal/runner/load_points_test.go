@@ -209,7 +209,8 @@ gates: {requeue: 0}
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
+	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch,
+		LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
 	d.Close()
 	if err != nil || res.Failed != 1 {
 		t.Fatalf("%v %+v", err, res)
@@ -312,7 +313,8 @@ gates: {requeue: 0}
 		t.Fatal(err)
 	}
 	defer d.Close()
-	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
+	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch,
+		LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
 	if err != nil || res.OK+res.Invalid != 1 {
 		t.Fatalf("%v %+v\n%s", err, res, strings.Join(b.watch.messages, "\n"))
 	}

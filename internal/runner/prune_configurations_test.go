@@ -53,7 +53,8 @@ func TestDemandsMore(t *testing.T) {
 		{"max-model-len=8192", "max-model-len=16384", launcher.ClassConfig, false},
 		{"max-model-len=8192 seed=~", "max-model-len=16384", kv, true},
 	} {
-		if steps := demandsMore(vllm.Engine(), flagsOf(c.failed), flagsOf(c.other), c.class); len(steps) > 0 != c.want {
+		if steps := demandsMore(vllm.Engine(), flagsOf(c.failed), flagsOf(c.other),
+			c.class); len(steps) > 0 != c.want {
 			t.Errorf("%q failed (%s), %q: %q, want %v", c.failed, c.class, c.other, steps, c.want)
 		}
 	}

@@ -57,7 +57,8 @@ func newSession(o Options) (*session, error) {
 	r := &session{
 		Options: o, dir: o.Dir,
 		done: map[string]rundir.Trial{}, launches: map[string]int{}, rates: map[string]rundir.Rates{},
-		prune: newPruner(o.Experiment.Matrix.Prune, o.Server.Engine), repeats: newRepeats(o.Experiment.Gates.Requeue), deaths: deaths{},
+		prune:   newPruner(o.Experiment.Matrix.Prune, o.Server.Engine),
+		repeats: newRepeats(o.Experiment.Gates.Requeue), deaths: deaths{},
 		losses: newLosses(o.Experiment.AbortWhen),
 		probed: newRefusals(), conditions: newConditions(),
 	}

@@ -59,7 +59,8 @@ func TestSharedMachineNamesTheBinding(t *testing.T) {
 		compute string
 		want    bool
 	}{
-		{vllm.Engine(), launcher.ComputeCPU, true}, {vllm.Engine(), launcher.ComputeGPU, false}, {llamacpp.Engine(), launcher.ComputeCPU, false}, {nil, launcher.ComputeCPU, false},
+		{vllm.Engine(), launcher.ComputeCPU, true}, {vllm.Engine(), launcher.ComputeGPU, false}, {llamacpp.Engine(),
+			launcher.ComputeCPU, false}, {nil, launcher.ComputeCPU, false},
 	} {
 		heard := &notes{}
 		r := &session{Options: Options{Observer: heard, Server: launcher.Setup{Engine: c.engine}}}

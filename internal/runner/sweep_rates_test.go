@@ -48,7 +48,8 @@ confirm: false
 		t.Fatal(err)
 	}
 	defer d.Close()
-	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch, LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
+	res, err := Run(t.Context(), Options{Experiment: b.e, Plan: b.plan, Dir: d, Observer: b.watch,
+		LookupEnv: os.LookupEnv, Server: b.server(endpoint.New(s.URL))})
 	if err != nil || res.Failed != 3 || res.OK+res.Invalid != 1 {
 		t.Fatalf("result %+v, %v; want the three points of the sweep failed, the other load measured", res, err)
 	}

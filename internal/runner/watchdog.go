@@ -63,7 +63,8 @@ func (l *lane) guard(ctx context.Context, s *launcher.Server) (loadCtx context.C
 	w = &watchdog{
 		server: s, stall: l.Experiment.Server.StallTimeout, cancel: cancel, alive: time.Now(),
 		// No proxy may answer for a server that is gone.
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: l.Server.TLS}, Timeout: healthWait},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: l.Server.TLS},
+			Timeout: healthWait},
 	}
 	w.running.Go(func() { w.watchExit(loadCtx) })
 	w.running.Go(func() { w.watchHealth(loadCtx) })

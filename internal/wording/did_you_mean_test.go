@@ -9,7 +9,8 @@ import (
 func TestNearest(t *testing.T) {
 	known := []string{"trials", "trial_runs", "slo", "max-model-len", "ttft_p90", "ttft_p95", "ttft_p99"}
 	for word, want := range map[string]string{
-		"trails": "trials", "Trials": "trials", "trial": "trials", "max_model_len": "max-model-len", "sol": "slo", "whatever": "", "x": "", "ttft_p96": "ttft_p95", "ttft_p98": "ttft_p99", "ttft_p9": "ttft_p90",
+		"trails": "trials", "Trials": "trials", "trial": "trials", "max_model_len": "max-model-len", "sol": "slo",
+		"whatever": "", "x": "", "ttft_p96": "ttft_p95", "ttft_p98": "ttft_p99", "ttft_p9": "ttft_p90",
 	} {
 		if got, _ := Nearest(word, known); got != want {
 			t.Errorf("nearest to %s is %q, want %q", word, got, want)

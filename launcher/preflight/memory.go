@@ -20,7 +20,8 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 		return nil
 	}
 	p := vllmmemory.Predict(c)
-	if length, given := conf.Flags.Get(vllmflags.MaxModelLen); (!given || length.Kind == experiment.FlagUnset) && !p.Impossible && !p.Doubtful {
+	if length, given := conf.Flags.Get(vllmflags.MaxModelLen); (!given || length.Kind == experiment.FlagUnset) &&
+		!p.Impossible && !p.Doubtful {
 		// The model's own length applies; whether it is what the file of its
 		// shape says is not certain.
 		c.MaxModelLen = max(1, f.Model.MaxPosition)
@@ -58,7 +59,8 @@ func (f Facts) memory(conf matrix.Configuration) []Finding {
 // toBlame is the flag at which the finding is shown: the length, or what else
 // the configuration sets of the memory.
 func toBlame(flags experiment.Flags) string {
-	for _, name := range []string{vllmflags.MaxModelLen, vllmflags.GPUMemoryUtilization, vllmflags.TensorParallelSize, vllmflags.KVCacheMemoryBytes} {
+	for _, name := range []string{vllmflags.MaxModelLen, vllmflags.GPUMemoryUtilization,
+		vllmflags.TensorParallelSize, vllmflags.KVCacheMemoryBytes} {
 		if f, ok := flags.Get(name); ok && f.Kind == experiment.FlagText {
 			return name
 		}
@@ -74,7 +76,10 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 	if f.Model == nil || f.GPUMemory == 0 {
 		return none, false
 	}
-	if slices.ContainsFunc(flags, func(f experiment.Flag) bool { return vllmflags.Means(f.Name).Weights && f.Kind != experiment.FlagUnset }) {
+	if slices.ContainsFunc(flags, func(f experiment.Flag) bool {
+		return vllmflags.Means(f.Name).Weights &&
+			f.Kind != experiment.FlagUnset
+	}) {
 		return none, false
 	}
 	if dp, ok := whole(flags, vllmflags.DataParallelSize); ok && dp > 1 {
@@ -90,7 +95,8 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 		c.MaxNumSeqs, c.MaxBatchedTokens = 1024, 8192
 	}
 	for name, field := range map[string]*int{
-		vllmflags.TensorParallelSize: &c.TP, vllmflags.PipelineParallelSize: &c.PP, vllmflags.BlockSize: &c.BlockSize, vllmflags.MaxNumSeqs: &c.MaxNumSeqs,
+		vllmflags.TensorParallelSize: &c.TP, vllmflags.PipelineParallelSize: &c.PP,
+		vllmflags.BlockSize: &c.BlockSize, vllmflags.MaxNumSeqs: &c.MaxNumSeqs,
 		vllmflags.MaxNumBatchedTokens: &c.MaxBatchedTokens, vllmflags.NumGPUBlocksOverride: &c.BlocksOverride,
 	} {
 		if n, ok := whole(flags, name); ok {
@@ -101,10 +107,12 @@ func (f Facts) config(flags experiment.Flags) (vllmmemory.Config, bool) {
 		c.KVCacheMemory = float64(bytes)
 	}
 	c.CPUOffload = decimal(flags, vllmflags.CPUOffloadGB, 0) * vllmmemory.GiB
-	if method, ok := flags.Get(vllmflags.Quantization); ok && strings.HasPrefix(method.Value, "fp8") && c.Quantization == "" {
+	if method, ok := flags.Get(vllmflags.Quantization); ok && strings.HasPrefix(method.Value, "fp8") &&
+		c.Quantization == "" {
 		c.Quantization = "fp8"
 	}
-	if dtype, ok := flags.Get(vllmflags.Dtype); ok && strings.HasPrefix(dtype.Value, "float32") || dtype.Value == "float" {
+	if dtype, ok := flags.Get(vllmflags.Dtype); ok && strings.HasPrefix(dtype.Value, "float32") ||
+		dtype.Value == "float" {
 		c.WeightBytes, c.KVBytes, c.Model.Stored = 4, 4, 0
 	}
 	c.KVBytes = cacheBytes(flags, c.KVBytes)

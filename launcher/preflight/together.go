@@ -22,13 +22,17 @@ func (f Facts) together(flags experiment.Flags) []Finding {
 	length, hasLength := whole(flags, vllmflags.MaxModelLen)
 	threshold, hasThreshold := whole(flags, vllmflags.LongPrefillTokenThreshold)
 	if hasTokens && hasSeqs && tokens < seqs {
-		add(vllmflags.MaxNumBatchedTokens, notice.New("batched-tokens-low", notice.Args{"tokens": written(tokens), "seqs": written(seqs)}))
+		add(vllmflags.MaxNumBatchedTokens, notice.New("batched-tokens-low", notice.Args{"tokens": written(tokens),
+			"seqs": written(seqs)}))
 	}
-	if chunked, given := flags.Get(vllmflags.EnableChunkedPrefill); given && chunked.Value == "false" && hasTokens && hasLength && tokens < length {
-		add(vllmflags.MaxNumBatchedTokens, notice.New("chunked-prefill-off", notice.Args{"tokens": written(tokens), "length": written(length)}))
+	if chunked, given := flags.Get(vllmflags.EnableChunkedPrefill); given && chunked.Value == "false" && hasTokens &&
+		hasLength && tokens < length {
+		add(vllmflags.MaxNumBatchedTokens, notice.New("chunked-prefill-off", notice.Args{"tokens": written(tokens),
+			"length": written(length)}))
 	}
 	if hasThreshold && hasLength && threshold > length {
-		add(vllmflags.LongPrefillTokenThreshold, notice.New("prefill-threshold-high", notice.Args{"threshold": written(threshold), "length": written(length)}))
+		add(vllmflags.LongPrefillTokenThreshold, notice.New("prefill-threshold-high",
+			notice.Args{"threshold": written(threshold), "length": written(length)}))
 	}
 	return append(out, f.withModel(flags, length, hasLength)...)
 }
@@ -43,11 +47,13 @@ func (f Facts) withModel(flags experiment.Flags, length int, hasLength bool) []F
 	var out []Finding
 	tp, hasTP := whole(flags, vllmflags.TensorParallelSize)
 	if hasTP && tp > 0 && m.Heads%tp != 0 {
-		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: vllmflags.TensorParallelSize,
+		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig,
+			Flag:   vllmflags.TensorParallelSize,
 			Notice: notice.New("heads-not-divisible", notice.Args{"size": written(tp), "heads": notice.Count(m.Heads)})})
 	}
 	if pp, ok := whole(flags, vllmflags.PipelineParallelSize); ok && pp > m.Layers {
-		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig, Flag: vllmflags.PipelineParallelSize,
+		out = append(out, Finding{Severity: Impossible, Class: launcher.ClassConfig,
+			Flag:   vllmflags.PipelineParallelSize,
 			Notice: notice.New("layers-too-few", notice.Args{"layers": notice.Count(m.Layers), "stages": notice.Count(pp)})})
 	}
 	_, rescaled := flags.Get(vllmflags.RopeScaling)

@@ -12,9 +12,12 @@ func Engine() *launcher.Engine {
 		Name: "sglang", Rules: rules, Wrappers: wrappers, Own: []string{"/sglang/"},
 		NewReader: func() launcher.Reader { return phases },
 		Effects: map[string]launcher.Effect{
-			"context-length": {Context: true}, "tensor-parallel-size": {Less: true, Speed: true}, "pipeline-parallel-size": {Less: true, Speed: true},
-			"cpu-offload-gb": {Less: true, Speed: true}, "data-parallel-size": {Speed: true}, "kv-cache-dtype": {Speed: true},
-			"attention-backend": {Speed: true}, "stream-interval": {Speed: true}, "quantization": {Speed: true}, "dtype": {Speed: true},
+			"context-length": {Context: true}, "tensor-parallel-size": {Less: true, Speed: true},
+			"pipeline-parallel-size": {Less: true, Speed: true},
+			"cpu-offload-gb":         {Less: true, Speed: true}, "data-parallel-size": {Speed: true},
+			"kv-cache-dtype":    {Speed: true},
+			"attention-backend": {Speed: true}, "stream-interval": {Speed: true}, "quantization": {Speed: true},
+			"dtype": {Speed: true},
 		},
 	}
 }

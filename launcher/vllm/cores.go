@@ -103,9 +103,11 @@ func spareCore(bound launcher.Cores, usable []int) []notice.Notice {
 	case len(workers) == 0 && len(usable) < 2:
 		return nil
 	case len(workers) == 0:
-		return []notice.Notice{notice.New("vllm-cores-unknown", leaving(launcher.FormatCores(usable[:len(usable)-1]), usable[len(usable)-1]))}
+		return []notice.Notice{notice.New("vllm-cores-unknown", leaving(launcher.FormatCores(usable[:len(usable)-1]),
+			usable[len(usable)-1]))}
 	case len(free) > 0:
-		return []notice.Notice{notice.New("vllm-cores-free", notice.Args{"cores": coreList(taken), "free": coreList(free)})}
+		return []notice.Notice{notice.New("vllm-cores-free", notice.Args{"cores": coreList(taken),
+			"free": coreList(free)})}
 	}
 	all := notice.New("vllm-cores-all", notice.Args{"cores": coreList(taken)})
 	for _, core := range slices.Backward(usable) {

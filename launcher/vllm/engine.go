@@ -18,7 +18,8 @@ func Engine() *launcher.Engine {
 		Name: "vllm", NewReader: func() launcher.Reader { return &reader{parsed: map[string]string{}, settings: map[string]string{}} },
 		Rules: rules, Last: fields, Hints: hints, Rooms: rooms, Unknown: unknown, Own: []string{"/vllm/"},
 		Wrappers: wrappers, Quoting: quoting, Consequences: consequences, Deaths: deaths, ExitCode: exitCode, Teardown: teardown, Told: told, Fatal: fatal,
-		Settings: settings, LengthFlag: vllmflags.MaxModelLen, Effects: effects(), Compare: compare, SpareCore: spareCore,
+		Settings: settings, LengthFlag: vllmflags.MaxModelLen, Effects: effects(), Compare: compare,
+		SpareCore: spareCore,
 	}
 }
 

@@ -91,15 +91,20 @@ var meanings = map[string]Meaning{
 	DataParallelSize:     {Effect: Effect{Speed: true}, Called: "dp-size"},
 	SpeculativeConfig:    {Effect: Effect{Speed: true}, Weights: true},
 
-	HFOverrides: {Weights: true}, "enable-lora": {Weights: true}, "model-impl": {Weights: true}, "load-format": {Weights: true},
+	HFOverrides: {Weights: true}, "enable-lora": {Weights: true}, "model-impl": {Weights: true},
+	"load-format": {Weights: true},
 
 	"decode-context-parallel-size": {Called: "dcp-size"}, "prefill-context-parallel-size": {Called: "pcp-size"},
 
-	"enable-expert-parallel": speed, EnablePrefixCaching: speed, EnableChunkedPrefill: speed, BlockSize: speed, "swap-space": speed,
+	"enable-expert-parallel": speed, EnablePrefixCaching: speed, EnableChunkedPrefill: speed, BlockSize: speed,
+	"swap-space": speed,
 	EnforceEager: speed, "scheduling-policy": speed, "async-scheduling": speed, "max-num-partial-prefills": speed,
-	"max-long-partial-prefills": speed, LongPrefillTokenThreshold: speed, "compilation-config": speed, "cuda-graph-sizes": speed,
-	"cudagraph-capture-sizes": speed, "max-cudagraph-capture-size": speed, "max-seq-len-to-capture": speed, "attention-backend": speed,
-	"stream-interval": speed, "api-server-count": speed, "disable-log-stats": speed, "disable-log-requests": speed,
-	"enable-log-requests": speed, "num-scheduler-steps": speed, "distributed-executor-backend": speed, Quantization: speed,
-	Dtype: speed, "seed": speed,
+	"max-long-partial-prefills": speed, LongPrefillTokenThreshold: speed, "compilation-config": speed,
+	"cuda-graph-sizes":        speed,
+	"cudagraph-capture-sizes": speed, "max-cudagraph-capture-size": speed, "max-seq-len-to-capture": speed,
+	"attention-backend": speed,
+	"stream-interval":   speed, "api-server-count": speed, "disable-log-stats": speed, "disable-log-requests": speed,
+	"enable-log-requests": speed, "num-scheduler-steps": speed, "distributed-executor-backend": speed,
+	Quantization: speed,
+	Dtype:        speed, "seed": speed,
 }
