@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vllm-sweep/sweep/experiment"
+	"github.com/vllm-sweep/sweep/internal/backends"
 	"github.com/vllm-sweep/sweep/internal/rundir"
 	"github.com/vllm-sweep/sweep/internal/runner"
 	"github.com/vllm-sweep/sweep/matrix"
@@ -123,9 +124,13 @@ func BenchmarkBetweenTrials(b *testing.B) {
 		screen := newScreen(&System{Stderr: io.Discard, Width: func() int { return 80 }}, progressPlain)
 		costs := &trialCosts{Observer: screen, between: map[int]time.Duration{}, whole: map[int]time.Duration{}}
 		best := newBestSoFar(e, plan, nil, screen)
+		setup, err := backends.Setup(e.Server, server, os.LookupEnv, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
 		result, err := runner.Run(b.Context(), runner.Options{
 			Experiment: e, Plan: plan, Dir: dir, Observer: costs, LookupEnv: os.LookupEnv,
-			Backend:   runner.NewBackend(e.Server, server, nil),
+			Server:    setup,
 			TrialDone: func(t rundir.Trial) { best.Take(t); costs.done() },
 			RoundDone: func(ctx context.Context) error { return writeReport(ctx, dir.Path, false) },
 		})

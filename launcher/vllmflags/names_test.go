@@ -14,13 +14,14 @@ import (
 // spelled are the rooms, and single files, in which names of flags may stand as
 // they are, each for a reason.
 var spelled = map[string]string{
-	"launcher/vllmflags":    "the catalogue",
-	"launcher/vllm":         "the engine: its log and its messages name flags",
-	"launcher/sglang":       "another engine, some of whose flags are called alike",
-	"launcher/llamacpp":     "another engine, one of whose flags is called alike",
-	"launcher/effective.go": "secrets of any engine",
-	"internal/notice":       "examples of what messages say",
-	"sim":                   "the simulated server",
+	"launcher/vllmflags":             "the catalogue",
+	"launcher/vllm":                  "the engine: its log and its messages name flags",
+	"launcher/sglang":                "another engine, some of whose flags are called alike",
+	"launcher/llamacpp":              "another engine, one of whose flags is called alike",
+	"launcher/effective_settings.go": "secrets of any engine",
+	"internal/notice":                "examples of what messages say",
+	"internal/translate":             "command lines that people bring: sweep init",
+	"sim":                            "the simulated server",
 }
 
 // What a flag of vLLM means is known here: nobody else spells one. Names of one
