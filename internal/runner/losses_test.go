@@ -46,12 +46,12 @@ func TestABadBeginningIsWarnedOfOnce(t *testing.T) {
 		at     int // trials until the warning; 0: none
 		want   string
 	}{
-		{"ddd", 3, "Of the first 3 trials, 3 were discarded or failed. This is the cause of 3: A GPU was throttled"},
+		{"ddd", 3, "Of the first 3 trials, 3 were discarded or failed. 3 of them have this cause: A GPU was throttled"},
 		{"oodddddd", 5, "Of the first 5 trials, 3 were"},
 		{"oooddddd", 0, ""}, // two of the first five
 		{"sssddod", 7, "Of the first 4 trials, 3 were"},
-		{"dfxfx", 3, "This is the cause of 1: A GPU was throttled"},
-		{"ofodf", 5, "This is the cause of 2: The load could not be made: no port."},
+		{"dfxfx", 3, "1 of them has this cause: A GPU was throttled"},
+		{"ofodf", 5, "2 of them have this cause: The load could not be made: no port."},
 		{"xxx", 3, "no room. Free memory first."},
 	} {
 		l := newLosses(experiment.AbortWhen{})
