@@ -13,7 +13,6 @@ import (
 
 	"github.com/vllm-sweep/sweep/internal/notice"
 	"github.com/vllm-sweep/sweep/internal/rundir"
-	"github.com/vllm-sweep/sweep/launcher"
 	"github.com/vllm-sweep/sweep/matrix"
 )
 
@@ -361,110 +360,6 @@ func (r *session) ratesOf(load string) (rundir.Rates, bool) {
 	return rates, ok
 }
 
-func (r *session) counts() (done, total int) {
-	trials := r.Plan.MeasuredTrials()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, t := range trials {
-		if _, ok := r.done[t.ID]; ok {
-			done++
-		}
-	}
-	return done, len(trials)
-}
-
-func (r *session) result() Result {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var res Result
-	for _, s := range r.Plan.Starts {
-		for _, t := range s.Trials {
-			res.Planned++
-			switch r.done[t.ID].Outcome {
-			case "":
-			case rundir.OutcomeOK:
-				res.OK++
-			case rundir.OutcomeInvalid:
-				res.Invalid++
-			case rundir.OutcomeSkipped:
-				res.Skipped++
-			default:
-				res.Failed++
-			}
-		}
-	}
-	return res
-}
-
-// complete is a state with the counts and the time left of the whole run.
-func (r *session) complete(s Status) Status {
-	s.Done, s.Total = r.counts()
-	s.At = time.Now()
-	var spent time.Duration
-	if !s.StageBegan.IsZero() {
-		spent = s.At.Sub(s.StageBegan)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s.Left = r.clock.left(r.done, func(id string) bool { return r.repeats.due(id, r.done) },
-		func(id string) bool { _, hopeless := r.prune.hopeless[id]; return hopeless }, spent)
-	s.More = r.Plan.ConfirmStage != nil && r.Plan.Confirmation == nil
-	worked := r.worked + s.At.Sub(r.opened)
-	if all := worked + (s.Left.Least+s.Left.Most)/2; all > 0 {
-		s.Share = worked.Seconds() / all.Seconds()
-	}
-	return s
-}
-
-// tellProgress shows how far the run is, whatever its lanes do.
-func (r *session) tellProgress() { r.Observer.Status(r.complete(Status{})) }
-
-func (r *session) message(format string, args ...any) {
-	r.Observer.Message(fmt.Sprintf(format, args...))
-}
-
-// announce shows a notice about the run.
-func (r *session) announce(n notice.Notice) {
-	text := n.String()
-	if n.Severity == notice.Caveat {
-		text = "warning: " + text
-	}
-	r.Observer.Message(text, n)
-}
-
-// tell shows notices about a launch or a trial, and returns them for its record.
-func (r *session) tell(kind notice.Kind, id string, list ...notice.Notice) []notice.Notice {
-	for _, n := range list {
-		text := fmt.Sprintf("%s (%s %s)", n, kind, id)
-		if n.Severity != notice.Note {
-			text = "warning: " + text
-		}
-		r.Observer.Message(text, n.On(kind, id))
-	}
-	return list
-}
-
-// tellTrial shows a finished trial.
-func (r *session) tellTrial(t rundir.Trial) {
-	about := slices.Clone(t.Reasons)
-	for i := range about {
-		about[i] = about[i].On(notice.Trial, t.ID)
-	}
-	r.Observer.Message(r.describe(t), about...)
-}
-
-// tellRefused says once in a run that the server could not answer for its own
-// configuration.
-func (r *session) tellRefused(e *launcher.Effective) {
-	if e == nil || e.Refused == "" {
-		return
-	}
-	r.told.refused.Do(func() {
-		n := notice.New("configuration-unread", notice.Args{"error": notice.Text(e.Refused)})
-		r.Observer.Message("warning: "+n.String(), n)
-	})
-}
-
 // exportRound exports the results so far, between two rounds, when nothing is
 // measured. A failure to do so is shown and the run goes on, because the records
 // are safe.
@@ -477,58 +372,6 @@ func (r *session) exportRound(ctx context.Context) {
 	if err := r.RoundDone(ctx); err != nil {
 		r.announce(notice.New("report-not-written", notice.Args{"error": notice.Text(err.Error())}))
 	}
-}
-
-// origin is what the run measures: the facts of its server, which must stay the
-// same. Its lock serializes the writers of one file.
-type origin struct {
-	mu         sync.Mutex
-	dir        *rundir.Dir
-	provenance rundir.Provenance
-}
-
-func newOrigin(dir *rundir.Dir, p rundir.Provenance) *origin {
-	if p.Backend == nil {
-		p.Backend = map[string]string{}
-	}
-	return &origin{dir: dir, provenance: p}
-}
-
-// Keys of launch facts and of the provenance's backend facts.
-const (
-	factImageDigest = "image_digest"
-	factImageID     = "image_id"
-	factVersion     = "server_version"
-)
-
-// same refuses to mix results of two servers: a tag can move, and an
-// installation can be upgraded, between two starts or two sessions of one run.
-func (o *origin) same(rec *rundir.Start) error {
-	now := map[string]string{factImageDigest: rec.Facts[factImageDigest], factVersion: rec.Identity.Version}
-	if now[factImageDigest] == "" { // an image built here has no digest of a registry
-		now[factImageDigest] = rec.Facts[factImageID]
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	changed := false
-	for _, fact := range []string{factImageDigest, factVersion} {
-		switch known := o.provenance.Backend[fact]; {
-		case now[fact] == "" || now[fact] == known:
-		case known == "":
-			o.provenance.Backend[fact], changed = now[fact], true
-		default:
-			return fmt.Errorf("%w: the server's %s is now %s; this run measured %s, and results of two servers are not mixed: "+
-				"bring the former back or begin a new run", ErrEnvironment, strings.ReplaceAll(fact, "_", " "), now[fact], known)
-		}
-	}
-	// A simulated server is one whatever launched it.
-	if launcher.Simulated(rec.Identity.Version) && !o.provenance.Simulated {
-		o.provenance.Simulated, changed = true, true
-	}
-	if !changed {
-		return nil
-	}
-	return o.dir.WriteProvenance(o.provenance)
 }
 
 // planned is the planned ID of a start or a trial, without the number of the
