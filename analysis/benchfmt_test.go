@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files under testdata")
 
-// benchfmtRuns are two runs of which the second has 10 % less throughput.
+// benchfmtRuns are two runs of which the second has 10% less throughput.
 func benchfmtRuns(t *testing.T) []byte {
 	var b bytes.Buffer
 	for _, side := range []struct {

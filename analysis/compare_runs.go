@@ -86,7 +86,7 @@ func CompareRuns(a, b Input, metrics []string) (*Between, error) {
 }
 
 // leastRanks is how many values each side must have for the exact rank test to
-// be able to say anything at 5 %: with three a side its smallest p-value is 0.1.
+// be able to say anything at 5%: with three a side its smallest p-value is 0.1.
 const leastRanks = 4
 
 // crossCheck adds the exact rank test where it can say anything: it assumes

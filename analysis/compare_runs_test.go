@@ -40,7 +40,7 @@ func TestCompareRuns(t *testing.T) {
 	// with, by Satterthwaite's rule, (4e-4)²/((4e-4)²/2) = 2 degrees of freedom;
 	// 4 in both runs together, and se = sqrt(2 x 1e-4/3).
 	se := math.Sqrt(2e-4 / 3)
-	const t4 = 2.7764451051977987 // t distribution, 97.5 %, 4 df (R: qt(.975, 4))
+	const t4 = 2.7764451051977987 // t distribution, 97.5%, 4 df (R: qt(.975, 4))
 	r := got.Cells[1].Ratios[throughput]
 	near(t, "ratio", r.Center, 1.1, 1e-12)
 	near(t, "lower bound", r.Lo, 1.1*math.Exp(-t4*se), 1e-9)

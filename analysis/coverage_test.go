@@ -152,7 +152,7 @@ func TestCoverageCoverageAndFalseVerdicts(t *testing.T) {
 }
 
 // A cell that is better by exactly the margin must not be called equivalent in
-// more than 5 % of cases.
+// more than 5% of cases.
 func TestCoverageEquivalence(t *testing.T) {
 	runs := simulations(200, 4000)
 	t.Log("| cells | blocks | spread | wrongly equivalent at the margin | rightly equivalent at no difference |")
@@ -172,7 +172,7 @@ func TestCoveragePower(t *testing.T) {
 	t.Log("| cells | trials | spread | gain 5% | gain 10% |")
 	for _, c := range []struct {
 		cells, blocks int
-		sd, least     float64 // least: of the gain of 10 %
+		sd, least     float64 // least: of the gain of 10%
 	}{{4, 3, .02, .8}, {8, 3, .02, .9}, {8, 3, .03, .5}, {8, 5, .03, .85}, {24, 3, .02, .8}, {24, 3, .03, .4}, {24, 5, .03, .75}} {
 		var found [2]float64
 		for i, gain := range []float64{.05, .1} {
@@ -184,7 +184,7 @@ func TestCoveragePower(t *testing.T) {
 	}
 }
 
-// How often drift is reported: falsely without any, and truly with 6 and 15 %.
+// How often drift is reported: falsely without any, and truly with 6 and 15%.
 // Four metrics at two load points, cells that wait in a queue and vary ten times
 // as much among them.
 func TestCoverageDrift(t *testing.T) {

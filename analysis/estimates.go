@@ -245,7 +245,7 @@ func (f *family) model() {
 // same load point to those of the confirm stage, whose few cells have few. How
 // much trials vary is not what finalists were chosen by; their values are, and
 // those are not borrowed. It is left where the two variances differ (F test at
-// 1 %) or either is not pooled for its cells' sake.
+// 1%) or either is not pooled for its cells' sake.
 func (f *family) borrow(from *family) {
 	apart := func(s *series) bool { return s.apart }
 	if from == nil || !from.pooled || f.fit == nil || f.unequal || slices.ContainsFunc(f.cells, apart) {

@@ -61,7 +61,7 @@ func TestPairedRatio(t *testing.T) {
 func unequalRun(t *testing.T, factor float64) *Findings {
 	r := newRun(9, 1)
 	for b := range 6 {
-		x := float64(b%3-1) / 100 // -1 %, 0, 1 %
+		x := float64(b%3-1) / 100 // -1%, 0, 1%
 		for c := range 8 {
 			r.add(c, 0, b+1, one(throughput, 100*math.Exp(x*float64(1-2*((b/3+c)%2)))))
 		}
@@ -82,7 +82,7 @@ func TestUnequalVariances(t *testing.T) {
 	if !contains(f.Warnings, "variances-differ") {
 		t.Errorf("no warning: %q", f.Warnings)
 	}
-	// Welch by hand: both variances are 6 values of -1, 0, 1 %: 0.8e-4, so the
+	// Welch by hand: both variances are 6 values of -1, 0, 1%: 0.8e-4, so the
 	// standard error is sqrt(2 × 0.8e-4 / 6) and df = 10.
 	q := f.Cells[1].Ratios[throughput]
 	near(t, "hi", q.Hi, math.Exp(2.228139*math.Sqrt(2*.8e-4/6)), 1e-6)
@@ -94,10 +94,10 @@ func TestUnequalVariances(t *testing.T) {
 	}
 }
 
-// Blocks offer 0, +10 and -5 %, which the first three cells follow within
-// 0.1 % and the saturated fourth does not: the three keep their own small
+// Blocks offer 0, +10 and -5%, which the first three cells follow within
+// 0.1% and the saturated fourth does not: the three keep their own small
 // variance, and the fourth is compared by the paired t-test, whose differences
-// are -20 % less the offered changes.
+// are -20% less the offered changes.
 func TestSaturatedCell(t *testing.T) {
 	r := newRun(4, 1)
 	noise := [][]float64{{0, 1, -1}, {1, -1, 0}, {-1, 0, 1}}

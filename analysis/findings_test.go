@@ -128,8 +128,8 @@ func driftRun(rng *rand.Rand, kind experiment.ArrivalKind, change, sd, seeds flo
 	return r
 }
 
-// 10 % over the run is found among 1 % noise and 5 % between blocks; blocks
-// alone are no drift, 1 % is not worth a warning, and an offered rate is not
+// 10% over the run is found among 1% noise and 5% between blocks; blocks
+// alone are no drift, 1% is not worth a warning, and an offered rate is not
 // looked at.
 func TestDrift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 9))

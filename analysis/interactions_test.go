@@ -32,7 +32,7 @@ func factorial(a, b, both float64) *run {
 }
 
 func TestInteractionsWhereTheDesignMeasuredThem(t *testing.T) {
-	f := analyse(t, factorial(-.2, -.05, .3)) // the first change costs 18 % alone and gains 11 % with the second
+	f := analyse(t, factorial(-.2, -.05, .3)) // the first change costs 18% alone and gains 11% with the second
 	if len(f.Interactions) != 1 {
 		t.Fatalf("%+v", f.Interactions)
 	}
@@ -94,7 +94,7 @@ func TestEffectsBelowTheNoiseFloor(t *testing.T) {
 		f := analyse(t, r)
 		return f.Interactions[0].Ratio, f.MainEffects[1].Ratio
 	}
-	// The interaction is 0.027 s of 0.105, the effect of max-num-batched-tokens 10 %.
+	// The interaction is 0.027 s of 0.105, the effect of max-num-batched-tokens 10%.
 	if x, e := verdicts(0.005); x.Verdict != Worse || e.Verdict != Worse {
 		t.Errorf("above the floor: %+v, %+v", x, e)
 	}

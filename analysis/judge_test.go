@@ -11,7 +11,7 @@ import (
 )
 
 // Whether a trial counts is decided by the gates when it is recorded: with
-// gates.failures at 60 % one with 40 % counts in every command, and says so.
+// gates.failures at 60% one with 40% counts in every command, and says so.
 func TestTheGatesDecideHowManyRequestsMayFail(t *testing.T) {
 	r := newRun(2, 1)
 	for b := range 3 {

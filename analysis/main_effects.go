@@ -181,7 +181,7 @@ func (a *analyser) correctMainEffects(out []MainEffect, baseline string) {
 }
 
 // settleByInterval gives the verdict of a ratio whose interval is at hand. The
-// bounds of TOST at 5 % are those of the 90 % interval, which lies inside the 95 %
+// bounds of TOST at 5% are those of the 90% interval, which lies inside the 95%
 // one: equivalence by the latter is the stricter.
 func (a *analyser) settleByInterval(r *Ratio, name string, family int) {
 	more := (r.Center > 1) == betterWhenHigher(name)

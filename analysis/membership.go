@@ -13,7 +13,7 @@ import (
 // Classes of membership in a frontier.
 const (
 	ClassFrontier  = "frontier"  // more likely on it than not
-	ClassContender = "contender" // on it with a probability of 5 % to 50 %
+	ClassContender = "contender" // on it with a probability of 5% to 50%
 	ClassDominated = "dominated" // less
 )
 

@@ -21,7 +21,7 @@ func TestHypervolumeOverTheBaseline(t *testing.T) {
 	}
 }
 
-// Two cells of one latency whose throughputs differ by nothing, one of 20 % more
+// Two cells of one latency whose throughputs differ by nothing, one of 20% more
 // latency, and one far behind: the equals share the frontier with about half
 // each, the slower one is not on it.
 func TestMembership(t *testing.T) {

@@ -14,7 +14,7 @@ type Precision struct {
 	DF        float64 `json:"df"`
 	Blocks    int     `json:"blocks"` // trials of the cell with the fewest
 	// Alone and Corrected are the smallest ratios to the baseline, less 1, that
-	// would be found with 80 % power: one comparison, and corrected for all of
+	// would be found with 80% power: one comparison, and corrected for all of
 	// the metric.
 	Alone     float64 `json:"alone"`
 	Corrected float64 `json:"corrected"`

@@ -10,7 +10,7 @@ import (
 )
 
 // Repeats on a start are averaged, and their spread is told from that of the
-// starts: 3 % between starts and 1 % inside are found within what 200 starts
+// starts: 3% between starts and 1% inside are found within what 200 starts
 // leave to chance. With starts of 180 s and trials of 60 s one trial a start is
 // best: sqrt(3) × 1/3 is less than one.
 func TestVarianceSplit(t *testing.T) {

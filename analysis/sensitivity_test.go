@@ -36,7 +36,7 @@ func TestSensitivityOfALimit(t *testing.T) {
 	}
 }
 
-// Three trials of 0.5 s with ±0.4 % in the pooled model: a limit of 0.6 s is
+// Three trials of 0.5 s with ±0.4% in the pooled model: a limit of 0.6 s is
 // kept for certain, one of 0.5 s as likely as not.
 func TestProbabilityThatAConstraintHolds(t *testing.T) {
 	rec := analyse(t, ladder()).Recommendations[0]
@@ -82,7 +82,7 @@ func TestNearestMissIsData(t *testing.T) {
 	r.in.UseCases = []experiment.UseCase{maximise(atMost("ttft_p95", .2), experiment.Constraint{Metric: throughput, Op: experiment.AtLeast, Value: 140})}
 	rec := analyse(t, r).Recommendations[0]
 	m := rec.NearestMiss
-	// c0 misses ttft by 50 % and throughput by 29 %, c1 150 and 14, c2 350 and 0.
+	// c0 misses ttft by 50% and throughput by 29%, c1 150 and 14, c2 350 and 0.
 	if m == nil || m.Cell != cellID(0, 0) || m.Binding != "ttft_p95" || m.Fails != 3 || m.Cells != 3 {
 		t.Fatalf("%+v", m)
 	}

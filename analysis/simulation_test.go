@@ -104,7 +104,7 @@ func TestSimulationBlockEffects(t *testing.T) {
 	between(t, "runs with a false verdict", s.called, 0, .06)
 }
 
-// A drift of 6 % over the run must not turn into verdicts.
+// A drift of 6% over the run must not turn into verdicts.
 func TestSimulationDrift(t *testing.T) {
 	s := simulate(t, 600, even, func(_ *rand.Rand, _, order int) float64 { return 0.06 * (float64(order)/72 - 0.5) })
 	between(t, "coverage of ratios", s.ratio, .93, .97)
@@ -122,9 +122,9 @@ func TestSimulationUnequalVariances(t *testing.T) {
 	between(t, "runs with a false verdict", s.called, 0, .08)
 }
 
-// Arrivals offer rates that differ by 6 % between blocks. Cells that follow
-// within 0.1 % must come out equivalent to the baseline although others, 1 or 3
-// of 8, are saturated and vary by 1 % on their own.
+// Arrivals offer rates that differ by 6% between blocks. Cells that follow
+// within 0.1% must come out equivalent to the baseline although others, 1 or 3
+// of 8, are saturated and vary by 1% on their own.
 func TestSimulationSaturatedCells(t *testing.T) {
 	for _, saturated := range []int{1, 3} {
 		rng := rand.New(rand.NewPCG(7, 11))

@@ -43,7 +43,7 @@ func (a *analyser) undecided(r Ratio, family int) []notice.Notice {
 
 // moreTrials is how many further trials of each side a difference of the size
 // seen, or of the margin when that is larger, needs to be found with a power of
-// 80 % before correction, see stats.Trials.
+// 80% before correction, see stats.Trials.
 func (a *analyser) moreTrials(c difference) int {
 	delta := math.Max(math.Abs(c.Value), a.margin)
 	return max(1, int(math.Min(stats.Trials(c.sd, delta), 1e6))-c.n)

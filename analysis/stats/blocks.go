@@ -213,7 +213,7 @@ func (f *BlockFit) Contrast(terms ...Term) (d, factor float64, ok bool) {
 }
 
 // BlockTest is the p-value of the F test that all blocks are alike, NaN where the
-// data have no degrees of freedom for it. A variance below that of 0.1 % is not
+// data have no degrees of freedom for it. A variance below that of 0.1% is not
 // taken for evidence: rounded values agree exactly at times.
 func (f *BlockFit) BlockTest() float64 {
 	if f.DF <= 0 || f.BlockDF == 0 {
@@ -223,14 +223,14 @@ func (f *BlockFit) BlockTest() float64 {
 	return distuv.F{D1: f.BlockDF, D2: f.DF}.Survival(ratio)
 }
 
-// BlocksDiffer reports whether the blocks differ at 1 %.
+// BlocksDiffer reports whether the blocks differ at 1%.
 func (f *BlockFit) BlocksDiffer() bool { return f.BlockTest() < unequalP }
 
 // PairVariance is the variance to compare two groups by: that of the pool, or
 // that of their own residuals where it is larger. Noisy groups would else be the
 // ones that are called better or worse by accident: where spreads differ by a
 // lognormal factor e^0.6, the larger of the two brings runs with a false verdict
-// from 6 to 10 % down to 4 to 6 %, for a tenth of the power (simulations in
+// from 6 to 10% down to 4 to 6%, for a tenth of the power (simulations in
 // docs/statistics.md).
 func (f *BlockFit) PairVariance(a, b int) float64 {
 	var squares, n float64
@@ -247,7 +247,7 @@ func (f *BlockFit) PairVariance(a, b int) float64 {
 }
 
 // Borrow adds the degrees of freedom of another fit's variances to those of this
-// one, weighted by them. Where the two variances differ (F test at 1 %), or one is
+// one, weighted by them. Where the two variances differ (F test at 1%), or one is
 // not there, nothing is changed and the result is false.
 func (f *BlockFit) Borrow(from *BlockFit) bool {
 	high, low := f, from

@@ -6,7 +6,7 @@
 //
 // Ratios are differences of logarithms: fit the logarithms of the values, and
 // exp of a difference and of the ends of its interval is the ratio of the
-// geometric means with its interval. A margin of 3 % is then log(1.03).
+// geometric means with its interval. A margin of 3% is then log(1.03).
 //
 // Values have no units here: a result has those of what was passed in. Values
 // must be finite, and what is counted from 0 (groups, blocks, factors) must be

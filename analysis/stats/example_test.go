@@ -27,25 +27,25 @@ func ExampleBlockFit_Contrast() {
 		d, factor, _ := fit.Contrast(stats.Term{Group: variant, Weight: 1}, stats.Term{Group: 0, Weight: -1})
 		e := stats.Estimate{Value: d, SE: math.Sqrt(fit.MSE * factor), DF: fit.DF}
 		lo, hi := e.Interval(0.95)
-		fmt.Printf("ratio %.3f [%.3f, %.3f], p of a difference beyond 3 %%: %.4f\n",
+		fmt.Printf("ratio %.3f [%.3f, %.3f], p of a difference beyond 3%%: %.4f\n",
 			math.Exp(d), math.Exp(lo), math.Exp(hi), e.Equivalence(math.Log(1.03)))
 		ps = append(ps, e.P())
 	}
 	fmt.Printf("adjusted p-values: %.4f\n", stats.Holm(ps))
 	// Output:
-	// ratio 1.108 [1.093, 1.124], p of a difference beyond 3 %: 0.9999
-	// ratio 1.006 [0.993, 1.020], p of a difference beyond 3 %: 0.0045
+	// ratio 1.108 [1.093, 1.124], p of a difference beyond 3%: 0.9999
+	// ratio 1.006 [0.993, 1.020], p of a difference beyond 3%: 0.0045
 	// adjusted p-values: [0.0001 0.2650]
 }
 
-// With 3 % between values, four a side and the variance from 20 degrees of freedom.
+// With 3% between values, four a side and the variance from 20 degrees of freedom.
 func ExampleDetectable() {
-	fmt.Printf("one comparison finds %.1f %%, the first of ten %.1f %%\n",
+	fmt.Printf("one comparison finds %.1f%%, the first of ten %.1f%%\n",
 		100*stats.Detectable(.03, 4, 20, 1), 100*stats.Detectable(.03, 4, 20, 10))
-	fmt.Println("values a side for 5 %:", stats.Trials(.03, math.Log(1.05)))
+	fmt.Println("values a side for 5%:", stats.Trials(.03, math.Log(1.05)))
 	// Output:
-	// one comparison finds 6.4 %, the first of ten 8.9 %
-	// values a side for 5 %: 6
+	// one comparison finds 6.4%, the first of ten 8.9%
+	// values a side for 5%: 6
 }
 
 // A two by two grid of cache (0, 1) and batch (0, 1), by their levels.

@@ -7,8 +7,8 @@ import (
 
 // Holm adjusts p-values for their number (Holm 1979): sorted ascending, the
 // i-th of m is multiplied by m-i+1, made monotone and capped at 1. Results are
-// in the order of p. An adjusted value below 5 % keeps the chance of any false
-// one in the family below 5 %, however the tests depend on each other.
+// in the order of p. An adjusted value below 5% keeps the chance of any false
+// one in the family below 5%, however the tests depend on each other.
 func Holm(p []float64) []float64 {
 	out := make([]float64, len(p))
 	last := 0.0

@@ -71,7 +71,7 @@ const leastSpan = 0.05
 // Knee is the place of the point of a frontier with the most distance from the
 // straight line between its ends, both axes scaled to the ends' distance (Satopää
 // et al. 2011, "Kneedle"). The points are logarithms, by rising X. It is -1 where
-// the ends are closer than 5 % or no point is further than a tenth.
+// the ends are closer than 5% or no point is further than a tenth.
 func Knee(frontier []Point) int {
 	at, most := -1, 0.1
 	if len(frontier) < 3 {

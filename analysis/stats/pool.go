@@ -15,12 +15,12 @@ const (
 	unequalP     = 0.01 // of the Brown-Forsythe test, and of the test for blocks
 	unequalRatio = 4.0  // largest variance of a group over the pooled one
 	unequalLevel = 0.2  // and beyond this quantile for the largest of so many cells
-	// A group beyond this F and this variance (10 %) is in another regime, such
+	// A group beyond this F and this variance (10%) is in another regime, such
 	// as the queue of a saturated server, and not just noisier.
 	wildRatio    = 100.0
 	wildVariance = 0.01
 	minPooledDF  = 2 // fewer and the pooled variance is not used
-	// leastVariance is that of 0.1 %: a pool that agrees better is not thereby
+	// leastVariance is that of 0.1%: a pool that agrees better is not thereby
 	// a reason to leave out a group. Counts in a window agree exactly at times.
 	leastVariance = 1e-6
 )

@@ -7,7 +7,7 @@ import (
 )
 
 // Level and Power of the comparisons that are planned for: a difference of the
-// size given is found in four of five experiments, by a two-sided test at 5 %.
+// size given is found in four of five experiments, by a two-sided test at 5%.
 const (
 	Level = 0.05
 	Power = 0.8

@@ -25,7 +25,7 @@ func TestDetectableAgainstPowerTTest(t *testing.T) {
 	}
 }
 
-// The difference that is said to be detectable is found in 80 % of simulated
+// The difference that is said to be detectable is found in 80% of simulated
 // experiments.
 func TestDetectableBySimulation(t *testing.T) {
 	const sd, blocks, runs = .03, 3, 4000

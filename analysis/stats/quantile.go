@@ -45,7 +45,7 @@ func Mean(x []float64) float64 {
 
 // QuantileFloor is the size of the smallest sample from which the p-quantile may
 // be reported: with n = QuantileFloor(p) samples an order statistic inside the
-// sample (not its maximum) bounds the quantile from above with 99 % confidence.
+// sample (not its maximum) bounds the quantile from above with 99% confidence.
 //
 // That is the rule of MLPerf's early stopping (mlcommons/inference,
 // loadgen/early_stopping.cc) with one sample allowed over the limit: the least
@@ -76,7 +76,7 @@ func QuantileFloor(p float64) int {
 }
 
 // QuantileUpper is a value of the sorted sample that the p-quantile it was drawn from
-// does not exceed, with 99 % confidence: MLPerf's early-stopping estimate. It
+// does not exceed, with 99% confidence: MLPerf's early-stopping estimate. It
 // is the order statistic with t samples above it, t the most for which
 // I_p(n-t, t+1) <= 0.01. It is false below QuantileFloor(p), where only the
 // maximum or nothing would do. Requests are taken to be independent; where

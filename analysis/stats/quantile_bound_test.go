@@ -34,7 +34,7 @@ func TestQuantileUpperOrderStatistic(t *testing.T) {
 	}
 }
 
-// Of independent samples the bound holds in at least 99 % of cases.
+// Of independent samples the bound holds in at least 99% of cases.
 func TestQuantileUpperCovers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 5))
 	const runs, n, p = 3000, 300, .95

@@ -10,7 +10,7 @@ import (
 // is that over all ways to deal the observed values to the two samples, as
 // without. It is false for samples too large to count the ways (more than 60
 // values) or empty ones. With three values a side the smallest p is 0.1: it takes
-// four of each to tell anything at 5 %.
+// four of each to tell anything at 5%.
 func MannWhitney(x, y []float64) (u, p float64, ok bool) {
 	n, m := len(x), len(y)
 	if n == 0 || m == 0 || n+m > 60 {

@@ -80,7 +80,7 @@ func TestGamma(t *testing.T) {
 				over++
 			}
 			const perSlot = 100
-			if d := dispersion(times, perSlot/rate) * shape; d < 0.6 || d > 1.5 { // 200 slots: deviation 10 %
+			if d := dispersion(times, perSlot/rate) * shape; d < 0.6 || d > 1.5 { // 200 slots: deviation 10%
 				t.Errorf("burstiness %v, seed %d: index of dispersion %.3f of that expected", shape, seed, d)
 			}
 		}

@@ -34,7 +34,7 @@ type Limits struct {
 
 // Strict are the limits for a client that has its processors to itself: with
 // them the client's part of a median time to first token, and of a closed
-// loop's throughput, is at most 1 %, or the floors if those are more. 250 µs is
+// loop's throughput, is at most 1%, or the floors if those are more. 250 µs is
 // twice what a slot takes on two idle cores.
 func Strict() Limits {
 	return Limits{LagFloor: time.Millisecond, LagShare: 0.01, CPU: 0.7, HandoverFloor: 250 * time.Microsecond, HandoverShare: 0.01, Merged: 0.01}
@@ -43,7 +43,7 @@ func Strict() Limits {
 // Shared are the limits for a client on the processors of the server, where
 // timers are late because the server runs: 5 ms is what two shared cores were
 // seen to overshoot without the generator being at fault. On average it is held
-// to 1 ms or 5 % all the same, so that means and medians stay right. A simulated
+// to 1 ms or 5% all the same, so that means and medians stay right. A simulated
 // server is such a case; the numbers then describe a simulation anyway.
 func Shared() Limits {
 	return Limits{

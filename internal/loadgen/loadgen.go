@@ -161,7 +161,7 @@ const (
 	ClassStream    Class = "stream"    // error event inside the stream
 	ClassTruncated Class = "truncated" // stream ended without [DONE] or finish
 	ClassEmpty     Class = "empty"     // 200 with no token
-	// ClassTokens: an output more than 10 % off what was asked with ignore_eos, or
+	// ClassTokens: an output more than 10% off what was asked with ignore_eos, or
 	// one that the server cut below it because the context was full.
 	ClassTokens     Class = "tokens"
 	ClassProtocol   Class = "protocol"   // not SSE, not JSON

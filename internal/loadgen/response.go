@@ -128,7 +128,7 @@ func (s *response) event(at, lag time.Duration) {
 	s.done, s.full = s.done || chunk.Done || chunk.Finish, s.full || chunk.Full
 }
 
-// tolerance of the output length with ignore_eos: MLPerf accepts 90 % to 110 %.
+// tolerance of the output length with ignore_eos: MLPerf accepts 90% to 110%.
 const tolerance = 0.10
 
 // judge gives the request its class. readErr is nil at the regular end of the

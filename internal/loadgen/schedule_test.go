@@ -11,7 +11,7 @@ import (
 )
 
 // The gaps of a Poisson schedule must be exponential: over many seeds the
-// Kolmogorov-Smirnov distance may exceed its 1 % critical value about 1 % of
+// Kolmogorov-Smirnov distance may exceed its 1% critical value about 1% of
 // the time. A schedule rescaled to its nominal length fails this for the sum.
 func TestPoissonIsExponential(t *testing.T) {
 	const n, seeds, rate = 400, 200, 50.0

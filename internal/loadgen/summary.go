@@ -27,7 +27,7 @@ type Summary struct {
 	// Metrics by name of package metric, in seconds and per second. Latencies
 	// are of the requests due inside the window that succeeded.
 	Metrics map[string]float64
-	// Upper bounds the percentiles of the requests' latencies from above with 99 %
+	// Upper bounds the percentiles of the requests' latencies from above with 99%
 	// confidence, by metric; see stats.QuantileUpper. The gaps of itl are too dependent
 	// on each other for it.
 	Upper map[string]float64

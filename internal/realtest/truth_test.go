@@ -220,7 +220,7 @@ var cells = []load{
 		api: loadgen.Chat, special: 30},
 }
 
-// tolerance of a mean against the server's own: 2 % of ITL, TPOT and E2E.
+// tolerance of a mean against the server's own: 2% of ITL, TPOT and E2E.
 const tolerance = 0.02
 
 // vLLM's clock of a request starts when its front end has read and tokenized

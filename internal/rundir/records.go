@@ -50,7 +50,7 @@ type Trial struct {
 	// that could not be estimated is absent here and named in Absent.
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	Absent  map[string]string  `json:"absent,omitempty"` // metric name → reason
-	// Upper bounds percentiles from above with 99 % confidence, were the requests
+	// Upper bounds percentiles from above with 99% confidence, were the requests
 	// of the trial independent.
 	Upper map[string]float64 `json:"upper_bounds,omitempty"`
 	// Requests by class inside the window, and tokens.

@@ -12,7 +12,7 @@ const GiB = 1 << 30
 
 // Constants of the memory plan. The fits are to the six text-only rows of
 // llm-d-planner's measurements on an H100 (vLLM 0.11, 1024 sequences, 8192
-// batched tokens), where they reproduce activation and KV cache within 1 %.
+// batched tokens), where they reproduce activation and KV cache within 1%.
 const (
 	// samplerCopies is the peak of the sampler's warm-up in float32 copies of
 	// the logits of MaxNumSeqs rows. The measured peaks follow the vocabulary

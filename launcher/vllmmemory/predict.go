@@ -1,8 +1,8 @@
 package vllmmemory
 
 // Shares that separate "probably does not fit" from "cannot fit". Weights are
-// known to 1 % (2 % are given away), the activation peak is not: measured
-// peaks of multimodal models were 44 % of what the formula for text says, so a
+// known to 1% (2% are given away), the activation peak is not: measured
+// peaks of multimodal models were 44% of what the formula for text says, so a
 // quarter of it is counted, and none of such models. Memory outside torch and
 // that of graphs is not counted at all: runs of 2025 freed some while they
 // captured.

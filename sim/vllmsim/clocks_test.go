@@ -22,7 +22,7 @@ func clockArgs() []string {
 }
 
 // TestClocksAgree sends the same load to the server in real time and to the
-// virtual clock: throughput within 2 %, p95 TTFT within 5 %. The client shares
+// virtual clock: throughput within 2%, p95 TTFT within 5%. The client shares
 // the machine with the server and whatever else runs there; a real-time run
 // that misses is therefore repeated, at most three times in all.
 func TestClocksAgree(t *testing.T) {

@@ -30,7 +30,7 @@ confirm: false
 `
 
 // warming is the planted heat: under load the GPU nears 80 °C within half an
-// hour, and each degree costs the clock 0.18 %.
+// hour, and each degree costs the clock 0.18%.
 func warming() engine.Thermal {
 	return engine.Thermal{Idle: 35, Load: 80, Tau: 600, Limit: 35, Slope: 0.0018}
 }
@@ -140,7 +140,7 @@ func load(t *testing.T, p *matrix.Plan, s matrix.Start, tr matrix.Trial, start i
 	}
 }
 
-// A GPU that warms up during the night and loses 6 % of its clock: measured one
+// A GPU that warms up during the night and loses 6% of its clock: measured one
 // configuration after the other, equal ones are called worse; in randomised
 // blocks, with starts that wait for the temperature, none is, and the one that
 // differs is found either way.

@@ -247,7 +247,7 @@ func (h *sends) Pop() any {
 	return last
 }
 
-// Gaps is a histogram of inter-token latencies with buckets 1 % wide, from
+// Gaps is a histogram of inter-token latencies with buckets 1% wide, from
 // 0.1 ms up.
 type Gaps struct {
 	counts []int
@@ -279,7 +279,7 @@ func (g *Gaps) add(seconds float64) {
 // Count is the number of gaps.
 func (g *Gaps) Count() int { return g.total }
 
-// Quantile returns the p-quantile in seconds, good to 1 %; 0 without gaps.
+// Quantile returns the p-quantile in seconds, good to 1%; 0 without gaps.
 func (g *Gaps) Quantile(p float64) float64 {
 	rank := int(math.Ceil(p * float64(g.total)))
 	for i, n := range g.counts {

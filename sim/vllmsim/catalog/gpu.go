@@ -38,7 +38,7 @@ type GPU struct {
 
 // GPUs lists the library. Peaks and bandwidths: NVIDIA data sheets (A10G: AWS
 // G5; RTX 4090: Ada white paper, fp32 accumulation). Memory totals: H100 from
-// the llm-d-planner measurements, the others from memory, good to about 1 %.
+// the llm-d-planner measurements, the others from memory, good to about 1%.
 // MFU, WeightShare and KVShare: the aiconfigurator kernel tables (vLLM 0.14)
 // for H100 and A100-80, the MFU lowered by a tenth, which whole runs on H100
 // show; H200 takes H100's, A100-40 takes A100-80's, the others are estimates.

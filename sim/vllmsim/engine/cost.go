@@ -186,8 +186,8 @@ func (k *cost) touched(tokens int) float64 {
 }
 
 // knee joins the two sides of the roofline. Around the ridge neither side
-// hides the other wholly; the cubic norm is 26 % above the roof there and
-// within 1 % of it a factor three away.
+// hides the other wholly; the cubic norm is 26% above the roof there and
+// within 1% of it a factor three away.
 func knee(compute, memory float64) float64 {
 	return math.Cbrt(compute*compute*compute + memory*memory*memory)
 }

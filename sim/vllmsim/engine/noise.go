@@ -49,7 +49,7 @@ func factor(deviation float64, seed, kind, index uint64) float64 {
 // the clock falls by Slope per degree, and steps take 1/clock times as long.
 type Thermal struct {
 	Idle, Load float64 // degrees Celsius in the long run
-	Tau        float64 // time constant, s; after Tau 63 % of a change is done
+	Tau        float64 // time constant, s; after Tau 63% of a change is done
 	Limit      float64 // degrees Celsius
 	Slope      float64 // loss of clock per degree above Limit, a share; 0 = no throttling
 	Start      float64 // degrees Celsius at the start
